@@ -1,0 +1,94 @@
+"""Files that are either whole or absent, and names that stay inside their folder."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from partreg.errors import PartregError
+
+UNWRITABLE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EFBIG, errno.ENOTDIR}
+
+
+@contextmanager
+def whole(path: str | Path) -> Iterator[Path]:
+    """Give a temporary name beside ``path`` to write to; rename it to ``path`` once the block ends well.
+
+    A reader therefore never sees half a file, whenever the writer is killed. The temporary name keeps the suffix, so
+    that libraries which go by it (NumPy, OpenCV, torch) write what they should.
+
+    Raises:
+        PartregError: the folder is not writable or the disk is full.
+    """
+    path = Path(path)
+    temporary = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f".{path.stem}.", suffix=path.suffix, dir=path.parent)
+        os.close(handle)
+        temporary = Path(name)
+        temporary.chmod(0o644)
+        yield temporary
+        with open(temporary, "rb") as written:
+            os.fsync(written.fileno())
+        os.replace(temporary, path)
+    except OSError as error:
+        if error.errno not in UNWRITABLE:
+            raise
+        raise PartregError(
+            f"{path}: could not be written ({error.strerror or error}); free some space there or choose a folder that "
+            "is yours to write to, then run the same command again."
+        ) from error
+    finally:
+        if temporary is not None:
+            with suppress(OSError):
+                temporary.unlink(missing_ok=True)
+
+
+def write_text(path: str | Path, text: str) -> None:
+    """Write ``text`` as UTF-8, whole or not at all."""
+    with whole(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def write_json(path: str | Path, value: Any) -> None:
+    """Write ``value`` as indented JSON with sorted keys, whole or not at all; the same value gives the same bytes."""
+    write_text(path, json.dumps(value, indent=1, sort_keys=True, allow_nan=False) + "\n")
+
+
+def read_json(path: str | Path) -> Any:
+    """Read a JSON file.
+
+    Raises:
+        PartregError: it is missing, not UTF-8 or not JSON; the sentence names the line.
+    """
+    path = Path(path)
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise PartregError(f"{path}: no such file; check the path.") from error
+    except json.JSONDecodeError as error:
+        raise PartregError(
+            f"{path}:{error.lineno}: expected JSON ({error.msg}); mend the line or make the file anew."
+        ) from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise PartregError(f"{path}: could not be read as UTF-8 text ({error}); check the file.") from error
+
+
+def inside(root: str | Path, name: str) -> Path:
+    """The path of ``name`` under ``root``; a name from a list may not lead out of its folder.
+
+    Raises:
+        PartregError: ``name`` is absolute, empty, or climbs out of ``root``.
+    """
+    root = Path(root)
+    path = Path(os.path.normpath(root / name))
+    if not name or Path(name).is_absolute() or not path.is_relative_to(os.path.normpath(root)):
+        raise PartregError(f"{root}: the name {name!r} leads out of this folder; expected a path relative to it.")
+    return path
