@@ -1,0 +1,84 @@
+"""Class activation maps laid over their images, with and without part regularization (Figure 5 of the paper)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+from matplotlib import colormaps
+from matplotlib.figure import Figure
+
+from partreg.figures.sheets import as_pixels, image_grid
+
+COLORMAP = "viridis"
+
+
+def overlay(image: str | Path | np.ndarray, cam: np.ndarray, strength: float = 0.55) -> np.ndarray:
+    """Lay a class activation map over its image.
+
+    Each map is scaled by its own range, negative values (cells that speak against the class) counted as zero: bright
+    cells are the ones that this image's decision rests on, and the brightness of two maps does not compare.
+
+    Args:
+        image: a path or an array, as in `partreg.figures.sheets.as_pixels`.
+        cam: (S, S) map over the grid of the feature map, in any unit.
+        strength: share of the map's colour where it is strongest, in [0, 1]; elsewhere a third of that.
+
+    Returns:
+        (height, width, 3) uint8, of the image's own size.
+
+    Raises:
+        ValueError: ``cam`` is not a matrix of finite numbers.
+    """
+    cam = np.asarray(cam, dtype=np.float32)
+    if cam.ndim != 2 or not np.isfinite(cam).all():
+        raise ValueError(f"cam: expected a finite (S, S) map, got shape {cam.shape}")
+    pixels = as_pixels(image)
+    height, width = pixels.shape[:2]
+    heat = np.maximum(cam, 0)
+    heat = heat / heat.max() if heat.max() > 0 else heat
+    heat = np.clip(cv2.resize(heat, (width, height), interpolation=cv2.INTER_CUBIC), 0, 1)
+    color = colormaps[COLORMAP](heat)[..., :3] * 255
+    grey = cv2.cvtColor(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
+    share = strength * (1 + 2 * heat[..., None]) / 3
+    return ((1 - share) * grey + share * color).round().astype(np.uint8)
+
+
+def cam_grid(
+    images: Sequence[str | Path | np.ndarray],
+    cams: Mapping[str, Sequence[np.ndarray]],
+    columns: int = 6,
+    titles: Sequence[str | None] | None = None,
+    pixels: int = 128,
+) -> Figure:
+    """The form of Figure 5: a row of images, and under it a row of maps for each network, for the same images.
+
+    Args:
+        images: paths or arrays; more than ``columns`` of them continue in another block of rows.
+        cams: a network's label ("PR", "NoPR") and its (S, S) maps, one an image.
+        columns: images in a row.
+        titles: a short line above each image, or None.
+        pixels: side of the square that each image is fitted into.
+
+    Raises:
+        ValueError: a network has not one map for each image.
+    """
+    for label, maps in cams.items():
+        if len(maps) != len(images):
+            raise ValueError(f"{label}: expected one map for each of the {len(images)} images, got {len(maps)}")
+    cells, labels, lines = [], [], []
+    titles = [None] * len(images) if titles is None else list(titles)
+    for start in range(0, len(images), columns):
+        block = list(images[start : start + columns])
+        blank = [None] * (columns - len(block))
+        cells += block + blank
+        labels += titles[start : start + columns] + blank
+        for maps in cams.values():
+            cells += [
+                overlay(image, cam) for image, cam in zip(block, maps[start : start + columns], strict=True)
+            ] + blank
+            labels += [None] * columns
+        lines += ["image", *cams]
+    return image_grid(cells, columns, labels if any(labels) else None, rows=lines, pixels=pixels)
