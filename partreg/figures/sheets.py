@@ -125,6 +125,33 @@ def _letterbox(pixels: np.ndarray, side: int) -> tuple[np.ndarray, tuple[int, in
     return square, (left, top, left + wide, top + high)
 
 
+def _draw_cell(
+    ax: Axes,
+    image: str | Path | np.ndarray,
+    corner: tuple[float, float],
+    pixels: int,
+    letter: float,
+    title: str | None,
+    border: str | None,
+    mark: str | None,
+    boxes: pd.DataFrame | None,
+) -> None:
+    """Draw one image of a sheet with all that belongs to it; ``letter`` is the height of a cell in points."""
+    x, y = corner
+    square, (left, top, right, bottom) = _letterbox(as_pixels(image), pixels)
+    ax.imshow(square, extent=(x, x + pixels, y + pixels, y), interpolation="antialiased")
+    if boxes is not None:
+        draw_boxes(ax, boxes, extent=(x + left, y + top, x + right, y + bottom))
+    if border:
+        frame = Rectangle((x, y), pixels, pixels, fill=False, edgecolor=border, linewidth=0.035 * letter)
+        ax.add_patch(frame)
+    if mark:
+        style = {"size": 0.2 * letter, "weight": "bold", "color": border or "black", "path_effects": outlined()}
+        ax.text(x + 0.95 * pixels, y + 0.95 * pixels, mark, ha="right", va="bottom", **style)
+    if title:
+        ax.text(x + pixels / 2, y - 0.03 * pixels, title, size=min(0.12 * letter, 10), ha="center", color="black")
+
+
 def _per_image(values: Sequence | None, count: int, name: str) -> list:
     values = [None] * count if values is None else list(values)
     if len(values) != count:
@@ -171,40 +198,19 @@ def image_grid(
     head = round(0.16 * pixels) if any(titles) else 0
     side = round(pixels * 0.9) if any(rows) else 0
     inch = min(INCHES / (columns * step + side), 1.6 / pixels)
-    size = ((columns * step + side) * inch, lines * (step + head) * inch)
-    figure, ax = plt.subplots(figsize=size, facecolor="white")
+    letter = 72 * inch * pixels
+    figure, ax = plt.subplots(figsize=((columns * step + side) * inch, lines * (step + head) * inch), facecolor="white")
     plt.close(figure)
     ax.set_position((0, 0, 1, 1))
     ax.set_axis_off()
-    letter = 72 * inch * pixels
     for place, image in enumerate(images):
-        line, column = divmod(place, columns)
-        x, y = side + column * step + (step - pixels) / 2, line * (step + head) + head + (step - pixels) / 2
-        if image is None:
-            continue
-        square, (left, top, right, bottom) = _letterbox(as_pixels(image), pixels)
-        ax.imshow(square, extent=(x, x + pixels, y + pixels, y), interpolation="antialiased")
-        if boxes[place] is not None:
-            draw_boxes(ax, boxes[place], extent=(x + left, y + top, x + right, y + bottom))
-        if borders[place]:
-            frame = Rectangle((x, y), pixels, pixels, fill=False, edgecolor=borders[place], linewidth=0.035 * letter)
-            ax.add_patch(frame)
-        if marks[place]:
-            ax.text(x + 0.95 * pixels, y + 0.95 * pixels, marks[place], size=0.2 * letter, weight="bold",
-                    ha="right", va="bottom", color=borders[place] or "black", path_effects=outlined())  # fmt: skip
-        if titles[place]:
-            ax.text(
-                x + pixels / 2,
-                y - 0.03 * pixels,
-                titles[place],
-                size=min(0.12 * letter, 10),
-                ha="center",
-                color="black",
-            )
+        if image is not None:
+            line, column = divmod(place, columns)
+            corner = side + column * step + (step - pixels) / 2, line * (step + head) + head + (step - pixels) / 2
+            _draw_cell(ax, image, corner, pixels, letter, titles[place], borders[place], marks[place], boxes[place])
     for line, label in enumerate(rows):
-        if label:
-            y = line * (step + head) + head + step / 2
-            ax.text(side * 0.95, y, label, size=min(0.16 * letter, 11), ha="right", va="center", color="black")
+        y = line * (step + head) + head + step / 2
+        ax.text(side * 0.95, y, label or "", size=min(0.16 * letter, 11), ha="right", va="center", color="black")
     ax.set(xlim=(0, columns * step + side), ylim=(lines * (step + head), 0))
     ax.set_aspect("auto")
     return figure
