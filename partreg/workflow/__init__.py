@@ -1,0 +1,37 @@
+"""Running the chapters: profiles, where results lie, what is made once and shared, and where each number came from.
+
+A `Workspace` is a profile with a reader's own choices; its functions are like rules of make: they do the work when
+its result is absent and return it when it is there. So every notebook also runs alone, and no description is computed
+twice.
+"""
+
+from partreg.workflow.profile import DATASETS, Profile, Workspace, code_key, open_workspace
+from partreg.workflow.provenance import provenance, provenance_line
+from partreg.workflow.runs import CONTROLS, TABLE_4, make_run, runs
+from partreg.workflow.stages import (
+    all_images,
+    annotations,
+    benchmark,
+    boxes_file,
+    detected_boxes,
+    detector_weights,
+    features,
+    filled_boxes,
+    locked,
+    run_folder,
+    scores,
+    test_images,
+    train_images,
+    trained,
+    vehicleid,
+    vehicleid_scores,
+    veri,
+    veri_scores,
+)
+
+__all__ = [
+    "CONTROLS", "DATASETS", "TABLE_4", "Profile", "Workspace", "all_images", "annotations", "benchmark", "boxes_file",
+    "code_key", "detected_boxes", "detector_weights", "features", "filled_boxes", "locked", "make_run", "open_workspace",
+    "provenance", "provenance_line", "run_folder", "runs", "scores", "test_images", "train_images", "trained", "vehicleid",
+    "vehicleid_scores", "veri", "veri_scores",
+]  # fmt: skip

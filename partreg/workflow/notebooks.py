@@ -1,0 +1,77 @@
+"""Running one notebook by papermill, whole or not at all, with its progress on the terminal."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from partreg.errors import PartregError
+from partreg.workflow.profile import REPOSITORY
+
+
+class _TerminalLines:
+    """File-like: shows a kernel's progress bars on the terminal as a plain line now and then."""
+
+    def __init__(self, name: str, every: float = 20.0) -> None:
+        self.name, self.every, self.last = name, every, time.monotonic()
+
+    def write(self, text: str) -> None:
+        line = next((piece for piece in reversed(text.replace("\r", "\n").split("\n")) if "%|" in piece), "")
+        if line and time.monotonic() - self.last > self.every:
+            self.last = time.monotonic()
+            print(f"partreg: {self.name}: {line.strip()}", flush=True)
+
+    def flush(self) -> None:
+        """Nothing is kept back."""
+
+
+def execute(notebook: str, output: str | Path, **parameters: Any) -> None:
+    """Run ``notebooks/<notebook>.ipynb`` by papermill into ``output``, whole or not at all.
+
+    A run that fails leaves ``<output>.failed.ipynb``, with its traceback.
+
+    Raises:
+        PartregError: a cell raised; the sentence is the cell's own error.
+    """
+    import papermill
+
+    output = Path(output)
+    failed = output.with_suffix(".failed.ipynb")
+    output.parent.mkdir(parents=True, exist_ok=True)
+    source = REPOSITORY / "notebooks" / f"{notebook}.ipynb"
+    unknown = set(parameters) - set(papermill.inspect_notebook(str(source)))
+    if unknown:
+        raise PartregError(
+            f"{source}: no parameter is called {sorted(unknown)}; `papermill --help-notebook` lists them."
+        )
+    os.environ["JUPYTER_PREFER_ENV_PATH"] = "1"  # the kernel of this environment, not one of the user's own
+    try:
+        papermill.execute_notebook(
+            str(source), str(failed), parameters, cwd=str(REPOSITORY), progress_bar=False, kernel_name="python3",
+            stderr_file=_TerminalLines(output.stem),
+        )  # fmt: skip
+    except papermill.PapermillExecutionError as error:
+        raise PartregError(f"{failed}: cell {error.cell_index} failed: {error.ename}: {error.evalue}") from error
+    os.replace(failed, output)
+
+
+def main(arguments: list[str]) -> int:
+    """``python -m partreg.workflow.notebooks NOTEBOOK OUTPUT [JSON parameters]``: one rule of the Snakefile."""
+    notebook, output, parameters = arguments[0], arguments[1], json.loads(arguments[2]) if len(arguments) > 2 else {}
+    name, started = parameters.pop("label", notebook), time.monotonic()
+    print(f"partreg: {name}: started", flush=True)
+    try:
+        execute(notebook, output, **parameters)
+    except PartregError as error:
+        print(f"partreg: {name}: FAILED: {error}", file=sys.stderr, flush=True)
+        return 1
+    print(f"partreg: {name}: done in {time.monotonic() - started:.0f} s", flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

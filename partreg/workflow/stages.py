@@ -1,0 +1,215 @@
+"""The stages of the method, each made once: data, annotations, detector, boxes, networks, features, scores."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from partreg import files
+from partreg.reid.run import Run
+from partreg.workflow.profile import Workspace
+from partreg.workflow.provenance import provenance
+
+
+@contextlib.contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Let one process at a time make ``path``; the lock dies with its holder."""
+    from filelock import FileLock
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(path.parent / f".{path.name}.lock"):
+        yield
+
+
+def vehicleid(ws: Workspace) -> Any:
+    """The data set in VehicleID's layout (`partreg.datasets.VehicleID`), rendered first where it is the benchmark."""
+    from partreg.datasets.vehicleid import read_vehicleid
+
+    _render(ws, "vehicleid")
+    return read_vehicleid(ws.vehicleid)
+
+
+def veri(ws: Workspace) -> Any:
+    """The data set in VeRi-776's layout (`partreg.datasets.VeRi`), rendered first where it is the benchmark."""
+    from partreg.datasets.veri import read_veri
+
+    _render(ws, "veri")
+    return read_veri(ws.veri)
+
+
+def _render(ws: Workspace, dataset: str) -> None:
+    from partreg import synthetic
+
+    root = ws.root(dataset)
+    if ws.is_synthetic(dataset) and not (root / "truth" / "done.json").exists():
+        with locked(root):
+            if not (root / "truth" / "done.json").exists():
+                write = {"vehicleid": synthetic.write_vehicleid, "veri": synthetic.write_veri}[dataset]
+                write(benchmark(ws), root, jobs=os.cpu_count() or 1)
+
+
+def benchmark(ws: Workspace) -> Any:
+    """The description of the rendered benchmark (`partreg.synthetic.Benchmark`) that the profile asks for."""
+    from partreg.synthetic import Benchmark
+
+    fields = {name: tuple(v) if isinstance(v, list) else v for name, v in ws.profile.benchmark.items()}
+    return Benchmark(**fields)
+
+
+def train_images(ws: Workspace, dataset: str, held_out: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Training images, and those of the ``held_out`` vehicles on which settings are chosen."""
+    from partreg.datasets.split import hold_out
+
+    data = vehicleid(ws) if dataset == "vehicleid" else veri(ws)
+    return hold_out(data.train, held_out, seed=0)
+
+
+def test_images(ws: Workspace, dataset: str) -> pd.DataFrame:
+    """Every image that features are needed of: all test lists of VehicleID, or VeRi-776's queries, then its gallery."""
+    if dataset == "vehicleid":
+        tests = pd.concat(vehicleid(ws).tests.values())
+        return tests.drop_duplicates("image").sort_values("image").reset_index(drop=True)
+    data = veri(ws)
+    return pd.concat([data.query, data.gallery], ignore_index=True)
+
+
+def all_images(ws: Workspace, dataset: str) -> pd.DataFrame:
+    """Training and test images, in that order."""
+    data = vehicleid(ws) if dataset == "vehicleid" else veri(ws)
+    return pd.concat([data.train, test_images(ws, dataset)], ignore_index=True)
+
+
+def annotations(ws: Workspace) -> Path:
+    """COCO file of the annotated part boxes: the reader's own, or the one that notebook 01 writes."""
+    return Path(ws.profile.annotations or ws.parts / "annotations.json")
+
+
+def boxes_file(ws: Workspace, dataset: str, kind: str) -> Path:
+    """CSV of the "detected" or "filled" boxes of ``dataset``, written by notebooks 02 and 03."""
+    return ws.parts / f"{dataset}_{kind}.csv"
+
+
+def detected_boxes(ws: Workspace, dataset: str) -> pd.DataFrame:
+    """Boxes found by the detector in all images of ``dataset`` (Section 3.2), which is trained first where need be."""
+    from partreg.parts import boxes, detector
+
+    path = boxes_file(ws, dataset, "detected")
+    with locked(path):
+        if not path.exists():
+            found = detector.detect(detector_weights(ws), all_images(ws, dataset))
+            boxes.write_boxes(boxes.infer_brand(found), path)
+    return boxes.read_boxes(path)
+
+
+def detector_weights(ws: Workspace) -> Path:
+    """Weights of the trained detector; trains it on the annotations first where they are absent (Section 3.3)."""
+    from partreg.parts import annotation, detector
+
+    folder = ws.parts / "detector"
+    with locked(folder):
+        if not (folder / "weights.pt").exists():
+            images, boxes = annotation.training_set(ws.profile, annotations(ws), ws.vehicleid)
+            detector.train_detector(images, boxes, folder, **ws.profile.detector)
+    return folder / "weights.pt"
+
+
+def filled_boxes(ws: Workspace, dataset: str) -> pd.DataFrame:
+    """Detected boxes with the missing ones filled (Section 3.2).
+
+    Training images take the average over their vehicle's other images. The vehicle of a test image is what the network
+    is asked for, so test images take only the average over all vehicles; the row without a global branch needs them.
+    """
+    from partreg.parts import boxes
+    from partreg.parts.missing import fill_missing
+
+    path = boxes_file(ws, dataset, "filled")
+    found = detected_boxes(ws, dataset)
+    with locked(path):
+        if not path.exists():
+            data = vehicleid(ws) if dataset == "vehicleid" else veri(ws)
+            tests = test_images(ws, dataset)
+            strangers = tests.assign(vehicle=range(len(tests)))
+            parts = [(data.train, found[found.image.isin(data.train.image)])]
+            parts += [(strangers, found[~found.image.isin(data.train.image)])]
+            filled = [fill_missing(some, images) for images, some in parts]
+            boxes.write_boxes(pd.concat(filled, ignore_index=True), path)
+    return boxes.read_boxes(path)
+
+
+def run_folder(ws: Workspace, run: Run) -> Path:
+    """Where the network of ``run`` lies, named by the description's digest."""
+    return ws.folder / "runs" / run.key
+
+
+def trained(ws: Workspace, run: Run) -> Path:
+    """Folder of the trained network (Section 3.3); trains it where absent, from its last checkpoint on."""
+    folder = run_folder(ws, run)
+    with locked(folder):
+        if not (folder / "provenance.json").exists():
+            from partreg.reid.train import train
+
+            started = time.time()
+            images, validation = train_images(ws, run.dataset, run.held_out)
+            boxes = filled_boxes(ws, run.dataset) if run.parts else None
+            train(run, images, boxes, folder, pixels=ws.folder / "pixels", validation=validation)
+            seconds = round(time.time() - started, 1)
+            files.write_json(folder / "provenance.json", {**provenance(ws), "seconds": seconds})
+    return folder
+
+
+def features(ws: Workspace, run: Run, images: pd.DataFrame, name: str) -> np.ndarray:
+    """Test-time features of ``images``, (N, D) float32, extracted once and kept as ``features_<name>.npy``."""
+    from partreg.reid.features import extract
+
+    folder = trained(ws, run)
+    path = folder / f"features_{name}.npy"
+    with locked(path):
+        if not path.exists():
+            boxes = None if run.use_global else filled_boxes(ws, run.dataset)
+            found = extract(folder, images, boxes=boxes, pixels=ws.folder / "pixels")
+            with files.whole(path) as temporary:
+                np.save(temporary, found, allow_pickle=False)
+    return np.load(path, allow_pickle=False)
+
+
+def vehicleid_scores(ws: Workspace, run: Run) -> dict[int, Any]:
+    """`partreg.retrieval.VehicleIDScores` of each test list, by its number (Tables 1, 2, 4, 5)."""
+    from partreg.retrieval import protocols
+
+    images = test_images(ws, "vehicleid")
+    found = pd.DataFrame(features(ws, run, images, "test"), index=images.image)
+    return {
+        size: protocols.vehicleid(
+            found.loc[test.image].to_numpy(), test.vehicle.to_numpy(), galleries=ws.profile.galleries
+        )
+        for size, test in vehicleid(ws).tests.items()
+    }
+
+
+def veri_scores(ws: Workspace, run: Run, rule: str = "rectangular") -> Any:
+    """`partreg.retrieval.VeRiScores` of the queries against the gallery and its tracks (Tables 3, 6)."""
+    from partreg.retrieval import protocols
+
+    data = veri(ws)
+    found = features(ws, run, test_images(ws, "veri"), "test")
+    return protocols.veri(found[: len(data.query)], found[len(data.query) :], data.query, data.gallery, rule=rule)
+
+
+def scores(ws: Workspace, run: Run) -> dict[str, Any]:
+    """The scores of ``run`` as fractions, kept as ``scores.json``: by list number for VehicleID, by name for VeRi-776."""
+    path = run_folder(ws, run) / "scores.json"
+    if not path.exists():
+        if run.dataset == "vehicleid":
+            found = {str(n): {"cmc1": s.cmc1, "cmc5": s.cmc5} for n, s in vehicleid_scores(ws, run).items()}
+        else:
+            s = veri_scores(ws, run)
+            found = {"mAP": s.mAP, "hit1": s.hit1, "hit5": s.hit5}
+        files.write_json(path, found)
+    return files.read_json(path)
