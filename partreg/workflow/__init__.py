@@ -5,6 +5,8 @@ its result is absent and return it when it is there. So every notebook also runs
 twice.
 """
 
+from partreg.workflow.book import book_sources
+from partreg.workflow.driver import CHAPTERS, CHOICES
 from partreg.workflow.profile import DATASETS, Profile, Workspace, code_key, open_workspace
 from partreg.workflow.provenance import provenance, provenance_line
 from partreg.workflow.runs import CONTROLS, TABLE_4, make_run, runs
@@ -30,8 +32,36 @@ from partreg.workflow.stages import (
 )
 
 __all__ = [
-    "CONTROLS", "DATASETS", "TABLE_4", "Profile", "Workspace", "all_images", "annotations", "benchmark", "boxes_file",
-    "code_key", "detected_boxes", "detector_weights", "features", "filled_boxes", "locked", "make_run", "open_workspace",
-    "provenance", "provenance_line", "run_folder", "runs", "scores", "test_images", "train_images", "trained", "vehicleid",
-    "vehicleid_scores", "veri", "veri_scores",
-]  # fmt: skip
+    "CHAPTERS",
+    "CHOICES",
+    "CONTROLS",
+    "DATASETS",
+    "TABLE_4",
+    "Profile",
+    "Workspace",
+    "all_images",
+    "annotations",
+    "benchmark",
+    "book_sources",
+    "boxes_file",
+    "code_key",
+    "detected_boxes",
+    "detector_weights",
+    "features",
+    "filled_boxes",
+    "locked",
+    "make_run",
+    "open_workspace",
+    "provenance",
+    "provenance_line",
+    "run_folder",
+    "runs",
+    "scores",
+    "test_images",
+    "train_images",
+    "trained",
+    "vehicleid",
+    "vehicleid_scores",
+    "veri",
+    "veri_scores",
+]

@@ -127,9 +127,13 @@ def open_workspace(
     for name, value in {
         "vehicleid": vehicleid, "veri": veri, "annotations": annotations, "photographs": photographs
     }.items():  # fmt: skip
-        fields[name] = str(Path(value or fields[name]).expanduser().resolve()) if value or fields[name] else ""
-        if fields[name] and not Path(fields[name]).exists():
-            raise PartregError(f"{fields[name]}: no such path, given as {name!r}; check it.")
+        path = Path(value).expanduser() if value else REPOSITORY / fields[name]
+        fields[name] = str(path.resolve()) if value or fields[name] else ""
+        if fields[name] and not path.exists():
+            raise PartregError(
+                f"{path}: no such path, expected for {name!r} by profile {fields['name']!r}; put it there, or say where "
+                f"it is ({name}=path for a notebook, {name.upper()}=path for make)."
+            )
     if seeds:
         try:
             fields["seeds"] = [int(seed) for seed in str(seeds).split(",")]
@@ -161,6 +165,7 @@ def code_key(*packages: str) -> str:
 
 
 def digest(*values: Any) -> str:
+    """Twelve hexadecimal digits of ``values`` as canonical JSON."""
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:12]
 
 

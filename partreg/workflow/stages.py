@@ -203,7 +203,7 @@ def veri_scores(ws: Workspace, run: Run, rule: str = "rectangular") -> Any:
 
 
 def scores(ws: Workspace, run: Run) -> dict[str, Any]:
-    """The scores of ``run`` as fractions, kept as ``scores.json``: by list number for VehicleID, by name for VeRi-776."""
+    """The scores of ``run`` as fractions, kept as ``scores.json``: by list for VehicleID, by name for VeRi-776."""
     path = run_folder(ws, run) / "scores.json"
     if not path.exists():
         if run.dataset == "vehicleid":

@@ -1,0 +1,137 @@
+# The order of the notebooks: one rule each, and one rule that trains any network. `make book` calls this file through
+# partreg.workflow.driver; what a rule needs to know stands in partreg.workflow. Outputs are executed notebooks, which
+# are whole or absent; the data, boxes and weights that they leave beside them are made once, whoever asks first.
+
+import json
+import shlex
+import sys
+
+from partreg import workflow
+from partreg.workflow.driver import chapter_path, run_path
+from partreg.workflow.profile import REPOSITORY, data_key, parts_key
+
+CHOICES = {name: config[name] for name in workflow.CHOICES if config.get(name)}
+ws = workflow.open_workspace(**CHOICES)
+TABLES = workflow.runs(ws)
+NETWORKS = {run.key: run for table in TABLES.values() for row in table.values() for run in row}
+FULL = workflow.make_run(ws, "vehicleid")
+
+
+def source(name):
+    return str(REPOSITORY / "notebooks" / f"{name}.ipynb")
+
+
+def chapter(name):
+    return str(chapter_path(ws, name))
+
+
+def networks(*tables):
+    """The executed notebooks of every network that the named tables show."""
+    return sorted({str(run_path(ws, run)) for table in tables for row in TABLES[table].values() for run in row})
+
+
+def command(notebook, output, **more):
+    """The shell command that runs one notebook; its parameters travel as one quoted word of JSON."""
+    words = [sys.executable, "-m", "partreg.workflow.notebooks", notebook, output, json.dumps({**CHOICES, **more})]
+    return shlex.join(words)
+
+
+rule all:
+    input: str(ws.folder / "site" / "_build" / "html" / "index.html")
+
+
+rule near_duplicates:
+    input: source("00_near_duplicates")
+    output: chapter("00_near_duplicates")
+    params: key=[data_key(ws, name) for name in workflow.DATASETS]
+    threads: 2
+    run: shell(command("00_near_duplicates", output[0]))
+
+
+rule part_annotation:
+    input: source("01_part_annotation"), chapter("00_near_duplicates")
+    output: chapter("01_part_annotation")
+    params: key=parts_key(ws)
+    run: shell(command("01_part_annotation", output[0]))
+
+
+rule detector_training:
+    input: source("02_detector_training"), chapter("01_part_annotation")
+    output: chapter("02_detector_training")
+    params: key=parts_key(ws)
+    run: shell(command("02_detector_training", output[0]))
+
+
+rule missing_parts:
+    input: source("03_missing_parts"), chapter("02_detector_training")
+    output: chapter("03_missing_parts")
+    params: key=parts_key(ws)
+    run: shell(command("03_missing_parts", output[0]))
+
+
+# Any network: a papermill run of notebook 04 by its description. Those with parts wait for the boxes.
+rule network:
+    input:
+        source("04_reid_training"),
+        lambda wildcards: chapter("03_missing_parts" if NETWORKS[wildcards.key].parts else "00_near_duplicates"),
+    output: str(ws.folder / "runs" / "{key}" / "notebook.ipynb")
+    resources: gpu=1
+    run:
+        run = NETWORKS[wildcards.key]
+        shell(command("04_reid_training", output[0], run=run.to_json(), label=run.name))
+
+
+rule reid_training:
+    input: str(run_path(ws, FULL))
+    output: chapter("04_reid_training")
+    shell: "cp {input:q} {output:q}"
+
+
+rule vehicleid:
+    input: source("05_vehicleid"), networks("table_4")
+    output: chapter("05_vehicleid")
+    params: key=workflow.code_key("figures", "retrieval")
+    run: shell(command("05_vehicleid", output[0]))
+
+
+rule veri:
+    input: source("06_veri"), networks("table_6")
+    output: chapter("06_veri")
+    params: key=workflow.code_key("figures", "retrieval")
+    run: shell(command("06_veri", output[0]))
+
+
+rule ablation:
+    input: source("07_ablation"), networks("table_4", "controls")
+    output: chapter("07_ablation")
+    params: key=workflow.code_key("figures", "retrieval")
+    run: shell(command("07_ablation", output[0]))
+
+
+rule resolution:
+    input: source("08_resolution"), networks("table_5", "table_6")
+    output: chapter("08_resolution")
+    params: key=workflow.code_key("figures", "retrieval")
+    run: shell(command("08_resolution", output[0]))
+
+
+rule activation_maps:
+    input: source("09_activation_maps"), networks("table_4")
+    output: chapter("09_activation_maps")
+    params: key=workflow.code_key("figures", "retrieval")
+    run: shell(command("09_activation_maps", output[0]))
+
+
+rule rank_lists:
+    input: source("10_rank_lists"), networks("table_4")
+    output: chapter("10_rank_lists")
+    params: key=workflow.code_key("figures", "retrieval")
+    run: shell(command("10_rank_lists", output[0]))
+
+
+rule book:
+    input:
+        [chapter(name) for name in workflow.CHAPTERS],
+        [str(path) for path in workflow.book_sources()],
+    output: str(ws.folder / "site" / "_build" / "html" / "index.html")
+    run: shell(f"{sys.executable} -m partreg.workflow.book {shlex.quote(json.dumps(CHOICES))}")

@@ -1,0 +1,121 @@
+"""From executed notebooks and prose to the rendered book."""
+
+from __future__ import annotations
+
+import json
+import platform
+import shutil
+import subprocess
+import sys
+from importlib.metadata import distribution
+from pathlib import Path
+
+import nbformat
+
+from partreg import files
+from partreg.errors import PartregError
+from partreg.workflow.driver import CHAPTERS, chapter_path, run_path
+from partreg.workflow.profile import REPOSITORY, Workspace, open_workspace
+from partreg.workflow.provenance import device, provenance
+from partreg.workflow.runs import runs
+
+
+def build(ws: Workspace) -> Path:
+    """Assemble the book's sources under ``site/`` and render them, warnings counting as errors.
+
+    Returns:
+        The path of the first page.
+
+    Raises:
+        PartregError: Jupyter Book reported a warning or an error; its last lines are in the sentence's file.
+    """
+    site = ws.folder / "site"
+    assemble(ws, site)
+    log = ws.folder / "book.log"
+    command = [sys.executable, "-m", "jupyter_book.cli.main", "build", str(site), "-W", "-n", "--keep-going"]
+    with open(log, "w", encoding="utf-8") as file:
+        done = subprocess.run(command, stdout=file, stderr=subprocess.STDOUT, check=False)  # noqa: S603
+    page = site / "_build" / "html" / "index.html"
+    if done.returncode or not page.exists():
+        complaints = [
+            line for line in log.read_text(encoding="utf-8").splitlines() if "WARNING" in line or "ERROR" in line
+        ]
+        raise PartregError(
+            f"{log}: the book has {len(complaints)} complaints, first: {(complaints or ['?'])[0].strip()}"
+        )
+    return page
+
+
+def assemble(ws: Workspace, site: Path) -> None:
+    """Lay configuration, prose, executed notebooks and the code that they quote side by side in ``site``."""
+    for path in [REPOSITORY / "_config.yml", REPOSITORY / "_toc.yml"]:
+        _copy(path, site / path.name)
+    for folder in ("book", "partreg", "reference"):
+        for path in sorted((REPOSITORY / folder).rglob("*")):
+            if path.is_file() and "__pycache__" not in path.parts:
+                _copy(path, site / path.relative_to(REPOSITORY))
+    for name in CHAPTERS:
+        _copy(chapter_path(ws, name), site / "notebooks" / f"{name}.ipynb")
+    mathjax = distribution("sphinx-mathjax-offline").locate_file("sphinx-mathjax-offline/static/mathjax/tex-svg.js")
+    _copy(Path(str(mathjax)), site / "book" / "_static" / "mathjax" / "tex-svg.js")
+    files.write_text(site / "book" / "statistics.md", statistics(ws))
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Copy where the bytes differ, so that Sphinx renders again only what changed."""
+    if target.exists() and target.read_bytes() == source.read_bytes():
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(source, target)
+
+
+def statistics(ws: Workspace) -> str:
+    """The page of run times: each chapter and each network, and the machine that they ran on."""
+    facts = provenance(ws)
+    commit = f"`{facts['commit']}`{'' if facts['clean'] else ' with uncommitted changes'}"
+    versions = ", ".join(f"{name} {number}" for name, number in facts["versions"].items())
+    lines = [
+        "# Run times",
+        "",
+        f"This copy of the book was made with the profile `{facts['profile']}` on {device()}, Python "
+        f"{platform.python_version()}, commit {commit}.",
+        f"Versions: {versions}. Times are wall-clock seconds; two notebooks may run at a time.",
+        "",
+        "## Chapters",
+        "",
+        "| chapter | finished (UTC) | seconds |",
+        "|---|---|---:|",
+    ]
+    for name in CHAPTERS:
+        ran = nbformat.read(chapter_path(ws, name), as_version=4).metadata.papermill
+        lines.append(
+            f"| {{doc}}`/notebooks/{name}` | {ran['end_time'][:16].replace('T', ' ')} | {ran['duration']:.0f} |"
+        )
+    lines += [
+        "",
+        "## Networks",
+        "",
+        "| network | folder under `runs/` | seconds, training | seconds, notebook |",
+        "|---|---|---:|---:|",
+    ]
+    networks = {run.key: run for table in runs(ws).values() for row in table.values() for run in row}
+    for run in sorted(networks.values(), key=lambda run: run.name):
+        path = run_path(ws, run)
+        trained = files.read_json(path.parent / "provenance.json")
+        ran = nbformat.read(path, as_version=4).metadata.papermill
+        lines.append(f"| {run.name} | `{run.key}` | {trained['seconds']:.0f} | {ran['duration']:.0f} |")
+    return "\n".join(lines) + "\n"
+
+
+def book_sources() -> list[Path]:
+    """The files that the book is made of besides the notebooks: configuration, prose, quoted code, reference results."""
+    patterns = ("_config.yml", "_toc.yml", "book/**/*", "partreg/**/*.py", "partreg/**/*.yaml", "reference/**/*")
+    return sorted(path for pattern in patterns for path in REPOSITORY.glob(pattern) if path.is_file())
+
+
+if __name__ == "__main__":
+    try:
+        build(open_workspace(**json.loads(sys.argv[1])))
+    except PartregError as error:
+        sys.exit(f"partreg: book: FAILED: {error}")
+    print("partreg: book: done")

@@ -1,0 +1,155 @@
+"""`make book`: Snakemake runs what is due; the terminal shows which notebook, how many of how many, and time left."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+from tqdm import tqdm
+
+from partreg.errors import PartregError
+from partreg.reid.run import Run
+from partreg.workflow.profile import DATASETS, REPOSITORY, Workspace, open_workspace
+from partreg.workflow.runs import runs
+
+CHAPTERS = (
+    "00_near_duplicates",
+    "01_part_annotation",
+    "02_detector_training",
+    "03_missing_parts",
+    "04_reid_training",
+    "05_vehicleid",
+    "06_veri",
+    "07_ablation",
+    "08_resolution",
+    "09_activation_maps",
+    "10_rank_lists",
+)
+CHOICES = ("profile", "output", "vehicleid", "veri", "annotations", "photographs", "seeds", "overrides")
+
+
+def chapter_path(ws: Workspace, name: str) -> Path:
+    """Where the executed notebook of a chapter goes."""
+    return ws.folder / "notebooks" / f"{name}.ipynb"
+
+
+def run_path(ws: Workspace, run: Run) -> Path:
+    """Where the executed notebook of a training run goes, beside its weights."""
+    return ws.folder / "runs" / run.key / "notebook.ipynb"
+
+
+def image_count(ws: Workspace, dataset: str) -> int:
+    """About how many images ``dataset`` has, before it is there: by the profile, or by the lines of its lists."""
+    if not ws.is_synthetic(dataset):
+        lists = {"vehicleid": "train_test_split/*.txt", "veri": "name_*.txt"}[dataset]
+        return sum(path.read_bytes().count(b"\n") for path in ws.root(dataset).glob(lists))
+    sizes = ws.profile.benchmark
+    if dataset == "vehicleid":
+        return (sizes["train_vehicles"] + sum(sizes["test_vehicles"])) * sizes["images_per_vehicle"]
+    vehicles = sizes["veri_train_vehicles"] + sizes["veri_test_vehicles"]
+    return vehicles * sizes["tracks_per_vehicle"] * sizes["images_per_track"]
+
+
+def costs(ws: Workspace) -> dict[str, float]:
+    """Rough seconds that each notebook still to be run takes on one core, by the label that it reports itself under.
+
+    Only their proportions matter: they turn finished notebooks into a share of the work, and so into the time left.
+    """
+    images = {dataset: image_count(ws, dataset) for dataset in DATASETS}
+    rendered = sum(images[dataset] for dataset in DATASETS if ws.is_synthetic(dataset))
+    detector = ws.profile.detector
+    chapters = dict.fromkeys(CHAPTERS, 8.0)
+    chapters["00_near_duplicates"] += rendered / 15
+    chapters["02_detector_training"] += 0.02 * ws.profile.annotate * detector["epochs"] + 0.015 * sum(images.values())
+    found = {name: cost for name, cost in chapters.items() if not chapter_path(ws, name).exists()}
+    for run in {run.key: run for table in runs(ws).values() for row in table.values() for run in row}.values():
+        if not run_path(ws, run).exists():
+            found[run.name] = 8.0 + run.epochs * images[run.dataset] / 2 * (run.size / 96) ** 2 / 300
+    return found
+
+
+def snakemake_command(choices: dict[str, str], folder: Path, cores: int) -> list[str]:
+    """The command that brings the book up to date; its state lies in ``folder``."""
+    gpus = 1 if shutil.which("nvidia-smi") else cores
+    words = [
+        sys.executable,
+        "-m",
+        "snakemake",
+        "--snakefile",
+        str(REPOSITORY / "Snakefile"),
+        "--directory",
+        str(folder),
+    ]
+    words += ["--cores", str(cores), "--resources", f"gpu={gpus}", "--rerun-incomplete", "--keep-going"]
+    return [*words, "--config", *(f"{name}={json.dumps(value)}" for name, value in choices.items())]
+
+
+def follow(command: list[str], log: Path, due: dict[str, float]) -> int:
+    """Run ``command``, its words into ``log``, and its notebooks' progress onto the terminal with the time left."""
+    form = "{desc} {percentage:3.0f}% |{bar}| {elapsed} gone, about {remaining} left"
+    every = 1.0 if sys.stderr.isatty() else 60.0
+    bar = tqdm(total=sum(due.values()) or 1.0, bar_format=form, smoothing=0, mininterval=every, disable=not due)
+    total, done = len(due), 0
+    bar.set_description_str(f"0 of {total} notebooks")
+    with (
+        open(log, "w", encoding="utf-8") as file,
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process,  # noqa: S603
+    ):
+        for line in process.stdout or ():
+            file.write(line)
+            if not line.startswith("partreg: "):
+                continue
+            bar.write(line.rstrip(), file=sys.stderr)
+            label = re.match(r"partreg: (.*): done in ", line)
+            if label and label[1] in due:
+                done += 1
+                bar.set_description_str(f"{done} of {total} notebooks")
+                bar.update(due[label[1]])
+        code = process.wait()
+    bar.close()
+    return code
+
+
+@click.command()
+@click.option("--cores", type=int, default=os.cpu_count(), help="Notebooks that may run at a time.")
+@click.option("--profile", default="laptop", help="smoke, laptop, paper, or a YAML file.")
+@click.option("--output", default="", help="Folder of results; default build/<profile>.")
+@click.option("--vehicleid", default="", help="Root of VehicleID_V1.0; default the rendered benchmark.")
+@click.option("--veri", default="", help="Root of VeRi-776; default the rendered benchmark.")
+@click.option("--annotations", default="", help="COCO file with part boxes.")
+@click.option("--photographs", default="", help="Folder of the images that it names.")
+@click.option("--seeds", default="", help="Training seeds such as 0,1,2.")
+def main(cores: int, **choices: str) -> None:
+    """Run whatever of the book is due and render it."""
+    from filelock import FileLock, Timeout
+
+    choices = {name: value for name, value in choices.items() if value}
+    try:
+        ws = open_workspace(**choices)
+        due = costs(ws)
+    except PartregError as error:
+        raise click.ClickException(str(error)) from error
+    ws.folder.mkdir(parents=True, exist_ok=True)
+    log = ws.folder / "make.log"
+    try:
+        with FileLock(ws.folder / ".make.lock", timeout=0):
+            command = snakemake_command(choices, ws.folder, cores)
+            # A lock that is left here belongs to a driver that was killed: ours is the one that says who is running.
+            if any((ws.folder / ".snakemake" / "locks").glob("*")):
+                subprocess.run([*command, "--unlock"], capture_output=True, check=False)  # noqa: S603
+            code = follow(command, log, due)
+    except Timeout as error:
+        raise click.ClickException(f"{ws.folder}: another `make book` is at work there; wait for it to end.") from error
+    if code:
+        raise click.ClickException(f"{log}: not everything ran; mend what the FAILED line says and run it again.")
+    click.echo(f"The book: {(ws.folder / 'site' / '_build' / 'html' / 'index.html').as_uri()}")
+
+
+if __name__ == "__main__":
+    main()
