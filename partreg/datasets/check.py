@@ -1,0 +1,197 @@
+"""Section 4.1: what a folder holds and everything that is wrong in it, said before anything is trained."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+from PIL import Image
+from tqdm import tqdm
+
+from partreg.datasets import table_csv, vehicleid, veri
+from partreg.datasets.lines import Problem, read_numbers
+from partreg.errors import PartregError
+
+THREADS = 8
+
+
+@dataclass(frozen=True)
+class Report:
+    """What ``check`` found: the layout, counts by name, and every problem, by file and line."""
+
+    layout: str
+    counts: dict[str, int]
+    problems: list[Problem]
+
+    def __str__(self) -> str:
+        lines = [f"layout: {self.layout}", *(f"{name}: {count:,}" for name, count in self.counts.items())]
+        lines += [str(problem) for problem in self.problems]
+        return "\n".join([*lines, f"problems: {len(self.problems):,}"])
+
+
+def layout(root: str | Path) -> str:
+    """Which layout a folder has: "vehicleid", "veri" or "csv" (a CSV file, or a folder with ``images.csv``).
+
+    Raises:
+        PartregError: none of the three.
+    """
+    root = Path(root)
+    if (root / "train_test_split").is_dir():
+        return "vehicleid"
+    if any((root / name).is_file() for name in veri.SPLITS.values()):
+        return "veri"
+    if (root.is_file() and root.suffix == ".csv") or (root / table_csv.CSV_NAME).is_file():
+        return "csv"
+    raise PartregError(
+        f"{root}: expected a folder with train_test_split/ (VehicleID), name_train.txt (VeRi-776) or images.csv "
+        f"(your own), found {'none of them' if root.is_dir() else 'no such folder'}; give the folder that holds them."
+    )
+
+
+def check(root: str | Path, decode: bool = False) -> Report:
+    """Check a data set on disk.
+
+    Found are bad and double lines, images that are missing or unreadable, vehicles on both sides of the split, and
+    side files that contradict the lists.
+
+    Args:
+        root: a folder in one of the layouts (see ``layout``).
+        decode: decode every image whole, which finds truncated files; else only their headers are read.
+
+    Raises:
+        PartregError: the folder has none of the layouts.
+    """
+    root = Path(root)
+    kind = layout(root)
+    problems: list[Problem] = []
+    lists, counts = {"vehicleid": _vehicleid, "veri": _veri, "csv": _csv}[kind](root, problems)
+    problems += _images(lists, decode)
+    return Report(kind, counts, sorted(set(problems)))
+
+
+def _vehicleid(root: Path, problems: list[Problem]) -> tuple[dict[str, pd.DataFrame], dict[str, int]]:
+    lists = vehicleid.read_lists(root, problems.append)
+    files = {str(root / name): frame for name, frame in lists.items()}
+    train = lists[vehicleid.TRAIN_LIST]
+    counts = _count("training", train)
+    of_image = read_numbers(root / "attribute/img2vid.txt", vehicleid.PAIR, problems.append)
+    for name, frame in lists.items():
+        problems += _contradictions(str(root / name), frame, of_image)
+        if name == vehicleid.TRAIN_LIST:
+            continue
+        size = vehicleid.test_size(name)
+        counts |= _count(f"test list {size}", frame)
+        if frame["vehicle"].nunique() != size:
+            message = f"expected {size} vehicles, as its name says, found {frame['vehicle'].nunique()}; check the list."
+            problems.append(Problem(str(root / name), 0, message))
+        problems += _both_sides(str(root / name), train, frame)
+    for name in ("model_attr", "color_attr"):
+        table = read_numbers(root / f"attribute/{name}.txt", "a vehicle and a number", problems.append)
+        counts |= {f"vehicles in {name}.txt": len(table)} if table else {}
+    return files, counts
+
+
+def _contradictions(file: str, listed: pd.DataFrame, of_image: dict[int, int]) -> Iterator[Problem]:
+    for image, vehicle, line in listed[["image", "vehicle", "line"]].itertuples(index=False):
+        listed_as = of_image.get(int(Path(image).stem), vehicle)
+        if listed_as != vehicle:
+            message = f"{image} is vehicle {vehicle} here and {listed_as} in attribute/img2vid.txt; mend one."
+            yield Problem(file, line, message)
+
+
+def _veri(root: Path, problems: list[Problem]) -> tuple[dict[str, pd.DataFrame], dict[str, int]]:
+    lists = {split: veri.read_names(root, split, problems.append) for split in veri.SPLITS}
+    files = {split: str(root / name) for split, name in veri.SPLITS.items()}
+    counts = _count("training", lists["train"]) | _count("query", lists["query"]) | _count("gallery", lists["test"])
+    for split in ("query", "test"):
+        problems += _both_sides(files[split], lists["train"], lists[split])
+    gallery = set(lists["test"]["image"].str.rpartition("/")[2])
+    for image, line in lists["query"][["image", "line"]].itertuples(index=False):
+        name = image.rpartition("/")[2]
+        if name not in gallery:
+            message = f"the query {name} is not in name_test.txt, expected it in the gallery too; add it there."
+            problems.append(Problem(files["query"], line, message))
+    good, _ = veri.cross_camera(lists["query"], lists["test"])
+    counts["queries without a match in another camera, which are skipped"] = sum(not len(rows) for rows in good)
+    counts |= _tracks(root, gallery, problems)
+    for name in ("train_label.xml", "test_label.xml"):
+        labels = veri.read_labels(root / name, problems.append)
+        counts |= {f"labels in {name}": len(labels)} if labels else {}
+    return {files[split]: frame for split, frame in lists.items()}, counts
+
+
+def _tracks(root: Path, gallery: set[str], problems: list[Problem]) -> dict[str, int]:
+    tracks, lines = veri.read_tracks(root, problems.append)
+    file = str(root / veri.TRACKS)
+    for track, names in tracks.items():
+        strange = [name for name in names if name not in gallery]
+        if strange:
+            message = f"{strange[0]} is not in name_test.txt, expected gallery images only; mend the line."
+            problems.append(Problem(file, lines[track], message))
+        if len({name.split("_", 2)[0] + name.split("_", 2)[1] for name in names if name in gallery}) > 1:
+            message = f"the track {track} mixes vehicles or cameras, expected one of each; split it."
+            problems.append(Problem(file, lines[track], message))
+    listed = {name for names in tracks.values() for name in names}
+    if not tracks:
+        return {"tracks": 0}
+    for name in sorted(gallery - listed):
+        message = f"the gallery image {name} is in no track, expected it in one; add it to its track."
+        problems.append(Problem(file, 0, message))
+    return {"tracks": len(tracks), "images in tracks": len(listed & gallery)}
+
+
+def _csv(root: Path, problems: list[Problem]) -> tuple[dict[str, pd.DataFrame], dict[str, int]]:
+    path = root if root.is_file() else root / table_csv.CSV_NAME
+    rows = table_csv.read_rows(path, problems.append)
+    frame = rows.rename(columns={"path": "image", "opened": "path"})
+    counts = _count("all", frame)
+    if "split" in frame:
+        for split in table_csv.SPLITS:
+            counts |= _count(split, frame[frame["split"] == split])
+        train = frame["split"] == "train"
+        problems += _both_sides(str(path), frame[train], frame[~train])
+    return {str(path): frame}, counts
+
+
+def _count(name: str, listed: pd.DataFrame) -> dict[str, int]:
+    return {f"{name} images": len(listed), f"{name} vehicles": int(listed["vehicle"].nunique())}
+
+
+def _both_sides(file: str, train: pd.DataFrame, test: pd.DataFrame) -> Iterator[Problem]:
+    """A problem for each vehicle of ``test`` that is in ``train`` too, at its first line."""
+    trained = dict(zip(train["vehicle"][::-1], train["line"][::-1], strict=True))
+    for vehicle, line in test[["vehicle", "line"]].drop_duplicates("vehicle").itertuples(index=False):
+        if vehicle in trained:
+            message = (
+                f"vehicle {vehicle} is in the training list too (line {trained[vehicle]} there), expected vehicles "
+                "that were never trained on; take it out of one of them."
+            )
+            yield Problem(file, line, message)
+
+
+def _images(lists: dict[str, pd.DataFrame], decode: bool) -> list[Problem]:
+    """Open every listed image once, in threads; a problem stands at the first line that lists the image."""
+    first: dict[str, tuple[str, int]] = {}
+    for file, frame in lists.items():
+        for path, line in zip(frame["path"], frame["line"], strict=True):
+            first.setdefault(path, (file, line))
+    with ThreadPoolExecutor(THREADS) as pool:
+        found = pool.map(lambda path: _fault(path, decode), first, chunksize=64)
+        faults = list(tqdm(found, "images", total=len(first), mininterval=1, delay=2, unit="image"))
+    return [Problem(*first[path], fault) for path, fault in zip(first, faults, strict=True) if fault]
+
+
+def _fault(path: str, decode: bool) -> str:
+    """What is wrong with an image file, "" where nothing is."""
+    try:
+        with Image.open(path) as image:
+            if decode:
+                image.load()
+    except FileNotFoundError:
+        return f"the image {path} is missing; put it there or take the line out."
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        return f"the image {path} is unreadable ({str(error).splitlines()[0][:120]}); copy it anew or drop the line."
+    return ""

@@ -1,0 +1,32 @@
+"""Section 4.1: identities held out of the training set, so that settings are chosen without the test set."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from partreg.errors import PartregError
+
+
+def hold_out(train: pd.DataFrame, vehicles: int, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Split a training table by identity.
+
+    Args:
+        train: a table of images.
+        vehicles: how many identities to hold out; 0 holds out none.
+        seed: of the draw; the same seed and table give the same split whatever the order of the rows.
+
+    Returns:
+        (training, validation): no vehicle is on both sides, rows keep their order, both are indexed from 0.
+
+    Raises:
+        PartregError: fewer than ``vehicles`` + 1 identities are there.
+    """
+    known = np.unique(train["vehicle"].to_numpy())
+    if not 0 <= vehicles < max(len(known), 1):
+        raise PartregError(
+            f"{vehicles} vehicles cannot be held out of {len(known)}: expected 0 to {len(known) - 1}; choose fewer."
+        )
+    drawn = np.random.default_rng(seed).permutation(known)[:vehicles]
+    out = train["vehicle"].isin(drawn)
+    return train[~out].reset_index(drop=True), train[out].reset_index(drop=True)

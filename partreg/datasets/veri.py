@@ -1,0 +1,181 @@
+"""Section 4.1: VeRi-776 as it is distributed.
+
+``image_{train,test,query}/``, ``name_{train,test,query}.txt`` (a file name a line), ``test_track.txt`` (a track's name,
+then its images) and, where they are there, ``{train,test}_label.xml`` (declared gb2312), ``list_color.txt``,
+``list_type.txt``. A name such as ``0001_c001_00016450_0.jpg`` says vehicle, camera, time (frame) and box.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from xml.etree.ElementTree import ParseError
+
+import numpy as np
+import pandas as pd
+from defusedxml import DefusedXmlException
+from defusedxml.ElementTree import fromstring
+
+from partreg.datasets.images import images_table
+from partreg.datasets.lines import OnProblem, Problem, read_lines, stop
+
+NAME = re.compile(r"([0-9]{4,})_c([0-9]{3,})_([0-9]{8,})_([0-9]+)\.jpg")
+NAMES = "a name such as '0001_c001_00016450_0.jpg'"
+TRACK = "a track's name and its images, such as '0002_c002_t0175 0002_c002_00030600_0.jpg'"
+SPLITS = {"train": "name_train.txt", "query": "name_query.txt", "test": "name_test.txt"}
+TRACKS = "test_track.txt"
+
+
+@dataclass(frozen=True)
+class VeRi:
+    """The data set's tables of images, and the gallery's tracks by name: lists of ``image`` keys of ``gallery``.
+
+    ``colors`` and ``types`` are the names of the numbers in the columns color and type, empty where not listed.
+    """
+
+    root: Path
+    train: pd.DataFrame
+    query: pd.DataFrame
+    gallery: pd.DataFrame
+    tracks: dict[str, list[str]]
+    colors: dict[int, str] = field(default_factory=dict)
+    types: dict[int, str] = field(default_factory=dict)
+
+
+def read_veri(root: str | Path) -> VeRi:
+    """Read a folder that is laid out as VeRi-776; the images themselves are not opened.
+
+    A query's track is that of the same file in the gallery; training images have none (the data set lists none).
+
+    Raises:
+        PartregError: a list is missing or one of its lines is not as it should be (file and line are named).
+    """
+    root = Path(root)
+    listed = {split: read_names(root, split) for split in SPLITS}
+    tracks, _ = read_tracks(root)
+    track_of = {name: track for track, names in tracks.items() for name in names}
+    labels = {**read_labels(root / "train_label.xml"), **read_labels(root / "test_label.xml")}
+
+    def table(split: str) -> pd.DataFrame:
+        frame = listed[split]
+        names = frame["image"].str.rpartition("/")[2]
+        color_type = [labels.get(name, (-1, -1)) for name in names]
+        track = ["" if split == "train" else track_of.get(name, "") for name in names]
+        color, kind = (np.array(color_type, dtype=np.int64).reshape(-1, 2)).T
+        return images_table(frame.assign(track=track, color=color, type=kind))
+
+    keys = {track: [f"image_test/{name}" for name in names] for track, names in tracks.items()}
+    words = [_read_words(root / name) for name in ("list_color.txt", "list_type.txt")]
+    return VeRi(root, table("train"), table("query"), table("test"), keys, *words)
+
+
+def read_names(root: Path, split: str, on_problem: OnProblem = stop) -> pd.DataFrame:
+    """One of the three name lists, as a frame with the columns image, path, vehicle, camera, time, line."""
+    path = root / SPLITS[split]
+    seen: dict[str, int] = {}
+    rows = []
+    for line, (name,) in read_lines(path, 1, NAMES, on_problem):
+        match = NAME.fullmatch(name)
+        if match is None:
+            on_problem(Problem(str(path), line, f"expected {NAMES}, found {name[:60]!r}; mend the line."))
+        elif name in seen:
+            on_problem(Problem(str(path), line, f"{name} stands in line {seen[name]} too; delete one of the lines."))
+        else:
+            seen[name] = line
+            vehicle, camera, time, _ = map(int, match.groups())
+            image = f"image_{split}/{name}"
+            rows.append((image, str(root / image), vehicle, camera, time, line))
+    return pd.DataFrame(rows, columns=["image", "path", "vehicle", "camera", "time", "line"])
+
+
+def read_tracks(root: Path, on_problem: OnProblem = stop) -> tuple[dict[str, list[str]], dict[str, int]]:
+    """``test_track.txt``: file names by track, and each track's line; both empty where there is no such file."""
+    path = root / TRACKS
+    tracks: dict[str, list[str]] = {}
+    lines: dict[str, int] = {}
+    owner: dict[str, int] = {}
+    if not path.exists():
+        return tracks, lines
+    for line, (track, *names) in read_lines(path, 2, TRACK, on_problem, more=True):
+        for name in names:
+            if owner.setdefault(name, line) != line or names.count(name) > 1:
+                message = f"{name} is in the track of line {owner[name]} already, expected in one; delete it from one."
+                on_problem(Problem(str(path), line, message))
+        if track in tracks:
+            on_problem(Problem(str(path), line, f"the track {track} stands in line {lines[track]} too; join the two."))
+            continue
+        tracks[track], lines[track] = names, line
+    return tracks, lines
+
+
+def read_labels(path: Path, on_problem: OnProblem = stop) -> dict[str, tuple[int, int]]:
+    """A label file: (colour, type) by file name, -1 where an item does not say; empty where there is no such file.
+
+    The file declares gb2312, which Python's XML parser does not know, so the bytes are decoded before it sees them.
+    """
+    if not path.exists():
+        return {}
+    try:
+        text = path.read_bytes().decode("gb18030")
+        items = fromstring(text).iter("Item")
+    except (ParseError, UnicodeDecodeError, DefusedXmlException) as error:
+        line = error.position[0] if isinstance(error, ParseError) else 0
+        on_problem(Problem(str(path), line, f"expected XML in gb2312 ({error}); copy the file anew."))
+        return {}
+    labels = {}
+    for item in items:
+        name = item.get("imageName", "")
+        match = NAME.fullmatch(name)
+        values = [item.get(key, "-1") for key in ("colorID", "typeID")]
+        claims = [(item.get(key) or "").lstrip("c0") for key in ("vehicleID", "cameraID")]
+        named = [match.group(1).lstrip("0"), match.group(2).lstrip("0")] if match else []
+        if match is None or not all(re.fullmatch(r"-1|[0-9]{1,9}", value) for value in values):
+            on_problem(Problem(str(path), _line(text, name), f"expected an Item with imageName, colorID, typeID as "
+                               f"numbers, found {dict(item.attrib)}; mend it."))  # fmt: skip
+        elif any(claim and claim != truth for claim, truth in zip(claims, named, strict=True)):
+            on_problem(Problem(str(path), _line(text, name), f"vehicleID or cameraID of {name} contradicts its name; "
+                               "mend it."))  # fmt: skip
+        else:
+            labels[name] = (int(values[0]), int(values[1]))
+    return labels
+
+
+def _line(text: str, name: str) -> int:
+    return text.count("\n", 0, max(text.find(f'"{name}"'), 0)) + 1
+
+
+def _read_words(path: Path) -> dict[int, str]:
+    """``list_color.txt`` or ``list_type.txt``: lines ``number name``; other lines are taken for headings."""
+    if not path.exists():
+        return {}
+    lines = path.read_bytes().decode("gb18030", errors="replace").splitlines()
+    pairs = (re.fullmatch(r"\s*([0-9]{1,9})[\s.:,]+(\S.*?)\s*", line) for line in lines)
+    return {int(pair.group(1)): pair.group(2) for pair in pairs if pair}
+
+
+def cross_camera(query: pd.DataFrame, gallery: pd.DataFrame) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """For each query the gallery rows (from 0, ascending) that are good and that are junk.
+
+    Good: the same vehicle in another camera. Junk: the same vehicle in the query's own camera, the query itself
+    included; junk is taken out of the ranking, neither right nor wrong. Where the query's camera is unknown (-1), only
+    its own image (the same ``image`` key) is junk: unknown cameras are not equal ones.
+    """
+    vehicles, cameras = gallery["vehicle"].to_numpy(), gallery["camera"].to_numpy()
+    order = np.argsort(vehicles, kind="stable")
+    ids, starts = np.unique(vehicles[order], return_index=True)
+    rows_of = dict(zip(ids.tolist(), np.split(order, starts[1:]), strict=True)) if len(ids) else {}
+    images = gallery["image"].to_numpy()
+    good, junk = [], []
+    for vehicle, camera, image in zip(query["vehicle"].tolist(), query["camera"].tolist(), query["image"], strict=True):
+        rows = rows_of.get(vehicle, order[:0])
+        same = cameras[rows] == camera if camera >= 0 else images[rows] == image
+        good.append(rows[~same])
+        junk.append(rows[same])
+    return good, junk
+
+
+def good_junk(query: pd.DataFrame, gallery: pd.DataFrame) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """The lists of ``gt_index.txt`` and ``jk_index.txt``: for each query its good and junk gallery images, from 1."""
+    good, junk = cross_camera(query, gallery)
+    return [rows + 1 for rows in good], [rows + 1 for rows in junk]

@@ -1,0 +1,64 @@
+"""Section 4.2: the L2 distance, by which query and gallery images are compared."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from partreg.errors import PartregError
+
+BLOCK = 512  # queries at a time, so that the float64 intermediate stays small
+
+
+def l2(query: np.ndarray, gallery: np.ndarray) -> np.ndarray:
+    """Euclidean distances between two sets of features.
+
+    They are computed in float64, so that images with equal features come out at equal distances, and that of a feature
+    to itself at (nearly) 0, where float32 would leave noise.
+
+    Args:
+        query: (Q, D) features.
+        gallery: (G, D) features.
+
+    Returns:
+        (Q, G) float32 distances, at least 0.
+
+    Raises:
+        PartregError: the shapes do not fit or a feature is NaN or infinite.
+    """
+    query, gallery = check_features(query, "query"), check_features(gallery, "gallery")
+    if query.shape[1] != gallery.shape[1]:
+        raise PartregError(
+            f"query features of width {query.shape[1]} cannot be compared with gallery features of width "
+            f"{gallery.shape[1]}; extract both with the same network."
+        )
+    columns = gallery.astype(np.float64).T
+    squares = (columns**2).sum(axis=0)
+    distances = np.empty((len(query), len(gallery)), dtype=np.float32)
+    for start in range(0, len(query), BLOCK):
+        rows = query[start : start + BLOCK].astype(np.float64)
+        block = rows @ columns
+        block *= -2
+        block += squares
+        block += (rows**2).sum(axis=1, keepdims=True)
+        distances[start : start + BLOCK] = np.sqrt(np.maximum(block, 0, out=block), out=block)
+    return distances
+
+
+def check_features(features: np.ndarray, name: str, rows: int | None = None) -> np.ndarray:
+    """The features as an array (N, D), checked.
+
+    Raises:
+        PartregError: they are no matrix of ``rows`` rows, or a value is NaN or infinite.
+    """
+    features = np.asarray(features)
+    if features.ndim != 2 or (rows is not None and len(features) != rows):
+        expected = f"({'images' if rows is None else rows}, width)"
+        raise PartregError(f"{name} features have shape {features.shape}, expected {expected}; one row an image.")
+    finite = np.isfinite(features).all(axis=1)
+    if not finite.all():
+        row = int(np.flatnonzero(~finite)[0])
+        raise PartregError(
+            f"{name} features hold NaN or infinite values ({np.count_nonzero(~finite)} rows, the first {row}), "
+            "expected finite numbers; train again with a lower learning rate, or extract them anew."
+        )
+    return features

@@ -1,0 +1,215 @@
+"""Section 4.1, Equations 4 to 6: CMC, average precision and its mean, from the ranks of the matches alone.
+
+Nobody needs the whole order of a gallery. A row of distances is sorted by value (far cheaper than an argsort), and the
+rank of a match is the number of images that are nearer, found by binary search. All ranks count from 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from partreg.errors import PartregError
+
+AP_RULES = ("rectangular", "trapezoidal", "sklearn")
+TIES = ("stable", "relevant", "together")
+
+
+@dataclass(frozen=True)
+class MatchRanks:
+    """The ranks of every query's matches among the gallery without junk, nearest first, one query after the other.
+
+    Attributes:
+        counts: (Q,) matches of each query; 0 for a query without any, which has no ranks.
+        stable: (M,) equal distances stand in gallery order, as a stable sort leaves them.
+        relevant: (M,) matches stand before other images at the same distance.
+        together: (M,) images at the same distance come in at once, all at the last one's rank.
+    """
+
+    counts: np.ndarray
+    stable: np.ndarray
+    relevant: np.ndarray
+    together: np.ndarray
+
+    def first(self, ties: str = "stable") -> np.ndarray:
+        """(Q,) the rank of each query's nearest match, 0 for a query without any."""
+        ranks = getattr(self, _known(ties, TIES, "tie rule"))
+        starts = np.cumsum(self.counts) - self.counts
+        first = np.zeros(len(self.counts), dtype=np.int64)
+        first[self.counts > 0] = ranks[starts[self.counts > 0]]
+        return first
+
+
+def match_ranks(
+    distances: np.ndarray, matches: Sequence[np.ndarray], junk: Sequence[np.ndarray] | None = None
+) -> MatchRanks:
+    """Rank the matches of each query.
+
+    Args:
+        distances: (Q, G), smaller is nearer.
+        matches: for each query the gallery columns that match it, from 0, ascending.
+        junk: for each query the gallery columns to leave out of the ranking; none where not given.
+
+    Raises:
+        PartregError: the shapes do not fit or a distance is NaN or infinite.
+    """
+    junk = [np.empty(0, dtype=np.int64)] * len(matches) if junk is None else junk
+    _check(distances, matches, junk)
+    rows = [
+        _rank_row(row, good, bad, number)
+        for number, (row, good, bad) in enumerate(zip(distances, matches, junk, strict=True))
+    ]
+    counts = np.array([len(good) for good in matches], dtype=np.int64)
+    empty = [np.empty(0, dtype=np.int64)]
+    stable, relevant, together = (np.concatenate(empty + [row[i] for row in rows]) for i in range(3))
+    return MatchRanks(counts, stable, relevant, together)
+
+
+def _rank_row(row: np.ndarray, good: np.ndarray, bad: np.ndarray, number: int) -> tuple[np.ndarray, ...]:
+    """The ranks of one query's matches under each tie rule, in the order of ``TIES``."""
+    ordered = np.append(row, np.inf)  # the last entry is there for the look one step beyond the last match
+    ordered[bad] = np.inf
+    ordered.sort()
+    kept = len(row) - len(bad)
+    if kept and not (ordered[0] > -np.inf and ordered[kept - 1] < np.inf):
+        raise PartregError(
+            f"the distances of query {number} hold NaN or infinite values, expected finite numbers; extract anew."
+        )
+    own = row[good]
+    own.sort()
+    nearer = ordered.searchsorted(own)
+    if not (ordered[nearer + 1] == own).any():
+        ranks = nearer + 1
+        return ranks, ranks, ranks
+    among = np.arange(len(own)) - own.searchsorted(own)  # position among the matches at the same distance
+    stable = nearer + 1
+    tied = np.concatenate([ordered[nearer + 1] == own, [False]])
+    by_distance = good[row[good].argsort(kind="stable")]
+    for value in np.unique(own[tied[:-1]]):
+        same = np.flatnonzero(row == value)
+        same = same[~np.isin(same, bad)]
+        here = own == value
+        stable[here] += same.searchsorted(by_distance[here])
+    return stable, nearer + 1 + among, ordered.searchsorted(own, side="right")
+
+
+def group_ranks(
+    distances: np.ndarray, matches: Sequence[np.ndarray], junk: Sequence[np.ndarray], groups: np.ndarray
+) -> np.ndarray:
+    """The rank of the nearest group of gallery images (a track) that holds a match: image-to-track retrieval.
+
+    A group is as near as its nearest image (Section 4.3: the maximum of the similarities). Junk images are left out,
+    and with them the groups that hold nothing else. Equally near groups stand in the order of their numbers.
+
+    Args:
+        distances: (Q, G), finite.
+        matches: for each query the gallery columns that match it.
+        junk: for each query the gallery columns to leave out.
+        groups: (G,) the group of each gallery image, numbered from 0.
+
+    Returns:
+        (Q,) ranks from 1, 0 for a query without any match.
+    """
+    _check(distances, matches, junk)
+    ranks = np.zeros(len(distances), dtype=np.int64)
+    seen = np.zeros(int(groups.max(initial=-1)) + 1, dtype=bool)
+    for number, (row, good, bad) in enumerate(zip(distances, matches, junk, strict=True)):
+        if not len(good):
+            continue
+        own = row[good]
+        nearest = own.min()
+        near = np.flatnonzero(row <= nearest)
+        tied = row[near] == nearest
+        ours = groups[good[own == nearest]].min()
+        dropped = np.isin(near, bad)
+        before = ~dropped & (~tied | (groups[near] < ours))
+        found = groups[near[before]]
+        seen[found] = True
+        ranks[number] = 1 + np.count_nonzero(seen)
+        seen[found] = False
+    return ranks
+
+
+def cmc(first_ranks: np.ndarray, k_max: int) -> np.ndarray:
+    """Equation 4: the fraction of queries whose match is among the first k, for k = 1 to ``k_max``.
+
+    Args:
+        first_ranks: (Q,) rank of each query's (nearest) match, 0 for a query without any: these are left out.
+        k_max: length of the curve.
+
+    Returns:
+        (k_max,) fractions in [0, 1], never falling.
+
+    Raises:
+        PartregError: no query has a match.
+    """
+    ranks = np.asarray(first_ranks)
+    ranks = ranks[ranks > 0]
+    if not len(ranks):
+        raise PartregError("no query has a match in the gallery, expected one at least; check the vehicle numbers.")
+    return np.cumsum(np.bincount(np.minimum(ranks, k_max + 1), minlength=k_max + 2)[1 : k_max + 1]) / len(ranks)
+
+
+def average_precision(ranks: MatchRanks, rule: str = "rectangular", ties: str = "stable") -> np.ndarray:
+    """Equation 5: each query's average precision, from the ranks of its matches.
+
+    With m matches, the j-th of them at rank r: precision there is j / r, and recall grows by 1 / m.
+
+    Args:
+        ranks: of the matches.
+        rule: "rectangular" takes the precision at each match (Equation 5 as it is printed); "trapezoidal" the mean of
+            the precisions at it and one rank before it, (j - 1) / (r - 1), or 1 at rank 1 (VeRi-776's own
+            evaluation); "sklearn" is rectangular with images at the same distance counted together, as
+            scikit-learn's ``average_precision_score`` does whatever ``ties`` says.
+        ties: one of ``TIES``.
+
+    Returns:
+        (Q,) values in [0, 1], NaN for a query without any match.
+    """
+    _known(rule, AP_RULES, "rule of average precision")
+    r = getattr(ranks, _known(ties, TIES, "tie rule") if rule != "sklearn" else "together")
+    query = np.repeat(np.arange(len(ranks.counts)), ranks.counts)
+    j = np.arange(1, len(r) + 1) - np.repeat(np.cumsum(ranks.counts) - ranks.counts, ranks.counts)
+    if rule == "sklearn" or ties == "together":
+        j = j[_last_of_run(query, r)]
+    precision = j / r
+    if rule == "trapezoidal":
+        before = np.where(r > 1, (j - 1) / np.maximum(r - 1, 1), 1.0)
+        precision = (precision + before) / 2
+    total = np.bincount(query, weights=precision, minlength=len(ranks.counts))
+    return np.divide(total, ranks.counts, out=np.full(len(total), np.nan), where=ranks.counts > 0)
+
+
+def mean_average_precision(values: np.ndarray) -> float:
+    """Equation 6: the mean over the queries that have a match; the others (NaN) are left out.
+
+    Raises:
+        PartregError: no query has a match.
+    """
+    values = np.asarray(values)
+    if np.isnan(values).all():
+        raise PartregError("no query has a match in the gallery, expected one at least; check the vehicle numbers.")
+    return float(np.nanmean(values))
+
+
+def _last_of_run(query: np.ndarray, ranks: np.ndarray) -> np.ndarray:
+    """For each entry the index of the last one with the same query and rank."""
+    changes = (query[1:] != query[:-1]) | (ranks[1:] != ranks[:-1])
+    ends = np.append(np.flatnonzero(changes), len(ranks) - 1)
+    return np.repeat(ends, np.diff(ends, prepend=-1)) if len(ranks) else np.empty(0, dtype=np.int64)
+
+
+def _known(name: str, names: tuple[str, ...], what: str) -> str:
+    if name not in names:
+        raise PartregError(f"no {what} is called {name!r}, expected one of {', '.join(names)}; choose one of them.")
+    return name
+
+
+def _check(distances: np.ndarray, matches: Sequence[np.ndarray], junk: Sequence[np.ndarray]) -> None:
+    if distances.ndim != 2 or not len(distances) == len(matches) == len(junk):
+        raise PartregError(
+            f"distances of shape {distances.shape} with matches of {len(matches)} and junk of {len(junk)} queries, "
+            "expected (queries, gallery images) and one list a query of each; check the order of the arguments."
+        )

@@ -1,0 +1,267 @@
+"""Section 4.1 and 4.3: how VehicleID and VeRi-776 are judged, exactly, and the variants that other toolboxes use."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+from tqdm import tqdm
+
+from partreg.datasets.veri import cross_camera
+from partreg.errors import PartregError
+from partreg.retrieval.distances import check_features, l2
+from partreg.retrieval.metrics import (
+    AP_RULES,
+    average_precision,
+    cmc,
+    group_ranks,
+    match_ranks,
+    mean_average_precision,
+)
+
+K_MAX = 50
+RESAMPLES = 2_000
+
+
+@dataclass(frozen=True)
+class VehicleIDScores:
+    """VehicleID's scores, as fractions.
+
+    Attributes:
+        cmc: (galleries, k_max) the curve of each random gallery.
+        hits: (N,) for each image the fraction of galleries in which it, as a query, found its vehicle at rank 1; NaN
+            for an image that was never a query.
+        vehicles: (N,) the images' vehicles.
+        queries: queries of each gallery.
+    """
+
+    cmc: np.ndarray
+    hits: np.ndarray
+    vehicles: np.ndarray
+    queries: int
+
+    @property
+    def cmc1(self) -> float:
+        """CMC@1, the mean over galleries."""
+        return float(self.cmc[:, 0].mean())
+
+    @property
+    def cmc5(self) -> float:
+        """CMC@5, the mean over galleries (at the curve's end where the gallery is smaller)."""
+        return float(self.cmc[:, : min(5, self.cmc.shape[1])][:, -1].mean())
+
+    @property
+    def spread(self) -> tuple[float, float]:
+        """The standard deviations of CMC@1 and CMC@5 over galleries."""
+        curve = self.cmc[:, [0, min(5, self.cmc.shape[1]) - 1]]
+        return tuple(curve.std(axis=0, ddof=1 if len(curve) > 1 else 0).tolist())
+
+
+def vehicleid(
+    features: np.ndarray, vehicles: np.ndarray, *, galleries: int = 10, seed: int = 0, k_max: int = K_MAX
+) -> VehicleIDScores:
+    """VehicleID's protocol: one random image of each vehicle is the gallery, every other image a query; CMC.
+
+    It is repeated for ``galleries`` draws over the same features. An image whose vehicle has no other image is gallery
+    only. Equal distances stand in gallery order (by ascending vehicle number).
+
+    Args:
+        features: (N, D).
+        vehicles: (N,) vehicle numbers.
+        galleries: random galleries to average over.
+        seed: of the draws.
+        k_max: length of the curve; no longer than the gallery.
+
+    Raises:
+        PartregError: the features do not fit, hold NaN, or no vehicle has two images.
+    """
+    vehicles = np.asarray(vehicles)
+    features = check_features(features, "test", len(vehicles))
+    rng = np.random.default_rng(seed)
+    curves, hits, asked = [], np.zeros(len(vehicles)), np.zeros(len(vehicles), dtype=np.int64)
+    for _ in tqdm(range(galleries), "galleries", mininterval=1, delay=2, leave=False):
+        gallery = draw_gallery(vehicles, rng)
+        query = np.setdiff1d(np.arange(len(vehicles)), gallery)
+        ranks = single_match_ranks(l2(features[query], features[gallery]), vehicles[query], vehicles[gallery])
+        curves.append(cmc(ranks, min(k_max, len(gallery))))
+        hits[query] += ranks == 1
+        asked[query] += 1
+    hits = np.divide(hits, asked, out=np.full(len(hits), np.nan), where=asked > 0)
+    return VehicleIDScores(np.stack(curves), hits, vehicles, len(vehicles) - len(np.unique(vehicles)))
+
+
+def draw_gallery(vehicles: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """The row of one random image of each vehicle, by ascending vehicle number."""
+    shuffled = rng.permutation(len(vehicles))
+    return shuffled[np.unique(vehicles[shuffled], return_index=True)[1]]
+
+
+def single_match_ranks(distances: np.ndarray, query: np.ndarray, gallery: np.ndarray) -> np.ndarray:
+    """Equation 4's m(q, k): the rank of the one gallery image of each query's vehicle, from 1; ties in gallery order.
+
+    Args:
+        distances: (Q, G).
+        query: (Q,) vehicle numbers.
+        gallery: (G,) vehicle numbers, ascending, each once and each of ``query`` among them.
+    """
+    match = np.searchsorted(gallery, query)[:, None]
+    own = np.take_along_axis(distances, match, axis=1)
+    nearer = (distances < own).sum(axis=1)
+    tied = (distances == own) & (np.arange(len(gallery)) < match)
+    return 1 + nearer + tied.sum(axis=1)
+
+
+@dataclass(frozen=True)
+class VeRiScores:
+    """VeRi-776's scores, as fractions; the arrays have a value for each query, in the order of the query table.
+
+    Attributes:
+        ap: (Q,) average precision under ``rule``, NaN for a query without any match.
+        aps: the same under every rule of ``AP_RULES``.
+        image_ranks: (Q,) rank of the nearest matching image, 0 without any match.
+        track_ranks: (Q,) rank of the nearest matching track, 0 without any match.
+        cmc: (k_max,) image-to-image curve.
+        hit: (k_max,) image-to-track curve, HIT@k.
+        vehicles: (Q,) the queries' vehicles.
+        rule: of average precision.
+    """
+
+    ap: np.ndarray
+    aps: dict[str, np.ndarray]
+    image_ranks: np.ndarray
+    track_ranks: np.ndarray
+    cmc: np.ndarray
+    hit: np.ndarray
+    vehicles: np.ndarray
+    rule: str
+
+    @property
+    def mAP(self) -> float:  # noqa: N802 (the field's name for it)
+        """Equation 6 over the queries that have a match."""
+        return mean_average_precision(self.ap)
+
+    @property
+    def hit1(self) -> float:
+        """HIT@1, image to track."""
+        return float(self.hit[0])
+
+    @property
+    def hit5(self) -> float:
+        """HIT@5, image to track."""
+        return float(self.hit[4])
+
+    @property
+    def hits(self) -> np.ndarray:
+        """(Q,) 1 where the nearest track matches, 0 where not, NaN for a query without any match."""
+        return np.where(self.track_ranks > 0, self.track_ranks == 1, np.nan)
+
+    @property
+    def skipped(self) -> int:
+        """Queries without any match: left out of every score, and counted here."""
+        return int(np.count_nonzero(self.image_ranks == 0))
+
+
+def veri(
+    query_features: np.ndarray,
+    gallery_features: np.ndarray,
+    query: pd.DataFrame,
+    gallery: pd.DataFrame,
+    rule: str = "rectangular",
+    ties: str = "stable",
+) -> VeRiScores:
+    """VeRi-776's protocol from features (see ``veri_scores``).
+
+    Args:
+        query_features: (Q, D), rows as in ``query``.
+        gallery_features: (G, D), rows as in ``gallery``.
+        query: table of images.
+        gallery: table of images, with tracks.
+        rule: of average precision, one of ``AP_RULES``.
+        ties: one of ``TIES``.
+
+    Raises:
+        PartregError: features and tables do not fit, features hold NaN, or no query has a match.
+    """
+    features = check_features(query_features, "query", len(query))
+    return veri_scores(
+        l2(features, check_features(gallery_features, "gallery", len(gallery))), query, gallery, rule, ties
+    )
+
+
+def veri_scores(
+    distances: np.ndarray, query: pd.DataFrame, gallery: pd.DataFrame, rule: str = "rectangular", ties: str = "stable"
+) -> VeRiScores:
+    """VeRi-776's protocol: cross-camera search, mAP over images and HIT over tracks.
+
+    Good are the vehicle's images in other cameras; those in the query's own camera, itself included, are junk and left
+    out, and so are their tracks. A query without any good image is skipped and counted. An image of the gallery that is
+    in no track counts as a track of its own; equally near tracks stand in the gallery's order.
+
+    Args:
+        distances: (Q, G) finite, smaller is nearer.
+        query: table of images.
+        gallery: table of images, with tracks.
+        rule: of average precision, one of ``AP_RULES``.
+        ties: one of ``TIES``: which of two images at the same distance stands first.
+
+    Raises:
+        PartregError: shapes do not fit, a distance is not finite, or no query has a match.
+    """
+    distances = np.asarray(distances)
+    if distances.shape != (len(query), len(gallery)):
+        raise PartregError(
+            f"distances have shape {distances.shape}, expected ({len(query)}, {len(gallery)}): a row a query, a column "
+            "a gallery image; check the order of the arguments."
+        )
+    good, junk = cross_camera(query, gallery)
+    ranks = match_ranks(distances, good, junk)
+    aps = {name: average_precision(ranks, name, ties) for name in AP_RULES}
+    if rule not in aps:
+        raise PartregError(f"no rule of average precision is called {rule!r}, expected one of {', '.join(AP_RULES)}.")
+    image_ranks = ranks.first(ties)
+    track_ranks = group_ranks(distances, good, junk, track_numbers(gallery))
+    vehicles = query["vehicle"].to_numpy()
+    curves = cmc(image_ranks, K_MAX), cmc(track_ranks, K_MAX)
+    return VeRiScores(aps[rule], aps, image_ranks, track_ranks, *curves, vehicles, rule)
+
+
+def track_numbers(gallery: pd.DataFrame) -> np.ndarray:
+    """(G,) each gallery image's track as a number from 0, by first appearance; "" is a track of the image's own."""
+    names = gallery["track"].where(gallery["track"] != "", "/" + gallery["image"])
+    return pd.factorize(names)[0]
+
+
+def bootstrap_over_vehicles(values: np.ndarray, vehicles: np.ndarray, seed: int = 0) -> tuple[float, float]:
+    """A 95% interval of a score's mean over queries, by resampling vehicles.
+
+    Images of one vehicle are not independent, so whole vehicles are drawn (percentile bootstrap).
+
+    Args:
+        values: (N,) score of each query; NaN is left out.
+        vehicles: (N,) its vehicle.
+        seed: of the resampling.
+
+    Raises:
+        PartregError: the lengths differ or fewer than two vehicles have a value.
+    """
+    values, vehicles = np.asarray(values, dtype=np.float64), np.asarray(vehicles)
+    if values.shape != vehicles.shape or values.ndim != 1:
+        raise PartregError(f"{values.shape} values for {vehicles.shape} vehicles, expected one vehicle for each value.")
+    known = ~np.isnan(values)
+    _, vehicle = np.unique(vehicles[known], return_inverse=True)
+    sums, counts = np.bincount(vehicle, weights=values[known]), np.bincount(vehicle).astype(np.float64)
+    if len(counts) < 2:
+        raise PartregError(f"{len(counts)} vehicles have a value, expected at least 2 to resample; test on more.")
+    result = stats.bootstrap(
+        (sums, counts),
+        lambda total, number, axis: total.sum(axis=axis) / number.sum(axis=axis),
+        paired=True,
+        vectorized=True,
+        n_resamples=RESAMPLES,
+        batch=200,
+        method="percentile",
+        rng=np.random.default_rng(seed),
+    )
+    return float(result.confidence_interval.low), float(result.confidence_interval.high)
