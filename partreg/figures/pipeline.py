@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch, Rectangle
 
-from partreg.figures.sheets import PART_COLORS, as_pixels, draw_boxes
+from partreg.figures.sheets import DPI, PART_COLORS, as_pixels, draw_boxes
 
 GREEN = "#019e73"  # the global branch, in green as in the paper
 GREY = "#666666"
@@ -45,7 +45,7 @@ def draw(
     Returns:
         The closed figure, with a white background in every theme.
     """
-    figure, ax = plt.subplots(figsize=(6.4, 6.4 * HEIGHT / WIDTH), facecolor="white")
+    figure, ax = plt.subplots(figsize=(6.4, 6.4 * HEIGHT / WIDTH), facecolor="white", dpi=DPI)
     plt.close(figure)
     ax.set_position((0, 0, 1, 1))
     ax.set_axis_off()

@@ -31,6 +31,7 @@ PART_COLORS = {
 PART_STYLES = {"window": "-", "left_light": "--", "right_light": "--", "light": "--", "brand": ":"}
 GAP = 0.06  # white space around an image, as a share of a cell
 INCHES = 8.0  # width of a sheet at most
+DPI = 120
 
 
 def read_image(path: str | Path) -> np.ndarray:
@@ -199,7 +200,9 @@ def image_grid(
     side = round(pixels * 0.9) if any(rows) else 0
     inch = min(INCHES / (columns * step + side), 1.6 / pixels)
     letter = 72 * inch * pixels
-    figure, ax = plt.subplots(figsize=((columns * step + side) * inch, lines * (step + head) * inch), facecolor="white")
+    figure, ax = plt.subplots(
+        figsize=((columns * step + side) * inch, lines * (step + head) * inch), facecolor="white", dpi=DPI
+    )
     plt.close(figure)
     ax.set_position((0, 0, 1, 1))
     ax.set_axis_off()

@@ -1,0 +1,111 @@
+"""Rank lists: a query and the gallery images nearest to it, row by row (Figure 6 of the paper)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from partreg.figures.sheets import image_grid
+from partreg.retrieval.distances import l2
+
+QUERY_COLOR = "#2ca02c"  # "The first image with green border in each row is the query image"
+MATCH_COLOR = "#d62728"  # "The ground-truth is marked with red border"; a tick says the same without colour
+QUERY_MARK, MATCH_MARK = "Q", "✓"
+
+
+@dataclass(frozen=True)
+class RankLists:
+    """What one network retrieves for some queries; all indices are rows of one table of images.
+
+    Attributes:
+        queries: (Q,) the query images.
+        results: (Q, k) the gallery images nearest to each, nearest first.
+        matches: (Q, k) whether a result shows the query's vehicle.
+        ranks: (Q,) rank of the first match in the whole gallery, from 1; 0 where the gallery has none.
+    """
+
+    queries: np.ndarray
+    results: np.ndarray
+    matches: np.ndarray
+    ranks: np.ndarray
+
+
+def one_each(vehicles: np.ndarray, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Draw a gallery as VehicleID's protocol does: one random image a vehicle; every other image is a query.
+
+    Args:
+        vehicles: (N,) identity of each image.
+        seed: of the draw.
+
+    Returns:
+        Rows of the gallery and of the queries, each ascending.
+    """
+    order = np.random.default_rng(seed).permutation(len(vehicles))
+    _, first = np.unique(np.asarray(vehicles)[order], return_index=True)
+    gallery = np.sort(order[first])
+    return gallery, np.setdiff1d(np.arange(len(vehicles)), gallery)
+
+
+def rank_lists(
+    features: np.ndarray, vehicles: np.ndarray, queries: np.ndarray, gallery: np.ndarray, top: int = 10
+) -> RankLists:
+    """Rank the gallery for each query by L2 distance; equal distances keep the gallery's order.
+
+    Args:
+        features: (N, D) float32 of all images.
+        vehicles: (N,) identity of each image.
+        queries: (Q,) rows of the queries.
+        gallery: (G,) rows of the gallery.
+        top: length of a list; no more than G come back.
+    """
+    vehicles, queries, gallery = np.asarray(vehicles), np.asarray(queries), np.asarray(gallery)
+    order = np.argsort(l2(features[queries], features[gallery]), axis=1, kind="stable")
+    same = vehicles[gallery][order] == vehicles[queries][:, None]
+    ranks = np.where(same.any(axis=1), same.argmax(axis=1) + 1, 0)
+    return RankLists(queries, gallery[order[:, :top]], same[:, :top], ranks)
+
+
+def choose(first: np.ndarray, second: np.ndarray, differing: int, random: int, seed: int = 0) -> np.ndarray:
+    """Choose queries by rule: those that two networks rank most differently, in either direction, then random others.
+
+    Args:
+        first: (Q,) ranks of the first match by one network, from 1.
+        second: (Q,) the same by another network.
+        differing: how many to take with the largest ratio of the two ranks; equal ratios keep the queries' order.
+        random: how many to draw from the rest.
+        seed: of that draw.
+
+    Returns:
+        Places among the queries: the differing ones by falling ratio, then the random ones, ascending.
+    """
+    ratio = np.abs(np.log(np.asarray(first, float)) - np.log(np.asarray(second, float)))
+    chosen = np.argsort(-ratio, kind="stable")[:differing]
+    rest = np.setdiff1d(np.arange(len(ratio)), chosen)
+    drawn = np.random.default_rng(seed).choice(rest, min(random, len(rest)), replace=False)
+    return np.concatenate([chosen, np.sort(drawn)]).astype(np.int64)
+
+
+def draw(lists: RankLists, images: Sequence[str | Path | np.ndarray], rows: Sequence[int], pixels: int = 128) -> Figure:
+    """One block of Figure 6: each row a query, green and marked Q, then its results, matches red and ticked.
+
+    The number at the left of a row is the rank of the first match, for it may lie beyond the images shown.
+
+    Args:
+        lists: what a network retrieves.
+        images: path or pixels of every image, in the order of the table that ``lists`` refers to.
+        rows: places among the queries, as `choose` gives them.
+        pixels: side of an image.
+    """
+    cells, borders, marks, labels = [], [], [], []
+    for row in rows:
+        matches = lists.matches[row]
+        cells += [images[index] for index in (lists.queries[row], *lists.results[row])]
+        borders += [QUERY_COLOR, *(MATCH_COLOR if match else None for match in matches)]
+        marks += [QUERY_MARK, *(MATCH_MARK if match else None for match in matches)]
+        labels.append(f"match at {lists.ranks[row]}")
+    columns = 1 + lists.results.shape[1]
+    return image_grid(cells, columns, borders=borders, marks=marks, rows=labels, pixels=pixels)

@@ -1,0 +1,248 @@
+"""Tables 1 to 6 in the paper's own form, each cell as published, as reproduced, and the difference between the two."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+from itertools import groupby
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from partreg import paper
+
+VEHICLE_SETS = ("Small", "Medium", "Large")
+KINDS = ("published", "reproduced", "difference")
+DASH = "–"
+NOT_RUN = "not run"
+SIGNS = "*†‡§¶"
+# The cells that a remark on the paper belongs to; a remark that is not here belongs to its table's caption.
+MARKED = {
+    "remark-cmc5": {4: [("Global+Light+Window", "CMC@5")]},
+    "remark-rank1": {1: [("VAMI", "Large")]},
+    "remark-map": {3: [("VAMI", "mAP")]},
+    "remark-512": {3: [(paper.OURS, "mAP")], 6: [(512, "mAP")]},
+    "remark-others": {3: [("FACT", "mAP"), ("OIFE", "HIT@1"), ("OIFE+ST", "HIT@1")]},
+}
+STYLE = """<style>
+.partreg-scroll { overflow-x: auto; }
+.partreg-scroll table { border-collapse: collapse; margin: 0 auto; font-variant-numeric: tabular-nums; }
+.partreg-scroll caption { caption-side: top; text-align: left; padding-bottom: 0.5em; color: inherit; }
+.partreg-scroll th, .partreg-scroll td { padding: 0.2em 0.5em; text-align: right; white-space: nowrap; }
+.partreg-scroll th[scope=row], .partreg-scroll th[scope=rowgroup] { text-align: left; }
+.partreg-scroll thead th[scope=colgroup] { text-align: center; }
+.partreg-scroll thead th[rowspan] { text-align: left; vertical-align: bottom; }
+.partreg-scroll td:nth-of-type(3n+1) { padding-left: 1.2em; }
+.partreg-notes { font-size: 0.85em; margin: 0.3em 0; }
+</style>"""
+
+
+@dataclass(frozen=True)
+class Score:
+    """One reproduced number.
+
+    Attributes:
+        values: a fraction in [0, 1] for each seed.
+        interval: with one seed, the 95% bootstrap interval over vehicles, where it was computed.
+    """
+
+    values: tuple[float, ...]
+    interval: tuple[float, float] | None = None
+
+    @property
+    def mean(self) -> float:
+        """Mean over the seeds."""
+        return float(np.mean(self.values))
+
+    @property
+    def spread(self) -> float:
+        """Standard deviation over the seeds, n - 1 in the denominator; NaN for one seed."""
+        return float(np.std(self.values, ddof=1)) if len(self.values) > 1 else float("nan")
+
+    def __str__(self) -> str:
+        """Mean and spread over seeds, "0.659 ± 0.012", or one seed's number and interval, "0.659 [0.621, 0.698]"."""
+        if len(self.values) > 1:
+            return f"{self.mean:.3f} ± {self.spread:.3f}"
+        return f"{self.mean:.3f}" + ("" if self.interval is None else " [{:.3f}, {:.3f}]".format(*self.interval))
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table ready to be shown by a notebook; ``frame`` holds its numbers, NaN where there is none."""
+
+    frame: pd.DataFrame
+    html: str
+
+    def _repr_html_(self) -> str:
+        return self.html
+
+    def __repr__(self) -> str:
+        return repr(self.frame)
+
+
+def signed(difference: float) -> str:
+    """A difference of two fractions in percentage points: "+2.3", "−8.0"."""
+    return f"{100 * difference:+.1f}".replace("-", "−")
+
+
+def percent(fraction: float) -> str:
+    """A fraction as a percentage with one decimal: "65.9%"."""
+    return f"{100 * fraction:.1f}%"
+
+
+def vehicle_sets(numbers: Iterable[int]) -> dict[str, int]:
+    """Name the test lists as the paper does: the three shortest are Small, Medium and Large.
+
+    Args:
+        numbers: the lists' numbers (800, 1600, 2400, 3200, ...); with fewer than three, the last names stay unused.
+    """
+    return dict(zip(VEHICLE_SETS, sorted(numbers), strict=False))
+
+
+def sizes(frame: pd.DataFrame, here: Sequence[int]) -> pd.DataFrame:
+    """Rename the input sizes of Table 5 or 6 so that each row names the paper's size and the one it was run at.
+
+    Args:
+        frame: `partreg.paper.table` of number 5 or 6.
+        here: the sizes in pixels that stand for the paper's, ascending; fewer leave the paper's last rows not run.
+    """
+    level = "Input size"
+    printed = sorted(set(frame.index.get_level_values(level)))
+    names = {size: _size(size, mine) for size, mine in zip(printed, [*here, *[None] * len(printed)], strict=False)}
+    return frame.rename(index=names, level=level) if frame.index.nlevels > 1 else frame.rename(index=names)
+
+
+def _size(printed: int, here: int | None) -> str:
+    return f"{printed} px" if here in (None, printed) else f"{printed} px (here {here} px)"
+
+
+def comparison(
+    number: int,
+    reproduced: Mapping[Any, Mapping[str, Score]],
+    *,
+    data: str,
+    below: str = "",
+    published: pd.DataFrame | None = None,
+    headings: Mapping[str, str] | None = None,
+    notes: Sequence[str] = (),
+) -> Table:
+    """Table ``number`` of the paper with what was reproduced beside it.
+
+    Args:
+        number: 1 to 6.
+        reproduced: for a row and a column of the paper's table its `Score`; what is left out is shown as not run. Rows
+            that the paper has not (controls) come last.
+        data: the images that were used, for the caption, as "the rendered benchmark".
+        below: HTML for under the table, such as `partreg.workflow.provenance_line`.
+        published: the paper's table where its rows were renamed (`sizes`); `partreg.paper.table` otherwise.
+        headings: another heading for a column, such as "Small (800; here 60)".
+        notes: further sentences for under the table.
+
+    Returns:
+        The table; its frame has a column for each of the paper's columns and `KINDS`, the difference in fractions.
+    """
+    printed = paper.table(number) if published is None else published
+    extra = [row for row in reproduced if row not in printed.index]
+    rows = [*printed.index, *extra]
+    printed = printed.reindex(pd.Index(rows) if printed.index.nlevels == 1 else printed.index)
+    cells: dict[tuple[str, str], list[float]] = {}
+    for column in printed:
+        means = [reproduced[row][column].mean if column in reproduced.get(row, {}) else float("nan") for row in rows]
+        values = printed[column].to_numpy()
+        for kind, numbers in zip(KINDS, (values, np.array(means), np.array(means) - values), strict=True):
+            cells[column, kind] = list(numbers)
+    frame = pd.DataFrame(cells, index=printed.index)
+    frame.index.names = list(paper.INDEX[number])
+    marks, footnotes = _footnotes(number, paper.table(number).index, rows)
+    caption = (
+        f"Table {number}. {paper.CAPTIONS[number]}{marks.pop(None, '')}. Published: the paper. Reproduced: {data}."
+    )
+    legend = [*footnotes, *_legend(frame, reproduced, extra), *notes]
+    return Table(frame, _html(frame, reproduced, marks, caption, headings or {}, legend, below))
+
+
+def _footnotes(number: int, originals: pd.Index, rows: Sequence) -> tuple[dict, list[str]]:
+    """Signs for cells (row, column), or None for the caption; and the sentences that they lead to."""
+    marks: dict[Any, str] = {}
+    sentences = []
+    renamed = dict(zip(originals, rows, strict=False))
+    for sign, remark in zip(SIGNS, paper.remarks(number), strict=False):
+        for cell in MARKED.get(remark.name, {}).get(number, [None]):
+            place = None if cell is None else (renamed[cell[0]], cell[1])
+            marks[place] = marks.get(place, "") + sign
+        sentences.append(f"{sign} {remark.text}")
+    return marks, sentences
+
+
+def _legend(frame: pd.DataFrame, reproduced: Mapping[Any, Mapping[str, Score]], extra: Sequence) -> list[str]:
+    """What the signs and brackets of the table mean."""
+    scores = [score for row in reproduced.values() for score in row.values()]
+    seeds = max((len(score.values) for score in scores), default=0)
+    lines = ["Difference: reproduced minus published, in percentage points."]
+    if seeds > 1:
+        lines.append(f"Reproduced: mean ± standard deviation over {seeds} seeds.")
+    elif any(score.interval for score in scores):
+        lines.append("Reproduced: one seed; in brackets the 95% bootstrap interval over vehicles.")
+    elif seeds:
+        lines.append("Reproduced: one seed.")
+    if frame.isna().to_numpy().any():
+        dash = "the paper has no number" + (" (it has no such row)" if extra else "")
+        lines.append(f"{DASH}: {dash}, or there is nothing to subtract.")
+    return lines
+
+
+def _html(
+    frame: pd.DataFrame,
+    reproduced: Mapping[Any, Mapping[str, Score]],
+    marks: Mapping[Any, str],
+    caption: str,
+    headings: Mapping[str, str],
+    legend: Sequence[str],
+    below: str,
+) -> str:
+    """The table as HTML that scrolls sideways by itself, with a caption and scopes, and colours of the theme's own."""
+    columns = list(dict.fromkeys(frame.columns.get_level_values(0)))
+    head = "".join(f'<th scope="col" rowspan="2">{escape(str(name))}</th>' for name in frame.index.names)
+    head += "".join(f'<th scope="colgroup" colspan="3">{escape(headings.get(name, name))}</th>' for name in columns)
+    kinds = "".join(f'<th scope="col">{kind}</th>' for _ in columns for kind in KINDS)
+    body = []
+    for row, labels in zip(frame.index, _row_headers(frame.index), strict=True):
+        cells = [
+            text
+            for column in columns
+            for text in _cell(
+                frame.loc[[row], column].iloc[0], reproduced.get(row, {}).get(column), marks.get((row, column), "")
+            )
+        ]
+        body.append(f"<tr>{labels}{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>")
+    notes = f'<p class="partreg-notes">{"<br>".join(escape(line) for line in legend)}</p>'
+    return (
+        f'{STYLE}<div class="partreg-scroll" role="region" tabindex="0" aria-label="{escape(caption.split(".")[0])}">'
+        f'<table class="dataframe"><caption>{escape(caption)}</caption><thead><tr>{head}</tr><tr>{kinds}</tr></thead>'
+        f"<tbody>{''.join(body)}</tbody></table></div>{notes}{below}"
+    )
+
+
+def _row_headers(index: pd.Index) -> list[str]:
+    """The header cells of each row; equal neighbours of a first level share one, as in the paper's Table 5."""
+    if index.nlevels == 1:
+        return [f'<th scope="row">{escape(str(name))}</th>' for name in index]
+    headers = []
+    for first, group in groupby(index, key=lambda row: row[0]):
+        members = list(group)
+        shared = f'<th scope="rowgroup" rowspan="{len(members)}">{escape(str(first))}</th>'
+        headers += [
+            (shared if place == 0 else "") + f'<th scope="row">{escape(str(row[1]))}</th>'
+            for place, row in enumerate(members)
+        ]
+    return headers
+
+
+def _cell(values: pd.Series, score: Score | None, mark: str) -> tuple[str, str, str]:
+    """Published, reproduced and difference of one cell as text."""
+    printed = f"{values['published']:.3f}" if np.isfinite(values["published"]) else DASH
+    there = f"<em>{NOT_RUN}</em>" if score is None else escape(str(score))
+    difference = signed(values["difference"]) if np.isfinite(values["difference"]) else DASH
+    return f"{printed}{f'<sup>{mark}</sup>' if mark else ''}", there, difference
