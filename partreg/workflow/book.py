@@ -32,7 +32,7 @@ def build(ws: Workspace) -> Path:
     site = ws.folder / "site"
     assemble(ws, site)
     log = ws.folder / "book.log"
-    command = [sys.executable, "-m", "jupyter_book.cli.main", "build", str(site), "-W", "-n", "--keep-going"]
+    command = [str(Path(sys.executable).with_name("jupyter-book")), "build", str(site), "-W", "-n", "--keep-going"]
     with open(log, "w", encoding="utf-8") as file:
         done = subprocess.run(command, stdout=file, stderr=subprocess.STDOUT, check=False)  # noqa: S603
     page = site / "_build" / "html" / "index.html"
@@ -108,7 +108,7 @@ def statistics(ws: Workspace) -> str:
 
 
 def book_sources() -> list[Path]:
-    """The files that the book is made of besides the notebooks: configuration, prose, quoted code, reference results."""
+    """The files that the book is made of besides the notebooks: configuration, prose, quoted code, reference."""
     patterns = ("_config.yml", "_toc.yml", "book/**/*", "partreg/**/*.py", "partreg/**/*.yaml", "reference/**/*")
     return sorted(path for pattern in patterns for path in REPOSITORY.glob(pattern) if path.is_file())
 

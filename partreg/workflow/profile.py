@@ -131,8 +131,8 @@ def open_workspace(
         fields[name] = str(path.resolve()) if value or fields[name] else ""
         if fields[name] and not path.exists():
             raise PartregError(
-                f"{path}: no such path, expected for {name!r} by profile {fields['name']!r}; put it there, or say where "
-                f"it is ({name}=path for a notebook, {name.upper()}=path for make)."
+                f"{path}: no such path, expected for {name!r} by profile {fields['name']!r}; put it there, or say "
+                f"where it is ({name}=path for a notebook, {name.upper()}=path for make)."
             )
     if seeds:
         try:

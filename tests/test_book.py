@@ -1,0 +1,168 @@
+"""The whole chain on the smoke profile, and the book that comes of it in a browser."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from partreg import files, workflow
+from partreg.workflow.driver import chapter_path, run_path
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+
+def make_book(folder: Path) -> subprocess.CompletedProcess:
+    command = [sys.executable, "-m", "partreg.workflow.driver", "--profile", "smoke", "--output", str(folder)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory) -> workflow.Workspace:
+    """A book made from nothing by `make book PROFILE=smoke`; PARTREG_TEST_BOOK names a folder to keep it in."""
+    folder = Path(os.environ.get("PARTREG_TEST_BOOK") or tmp_path_factory.mktemp("book"))
+    done = make_book(folder)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return workflow.open_workspace("smoke", output=str(folder))
+
+
+@pytest.mark.chain
+def test_every_chapter_ran_to_its_end(built):
+    for name in workflow.CHAPTERS:
+        notebook = nbformat.read(chapter_path(built, name), as_version=4)
+        assert notebook.metadata.papermill["exception"] is None
+        assert any(cell.get("outputs") for cell in notebook.cells), name
+
+
+@pytest.mark.chain
+def test_every_network_left_its_description_scores_and_provenance(built):
+    for table in workflow.runs(built).values():
+        for run in (run for row in table.values() for run in row):
+            folder = workflow.run_folder(built, run)
+            assert files.read_json(folder / "run.json")["seed"] == run.seed
+            assert {"profile", "device", "commit", "seconds"} <= set(files.read_json(folder / "provenance.json"))
+            scores = files.read_json(folder / "scores.json")
+            flat = [
+                value for entry in scores.values() for value in (entry.values() if isinstance(entry, dict) else [entry])
+            ]
+            assert flat
+            assert all(0 <= value <= 1 for value in flat)
+
+
+@pytest.mark.chain
+def test_a_second_make_book_runs_no_notebook(built):
+    before = {name: chapter_path(built, name).stat().st_mtime_ns for name in workflow.CHAPTERS}
+    done = make_book(built.folder)
+    assert done.returncode == 0, done.stderr
+    assert "started" not in done.stderr
+    assert before == {name: chapter_path(built, name).stat().st_mtime_ns for name in workflow.CHAPTERS}
+
+
+@pytest.mark.chain
+def test_a_deleted_network_is_trained_again_with_the_same_scores(built):
+    run = workflow.runs(built)["controls"]["Boxes shuffled between images"][0]
+    folder = workflow.run_folder(built, run)
+    scores, weights = (folder / "scores.json").read_bytes(), (folder / "weights.pt").read_bytes()
+    shutil.rmtree(folder)
+    done = make_book(built.folder)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (folder / "scores.json").read_bytes() == scores
+    assert (folder / "weights.pt").read_bytes() == weights
+    assert run_path(built, run).exists()
+
+
+# ------------------------------------------------------------------------------------------------ the book
+
+
+def pages(ws) -> list[Path]:
+    html = ws.folder / "site" / "_build" / "html"
+    return sorted(path for folder in ("book", "notebooks") for path in (html / folder).rglob("*.html"))
+
+
+@pytest.mark.chain
+def test_nothing_in_the_book_is_fetched_from_elsewhere(built):
+    loads = re.compile(r"<(?:script|img|link|iframe|source)\b[^>]*?\b(?:src|href)=[\"'](?:https?:)?//[^\"']+", re.I)
+    for page in pages(built):
+        found = [tag for tag in loads.findall(page.read_text(encoding="utf-8")) if 'rel="canonical"' not in tag]
+        assert not found, (page.name, found)
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """Headless Chromium, which only reads files of the built book."""
+    if CHROMIUM is None:
+        message = "no Chromium here: install Debian's package chromium to run the browser tests"
+        if os.environ.get("CI"):
+            pytest.fail(message)
+        pytest.skip(message)
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+        yield running
+        running.close()
+
+
+@pytest.fixture(scope="session")
+def served(built):
+    """The address of the built book on this machine."""
+    import functools
+    import http.server
+    import threading
+
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *_):
+            pass
+
+    root = built.folder / "site" / "_build" / "html"
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(root)))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_address[1]}"
+    server.shutdown()
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
+def test_every_page_opens_whole(built, browser, served, width, scheme):
+    context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
+    page = context.new_page()
+    troubles: list[str] = []
+    page.on("console", lambda message: troubles.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: troubles.append(str(error)))
+    page.on("requestfailed", lambda request: troubles.append(f"failed: {request.url}"))
+    page.on("response", lambda response: troubles.append(f"{response.status}: {response.url}"))
+    root = built.folder / "site" / "_build" / "html"
+    for path in pages(built):
+        name = path.relative_to(root).as_posix()
+        page.goto(f"{served}/{name}", wait_until="load")
+        equations = page.locator(".math").count()
+        rendered = f"document.querySelectorAll('mjx-container').length >= {equations}"
+        page.wait_for_function(rendered, timeout=20_000)
+        broken = page.eval_on_selector_all(
+            "img", "all => all.filter(i => i.complete && !i.naturalWidth).map(i => i.src)"
+        )
+        assert not broken, (name, broken)
+        unnamed = page.eval_on_selector_all("article img", "all => all.filter(i => !i.alt).map(i => i.src)")
+        assert not unnamed, (name, unnamed)
+        wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        assert wide <= 1, (name, f"{wide} px wider than the screen")
+        fine = (f"200: {served}/", f"304: {served}/", "200: data:", "200: blob:")
+        assert not [trouble for trouble in troubles if not trouble.startswith(fine)], name
+    context.close()
+
+
+@pytest.mark.browser
+def test_no_link_within_the_book_is_broken(built, browser, served):
+    page = browser.new_page()
+    root = built.folder / "site" / "_build" / "html"
+    for path in pages(built):
+        page.goto(f"{served}/{path.relative_to(root).as_posix()}", wait_until="domcontentloaded")
+        links = page.eval_on_selector_all("a[href]", "all => all.map(a => a.href)")
+        for link in {link.split("#")[0] for link in links if link.startswith(served)}:
+            target = root / link.removeprefix(served).split("?")[0].lstrip("/")
+            assert (target / "index.html" if target.is_dir() else target).exists(), (path.name, link)
+    page.close()
