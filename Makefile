@@ -41,5 +41,11 @@ serve: .venv/.installed  ## show the built book at http://127.0.0.1:8000
 	@test -f '$(SITE)/index.html' || { echo "No book at $(SITE): run make book PROFILE=$(PROFILE) first." >&2; exit 1; }
 	@$(BIN)/python -m http.server $(PORT) --bind 127.0.0.1 --directory '$(SITE)'
 
+settings: .venv/.installed  ## try settings on validation identities; writes reference/settings.csv
+	@$(BIN)/python -m partreg.workflow.driver --target settings $(CHOICES)
+
+bench: .venv/.installed  ## time a whole book, a second one, the renderer and the evaluator
+	@$(BIN)/python -m partreg.workflow.bench $(CHOICES)
+
 clean:  ## remove everything that was made (build/), not the installation
 	@rm -rf build

@@ -9,11 +9,14 @@ import sys
 from partreg import workflow
 from partreg.workflow.driver import chapter_path, run_path
 from partreg.workflow.profile import REPOSITORY, data_key, parts_key
+from partreg.workflow.settings import tried_runs
 
 CHOICES = {name: config[name] for name in workflow.CHOICES if config.get(name)}
 ws = workflow.open_workspace(**CHOICES)
 TABLES = workflow.runs(ws)
+TRIED = tried_runs(ws)
 NETWORKS = {run.key: run for table in TABLES.values() for row in table.values() for run in row}
+NETWORKS |= {run.key: run for run in TRIED}
 FULL = workflow.make_run(ws, "vehicleid")
 
 
@@ -135,3 +138,9 @@ rule book:
         [str(path) for path in workflow.book_sources()],
     output: str(ws.folder / "site" / "_build" / "html" / "index.html")
     run: shell(f"{sys.executable} -m partreg.workflow.book {shlex.quote(json.dumps(CHOICES))}")
+
+
+# `make settings`: what was tried on validation identities. Not part of the book's own run.
+rule settings:
+    input: sorted({str(run_path(ws, run)) for run in TRIED})
+    run: shell(f"{sys.executable} -m partreg.workflow.settings {shlex.quote(json.dumps(CHOICES))}")

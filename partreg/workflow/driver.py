@@ -74,8 +74,8 @@ def costs(ws: Workspace) -> dict[str, float]:
     return found
 
 
-def snakemake_command(choices: dict[str, str], folder: Path, cores: int) -> list[str]:
-    """The command that brings the book up to date; its state lies in ``folder``."""
+def snakemake_command(choices: dict[str, str], folder: Path, cores: int, target: str = "all") -> list[str]:
+    """The command that brings ``target`` of the Snakefile up to date; its state lies in ``folder``."""
     gpus = 1 if shutil.which("nvidia-smi") else cores
     words = [
         sys.executable,
@@ -117,6 +117,7 @@ def follow(command: list[str], log: Path, due: dict[str, float]) -> int:
 
 
 @click.command()
+@click.option("--target", default="all", help="Rule of the Snakefile to bring up to date.")
 @click.option("--cores", type=int, default=os.cpu_count(), help="Notebooks that may run at a time.")
 @click.option("--profile", default="laptop", help="smoke, laptop, paper, or a YAML file.")
 @click.option("--output", default="", help="Folder of results; default build/<profile>.")
@@ -125,7 +126,7 @@ def follow(command: list[str], log: Path, due: dict[str, float]) -> int:
 @click.option("--annotations", default="", help="COCO file with part boxes.")
 @click.option("--photographs", default="", help="Folder of the images that it names.")
 @click.option("--seeds", default="", help="Training seeds such as 0,1,2.")
-def main(cores: int, **choices: str) -> None:
+def main(target: str, cores: int, **choices: str) -> None:
     """Run whatever of the book is due and render it."""
     from filelock import FileLock, Timeout
 
@@ -139,7 +140,7 @@ def main(cores: int, **choices: str) -> None:
     log = ws.folder / "make.log"
     try:
         with FileLock(ws.folder / ".make.lock", timeout=0):
-            command = snakemake_command(choices, ws.folder, cores)
+            command = snakemake_command(choices, ws.folder, cores, target)
             # A lock that is left here belongs to a driver that was killed: ours is the one that says who is running.
             if any((ws.folder / ".snakemake" / "locks").glob("*")):
                 subprocess.run([*command, "--unlock"], capture_output=True, check=False)  # noqa: S603
@@ -148,7 +149,8 @@ def main(cores: int, **choices: str) -> None:
         raise click.ClickException(f"{ws.folder}: another `make book` is at work there; wait for it to end.") from error
     if code:
         raise click.ClickException(f"{log}: not everything ran; mend what the FAILED line says and run it again.")
-    click.echo(f"The book: {(ws.folder / 'site' / '_build' / 'html' / 'index.html').as_uri()}")
+    if target == "all":
+        click.echo(f"The book: {(ws.folder / 'site' / '_build' / 'html' / 'index.html').as_uri()}")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,33 @@
+"""`make bench`: how long a whole book takes, and a second one with nothing changed, from the command line as a reader."""
+
+from __future__ import annotations
+
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+
+from partreg.workflow.provenance import device
+
+
+def timed(title: str, *command: str) -> None:
+    """Run a command of this environment and print its wall-clock seconds."""
+    print(f"{title} ...", flush=True)
+    started = time.monotonic()
+    subprocess.run([sys.executable, "-m", *command], check=True)  # noqa: S603
+    print(f"{title}: {time.monotonic() - started:.1f} s", flush=True)
+
+
+def main(choices: list[str]) -> None:
+    """Time the book of ``choices`` (of `partreg.workflow.driver`) in an empty folder, then again, then the evaluator."""
+    print(f"{device()}, Python {platform.python_version()}")
+    with tempfile.TemporaryDirectory(prefix="partreg-") as folder:
+        book = ("partreg.workflow.driver", *choices, "--output", folder)
+        timed("book from an empty folder", *book)
+        timed("book again, nothing changed", *book)
+    timed("evaluator against numpy.argsort", "partreg.retrieval.benchmark")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
