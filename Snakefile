@@ -6,18 +6,19 @@ import json
 import shlex
 import sys
 
-from partreg import workflow
+from partreg.workflow import CHAPTERS, DATASETS, book_sources, code_key, make_run, open_workspace, runs
+from partreg.workflow import CHOICES as NAMES
 from partreg.workflow.driver import chapter_path, run_path
 from partreg.workflow.profile import REPOSITORY, data_key, parts_key
 from partreg.workflow.settings import tried_runs
 
-CHOICES = {name: config[name] for name in workflow.CHOICES if config.get(name)}
-ws = workflow.open_workspace(**CHOICES)
-TABLES = workflow.runs(ws)
+CHOICES = {name: config[name] for name in NAMES if config.get(name)}
+ws = open_workspace(**CHOICES)
+TABLES = runs(ws)
 TRIED = tried_runs(ws)
 NETWORKS = {run.key: run for table in TABLES.values() for row in table.values() for run in row}
 NETWORKS |= {run.key: run for run in TRIED}
-FULL = workflow.make_run(ws, "vehicleid")
+FULL = make_run(ws, "vehicleid")
 
 
 def source(name):
@@ -39,6 +40,14 @@ def command(notebook, output, **more):
     return shlex.join(words)
 
 
+def train(run):
+    return command("04_reid_training", str(run_path(ws, run)), run=run.to_json(), label=run.name)
+
+
+def python(module):
+    return shlex.join([sys.executable, "-m", module, json.dumps(CHOICES)])
+
+
 rule all:
     input: str(ws.folder / "site" / "_build" / "html" / "index.html")
 
@@ -46,30 +55,38 @@ rule all:
 rule near_duplicates:
     input: source("00_near_duplicates")
     output: chapter("00_near_duplicates")
-    params: key=[data_key(ws, name) for name in workflow.DATASETS]
+    params:
+        key=[data_key(ws, name) for name in DATASETS],
+        command=command("00_near_duplicates", chapter("00_near_duplicates")),
     threads: 2
-    run: shell(command("00_near_duplicates", output[0]))
+    shell: "{params.command}"
 
 
 rule part_annotation:
     input: source("01_part_annotation"), chapter("00_near_duplicates")
     output: chapter("01_part_annotation")
-    params: key=parts_key(ws)
-    run: shell(command("01_part_annotation", output[0]))
+    params:
+        key=parts_key(ws),
+        command=command("01_part_annotation", chapter("01_part_annotation")),
+    shell: "{params.command}"
 
 
 rule detector_training:
     input: source("02_detector_training"), chapter("01_part_annotation")
     output: chapter("02_detector_training")
-    params: key=parts_key(ws)
-    run: shell(command("02_detector_training", output[0]))
+    params:
+        key=parts_key(ws),
+        command=command("02_detector_training", chapter("02_detector_training")),
+    shell: "{params.command}"
 
 
 rule missing_parts:
     input: source("03_missing_parts"), chapter("02_detector_training")
     output: chapter("03_missing_parts")
-    params: key=parts_key(ws)
-    run: shell(command("03_missing_parts", output[0]))
+    params:
+        key=parts_key(ws),
+        command=command("03_missing_parts", chapter("03_missing_parts")),
+    shell: "{params.command}"
 
 
 # Any network: a papermill run of notebook 04 by its description. Those with parts wait for the boxes.
@@ -78,10 +95,9 @@ rule network:
         source("04_reid_training"),
         lambda wildcards: chapter("03_missing_parts" if NETWORKS[wildcards.key].parts else "00_near_duplicates"),
     output: str(ws.folder / "runs" / "{key}" / "notebook.ipynb")
+    params: command=lambda wildcards: train(NETWORKS[wildcards.key])
     resources: gpu=1
-    run:
-        run = NETWORKS[wildcards.key]
-        shell(command("04_reid_training", output[0], run=run.to_json(), label=run.name))
+    shell: "{params.command}"
 
 
 rule reid_training:
@@ -93,54 +109,68 @@ rule reid_training:
 rule vehicleid:
     input: source("05_vehicleid"), networks("table_4")
     output: chapter("05_vehicleid")
-    params: key=workflow.code_key("figures", "retrieval")
-    run: shell(command("05_vehicleid", output[0]))
+    params:
+        key=code_key("figures", "retrieval"),
+        command=command("05_vehicleid", chapter("05_vehicleid")),
+    shell: "{params.command}"
 
 
 rule veri:
     input: source("06_veri"), networks("table_6")
     output: chapter("06_veri")
-    params: key=workflow.code_key("figures", "retrieval")
-    run: shell(command("06_veri", output[0]))
+    params:
+        key=code_key("figures", "retrieval"),
+        command=command("06_veri", chapter("06_veri")),
+    shell: "{params.command}"
 
 
 rule ablation:
     input: source("07_ablation"), networks("table_4", "controls")
     output: chapter("07_ablation")
-    params: key=workflow.code_key("figures", "retrieval")
-    run: shell(command("07_ablation", output[0]))
+    params:
+        key=code_key("figures", "retrieval"),
+        command=command("07_ablation", chapter("07_ablation")),
+    shell: "{params.command}"
 
 
 rule resolution:
     input: source("08_resolution"), networks("table_5", "table_6")
     output: chapter("08_resolution")
-    params: key=workflow.code_key("figures", "retrieval")
-    run: shell(command("08_resolution", output[0]))
+    params:
+        key=code_key("figures", "retrieval"),
+        command=command("08_resolution", chapter("08_resolution")),
+    shell: "{params.command}"
 
 
 rule activation_maps:
     input: source("09_activation_maps"), networks("table_4")
     output: chapter("09_activation_maps")
-    params: key=workflow.code_key("figures", "retrieval")
-    run: shell(command("09_activation_maps", output[0]))
+    params:
+        key=code_key("figures", "retrieval"),
+        command=command("09_activation_maps", chapter("09_activation_maps")),
+    shell: "{params.command}"
 
 
 rule rank_lists:
     input: source("10_rank_lists"), networks("table_4")
     output: chapter("10_rank_lists")
-    params: key=workflow.code_key("figures", "retrieval")
-    run: shell(command("10_rank_lists", output[0]))
+    params:
+        key=code_key("figures", "retrieval"),
+        command=command("10_rank_lists", chapter("10_rank_lists")),
+    shell: "{params.command}"
 
 
 rule book:
     input:
-        [chapter(name) for name in workflow.CHAPTERS],
-        [str(path) for path in workflow.book_sources()],
+        [chapter(name) for name in CHAPTERS],
+        [str(path) for path in book_sources()],
     output: str(ws.folder / "site" / "_build" / "html" / "index.html")
-    run: shell(f"{sys.executable} -m partreg.workflow.book {shlex.quote(json.dumps(CHOICES))}")
+    params: command=python("partreg.workflow.book")
+    shell: "{params.command}"
 
 
 # `make settings`: what was tried on validation identities. Not part of the book's own run.
 rule settings:
     input: sorted({str(run_path(ws, run)) for run in TRIED})
-    run: shell(f"{sys.executable} -m partreg.workflow.settings {shlex.quote(json.dumps(CHOICES))}")
+    params: command=python("partreg.workflow.settings")
+    shell: "{params.command}"

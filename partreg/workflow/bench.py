@@ -1,4 +1,4 @@
-"""`make bench`: how long a whole book takes, and a second one with nothing changed, from the command line as a reader."""
+"""`make bench`: how long a whole book takes, and a second one with nothing changed, by the commands of a reader."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def timed(title: str, *command: str) -> None:
 
 
 def main(choices: list[str]) -> None:
-    """Time the book of ``choices`` (of `partreg.workflow.driver`) in an empty folder, then again, then the evaluator."""
+    """Time the book of ``choices`` (as `partreg.workflow.driver` takes them) from nothing, and again."""
     print(f"{device()}, Python {platform.python_version()}")
     with tempfile.TemporaryDirectory(prefix="partreg-") as folder:
         book = ("partreg.workflow.driver", *choices, "--output", folder)

@@ -1,4 +1,4 @@
-"""How the settings were chosen: networks scored on validation identities, never on test identities (`make settings`)."""
+"""`make settings`: networks scored on validation identities, never on test identities, to choose settings by."""
 
 from __future__ import annotations
 
