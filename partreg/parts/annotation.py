@@ -1,0 +1,269 @@
+"""Section 4.1, the annotation: 500 images of the training set, boxes drawn by hand or, on the benchmark, by a stand-in.
+
+`Session` is what stands behind the drawing board of notebook 01: a queue of images and one COCO file, written anew
+after each image, so that the work goes on where it stopped. `drawing_board` puts it behind jupyter-bbox-widget. Where
+nobody can draw (papermill), `stand_in` makes the file from the benchmark's truth, moved by a hand's jitter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+
+from partreg.errors import PartregError
+from partreg.files import inside
+from partreg.parts.boxes import BODY, CLASSES, CORNERS, OBJECT_COLUMNS, objects_table
+from partreg.parts.formats import NAMES, Annotations, read_coco, write_coco
+
+if TYPE_CHECKING:
+    from partreg.workflow.profile import Profile
+
+LABELS = (*CLASSES, "vehicle")  # what is drawn: tight boxes; the vehicle's box says how far down lights are extended
+VISIBLE = 0.3  # an annotator draws a part of which at least this share is seen
+JITTER = 1.5  # pixels; standard deviation of each side of a box drawn by hand
+SMALLEST = 2.0  # pixels; a clamped box thinner than this is a slip of the mouse
+SHARE = 2 / 3  # of photographs of one's own, at most so many are trained on; the rest test the detector
+
+
+class Session:
+    """The annotation of a queue of images: progress, autosave, resume, undo, boxes clamped to the image.
+
+    Attributes:
+        path: the COCO file; it holds the finished images only, in the order in which they were finished.
+        queue: names of all images to annotate, in order.
+    """
+
+    def __init__(self, path: str | Path, images: pd.DataFrame) -> None:
+        """Open a session, or go on with the one whose file is there.
+
+        Args:
+            path: the COCO file.
+            images: one row an image, ``image`` (its name) and ``path`` (to read its size).
+
+        Raises:
+            PartregError: the file is there and cannot be read.
+        """
+        self.path = Path(path)
+        self.queue = list(images["image"])
+        self._paths = dict(zip(images["image"], images["path"], strict=True))
+        self._done: list[dict[str, Any]] = []
+        self._objects: dict[str, pd.DataFrame] = {}
+        if self.path.exists():
+            kept = read_coco(self.path)
+            self._done = kept.images.to_dict("records")
+            self._objects = dict(list(kept.objects.groupby("image")))
+
+    @property
+    def current(self) -> str | None:
+        """The first image of the queue that is not finished; None at the end."""
+        done = {entry["image"] for entry in self._done}
+        return next((image for image in self.queue if image not in done), None)
+
+    @property
+    def progress(self) -> tuple[int, int]:
+        """How many images of the queue are finished, and how many there are."""
+        return len({entry["image"] for entry in self._done} & set(self.queue)), len(self.queue)
+
+    def picture(self) -> str:
+        """Path of the current image."""
+        return str(self._paths[self._needed()])
+
+    def submit(self, boxes: Iterable[Mapping[str, Any]]) -> None:
+        """Finish the current image with these boxes and write the file.
+
+        Args:
+            boxes: ``x``, ``y``, ``width``, ``height`` in pixels and ``label``, one of `LABELS`; sides beyond the image
+            are
+                clamped to it, slips of the mouse are dropped. No boxes: the image shows no part.
+
+        Raises:
+            PartregError: the queue is finished, or a label is unknown; nothing is written.
+        """
+        image = self._needed()
+        with Image.open(self._paths[image]) as picture:
+            size = picture.size
+        rows = [row for box in boxes if (row := _clamped(box, size, image)) is not None]
+        self._done.append({"image": image, "width": size[0], "height": size[1]})
+        self._objects[image] = pd.DataFrame(rows, columns=list(OBJECT_COLUMNS))
+        self._save()
+
+    def undo(self) -> list[dict[str, Any]]:
+        """Take the image finished last back to the queue and write the file.
+
+        Returns:
+            Its boxes as `submit` takes them, to draw on; empty when nothing was finished.
+        """
+        if not self._done:
+            return []
+        entry = self._done.pop()
+        rows = self._objects.pop(entry["image"], None)
+        self._save()
+        return [] if rows is None else _drawn(rows, entry["width"], entry["height"])
+
+    def _needed(self) -> str:
+        if self.current is None:
+            raise PartregError(f"{self.path}: all {len(self.queue)} images are annotated; undo to change the last one.")
+        return self.current
+
+    def _save(self) -> None:
+        tables = [self._objects[entry["image"]] for entry in self._done if entry["image"] in self._objects]
+        tables = [table for table in tables if len(table)]
+        objects = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=list(OBJECT_COLUMNS))
+        images = pd.DataFrame(self._done, columns=["image", "width", "height"])
+        write_coco(Annotations(images, objects_table(objects)), self.path)
+
+
+def drawing_board(session: Session) -> Any:
+    """The session as a widget for JupyterLab: a picture to draw on, Submit, Skip (shows no part), Undo, and how far it
+    is.
+    """
+    from ipywidgets import HTML, Button, VBox
+    from jupyter_bbox_widget import BBoxWidget
+
+    board, undo, state = BBoxWidget(classes=list(LABELS)), Button(description="Undo"), HTML()
+
+    def show(boxes: list[dict[str, Any]]) -> None:
+        done, total = session.progress
+        state.value = f"{done} of {total} images are finished"
+        if session.current is not None:
+            board.image, board.bboxes = session.picture(), boxes
+
+    def submit(boxes: list[dict[str, Any]]) -> None:
+        if session.current is not None:
+            session.submit(boxes)
+            show([])
+
+    board.on_submit(lambda: submit(board.bboxes))
+    board.on_skip(lambda: submit([]))
+    undo.on_click(lambda _: show(session.undo()))
+    show([])
+    return VBox([state, board, undo])
+
+
+def jitter(annotations: Annotations, pixels: float, seed: int) -> Annotations:
+    """Move every side of every box by a normal deviate, as a hand would; boxes stay in the image and keep an area.
+
+    Args:
+        annotations: the boxes to be moved.
+        pixels: standard deviation of the deviate.
+        seed: the same seed gives the same boxes.
+    """
+    objects = annotations.objects
+    sizes = objects[["image"]].merge(annotations.images, on="image", how="left")[["width", "height"]].to_numpy(float)
+    sides = np.hstack([sizes, sizes])
+    before = objects[list(CORNERS)].to_numpy(float) * sides
+    after = np.clip(before + np.random.default_rng(seed).normal(0, pixels, before.shape), 0, sides)
+    collapsed = (after[:, 2:] - after[:, :2] < SMALLEST).any(axis=1)
+    after[collapsed] = before[collapsed]
+    return Annotations(annotations.images, objects.assign(**dict(zip(CORNERS, (after / sides).T, strict=True))))
+
+
+def sample(images: pd.DataFrame, count: int, seed: int = 0) -> pd.DataFrame:
+    """``count`` images drawn at random ("we randomly select 500 vehicle images"), sorted by name; all, if there are
+    fewer.
+    """
+    images = images.sort_values("image")
+    chosen = np.sort(np.random.default_rng(seed).permutation(len(images))[:count])
+    return images.iloc[chosen].reset_index(drop=True)
+
+
+def read_truth(root: str | Path, images: Iterable[str] | None = None) -> Annotations:
+    """The benchmark's tight boxes (``truth/parts.json``) of the parts that can be seen.
+
+    Args:
+        root: folder of the rendered data set.
+        images: only these, in this order; all by default.
+
+    Raises:
+        PartregError: the data set comes without truth, as photographs do.
+    """
+    path = Path(root) / "truth" / "parts.json"
+    if not path.exists():
+        raise PartregError(
+            f"{path}: no such file; only the rendered benchmark knows its boxes: annotate images in JupyterLab "
+            "(notebook 01), or pass annotations=<COCO file> and photographs=<folder>."
+        )
+    truth = read_coco(path, visible=VISIBLE)
+    return truth if images is None else truth.subset(list(images))
+
+
+def stand_in(root: str | Path, images: Iterable[str], path: str | Path, pixels: float = JITTER, seed: int = 0) -> None:
+    """Write the annotation file that a hand would: the benchmark's truth of these images, jittered by a few pixels."""
+    write_coco(jitter(read_truth(root, images), pixels, seed), path)
+
+
+def training_set(
+    profile: Profile, path: str | Path, root: str | Path, names: Mapping[str, str] = NAMES
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The images and objects that `train_detector` takes.
+
+    Args:
+        profile: with ``annotations`` of one's own, ``annotate`` of these photographs at most, and no more than two
+        thirds;
+            otherwise all images of ``path``.
+        path: the COCO file.
+        root: folder of the data set that notebook 01 annotates images of.
+        names: what the file's categories are here.
+
+    Returns:
+        Images (``image``, ``path``) and their objects with lights extended.
+
+    Raises:
+        PartregError: the file is missing or absurd, or one of its photographs is missing.
+    """
+    return _photographs(profile, _split(profile, read_coco(path, names))[0], root)
+
+
+def left_out_set(
+    profile: Profile, path: str | Path, root: str | Path, names: Mapping[str, str] = NAMES
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The photographs of one's own that `training_set` left out, in the same form; none without ``annotations``."""
+    return _photographs(profile, _split(profile, read_coco(path, names))[1], root)
+
+
+def _split(profile: Profile, annotations: Annotations) -> tuple[Annotations, Annotations]:
+    images = annotations.images
+    if not profile.annotations:
+        return annotations, annotations.subset([])
+    train = sample(images, min(profile.annotate, round(SHARE * len(images))), int(profile.detector.get("seed", 0)))
+    rest = images[~images["image"].isin(train["image"])]
+    return annotations.subset(list(train["image"])), annotations.subset(sorted(rest["image"]))
+
+
+def _photographs(profile: Profile, annotations: Annotations, root: str | Path) -> tuple[pd.DataFrame, pd.DataFrame]:
+    folder = Path(profile.photographs or root) if profile.annotations else Path(root)
+    images = annotations.images[["image"]].assign(path=[str(inside(folder, i)) for i in annotations.images["image"]])
+    absent = [path for path in images["path"] if not Path(path).is_file()]
+    if absent:
+        raise PartregError(f"{absent[0]}: no such photograph; pass photographs=<the folder that the annotations name>.")
+    return images, annotations.extended()
+
+
+def _clamped(box: Mapping[str, Any], size: tuple[int, int], image: str) -> tuple | None:
+    """A row of `OBJECT_COLUMNS` from a drawn box, or None for a slip of the mouse."""
+    label = box.get("label")
+    if label not in LABELS:
+        raise PartregError(
+            f"{image}: unknown label {label!r}, expected one of {', '.join(LABELS)}; choose one of them."
+        )
+    x, y, wide, high = (float(box[key]) for key in ("x", "y", "width", "height"))
+    corners = np.array([min(x, x + wide), min(y, y + high), max(x, x + wide), max(y, y + high)])
+    corners = np.clip(corners, 0, [*size, *size])
+    if not np.isfinite(corners).all() or (corners[2:] - corners[:2] < SMALLEST).any():
+        return None
+    name = BODY if label == "vehicle" else label
+    return (image, name, *(corners / [*size, *size]), 1.0)
+
+
+def _drawn(objects: pd.DataFrame, width: int, height: int) -> list[dict[str, Any]]:
+    """Boxes as the widget has them, from rows of `OBJECT_COLUMNS`."""
+    return [
+        {"x": row.x0 * width, "y": row.y0 * height, "width": (row.x1 - row.x0) * width,
+         "height": (row.y1 - row.y0) * height, "label": "vehicle" if row.name == BODY else row.name}
+        for row in objects.itertuples(index=False)
+    ]  # fmt: skip

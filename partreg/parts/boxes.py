@@ -1,0 +1,260 @@
+"""Section 3.2, "Part definition": the table of part boxes that travels through the book, and Fig. 3's rules as code.
+
+Two tables are used. **Boxes** (`BOX_COLUMNS`) are what the method needs: at most one window, left light, right light
+and brand an image, and the image's view. **Objects** (`OBJECT_COLUMNS`) are what annotators draw and detectors see:
+any number of named boxes an image. `choose` goes from objects to boxes, `objects_of` back. Coordinates are relative to
+the image's width and height, 0 to 1; left and right are the image's, as in the paper.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from partreg.errors import PartregError
+from partreg.files import whole
+
+PART_BOXES = ("window", "left_light", "right_light", "brand")
+PARTS = ("window", "light", "brand")  # the network's branches; light is left and right light together (assumed)
+VIEWS = ("front", "rear", "unknown")
+SOURCES = ("truth", "annotated", "detected", "inferred", "average", "fallback")
+CORNERS = ("x0", "y0", "x1", "y1")
+BOX_COLUMNS = ("image", "view", "part", *CORNERS, "score", "source")
+
+CLASSES = ("front_window", "rear_window", "left_light", "right_light")  # what the detector learns
+BODY = "body"  # any other part of the vehicle, or all of it: only tells how far the vehicle reaches
+OBJECT_COLUMNS = ("image", "name", *CORNERS, "score")
+
+
+def boxes_table(data: pd.DataFrame | dict, where: str = "the boxes table") -> pd.DataFrame:
+    """Check a table of boxes and give it fixed columns and types.
+
+    Args:
+        data: columns `BOX_COLUMNS`, one row a box.
+        where: what an error names: a file, whose first data row stands on line 2.
+
+    Returns:
+        The table with exactly `BOX_COLUMNS`, corners and score as float64, index 0..n-1.
+
+    Raises:
+        PartregError: a column is missing, a value is unknown, a box is NaN, empty or outside the image, an image has
+        two
+            boxes of a part or two views.
+    """
+    table = _columns(data, BOX_COLUMNS, where)
+    _known(table, "view", VIEWS, where)
+    _known(table, "part", PART_BOXES, where)
+    _known(table, "source", SOURCES, where)
+    _corners(table, where)
+    _first(
+        table, table.duplicated(["image", "part"]), where, "expected one box of a part in an image; remove the second"
+    )
+    _first(
+        table,
+        table["view"] != table.groupby("image")["view"].transform("first"),
+        where,
+        "expected one view in all rows of an image; make them agree",
+    )
+    return table
+
+
+def objects_table(data: pd.DataFrame | dict, where: str = "the objects table") -> pd.DataFrame:
+    """Check a table of named boxes (`OBJECT_COLUMNS`, names from `CLASSES` or `BODY`) and give it fixed types.
+
+    Raises:
+        PartregError: a column is missing, a name is unknown, a box is NaN, empty or outside the image.
+    """
+    table = _columns(data, OBJECT_COLUMNS, where)
+    _known(table, "name", (*CLASSES, BODY), where)
+    _corners(table, where)
+    return table
+
+
+def read_boxes(path: str | Path) -> pd.DataFrame:
+    """Read a CSV of boxes, one row a box, header `BOX_COLUMNS`.
+
+    Raises:
+        PartregError: the file is missing, is not such a CSV, or holds an absurd box; the sentence names the line.
+    """
+    text = {"image": str, "view": str, "part": str, "source": str}
+    try:
+        table = pd.read_csv(
+            path, dtype=text, keep_default_na=False, na_values={"score": [""]}, float_precision="round_trip"
+        )
+    except FileNotFoundError as error:
+        raise PartregError(f"{path}: no such file; detect the parts first, or check the path.") from error
+    except (ValueError, OSError) as error:
+        raise PartregError(f"{path}: expected a CSV with the columns {','.join(BOX_COLUMNS)} ({error}).") from error
+    return boxes_table(table, str(path))
+
+
+def write_boxes(boxes: pd.DataFrame, path: str | Path) -> None:
+    """Write boxes as the CSV that `read_boxes` reads; numbers come back exactly as they were."""
+    boxes = boxes_table(boxes)
+    with whole(path) as temporary:
+        boxes.to_csv(temporary, index=False, lineterminator="\n")
+
+
+def extend_lights(objects: pd.DataFrame) -> pd.DataFrame:
+    """Extend every light down to the bottom of its vehicle (Fig. 3, second row).
+
+    The bottom is the lowest bottom of all boxes of the image, so an annotation should hold one box of the whole
+    vehicle, or of its parts.
+
+    Args:
+        objects: `OBJECT_COLUMNS`, with tight light boxes.
+
+    Returns:
+        The same rows, ``y1`` of the lights lowered.
+    """
+    bottoms = objects.groupby("image")["y1"].transform("max")
+    lights = objects["name"].isin(["left_light", "right_light"])
+    return objects.assign(y1=objects["y1"].where(~lights, bottoms))
+
+
+def choose(objects: pd.DataFrame, source: str, threshold: float = 0.0) -> pd.DataFrame:
+    """The one window, left light and right light of each image, and the brand inferred from the lights.
+
+    Of several boxes of a part the one of highest score is kept, of equal scores the largest. The image's view is the
+    class of its window ("unknown" where none is seen).
+
+    Args:
+        objects: `OBJECT_COLUMNS`; lights already extended.
+        source: "truth", "annotated" or "detected".
+        threshold: objects of lower score are left out.
+
+    Returns:
+        A boxes table in the objects' order of images.
+    """
+    seen = objects[objects["name"].isin(CLASSES) & (objects["score"] >= threshold)]
+    seen = seen.assign(
+        part=seen["name"].where(~seen["name"].isin(CLASSES[:2]), "window"),
+        area=(seen["x1"] - seen["x0"]) * (seen["y1"] - seen["y0"]),
+    )
+    seen = seen.sort_values(["score", "area"], ascending=False, kind="stable").drop_duplicates(["image", "part"])
+    windows = seen[seen["part"] == "window"].set_index("image")["name"]
+    view = seen["image"].map(windows.map({"front_window": "front", "rear_window": "rear"})).fillna("unknown")
+    boxes = seen.assign(view=view, source=source)[list(BOX_COLUMNS)]
+    return in_order(infer_brand(boxes), objects["image"].unique())
+
+
+def objects_of(boxes: pd.DataFrame) -> pd.DataFrame:
+    """The objects (`OBJECT_COLUMNS`) that a detector should find where the boxes are: the window by its view, the
+    lights.
+
+    The window of an image of unknown view and the brand, which is inferred, are left out.
+    """
+    window = boxes["part"] == "window"
+    rows = boxes[(boxes["part"] != "brand") & ~(window & (boxes["view"] == "unknown"))]
+    name = rows["part"].where(rows["part"] != "window", rows["view"] + "_window")
+    return rows.assign(name=name)[list(OBJECT_COLUMNS)].reset_index(drop=True)
+
+
+def infer_brand(boxes: pd.DataFrame) -> pd.DataFrame:
+    """Add the brand box wherever both lights are known: the hull of the two extended lights, the head or rear area.
+
+    Section 3.2 uses the lights "to inference the vehicle head area including the brand". Brands already in the table
+    are replaced. The score is the lower one of the two lights; where a light is itself an average or a fallback, so is
+    the brand.
+    """
+    rest = boxes[boxes["part"] != "brand"]
+    left = rest[rest["part"] == "left_light"]
+    both = left.merge(rest[rest["part"] == "right_light"], on="image", suffixes=("", "_right"))
+    doubt = both[["source", "source_right"]]
+    source = np.select(
+        [(doubt == "fallback").any(axis=1), (doubt == "average").any(axis=1)], ["fallback", "average"], "inferred"
+    )
+    brand = both.assign(
+        part="brand",
+        x0=both[["x0", "x0_right"]].min(axis=1),
+        y0=both[["y0", "y0_right"]].min(axis=1),
+        x1=both[["x1", "x1_right"]].max(axis=1),
+        y1=both[["y1", "y1_right"]].max(axis=1),
+        score=both[["score", "score_right"]].min(axis=1),
+        source=source.astype(object),
+    )
+    return pd.concat([rest, brand[list(BOX_COLUMNS)]], ignore_index=True)
+
+
+def in_order(boxes: pd.DataFrame, images: pd.Series | np.ndarray) -> pd.DataFrame:
+    """The boxes sorted by the given order of images, then by `PART_BOXES`; boxes of other images are left out."""
+    order = pd.Series(np.arange(len(images)), index=pd.Index(images))
+    rank = boxes["part"].map({part: i for i, part in enumerate(PART_BOXES)})
+    keys = pd.DataFrame({"image": boxes["image"].map(order), "part": rank}).dropna()
+    return boxes.loc[keys.sort_values(["image", "part"], kind="stable").index].reset_index(drop=True)
+
+
+def to_array(boxes: pd.DataFrame, images: pd.DataFrame) -> np.ndarray:
+    """The boxes as an array in the order of a table of images.
+
+    Returns:
+        (N, 4, 4) float32: image, part in the order of `PART_BOXES`, corner x0, y0, x1, y1; NaN where there is no box.
+    """
+    array = np.full((len(images), len(PART_BOXES), 4), np.nan, dtype=np.float32)
+    row = pd.Index(images["image"]).get_indexer(boxes["image"])
+    part = pd.Index(PART_BOXES).get_indexer(boxes["part"])
+    known = row >= 0
+    array[row[known], part[known]] = boxes.loc[known, list(CORNERS)].to_numpy(np.float32)
+    return array
+
+
+def iou(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Intersection over union of boxes, pair by pair.
+
+    Args:
+        a: (..., 4) corners x0, y0, x1, y1.
+        b: the same shape.
+
+    Returns:
+        (...) in [0, 1]; NaN where a box is.
+    """
+    sides = np.minimum(a[..., 2:], b[..., 2:]) - np.maximum(a[..., :2], b[..., :2])
+    common = np.prod(np.clip(sides, 0, None), axis=-1)
+    area = np.prod(a[..., 2:] - a[..., :2], axis=-1) + np.prod(b[..., 2:] - b[..., :2], axis=-1)
+    return common / (area - common)
+
+
+def _columns(data: pd.DataFrame | dict, columns: tuple[str, ...], where: str) -> pd.DataFrame:
+    table = pd.DataFrame(data)
+    missing = [name for name in columns if name not in table]
+    if missing:
+        raise PartregError(
+            f"{where}: expected the columns {','.join(columns)}, found no {', '.join(missing)}; add them."
+        )
+    table = table[list(columns)].reset_index(drop=True)
+    for name in (*CORNERS, "score"):
+        numbers = pd.to_numeric(table[name], errors="coerce").astype("float64")
+        _first(table, numbers.isna(), where, f"expected a number for {name}; mend or remove the row")
+        table[name] = numbers
+    return table
+
+
+def _known(table: pd.DataFrame, column: str, values: tuple[str, ...], where: str) -> None:
+    _first(
+        table,
+        ~table[column].isin(values),
+        where,
+        f"unknown {column}, expected one of {', '.join(values)}; mend the row",
+    )
+
+
+def _corners(table: pd.DataFrame, where: str) -> None:
+    corners = table[list(CORNERS)].to_numpy()
+    outside = ~((corners >= 0) & (corners <= 1)).all(axis=1)
+    _first(
+        table, outside, where, "the box lies outside the image, expected corners from 0 to 1 (relative); mend the row"
+    )
+    empty = (table["x0"] >= table["x1"]) | (table["y0"] >= table["y1"])
+    _first(table, empty, where, "the box has no area, expected x0 < x1 and y0 < y1; mend or remove the row")
+    _first(table, ~table["score"].between(0, 1), where, "expected a score from 0 to 1; mend the row")
+
+
+def _first(table: pd.DataFrame, wrong: pd.Series | np.ndarray, where: str, sentence: str) -> None:
+    """Raise for the first wrong row, naming the line it has in a CSV (the header is line 1)."""
+    wrong = np.asarray(wrong, dtype=bool)
+    if wrong.any():
+        at = int(wrong.argmax())
+        row = ", ".join(str(value) for value in table.iloc[at])
+        raise PartregError(f"{where}:{at + 2}: {sentence} ({row}).")

@@ -1,0 +1,48 @@
+"""Section 3.2, "Part-based Feature Extraction and Aggregation": from a part's box to the cells of the feature map.
+
+"We divided the input image into an S x S grid where S x S equals the spatial size of the global feature map. Every grid
+cell overlapped with the ROI would be marked as that part."
+"""
+
+from __future__ import annotations
+
+import torch
+
+from partreg.parts.boxes import PART_BOXES
+
+BRANCH_BOXES = {"window": ("window",), "light": ("left_light", "right_light"), "brand": ("brand",)}
+TOUCH = 1e-4  # cells; an overlap thinner than this is a touch, so that float32 rounding cannot mark a neighbour
+
+
+def cells(boxes: torch.Tensor, grid: int) -> torch.Tensor:
+    """Mark every grid cell that a box overlaps; touching a cell's edge alone is no overlap.
+
+    Args:
+        boxes: (..., 4) corners x0, y0, x1, y1 relative to the image; NaN where there is no box.
+        grid: S, the side of the feature map.
+
+    Returns:
+        (..., S, S) bool, row (y) before column (x); empty for a missing box and for one outside the image.
+    """
+    low = torch.arange(grid, device=boxes.device, dtype=boxes.dtype)
+    x0, y0, x1, y1 = (boxes.unsqueeze(-1) * grid).unbind(-2)
+    # Comparisons with NaN are false, so a missing box marks nothing.
+    columns = (x0 < low + 1 - TOUCH) & (x1 > low + TOUCH) & (x1 > x0)
+    rows = (y0 < low + 1 - TOUCH) & (y1 > low + TOUCH) & (y1 > y0)
+    return rows.unsqueeze(-1) & columns.unsqueeze(-2)
+
+
+def branch_cells(boxes: torch.Tensor, parts: tuple[str, ...], grid: int) -> torch.Tensor:
+    """The cells of each part branch; the light branch has those of the left and the right light together (assumed).
+
+    Args:
+        boxes: (B, 4, 4) in the order of `PART_BOXES`, relative corners, NaN where there is no box.
+        parts: the branches, from ("window", "light", "brand").
+        grid: S, the side of the feature map.
+
+    Returns:
+        (B, len(parts), S, S) bool.
+    """
+    marked = cells(boxes, grid)
+    branches = [marked[:, [PART_BOXES.index(name) for name in BRANCH_BOXES[part]]].any(dim=1) for part in parts]
+    return torch.stack(branches, dim=1) if branches else marked[:, :0]

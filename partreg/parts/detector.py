@@ -1,0 +1,343 @@
+"""Section 3.2, "Part detection", and Section 3.3: the LocalNet, a YOLO detector of windows and lights.
+
+Training and the network are ultralytics'; nothing is fetched and nothing is sent. What is kept is a plain dictionary of
+tensors (``weights.pt``) and a small JSON beside it (``detector.json``) that says how to build the network again. Left
+and right lights are classes of their own, so a mirrored image must exchange them: the training set holds every image
+and its mirror image with the classes exchanged, and ultralytics' own flip is off.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pandas as pd
+import torch
+from tqdm import tqdm
+
+from partreg.errors import PartregError
+from partreg.files import read_json, whole, write_json
+from partreg.parts.boxes import CLASSES, CORNERS, OBJECT_COLUMNS, choose, in_order, iou
+from partreg.parts.formats import write_yolo, yolo_names
+
+THRESHOLD = 0.25  # score below which a detection counts as none; ultralytics' own default
+LOWEST = 0.001  # score down to which detections count for average precision
+MIRRORED = {"left_light": "right_light", "right_light": "left_light"}
+# What the training changes of ultralytics' defaults. A crop holds one vehicle, seen upright: no mosaic of four images,
+# no flip (see above), no strong scaling; one optimizer step a batch.
+SETTINGS = {
+    "mosaic": 0.0, "close_mosaic": 0, "fliplr": 0.0, "scale": 0.2, "translate": 0.1, "optimizer": "AdamW", "lr0": 0.002,
+    "warmup_epochs": 1.0, "cos_lr": True, "amp": False, "val": False, "save": False, "plots": False, "verbose": False,
+    "pretrained": False, "deterministic": True, "exist_ok": True,
+}  # fmt: skip
+
+
+def train_detector(
+    images: pd.DataFrame,
+    objects: pd.DataFrame,
+    folder: str | Path,
+    *,
+    model: str = "yolo11n.yaml",
+    epochs: int = 12,
+    size: int = 128,
+    seed: int = 0,
+    batch: int = 16,
+) -> Path:
+    """Train the detector from scratch; one seed gives the same weights on the same machine.
+
+    Args:
+        images: one row an image, ``image`` (its name) and ``path``.
+        objects: `OBJECT_COLUMNS` of these images, lights already extended to the vehicle's bottom.
+        folder: where ``weights.pt`` and ``detector.json`` go; whole or absent, whenever the training is killed.
+        model: one of ultralytics' model descriptions.
+        epochs: passes over the images and their mirror images.
+        size: pixels to which an image's longer side is brought; a multiple of 32.
+        seed: of the weights, the order and the augmentation.
+        batch: images a step.
+
+    Returns:
+        The path of ``weights.pt``.
+
+    Raises:
+        PartregError: no images or objects, an image cannot be read, an unknown model.
+    """
+    folder = Path(folder)
+    known = objects[objects["image"].isin(images["image"])]
+    if known.empty:
+        raise PartregError(f"{folder}: there are no boxes to train the detector on; annotate images first.")
+    folder.mkdir(parents=True, exist_ok=True)
+    for remains in folder.glob(".training-*"):  # of a training that was killed
+        shutil.rmtree(remains, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix=".training-", dir=folder) as work, _untouched():
+        data = _write_training_set(images, known, Path(work), size)
+        weights = _train(model, data, Path(work), epochs=epochs, imgsz=size, seed=seed, batch=batch)
+    description = {
+        "model": model,
+        "classes": list(CLASSES),
+        "size": size,
+        "epochs": epochs,
+        "seed": seed,
+        "batch": batch,
+    }
+    write_json(folder / "detector.json", {**description, "images": len(images), "objects": len(known)})
+    with whole(folder / "weights.pt") as temporary:
+        torch.save(weights, temporary)
+    return folder / "weights.pt"
+
+
+def detect(weights: str | Path, images: pd.DataFrame, threshold: float = THRESHOLD) -> pd.DataFrame:
+    """The parts seen in each image: its best window, left and right light, and the brand inferred from the lights.
+
+    Args:
+        weights: ``weights.pt`` of `train_detector`.
+        images: one row an image, ``image`` and ``path``.
+        threshold: detections of lower score count as none.
+
+    Returns:
+        Boxes table; the view is the class of the best window. Images in which nothing is seen have no rows.
+    """
+    return best(predict(weights, images, threshold), images, threshold)
+
+
+def best(objects: pd.DataFrame, images: pd.DataFrame, threshold: float = THRESHOLD) -> pd.DataFrame:
+    """`detect` from the detections that `predict` gave."""
+    return in_order(choose(objects, "detected", threshold), images["image"])
+
+
+def predict(weights: str | Path, images: pd.DataFrame, threshold: float = LOWEST, batch: int = 64) -> pd.DataFrame:
+    """All detections (`OBJECT_COLUMNS`) of at least ``threshold``, after non-maximum suppression across the classes.
+
+    Raises:
+        PartregError: the weights are not those of a detector, or an image cannot be read.
+    """
+    network, size = load_detector(weights)
+    device = next(network.parameters()).device
+    rows: list[pd.DataFrame] = []
+    with _untouched(), tqdm(total=len(images), desc="detecting parts", unit="image", mininterval=1) as bar:
+        for start in range(0, len(images), batch):
+            some = images.iloc[start : start + batch]
+            rows += _predict(network, some, size, threshold, device)
+            bar.update(len(some))
+    return pd.concat(rows, ignore_index=True) if rows else pd.DataFrame(columns=list(OBJECT_COLUMNS))
+
+
+def load_detector(weights: str | Path) -> tuple[torch.nn.Module, int]:
+    """Build the network from its description and load its weights; no code comes out of the file.
+
+    Returns:
+        The network in evaluation mode, on the GPU where there is one, and the size of its input in pixels.
+
+    Raises:
+        PartregError: the files are missing or are not those of a detector.
+    """
+    weights = Path(weights)
+    description = read_json(weights.with_name("detector.json"))
+    _ultralytics(weights.parent)
+    from ultralytics.nn.tasks import DetectionModel
+
+    try:
+        with _untouched():
+            network = DetectionModel(description["model"], nc=len(description["classes"]), verbose=False)
+        network.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True))
+        size = int(description["size"])
+    except Exception as error:  # torch names its many failures by many classes; the file is at fault in all of them
+        raise PartregError(
+            f"{weights}: expected the weights of a part detector with detector.json beside them "
+            f"({str(error).splitlines()[0]}); train it again."
+        ) from error
+    network = network.fuse(verbose=False).eval()
+    return network.to("cuda" if torch.cuda.is_available() else "cpu"), size
+
+
+def average_precision(found: pd.DataFrame, truth: pd.DataFrame, threshold: float = 0.5) -> pd.DataFrame:
+    """Average precision of each class: a detection is right where it overlaps a box of its class by ``threshold``.
+
+    Detections take boxes in the order of their scores, each box once; the area under the precision-recall curve is
+    ultralytics' (101 points, as COCO's).
+
+    Args:
+        found: `OBJECT_COLUMNS` down to low scores (`predict`), of the images in ``truth`` and of no others.
+        truth: `OBJECT_COLUMNS`, lights extended.
+        threshold: intersection over union, 0 to 1.
+
+    Returns:
+        One row a class, in the order of `CLASSES`: ``ap`` (NaN where the truth has none of it), ``boxes`` (how many the
+        truth has), ``found`` (share of them that a detection of at least `THRESHOLD` overlaps).
+    """
+    _ultralytics(Path(tempfile.gettempdir()) / "partreg")
+    from ultralytics.utils.metrics import ap_per_class
+
+    found = found.sort_values("score", ascending=False, kind="stable").reset_index(drop=True)
+    right = _right(found, truth, threshold)
+    number = {name: i for i, name in enumerate(CLASSES)}
+    classes = found["name"].map(number).to_numpy(int), truth["name"].map(number).to_numpy(int)
+    result = ap_per_class(right[:, None], found["score"].to_numpy(float), *classes)
+    ap = pd.Series(result[5][:, 0], index=[CLASSES[int(i)] for i in result[6]]).reindex(CLASSES)
+    boxes = truth["name"].value_counts().reindex(CLASSES, fill_value=0)
+    hits = found.loc[right & (found["score"] >= THRESHOLD).to_numpy(), "name"].value_counts()
+    share = hits.reindex(CLASSES, fill_value=0) / boxes
+    return pd.DataFrame({"ap": ap, "boxes": boxes, "found": share}).rename_axis("class")
+
+
+def _right(found: pd.DataFrame, truth: pd.DataFrame, threshold: float) -> np.ndarray:
+    """Which detections, in the order of their scores, take a box of the truth that no better one has taken."""
+    right = np.zeros(len(found), dtype=bool)
+    boxes = {key: rows[list(CORNERS)].to_numpy() for key, rows in truth.groupby(["image", "name"])}
+    free = {key: np.ones(len(rows), dtype=bool) for key, rows in boxes.items()}
+    corners = found[list(CORNERS)].to_numpy(float)
+    for at, key in enumerate(zip(found["image"], found["name"], strict=True)):
+        if key in boxes:
+            overlap = np.where(free[key], iou(corners[at], boxes[key]), -1.0)
+            if overlap.max() >= threshold:
+                right[at] = True
+                free[key][overlap.argmax()] = False
+    return right
+
+
+def _write_training_set(images: pd.DataFrame, objects: pd.DataFrame, folder: Path, size: int) -> Path:
+    """The images and their mirror images as a YOLO data set; returns its ``data.yaml``."""
+    (folder / "images").mkdir()
+    mirrored = objects.assign(
+        image="mirrored__" + objects["image"],
+        name=objects["name"].replace(MIRRORED),
+        x0=1 - objects["x1"],
+        x1=1 - objects["x0"],
+    )
+    names = [*images["image"], *("mirrored__" + images["image"])]
+    files = {name: str(folder / "images" / Path(file).with_suffix(".png")) for name, file in yolo_names(names).items()}
+    for row in tqdm(images.itertuples(), total=len(images), desc="reading photographs", unit="image", mininterval=1):
+        pixels = read_fitted(row.path, size)
+        cv2.imwrite(files[row.image], pixels)
+        cv2.imwrite(files["mirrored__" + row.image], pixels[:, ::-1])
+    write_yolo(folder, pd.concat([objects, mirrored], ignore_index=True), names)
+    return folder / "data.yaml"
+
+
+def read_fitted(path: str | Path, size: int) -> np.ndarray:
+    """Read an image as (H, W, 3) uint8, BGR, made smaller so that its longer side has at most ``size`` pixels.
+
+    Raises:
+        PartregError: the file cannot be read as an image.
+    """
+    try:
+        pixels = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_COLOR)
+    except (OSError, cv2.error):
+        pixels = None
+    if pixels is None:
+        raise PartregError(f"{path}: could not be read as an image; replace it, or take it off its list.")
+    scale = size / max(pixels.shape[:2])
+    if scale >= 1:
+        return pixels
+    height, width = (max(round(side * scale), 1) for side in pixels.shape[:2])
+    return cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA)
+
+
+def _train(model: str, data: Path, work: Path, **settings: Any) -> dict[str, torch.Tensor]:
+    """Run ultralytics' training and return the averaged weights."""
+    _ultralytics(work.parent)
+    from ultralytics.models.yolo.detect import DetectionTrainer
+
+    class Trainer(DetectionTrainer):
+        """ultralytics' trainer without its own validation and its pickled checkpoints."""
+
+        def validate(self) -> tuple[dict, float]:
+            return {}, 0.0
+
+        def save_model(self) -> bool:
+            return False
+
+        def final_eval(self) -> None:
+            pass
+
+    overrides = {**SETTINGS, **settings, "model": model, "data": str(data), "project": str(work), "name": "run"}
+    overrides |= {"nbs": settings["batch"], "device": "0" if torch.cuda.is_available() else "cpu"}
+    try:
+        trainer = Trainer(overrides=overrides)
+        with tqdm(desc="training the detector", unit="batch", mininterval=1) as bar:
+            trainer.add_callback("on_train_start", lambda t: bar.reset(t.epochs * len(t.train_loader)))
+            trainer.add_callback("on_train_batch_end", lambda t: bar.update())
+            trainer.train()
+    except FileNotFoundError as error:
+        raise PartregError(
+            f"{model}: ultralytics has no such model; use one of its YAML names, as yolo11n.yaml."
+        ) from error
+    return {name: value.float().cpu() if value.is_floating_point() else value.cpu()
+            for name, value in trainer.ema.ema.state_dict().items()}  # fmt: skip
+
+
+def _predict(
+    network: torch.nn.Module, images: pd.DataFrame, size: int, threshold: float, device: torch.device
+) -> list[pd.DataFrame]:
+    from ultralytics.data.augment import LetterBox
+    from ultralytics.utils.nms import non_max_suppression
+    from ultralytics.utils.ops import scale_boxes
+
+    pixels = [read_fitted(path, size) for path in images["path"]]
+    letterbox = LetterBox((size, size))
+    stack = np.stack([letterbox(image=image)[:, :, ::-1] for image in pixels])
+    with torch.no_grad():
+        batch = torch.from_numpy(stack).to(device).permute(0, 3, 1, 2).float() / 255
+        end2end = getattr(network, "end2end", False)
+        found = non_max_suppression(network(batch), threshold, 0.6, agnostic=True, max_det=30, end2end=end2end)
+    rows = []
+    for name, image, boxes in zip(images["image"], pixels, found, strict=True):
+        height, width = image.shape[:2]
+        corners = scale_boxes((size, size), boxes[:, :4], (height, width)).cpu().numpy().astype(float)
+        table = pd.DataFrame(corners / [width, height, width, height], columns=list(CORNERS))
+        classes = boxes[:, 5].int().tolist()
+        table = table.assign(
+            image=name, name=[CLASSES[i] for i in classes], score=boxes[:, 4].cpu().numpy().astype(float)
+        )
+        rows.append(table[(table["x0"] < table["x1"]) & (table["y0"] < table["y1"])][list(OBJECT_COLUMNS)])
+    return rows
+
+
+def _ultralytics(folder: Path) -> None:
+    """Import ultralytics so that it neither fetches nor sends nor installs, its settings under ``folder``.
+
+    The first import of a process decides where its settings lie. Its font check looks for Arial.ttf on the network
+    unless a file of that name lies there; matplotlib's DejaVu Sans serves.
+    """
+    if "ultralytics" not in sys.modules:
+        folder.mkdir(parents=True, exist_ok=True)
+        asked = {"YOLO_CONFIG_DIR": str(folder.resolve()), "YOLO_AUTOINSTALL": "false", "YOLO_OFFLINE": "true"}
+        os.environ.update({**asked, "YOLO_VERBOSE": "false"})
+    printing, threads, environment = np.get_printoptions(), cv2.getNumThreads(), os.environ.get("OMP_NUM_THREADS")
+    import matplotlib
+    from ultralytics import settings
+    from ultralytics.utils import USER_CONFIG_DIR
+
+    np.set_printoptions(**printing)  # its import changes all three for the whole process
+    cv2.setNumThreads(threads)
+    if environment is None:
+        os.environ.pop("OMP_NUM_THREADS", None)
+    if settings["sync"]:
+        settings.update({"sync": False})
+    font = Path(USER_CONFIG_DIR) / "Arial.ttf"
+    if not font.exists():
+        with whole(font) as temporary:
+            shutil.copy(Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf", temporary)
+
+
+@contextmanager
+def _untouched() -> Iterator[None]:
+    """Give the process its random states and its threads back: ultralytics seeds and sets them for the whole
+    process.
+    """
+    states, threads = (random.getstate(), np.random.get_state(), torch.get_rng_state()), torch.get_num_threads()  # noqa: NPY002
+    try:
+        yield
+    finally:
+        random.setstate(states[0])
+        np.random.set_state(states[1])  # noqa: NPY002
+        torch.set_rng_state(states[2])
+        torch.set_num_threads(threads)

@@ -1,0 +1,85 @@
+"""Section 3.2, "Part detection": boxes for the parts that the detector did not see.
+
+"To handle these invisible parts in a specific vehicle image, we refer to the rest images of the same vehicle and
+compute the average locations of the missing parts." The paper leaves open whether front and rear views are averaged
+together, and what is done when no image of a vehicle shows a part; `LEVELS` is what is done here.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from partreg.parts.boxes import BOX_COLUMNS, CORNERS, boxes_table, in_order, infer_brand
+
+SEEN = ("window", "left_light", "right_light")  # the brand is inferred from the lights
+# Where a missing box comes from; the first that has one is taken. The last marks the whole image: a part that no image
+# of the data set shows teaches nothing, and the branch then sees what the global branch sees.
+LEVELS = (
+    "same vehicle, same view",
+    "same vehicle, any view",
+    "data set, same view",
+    "data set, any view",
+    "whole image",
+)
+
+
+def fill_missing(boxes: pd.DataFrame, images: pd.DataFrame) -> pd.DataFrame:
+    """A window, two lights and a brand for every image.
+
+    A missing box is the mean of the corners over the other images of the same vehicle and view; failing that of the
+    same vehicle in any view, of the data set in the same view, of the data set in any view, and at last the whole
+    image. Its source is "average" where the vehicle's own images gave it and "fallback" where they did not; its score
+    is 0, for nothing was seen. Boxes that were themselves filled in are not averaged again. The brand is the hull of
+    the two lights.
+
+    Args:
+        boxes: boxes table, as detected; images without any box have no row and count as of unknown view.
+        images: images table with ``image`` and ``vehicle``; averages are over these images alone.
+
+    Returns:
+        Boxes table of 4 N rows in the images' order; the boxes that were there are unchanged.
+    """
+    wanted = _wanted(boxes, images)
+    filled = wanted.assign(
+        source=wanted["source"].fillna(
+            wanted["level"].map(lambda level: "average" if level in LEVELS[:2] else "fallback")
+        ),
+        score=wanted["score"].fillna(0.0),
+    )
+    return boxes_table(in_order(infer_brand(filled[list(BOX_COLUMNS)]), images["image"]))
+
+
+def missing_levels(boxes: pd.DataFrame, images: pd.DataFrame) -> pd.DataFrame:
+    """How many boxes of each part were seen and where the others come from: a row a part, columns "seen" and
+    `LEVELS`.
+    """
+    wanted = _wanted(boxes, images)
+    counts = pd.crosstab(wanted["part"], wanted["level"].fillna("seen"))
+    return counts.reindex(index=list(SEEN), columns=["seen", *LEVELS], fill_value=0).rename_axis(columns=None)
+
+
+def _wanted(boxes: pd.DataFrame, images: pd.DataFrame) -> pd.DataFrame:
+    """One row for each image and part to be seen, its corners filled in, "level" empty where it was seen."""
+    views = boxes.drop_duplicates("image").set_index("image")["view"]
+    frame = images[["image", "vehicle"]].assign(view=images["image"].map(views).fillna("unknown"))
+    wanted = frame.merge(pd.DataFrame({"part": SEEN}), how="cross")
+    wanted = wanted.merge(boxes[["image", "part", *CORNERS, "score", "source"]], on=["image", "part"], how="left")
+    wanted["level"] = pd.Series(None, index=wanted.index, dtype=object)
+    corners = list(CORNERS)
+    missing = wanted["x0"].isna()
+    shown = wanted[~missing & ~wanted["source"].isin(["average", "fallback"])]
+    groups = (["vehicle", "view", "part"], ["vehicle", "part"], ["view", "part"], ["part"])
+    for level, keys in zip(LEVELS, groups, strict=False):
+        if not missing.any():
+            break
+        means = wanted.loc[missing, keys].merge(
+            shown.groupby(keys)[corners].mean(), left_on=keys, right_index=True, how="left"
+        )
+        found = means[corners].dropna()
+        wanted.loc[found.index, corners] = found
+        wanted.loc[found.index, "level"] = level
+        missing = missing & ~missing.index.isin(found.index)
+    wanted.loc[missing, corners] = np.array([0.0, 0.0, 1.0, 1.0])
+    wanted.loc[missing, "level"] = LEVELS[-1]
+    return wanted
