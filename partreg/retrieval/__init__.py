@@ -1,1 +1,1 @@
-"""Section 4.1: distances, CMC, average precision and HIT, and the protocols of the two benchmarks (Equations 4 to 6)."""
+"""Section 4.1: distances, CMC, average precision, HIT, and the protocols of both benchmarks (Equations 4 to 6)."""

@@ -6,7 +6,7 @@ rank of a match is the number of images that are nearer, found by binary search.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -55,48 +55,70 @@ def match_ranks(
     Raises:
         PartregError: the shapes do not fit or a distance is NaN or infinite.
     """
+    distances = np.asarray(distances)
     junk = [np.empty(0, dtype=np.int64)] * len(matches) if junk is None else junk
     _check(distances, matches, junk)
-    rows = [
-        _rank_row(row, good, bad, number)
-        for number, (row, good, bad) in enumerate(zip(distances, matches, junk, strict=True))
-    ]
+    rows = [_nearer(*row) for row in zip(_without_junk(distances, junk), distances, matches, junk, strict=True)]
     counts = np.array([len(good) for good in matches], dtype=np.int64)
-    empty = [np.empty(0, dtype=np.int64)]
-    stable, relevant, together = (np.concatenate(empty + [row[i] for row in rows]) for i in range(3))
+    nearer, tied = (np.concatenate([np.empty(0, dtype=np.int64), *column]) for column in zip(*rows, strict=True))
+    stable, relevant, together = nearer + 1, nearer + 1, nearer + 1
+    ends = np.cumsum(counts)
+    for query in np.unique(np.searchsorted(ends, np.flatnonzero(tied), side="right")):
+        part = slice(ends[query] - counts[query], ends[query])
+        ties = _break_ties(distances[query], matches[query], junk[query], nearer[part])
+        stable[part], relevant[part], together[part] = ties
     return MatchRanks(counts, stable, relevant, together)
 
 
-def _rank_row(row: np.ndarray, good: np.ndarray, bad: np.ndarray, number: int) -> tuple[np.ndarray, ...]:
-    """The ranks of one query's matches under each tie rule, in the order of ``TIES``."""
-    ordered = np.append(row, np.inf)  # the last entry is there for the look one step beyond the last match
-    ordered[bad] = np.inf
-    ordered.sort()
-    kept = len(row) - len(bad)
-    if kept and not (ordered[0] > -np.inf and ordered[kept - 1] < np.inf):
-        raise PartregError(
-            f"the distances of query {number} hold NaN or infinite values, expected finite numbers; extract anew."
-        )
+def _without_junk(distances: np.ndarray, junk: Sequence[np.ndarray]) -> Iterator[np.ndarray]:
+    """Each row in turn with its junk at infinity, and one infinity more behind it; in one buffer, to be overwritten.
+
+    Raises:
+        PartregError: a distance outside the junk is NaN or infinite.
+    """
+    buffer = np.empty(distances.shape[1] + 1, dtype=np.result_type(distances.dtype, np.float32))
+    for row, bad in zip(distances, junk, strict=True):
+        buffer[:-1] = row
+        buffer[bad] = np.inf
+        buffer[-1] = np.inf
+        yield buffer
+
+
+def _nearer(kept: np.ndarray, row: np.ndarray, good: np.ndarray, bad: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """For each match, nearest first: how many images are nearer, and whether another one is exactly as near."""
+    kept.sort()
+    last = len(row) - len(bad) - 1
+    if last >= 0 and not (kept[0] > -np.inf and kept[last] < np.inf):
+        raise PartregError("distances hold NaN or infinite values, expected finite numbers; extract the features anew.")
     own = row[good]
     own.sort()
-    nearer = ordered.searchsorted(own)
-    if not (ordered[nearer + 1] == own).any():
-        ranks = nearer + 1
-        return ranks, ranks, ranks
-    among = np.arange(len(own)) - own.searchsorted(own)  # position among the matches at the same distance
-    stable = nearer + 1
-    tied = np.concatenate([ordered[nearer + 1] == own, [False]])
-    by_distance = good[row[good].argsort(kind="stable")]
-    for value in np.unique(own[tied[:-1]]):
-        same = np.flatnonzero(row == value)
-        same = same[~np.isin(same, bad)]
-        here = own == value
-        stable[here] += same.searchsorted(by_distance[here])
-    return stable, nearer + 1 + among, ordered.searchsorted(own, side="right")
+    nearer = kept.searchsorted(own)
+    return nearer, kept[nearer + 1] == own
+
+
+def _break_ties(
+    row: np.ndarray, good: np.ndarray, bad: np.ndarray, nearer: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The ranks of one query's matches under each of ``TIES``, where some are as near as other images."""
+    order = good[row[good].argsort(kind="stable")]
+    kept = np.ones(len(row), dtype=bool)
+    kept[bad] = False
+    stable, together = nearer + 1, nearer + 1
+    for start in np.unique(nearer):
+        here = nearer == start
+        same = np.flatnonzero((row == row[order[here][0]]) & kept)
+        stable[here] += same.searchsorted(order[here])
+        together[here] = start + len(same)
+    relevant = nearer + 1 + np.arange(len(nearer)) - nearer.searchsorted(nearer)
+    return stable, relevant, together
 
 
 def group_ranks(
-    distances: np.ndarray, matches: Sequence[np.ndarray], junk: Sequence[np.ndarray], groups: np.ndarray
+    distances: np.ndarray,
+    matches: Sequence[np.ndarray],
+    junk: Sequence[np.ndarray],
+    groups: np.ndarray,
+    ranks: MatchRanks,
 ) -> np.ndarray:
     """The rank of the nearest group of gallery images (a track) that holds a match: image-to-track retrieval.
 
@@ -108,28 +130,29 @@ def group_ranks(
         matches: for each query the gallery columns that match it.
         junk: for each query the gallery columns to leave out.
         groups: (G,) the group of each gallery image, numbered from 0.
+        ranks: of the matches, from ``match_ranks`` of the same arguments.
 
     Returns:
         (Q,) ranks from 1, 0 for a query without any match.
     """
+    distances = np.asarray(distances)
     _check(distances, matches, junk)
-    ranks = np.zeros(len(distances), dtype=np.int64)
-    seen = np.zeros(int(groups.max(initial=-1)) + 1, dtype=bool)
-    for number, (row, good, bad) in enumerate(zip(distances, matches, junk, strict=True)):
-        if not len(good):
-            continue
+    number = int(groups.max(initial=-1)) + 1
+    first, alone = ranks.first("together"), ranks.first("together") == ranks.first("relevant")
+    # A match that is strictly nearest makes its group the first; only the other queries need a look at the groups.
+    result = np.minimum(first, 1)
+    for query in np.flatnonzero(first > 1):
+        row, good = distances[query], matches[query]
         own = row[good]
         nearest = own.min()
-        near = np.flatnonzero(row <= nearest)
-        tied = row[near] == nearest
-        ours = groups[good[own == nearest]].min()
-        dropped = np.isin(near, bad)
-        before = ~dropped & (~tied | (groups[near] < ours))
-        found = groups[near[before]]
-        seen[found] = True
-        ranks[number] = 1 + np.count_nonzero(seen)
-        seen[found] = False
-    return ranks
+        before = row < nearest
+        if not alone[query]:
+            before |= (row == nearest) & (groups < groups[good[own == nearest]].min())
+        before[junk[query]] = False
+        seen = np.zeros(number, dtype=bool)
+        seen[groups[before.nonzero()[0]]] = True
+        result[query] = 1 + np.count_nonzero(seen)
+    return result
 
 
 def cmc(first_ranks: np.ndarray, k_max: int) -> np.ndarray:

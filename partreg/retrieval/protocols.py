@@ -221,7 +221,7 @@ def veri_scores(
     if rule not in aps:
         raise PartregError(f"no rule of average precision is called {rule!r}, expected one of {', '.join(AP_RULES)}.")
     image_ranks = ranks.first(ties)
-    track_ranks = group_ranks(distances, good, junk, track_numbers(gallery))
+    track_ranks = group_ranks(distances, good, junk, track_numbers(gallery), ranks)
     vehicles = query["vehicle"].to_numpy()
     curves = cmc(image_ranks, K_MAX), cmc(track_ranks, K_MAX)
     return VeRiScores(aps[rule], aps, image_ranks, track_ranks, *curves, vehicles, rule)
