@@ -1,0 +1,83 @@
+"""Figure 5: class activation maps, where in an image the network finds an identity."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from partreg.reid.device import choose_device, reproducible
+from partreg.reid.features import load
+from partreg.reid.network import PartRegularizedNet
+from partreg.reid.pixels import decoded
+
+
+@torch.no_grad()
+def class_activation(
+    network: PartRegularizedNet, images: Tensor, labels: Tensor | None = None, branch: str = "global"
+) -> Tensor:
+    """How much each cell of the last feature map speaks for an identity.
+
+    Pooling, the 1 x 1 convolution and the classifier are linear, so their order may be changed: each cell is scored
+    first and the scores are pooled last. The mean of a map over the cells that its branch pools is the branch's logit.
+
+    Args:
+        network: the network, in evaluation mode.
+        images: (B, 3, H, H), red, green, blue, values 0 to 255.
+        labels: (B,) the identity's column among the logits; None for the one that the global branch rates highest.
+        branch: whose classifier is asked.
+
+    Returns:
+        (B, S, S) float32, in units of the logit.
+    """
+    feature_map = network.feature_map(images)
+    embed, classify = network.embed[branch].weight, network.classify[branch].weight
+    if labels is None:
+        labels = classify.matmul(embed).matmul(feature_map.mean((2, 3)).T).argmax(0)
+    return torch.einsum("bchw,dc,bd->bhw", feature_map, embed, classify[labels])
+
+
+def activation_maps(
+    folder: str | Path,
+    images: pd.DataFrame,
+    *,
+    pixels: str | Path,
+    own: bool = False,
+    branch: str = "global",
+    device: str = "",
+    threads: int = 1,
+) -> np.ndarray:
+    """Class activation maps of images by a trained network.
+
+    Args:
+        folder: of the trained network.
+        images: the table of images.
+        pixels: folder of decoded images, see `partreg.reid.pixels`.
+        own: take the image's own vehicle, which must be among those learnt; otherwise the learnt vehicle that the
+            network takes it for, which is the only choice for a vehicle never seen.
+        branch: whose classifier is asked.
+        device: "" for a GPU where there is one.
+        threads: CPU threads.
+
+    Returns:
+        (N, S, S) float32.
+
+    Raises:
+        ValueError: ``own`` for a vehicle that was not learnt.
+    """
+    run, network, vehicles = load(folder, str(choose_device(device)))
+    where = network.mean.device
+    labels = torch.from_numpy(pd.Index(vehicles).get_indexer(images["vehicle"])).to(where) if own else None
+    if labels is not None and bool((labels < 0).any()):
+        raise ValueError("own: expected images of the vehicles that the network learnt")
+    found = []
+    with reproducible(threads, where):
+        data = decoded(images, run.size, pixels)
+        for start in range(0, len(images), 64):
+            rows = slice(start, start + 64)
+            batch = torch.from_numpy(np.array(data[rows])).permute(0, 3, 1, 2).to(where)
+            found.append(class_activation(network, batch, labels if labels is None else labels[rows], branch).cpu())
+    return torch.cat(found).numpy()

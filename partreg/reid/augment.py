@@ -1,0 +1,122 @@
+"""Augmentation of a batch, pixels and part boxes together (the paper names none: *assumed*).
+
+One affine map flips, scales and moves each image, and the boxes go through the same map; what leaves the picture is cut
+off, and a part that leaves it wholly is missing from that image. The random numbers are drawn on the CPU, a few for
+each image, so that a seed means the same on every device; the pixels are computed where the images lie.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from partreg.parts.boxes import PART_BOXES
+
+SCALE = (0.87, 1.15)  # of the picture's sides; below 1 the vehicle is seen smaller, and its edge pixels fill the rim
+SHIFT = 0.06  # largest move, as a share of the side
+BRIGHTNESS = 24.0  # largest shift of all pixels, of 255
+CONTRAST = (0.8, 1.25)  # of the distance from the image's own mean
+# A flipped image's left light is on the right.
+FLIPPED = [PART_BOXES.index({"left_light": "right_light", "right_light": "left_light"}.get(p, p)) for p in PART_BOXES]
+
+
+@dataclass(frozen=True)
+class Draw:
+    """What happens to each of B images; all tensors (B,) or (B, 2) float32 on the CPU.
+
+    Attributes:
+        flip: (B,) bool.
+        scale: (B,) factor of the image's sides about its centre.
+        shift: (B, 2) move in x and y after that, as shares of the side.
+        contrast: (B,) factor of the distance from the image's mean.
+        brightness: (B,) added to all pixels.
+    """
+
+    flip: Tensor
+    scale: Tensor
+    shift: Tensor
+    contrast: Tensor
+    brightness: Tensor
+
+
+def draw(batch: int, kinds: tuple[str, ...], generator: torch.Generator) -> Draw:
+    """Draw augmentations for ``batch`` images; a kind that is not in ``kinds`` leaves them as they are.
+
+    The same numbers are drawn whatever the kinds, so that two runs of one seed that differ in a kind share the rest.
+    """
+    chance = torch.rand(batch, 6, generator=generator)
+    affine, color = float("affine" in kinds), float("color" in kinds)
+    return Draw(
+        flip=(chance[:, 0] < 0.5) & ("flip" in kinds),
+        scale=_between(SCALE, chance[:, 1]) ** affine,
+        shift=(2 * chance[:, 2:4] - 1) * SHIFT * affine,
+        contrast=_between(CONTRAST, chance[:, 4]) ** color,
+        brightness=(2 * chance[:, 5] - 1) * BRIGHTNESS * color,
+    )
+
+
+def _between(limits: tuple[float, float], chance: Tensor) -> Tensor:
+    """Evenly spread on the logarithmic scale, as suits a factor."""
+    low, high = limits
+    return low * (high / low) ** chance
+
+
+def move_boxes(boxes: Tensor, drawn: Draw) -> Tensor:
+    """Send boxes through the affine map of ``drawn``.
+
+    Args:
+        boxes: (B, 4, 4) x0, y0, x1, y1 relative to the image, in the order of PART_BOXES, NaN where missing.
+        drawn: one flip, scale and shift an image.
+
+    Returns:
+        The same shape, within [0, 1]; NaN where the part is missing or has left the picture.
+    """
+    corners = boxes.unflatten(-1, (2, 2))  # (B, 4, corner, axis)
+    flip = drawn.flip.to(boxes.device)[:, None, None]
+    across = corners[..., 0]
+    across = torch.where(flip, 1 - across.flip(-1), across)
+    corners = torch.stack([across, corners[..., 1]], dim=-1)
+    corners = torch.where(flip[..., None], corners[:, FLIPPED], corners)
+    scale, shift = drawn.scale.to(boxes)[:, None, None, None], drawn.shift.to(boxes)[:, None, None]
+    corners = ((corners - 0.5) * scale + 0.5 + shift).clamp(0, 1)
+    inside = (corners[:, :, 0] < corners[:, :, 1]).all(-1)
+    return corners.flatten(-2).where(inside[..., None], torch.nan)
+
+
+def move_pixels(images: Tensor, drawn: Draw) -> Tensor:
+    """Send images through the affine map of ``drawn``; beyond the picture's edge its edge pixels are repeated.
+
+    Args:
+        images: (B, 3, H, W), any number type.
+        drawn: one flip, scale and shift an image.
+
+    Returns:
+        The same shape, float32.
+    """
+    # A sampling grid says where each pixel of the result comes from, in [-1, 1], so the map is inverted here.
+    scale, sign = 1 / drawn.scale, torch.where(drawn.flip, -1.0, 1.0)
+    back = torch.zeros(len(images), 2, 3)
+    back[:, 0, 0], back[:, 1, 1] = sign * scale, scale
+    back[:, 0, 2], back[:, 1, 2] = -2 * drawn.shift[:, 0] * sign * scale, -2 * drawn.shift[:, 1] * scale
+    grid = F.affine_grid(back.to(images.device), list(images.shape), align_corners=False)
+    return F.grid_sample(images.float(), grid, mode="bilinear", padding_mode="border", align_corners=False)
+
+
+def change_color(images: Tensor, drawn: Draw) -> Tensor:
+    """Change brightness and contrast of images (B, 3, H, W) float32, values 0 to 255, and keep them in that range."""
+    mean = images.mean((1, 2, 3), keepdim=True)
+    contrast, brightness = (value.to(images)[:, None, None, None] for value in (drawn.contrast, drawn.brightness))
+    return ((images - mean) * contrast + mean + brightness).clamp(0, 255)
+
+
+def augment(
+    images: Tensor, boxes: Tensor | None, kinds: tuple[str, ...], generator: torch.Generator
+) -> tuple[Tensor, Tensor | None]:
+    """Augment a batch: images (B, 3, H, W), values 0 to 255, and boxes (B, 4, 4) or None; see `move_boxes`."""
+    drawn = draw(len(images), kinds, generator)
+    boxes = None if boxes is None else move_boxes(boxes, drawn)
+    images = move_pixels(images, drawn) if {"flip", "affine"} & set(kinds) else images.float()
+    return change_color(images, drawn) if "color" in kinds else images, boxes

@@ -1,0 +1,61 @@
+"""Where and how the network is computed: the device, its number format, and that the same run gives the same bytes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+from partreg.errors import PartregError
+
+
+def choose_device(name: str = "") -> torch.device:
+    """The device by its name ("cpu", "cuda", "cuda:1"); the first GPU, where there is one, for an empty name.
+
+    Raises:
+        PartregError: there is no such device here.
+    """
+    try:
+        device = torch.device(name or ("cuda" if torch.cuda.is_available() else "cpu"))
+    except RuntimeError as error:
+        raise PartregError(f"device: {name!r} is not a device's name; expected 'cpu' or 'cuda'.") from error
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise PartregError(f"device: {name!r} was asked for, but torch sees no GPU here; use 'cpu' or ''.")
+    return device
+
+
+def has_fast_bfloat16(device: torch.device) -> bool:
+    """Whether the device computes in bfloat16 faster than in float32: most GPUs, and CPUs with avx512_bf16 or AMX."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    return any(getattr(torch.cpu, f"_is_{name}_supported", bool)() for name in ("avx512_bf16", "amx_tile"))
+
+
+def mixed_precision(device: torch.device) -> torch.autocast:
+    """A context in which the backbone's convolutions are computed in bfloat16 where that is faster."""
+    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=has_fast_bfloat16(device))
+
+
+@contextmanager
+def reproducible(threads: int, device: torch.device) -> Iterator[None]:
+    """Compute with so many threads and deterministic algorithms, then put the settings back.
+
+    On one machine the same run then gives the same bytes, whatever else is computed there. On a GPU an operation that
+    has no deterministic form is computed all the same, with a warning.
+    """
+    if device.type == "cuda":
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    threads_before, settings = torch.get_num_threads(), torch.utils.deterministic
+    before = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
+    filled_before = settings.fill_uninitialized_memory
+    torch.set_num_threads(threads)
+    torch.use_deterministic_algorithms(True, warn_only=device.type == "cuda")
+    settings.fill_uninitialized_memory = False  # a debugging aid that takes 5% of a step
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads_before)
+        torch.use_deterministic_algorithms(before[0], warn_only=before[1])
+        settings.fill_uninitialized_memory = filled_before

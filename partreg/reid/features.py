@@ -1,0 +1,126 @@
+"""Section 4.2, the test stage: from images to the features whose L2 distances rank a gallery."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from partreg import files
+from partreg.errors import PartregError
+from partreg.parts.boxes import to_array
+from partreg.reid.device import choose_device, mixed_precision, reproducible
+from partreg.reid.network import PartRegularizedNet, make_network
+from partreg.reid.pixels import decoded
+from partreg.reid.run import Run, from_dict
+
+
+def load(folder: str | Path, device: str = "cpu") -> tuple[Run, PartRegularizedNet, list[int]]:
+    """A trained network from its folder: the run, the network ready for testing, and the vehicle of each logit.
+
+    Raises:
+        PartregError: the folder holds no trained network, or one of another form.
+    """
+    folder = Path(folder)
+    run = from_dict(files.read_json(folder / "run.json"), str(folder / "run.json"))
+    try:
+        saved = torch.load(folder / "weights.pt", map_location="cpu", weights_only=True)
+        network = make_network(run.changed(weights=""), len(saved["vehicles"]))
+        network.load_state_dict(saved["network"])
+    except Exception as error:  # torch raises many kinds for files that are not its own
+        raise PartregError(
+            f"{folder / 'weights.pt'}: not the weights of the run beside it ({type(error).__name__}); "
+            "delete the folder and train the run anew."
+        ) from error
+    network.eval().to(choose_device(device), memory_format=torch.channels_last)
+    return run, network, saved["vehicles"].tolist()
+
+
+def part_boxes(run: Run, boxes: pd.DataFrame | None, images: pd.DataFrame) -> Tensor | None:
+    """The part boxes of a run, or what stands in for them in the controls under Table 4.
+
+    Args:
+        run: whose ``boxes`` is "filled" for the table's own, "whole" for the whole image as every part, or "shuffled"
+            for the boxes of another image, drawn once by the run's seed: as many, as large, in the wrong place.
+        boxes: the boxes table; may be None where the run has no parts or the whole image stands in.
+        images: the images, in the order of the result.
+
+    Returns:
+        (N, 4, 4) float32 in the order of PART_BOXES, NaN where missing; None where the run has no parts.
+
+    Raises:
+        PartregError: the run has parts, and there is no box for any of the images.
+    """
+    if not run.parts:
+        return None
+    if run.boxes == "whole":
+        return torch.tensor([0.0, 0.0, 1.0, 1.0]).expand(len(images), 4, 4).clone()
+    found = None if boxes is None else torch.from_numpy(to_array(boxes, images).astype(np.float32))
+    if found is None or bool(found.isnan().all()):
+        raise PartregError(
+            f"boxes: expected part boxes of the {len(images)} images, found none; "
+            "detect and fill them first, or train a run with parts=()."
+        )
+    if run.boxes == "shuffled":
+        found = found[np.random.default_rng(run.seed).permutation(len(found))]
+    return found
+
+
+@torch.inference_mode()
+def compute(network: PartRegularizedNet, pixels: np.ndarray, boxes: Tensor | None, batch: int = 128) -> np.ndarray:
+    """Features of decoded images by a network in the mode and on the device that it is in.
+
+    Args:
+        network: the network; its device is where it computes.
+        pixels: (N, size, size, 3) uint8, red, green, blue.
+        boxes: (N, 4, 4) part boxes; None for a network with a global branch, whose feature needs none.
+        batch: images at a time.
+
+    Returns:
+        (N, D) float32.
+    """
+    device = network.mean.device
+    boxes = None if network.use_global else boxes
+    found = []
+    for start in range(0, len(pixels), batch):
+        images = torch.from_numpy(np.array(pixels[start : start + batch])).permute(0, 3, 1, 2).to(device)
+        some = None if boxes is None else boxes[start : start + batch].to(device)
+        with mixed_precision(device):
+            found.append(network(images, some).feature.float().cpu())
+    return torch.cat(found).numpy()
+
+
+def extract(
+    folder: str | Path,
+    images: pd.DataFrame,
+    boxes: pd.DataFrame | None = None,
+    *,
+    pixels: str | Path,
+    device: str = "",
+    threads: int = 1,
+    batch: int = 128,
+) -> np.ndarray:
+    """Features of images by a trained network: "we only use global branch at test stage".
+
+    Args:
+        folder: of the trained network.
+        images: the table of images.
+        boxes: their boxes; needed only by a network without a global branch.
+        pixels: folder of decoded images, see `partreg.reid.pixels`.
+        device: "" for a GPU where there is one.
+        threads: CPU threads.
+        batch: images at a time.
+
+    Returns:
+        (N, D) float32 in the table's order; D = 256 for the global feature, 768 for three parts side by side.
+
+    Raises:
+        PartregError: no trained network there, an unreadable image, or boxes needed and not given.
+    """
+    run, network, _ = load(folder, str(choose_device(device)))
+    boxes = None if run.use_global else part_boxes(run, boxes, images)
+    with reproducible(threads, network.mean.device):
+        return compute(network, decoded(images, run.size, pixels), boxes, batch)

@@ -1,0 +1,50 @@
+"""Section 3.1 and 3.2: the loss of a global feature (Eq. 1), and with the parts' own identity losses (Eq. 3)."""
+
+from __future__ import annotations
+
+import torch.nn.functional as F
+from torch import Tensor
+
+from partreg.reid.network import Output
+
+
+def global_loss(logits: Tensor, labels: Tensor) -> Tensor:
+    """Eq. 1: E(phi(x; theta)^T w, y), the cross entropy of identities, mean over the batch.
+
+    Args:
+        logits: (B, V) the scores phi(x; theta)^T w.
+        labels: (B,) int64 in [0, V).
+    """
+    return F.cross_entropy(logits, labels)
+
+
+def part_loss(logits: Tensor, labels: Tensor, present: Tensor) -> Tensor:
+    """One part's summand in Eq. 3 without its lambda: E((phi(x; theta) (.) M_l)^T w_l, y), mean over the batch.
+
+    An image without the part has an empty M_l and adds nothing; the others weigh as much as they do in Eq. 1.
+
+    Args:
+        logits: (B, V).
+        labels: (B,) int64 in [0, V): "vehicle identification label to approximate the part label".
+        present: (B,) bool, whether the image has the part.
+    """
+    losses = F.cross_entropy(logits, labels, reduction="none")
+    return losses.where(present, 0).mean()
+
+
+def branch_losses(output: Output, labels: Tensor) -> dict[str, Tensor]:
+    """The summands of Eq. 3 without lambda, one for each branch of the network."""
+    return {
+        branch: global_loss(logits, labels) if branch == "global" else part_loss(logits, labels, output.present[branch])
+        for branch, logits in output.logits.items()
+    }
+
+
+def part_regularized_loss(losses: dict[str, Tensor], part_weight: float) -> Tensor:
+    """Eq. 3: the global loss plus lambda times the loss of each part; with no part it is Eq. 1.
+
+    Args:
+        losses: from `branch_losses`.
+        part_weight: lambda, which the paper does not print.
+    """
+    return sum((1.0 if branch == "global" else part_weight) * loss for branch, loss in losses.items())

@@ -1,0 +1,237 @@
+"""Section 3.2, top to bottom: one backbone, a global branch, and a branch for each part on the same feature map."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torchvision import models
+from torchvision.models.resnet import BasicBlock
+
+from partreg.errors import PartregError
+from partreg.parts.boxes import PARTS
+from partreg.parts.cells import branch_cells
+from partreg.reid.run import Run
+
+# Mean and spread of the pixels, 0 to 255, that the two families of published weights were trained with.
+RGB = ((123.675, 116.28, 103.53), (58.395, 57.12, 57.375))
+CAFFE_BGR = ((104.0, 117.0, 123.0), (1.0, 1.0, 1.0))
+
+
+@dataclass(frozen=True)
+class Output:
+    """What the network says of B images.
+
+    Attributes:
+        feature: (B, D) float32, what retrieval compares: the global feature, or the parts' side by side.
+        logits: for each branch (B, V) float32, one column a training identity; the phi(x)^T w of Eq. 1 and 3.
+        present: for each branch (B,) bool, whether the image has any cell of it; always true for "global".
+    """
+
+    feature: Tensor
+    logits: dict[str, Tensor]
+    present: dict[str, Tensor]
+
+
+class PartRegularizedNet(nn.Module):
+    """The network of Fig. 2. Without parts it is Table 4's baseline; without the global branch, its sixth row."""
+
+    def __init__(
+        self,
+        vehicles: int,
+        backbone: str = "small",
+        parts: tuple[str, ...] = PARTS,
+        use_global: bool = True,
+        dim: int = 256,
+        last_stride: int = 1,
+        pixels: str = "rgb",
+    ) -> None:
+        super().__init__()
+        self.parts = parts
+        self.use_global = use_global
+        self.branches = ("global",) * use_global + parts
+        self.bgr = pixels == "caffe"
+        mean, spread = CAFFE_BGR if self.bgr else RGB
+        self.register_buffer("mean", torch.tensor(mean).view(3, 1, 1), persistent=False)
+        self.register_buffer("spread", torch.tensor(spread).view(3, 1, 1), persistent=False)
+
+        # "All four branches share the same backbone network, any convolutional backbone can be used here."
+        self.backbone, channels = make_backbone(backbone, last_stride)
+        # "a 1 x 1 convolutional layer to extract the final 256-d global feature vector" (Section 4.2): on the 1 x 1
+        # map that pooling leaves, that is a linear layer. A bias would move all features alike and no distance.
+        self.embed = nn.ModuleDict({branch: nn.Linear(channels, dim, bias=False) for branch in self.branches})
+        # The w of Eq. 1, and the w_l of Eq. 3, one a part.
+        self.classify = nn.ModuleDict({branch: nn.Linear(dim, vehicles, bias=False) for branch in self.branches})
+
+    def feature_map(self, images: Tensor) -> Tensor:
+        """The backbone's last map.
+
+        Args:
+            images: (B, 3, H, H), red, green, blue, values 0 to 255, of any number type.
+
+        Returns:
+            (B, C, S, S) float32.
+        """
+        images = images.flip(1) if self.bgr else images
+        return self.backbone((images.float() - self.mean) / self.spread).float()
+
+    def cells(self, boxes: Tensor | None, images: int, grid: int) -> Tensor:
+        """The cells of the S x S grid that each branch pools: all for "global", else those its boxes overlap.
+
+        Args:
+            boxes: (B, 4, 4) boxes relative to the image in the order of PART_BOXES, NaN where missing.
+            images: B.
+            grid: S.
+
+        Returns:
+            (B, branches, S, S) bool on the device of the boxes.
+        """
+        if boxes is None:
+            return torch.ones(images, 1, grid, grid, dtype=torch.bool)
+        everywhere = boxes.new_ones((images, int(self.use_global), grid, grid), dtype=torch.bool)
+        return torch.cat([everywhere, branch_cells(boxes, self.parts, grid)], dim=1) if self.parts else everywhere
+
+    def pooled(self, feature_map: Tensor, cells: Tensor) -> Tensor:
+        """Local average pooling of one map for all branches at once: the (.) of Eq. 2 and 3.
+
+        Args:
+            feature_map: (B, C, S, S).
+            cells: (B, P, S, S) bool.
+
+        Returns:
+            (B, P, C); zero where a branch has no cell.
+        """
+        weights = cells / cells.sum((2, 3), keepdim=True).clamp(min=1)
+        return torch.einsum("bchw,bphw->bpc", feature_map, weights.to(feature_map))
+
+    def forward(self, images: Tensor, boxes: Tensor | None = None) -> Output:
+        """Features and identity scores of a batch.
+
+        Args:
+            images: (B, 3, H, H), red, green, blue, values 0 to 255.
+            boxes: (B, 4, 4) boxes relative to the image in the order of PART_BOXES, NaN where missing. None, as in
+                Section 4.2 "at test stage", leaves the part branches out; there must be a global branch then.
+        """
+        if boxes is None and not self.use_global:
+            raise ValueError("without a global branch the network needs boxes")
+        feature_map = self.feature_map(images)
+        cells = self.cells(boxes, len(images), feature_map.shape[-1]).to(feature_map.device)
+        branches = self.branches if boxes is not None else ("global",)
+        # The branches are small; in full precision, the features do not depend on how fast the backbone was computed.
+        with torch.autocast(feature_map.device.type, enabled=False):
+            pooled = self.pooled(feature_map, cells).unbind(1)
+            features = {branch: self.embed[branch](part) for branch, part in zip(branches, pooled, strict=True)}
+            logits = {branch: self.classify[branch](feature) for branch, feature in features.items()}
+        present = dict(zip(branches, cells.flatten(2).any(2).unbind(1), strict=True))
+        feature = features["global"] if self.use_global else torch.cat(list(features.values()), dim=1)
+        return Output(feature, logits, present)
+
+
+def make_network(run: Run, vehicles: int) -> PartRegularizedNet:
+    """The network that ``run`` describes, before training, for so many training identities.
+
+    The start is drawn from the run's seed, backbone first, then branch by branch, so that two runs of one seed that
+    differ in their parts start from the same backbone and global branch. The global random state is left as it was.
+
+    Raises:
+        PartregError: weights cannot be fetched or do not fit the backbone.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(run.seed)
+        network = PartRegularizedNet(
+            vehicles, run.backbone, run.parts, run.use_global, run.dim, run.last_stride, run.pixels
+        )
+    if run.weights:
+        load_backbone(network.backbone, run.backbone, run.weights)
+    return network
+
+
+def make_backbone(name: str, last_stride: int) -> tuple[nn.Module, int]:
+    """The convolutional part of a classifier, its layers under torchvision's names, and its number of channels.
+
+    With ``last_stride`` 1 the last stage keeps the map's size, which doubles S.
+    """
+    if name == "small":
+        return small_resnet(last_stride)
+    full = getattr(models, name)(weights=None)
+    if name.startswith("squeezenet"):
+        if last_stride == 1:
+            last_pool = [module for module in full.features if isinstance(module, nn.MaxPool2d)][-1]
+            last_pool.stride, last_pool.padding = 1, 1
+        return nn.Sequential(OrderedDict(features=full.features)), 512
+    for module in full.layer4.modules():
+        if isinstance(module, nn.Conv2d) and module.stride == (2, 2):
+            module.stride = (last_stride, last_stride)
+    layers = OrderedDict((name, module) for name, module in full.named_children() if name not in ("avgpool", "fc"))
+    return nn.Sequential(layers), full.fc.in_features
+
+
+def small_resnet(last_stride: int, width: int = 32) -> tuple[nn.Module, int]:
+    """A ResNet for CPUs: the usual stem, then one basic block a stage with 32, 64, 128 and 256 channels."""
+    stem = [nn.Conv2d(3, width, 7, 2, 3, bias=False), nn.BatchNorm2d(width), nn.ReLU(inplace=True)]
+    layers, inside = [*stem, nn.MaxPool2d(3, 2, 1)], width
+    for outside, stride in ((width, 1), (2 * width, 2), (4 * width, 2), (8 * width, last_stride)):
+        shortcut = None
+        if inside != outside:
+            shortcut = nn.Sequential(nn.Conv2d(inside, outside, 1, stride, bias=False), nn.BatchNorm2d(outside))
+        layers.append(BasicBlock(inside, outside, stride, shortcut))
+        inside = outside
+    backbone = nn.Sequential(*layers)
+    for module in backbone.modules():
+        if isinstance(module, nn.Conv2d):
+            nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+    return backbone, inside
+
+
+def load_backbone(backbone: nn.Module, name: str, weights: str) -> None:
+    """Fill a backbone with trained weights; the classifier that they came with is left out.
+
+    Args:
+        backbone: from `make_backbone`.
+        name: its name.
+        weights: "imagenet" to fetch torchvision's first ImageNet weights, those of the original training recipe, or a
+            file that holds a state dict in torchvision's names.
+
+    Raises:
+        PartregError: they cannot be fetched or read, or a layer is missing or of another shape.
+    """
+    state = _imagenet(name) if weights == "imagenet" else _from_file(weights)
+    for layer, own in backbone.state_dict().items():
+        if layer not in state and layer.endswith("num_batches_tracked"):
+            state[layer] = own  # a counter that older files lack
+        given = state.get(layer)
+        if not isinstance(given, Tensor) or given.shape != own.shape:
+            what = tuple(given.shape) if isinstance(given, Tensor) else "missing"
+            raise PartregError(
+                f"{weights}: layer {layer} is {what}, but {name} has it as {tuple(own.shape)}; "
+                f"give weights=<file> with torchvision's state dict of {name}."
+            )
+    backbone.load_state_dict({layer: state[layer] for layer in backbone.state_dict()})
+
+
+def _imagenet(name: str) -> dict[str, Tensor]:
+    published = models.get_model_weights(name).IMAGENET1K_V1
+    try:
+        return dict(published.get_state_dict(progress=True, check_hash=True, weights_only=True, map_location="cpu"))
+    except (OSError, RuntimeError) as error:  # urllib's errors are OSErrors; a wrong hash is a RuntimeError
+        raise PartregError(
+            f"{published.url}: the ImageNet weights of {name} could not be fetched ({error}); fetch that file where "
+            "there is a network and give it as weights=<file>."
+        ) from error
+
+
+def _from_file(path: str) -> dict[str, Tensor]:
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError as error:
+        raise PartregError(f"{path}: no such file of weights; check the path given as weights=<file>.") from error
+    except Exception as error:  # torch raises many kinds for files that are not its own
+        raise PartregError(
+            f"{path}: expected a state dict saved by torch.save, tensors only ({type(error).__name__}); "
+            "save model.state_dict() anew."
+        ) from error
+    if not isinstance(state, dict):
+        raise PartregError(f"{path}: expected a state dict, found {type(state).__name__}; save model.state_dict().")
+    return dict(state)

@@ -1,0 +1,78 @@
+import json
+
+import pytest
+
+from partreg.errors import PartregError
+from partreg.reid.run import Run, from_dict, from_json
+
+
+def test_json_brings_back_an_equal_run_with_the_same_key():
+    run = Run(dataset="veri", parts=("window",), lr=0.01, seed=3)
+    assert from_json(run.to_json()) == run
+    assert from_json(run.to_json()).key == run.key
+
+
+def test_key_is_twelve_hexadecimal_digits_and_changes_with_every_field():
+    changes = {
+        "dataset": "veri", "data": "x", "parts": ("light",), "use_global": False, "boxes": "whole", "size": 128,
+        "backbone": "resnet18", "weights": "imagenet", "pixels": "caffe", "last_stride": 2, "dim": 128,
+        "part_weight": 0.5, "epochs": 3, "batch": 8, "lr": 0.01, "schedule": "exponential", "decay": 0.9,
+        "warmup": 0.0, "momentum": 0.5, "weight_decay": 0.0, "augment": ("flip",), "held_out": 4, "seed": 1,
+    }  # fmt: skip
+    base = Run(backbone="resnet50")
+    assert set(changes) == set(json.loads(base.to_json()))
+    keys = {base.changed(**{name: value}).key for name, value in changes.items()} | {base.key}
+    assert len(keys) == len(changes) + 1
+    assert all(len(key) == 12 and int(key, 16) >= 0 for key in keys)
+
+
+def test_what_means_the_same_is_the_same_run():
+    assert Run(parts="light, window") == Run(parts=["window", "light"])
+    assert Run(lr=1).key == Run(lr=1.0).key
+    assert Run(size=96.0) == Run()
+    assert Run(parts="") == Run(parts=())
+
+
+def test_weights_from_a_file_count_as_their_bytes(tmp_path):
+    (tmp_path / "a.pth").write_bytes(b"1")
+    (tmp_path / "b.pth").write_bytes(b"1")
+    (tmp_path / "c.pth").write_bytes(b"2")
+    keys = [Run(weights=str(tmp_path / name)).key for name in ("a.pth", "b.pth", "c.pth")]
+    assert keys[0] == keys[1] != keys[2]
+    with pytest.raises(PartregError, match=r"gone\.pth: no such file of weights"):
+        _ = Run(weights=str(tmp_path / "gone.pth")).key
+
+
+def test_names():
+    assert Run().branches_name == "Global+Window+Light+Brand"
+    assert Run(parts=()).branches_name == "Baseline (w/o parts)"
+    assert Run(parts=("window",), use_global=False, boxes="shuffled").branches_name == "Window, boxes shuffled"
+    assert Run().name == "vehicleid, Global+Window+Light+Brand, small, 96 px, seed 0"
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"parts": "window,wheel"}, "parts is 'window,wheel'; expected names out of window, light, brand"),
+        ({"parts": (), "use_global": False}, "at least one part where use_global is false"),
+        ({"dataset": "cars"}, "dataset is 'cars'; expected one of vehicleid, veri"),
+        ({"last_stride": 3}, "last_stride is 3; expected one of 1, 2"),
+        ({"size": 0}, "size is 0; expected a value from 32 to 2048"),
+        ({"size": "large"}, "size is 'large'; expected a whole number"),
+        ({"size": 96.5}, "size is 96.5; expected a whole number"),
+        ({"use_global": 1}, "use_global is 1; expected true or false"),
+        ({"epochs": 0}, "epochs is 0"),
+        ({"lr": float("nan")}, "lr is nan"),
+        ({"weights": "imagenet"}, "nobody publishes ImageNet weights of the small ResNet"),
+        ({"colour": "red"}, "here: a run has no field 'colour'"),
+    ],
+)
+def test_slips_are_named(values, message):
+    with pytest.raises(PartregError, match=message):
+        from_dict(values, "here")
+
+
+@pytest.mark.parametrize(("text", "message"), [("{'a': 1}", "expected the JSON"), ("[1]", "expected a JSON object")])
+def test_text_that_is_no_run(text, message):
+    with pytest.raises(PartregError, match=message):
+        from_json(text)

@@ -1,0 +1,207 @@
+import json
+import math
+import os
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from partreg.errors import PartregError
+from partreg.reid import train as training
+from partreg.reid.device import choose_device, reproducible
+from partreg.reid.features import extract, load, part_boxes
+from partreg.reid.run import Run
+from partreg.reid.train import learning_rate, train
+
+
+def test_schedules_by_hand():
+    cosine = Run(lr=0.4, schedule="cosine", epochs=12, warmup=2)
+    assert [learning_rate(cosine, e) for e in (0, 1, 2, 7, 12)] == pytest.approx([0, 0.2, 0.4, 0.2, 0])
+    fading = Run(lr=0.01, schedule="exponential", decay=0.5, epochs=3, warmup=0)
+    assert [learning_rate(fading, e) for e in (0, 1, 3)] == pytest.approx([0.01, 0.005, 0.00125])
+    assert learning_rate(Run(epochs=1, warmup=1), 1) == 0.1
+
+
+@pytest.fixture(scope="module")
+def trained(drawn, quick, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("trained")
+    images, boxes = drawn
+    validation = images[images.vehicle > 15].reset_index(drop=True)
+    history = train(quick, images, boxes, folder / "run", folder / "pixels", validation, validate_every=2)
+    return folder, history
+
+
+def test_what_training_leaves_behind(trained, quick):
+    folder, _ = trained
+    assert sorted(os.listdir(folder / "run")) == ["history.csv", "run.json", "training.json", "weights.pt"]
+    facts = json.loads((folder / "run" / "training.json").read_text())
+    assert facts["images"] == 24
+    assert facts["vehicles"] == 6
+    run, network, vehicles = load(folder / "run")
+    assert run == quick
+    assert vehicles == [12, 13, 14, 15, 16, 17]
+    assert facts["parameters"] == sum(p.numel() for p in network.parameters())
+    at_test = sum(p.numel() for p in network.backbone.parameters()) + network.embed["global"].weight.numel()
+    assert facts["parameters_at_test"] == at_test
+
+
+def test_history_has_a_row_an_epoch(trained, drawn, quick):
+    folder, history = trained
+    branches = ("global", "window", "light", "brand")
+    columns = ["epoch", "lr", "loss", *(f"loss_{b}" for b in branches), *(f"accuracy_{b}" for b in branches), "cmc1"]
+    assert list(history) == columns
+    assert history.epoch.tolist() == [1, 2, 3]
+    assert history.lr.tolist() == pytest.approx([0.02, 0.01, 0.0])
+    parts = history[[f"loss_{branch}" for branch in branches]].sum(axis=1)
+    np.testing.assert_allclose(history.loss, parts, rtol=1e-4)
+    assert history.cmc1.isna().tolist() == [True, False, False]
+    assert history.cmc1[1:].between(0, 1).all()
+    pd.testing.assert_frame_equal(train(quick, *drawn, folder / "run", folder / "pixels"), history)
+
+
+def test_it_learns_colors(drawn, tmp_path):
+    run = Run(size=32, epochs=20, batch=12, lr=0.02, warmup=2, dim=16, augment=("flip",))
+    history = train(run, *drawn, tmp_path / "run", tmp_path)
+    assert history.accuracy_global.iloc[-1] > 0.8
+    assert history.loss.iloc[-1] < history.loss.iloc[0] / 2
+    # One in six images never shows its window: that share of the branch is never right, for its scores are all zero.
+    assert history.loss_window.iloc[-1] < history.loss_global.iloc[0]
+
+
+def test_the_same_description_gives_the_same_bytes(trained, drawn, quick, tmp_path):
+    folder, _ = trained
+    torch.manual_seed(99)  # the global state must not matter
+    train(quick, *drawn, tmp_path / "again", tmp_path)
+    weights = [(path / "weights.pt").read_bytes() for path in (folder / "run", tmp_path / "again")]
+    assert weights[0] == weights[1]
+    train(quick.changed(seed=1), *drawn, tmp_path / "other", tmp_path)
+    assert (tmp_path / "other" / "weights.pt").read_bytes() != weights[0]
+
+
+def test_a_killed_training_goes_on_bit_for_bit(trained, drawn, quick, tmp_path, monkeypatch):
+    folder, history = trained
+    one_epoch = training.one_epoch
+
+    def killed(run, network, optimizer, data, epoch, bar):
+        if epoch == 1:
+            one_epoch(run, network, optimizer, data, epoch, bar)  # half-done work of the next epoch is lost
+            raise KeyboardInterrupt
+        return one_epoch(run, network, optimizer, data, epoch, bar)
+
+    images, boxes = drawn
+    validation = images[images.vehicle > 15].reset_index(drop=True)
+    arguments = quick, images, boxes, tmp_path / "run", tmp_path, validation
+    monkeypatch.setattr(training, "one_epoch", killed)
+    with pytest.raises(KeyboardInterrupt):
+        train(*arguments, validate_every=2)
+    assert os.listdir(tmp_path / "run") == ["checkpoint.pt"]
+    epochs = []
+    monkeypatch.setattr(training, "one_epoch", lambda *a: epochs.append(a[4]) or one_epoch(*a))
+    resumed = train(*arguments, validate_every=2)
+    assert epochs == [1, 2]
+    assert (tmp_path / "run" / "weights.pt").read_bytes() == (folder / "run" / "weights.pt").read_bytes()
+    pd.testing.assert_frame_equal(resumed, history)
+
+
+def test_a_foreign_or_broken_checkpoint_is_refused(drawn, quick, tmp_path):
+    (tmp_path / "run").mkdir()
+    training.save(tmp_path / "run" / "checkpoint.pt", {"run": quick.changed(seed=5).to_json(), "history": []})
+    with pytest.raises(PartregError, match=r"checkpoint\.pt: a checkpoint of another run"):
+        train(quick, *drawn, tmp_path / "run", tmp_path)
+    (tmp_path / "run" / "checkpoint.pt").write_bytes(b"half a file")
+    with pytest.raises(PartregError, match=r"checkpoint\.pt: not a readable checkpoint"):
+        train(quick, *drawn, tmp_path / "run", tmp_path)
+
+
+def test_a_loss_that_is_no_number_stops_the_training(drawn, quick, tmp_path):
+    with pytest.raises(PartregError, match=r"the loss is (nan|inf) in epoch \d, step \d; train with a smaller lr"):
+        train(quick.changed(lr=1000.0, warmup=0), *drawn, tmp_path / "run", tmp_path)
+
+
+def test_a_single_vehicle_is_refused(drawn, quick, tmp_path):
+    images, boxes = drawn
+    with pytest.raises(PartregError, match="at least two vehicles"):
+        train(quick, images[images.vehicle == 12], boxes, tmp_path, tmp_path)
+
+
+def test_baseline_needs_no_boxes_and_parts_do(drawn, quick, tmp_path):
+    images, boxes = drawn
+    history = train(quick.changed(parts=(), epochs=1), images, None, tmp_path / "run", tmp_path)
+    assert [name for name in history if name.startswith("loss")] == ["loss", "loss_global"]
+    assert math.isnan(history.cmc1[0])
+    for none in (None, boxes[:0], boxes.assign(image="elsewhere.jpg")):
+        with pytest.raises(PartregError, match="expected part boxes of the 24 images, found none"):
+            train(quick, images, none, tmp_path / "other", tmp_path)
+
+
+def test_controls_of_table_4(drawn, quick):
+    images, boxes = drawn
+    boxes = boxes.assign(x1=boxes.x1 + np.arange(len(boxes)) * 1e-4)  # tell the images apart
+    own = part_boxes(quick, boxes, images)
+    assert own[:, 0].isnan().any(-1).tolist() == [False] * 20 + [True] * 4
+    whole = part_boxes(quick.changed(boxes="whole"), None, images)
+    assert whole.tolist() == [[[0.0, 0.0, 1.0, 1.0]] * 4] * 24
+    shuffled = part_boxes(quick.changed(boxes="shuffled"), boxes, images)
+    again = part_boxes(quick.changed(boxes="shuffled"), boxes, images)
+    other = part_boxes(quick.changed(boxes="shuffled", seed=1), boxes, images)
+    assert torch.equal(shuffled.nan_to_num(), again.nan_to_num())
+    assert not torch.equal(shuffled.nan_to_num(), other.nan_to_num())
+    assert not torch.equal(shuffled.nan_to_num(), own.nan_to_num())
+    assert sorted(shuffled[:, 3, 2].tolist()) == sorted(own[:, 3, 2].tolist())
+    assert part_boxes(quick.changed(parts=()), boxes, images) is None
+
+
+def test_whole_map_heads_pool_the_whole_map_even_when_images_move(drawn, quick, tmp_path, monkeypatch):
+    seen = []
+    forward = training.PartRegularizedNet.forward
+    monkeypatch.setattr(
+        training.PartRegularizedNet, "forward", lambda net, x, boxes: seen.append(boxes) or forward(net, x, boxes)
+    )
+    train(quick.changed(boxes="whole", epochs=1), *drawn, tmp_path / "run", tmp_path)
+    assert (torch.cat(seen) == torch.tensor([0.0, 0.0, 1.0, 1.0])).all()
+
+
+def test_features_by_folder(trained, drawn):
+    folder, _ = trained
+    images, _ = drawn
+    found = extract(folder / "run", images, pixels=folder / "pixels", batch=7)
+    assert found.shape == (24, 8)
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, extract(folder / "run", images, pixels=folder / "pixels"), rtol=1e-2, atol=1e-3)
+    turned = extract(folder / "run", images[::-1], pixels=folder / "pixels")
+    np.testing.assert_allclose(turned[::-1], found, rtol=1e-2, atol=1e-3)
+
+
+def test_features_of_parts_alone(drawn, quick, tmp_path):
+    images, boxes = drawn
+    train(quick.changed(use_global=False, epochs=1), images, boxes, tmp_path / "run", tmp_path)
+    found = extract(tmp_path / "run", images, boxes, pixels=tmp_path)
+    assert found.shape == (24, 24)
+    assert (found[-4:, :8] == 0).all()  # vehicle 17 shows no window
+    assert (found[:4, :8] != 0).any()
+    with pytest.raises(PartregError, match="expected part boxes"):
+        extract(tmp_path / "run", images, pixels=tmp_path)
+
+
+def test_a_folder_without_a_network_is_named(trained, tmp_path):
+    folder, _ = trained
+    with pytest.raises(PartregError, match=r"run\.json: no such file"):
+        load(tmp_path)
+    (tmp_path / "run.json").write_text((folder / "run" / "run.json").read_text())
+    with pytest.raises(PartregError, match=r"weights\.pt: not the weights of the run beside it"):
+        load(tmp_path)
+
+
+def test_settings_are_put_back_and_absent_devices_named():
+    before = torch.get_num_threads()
+    with reproducible(3, torch.device("cpu")):
+        assert torch.get_num_threads() == 3
+        assert torch.are_deterministic_algorithms_enabled()
+    assert torch.get_num_threads() == before
+    assert not torch.are_deterministic_algorithms_enabled()
+    with pytest.raises(PartregError, match="not a device's name"):
+        choose_device("toaster")
+    if not torch.cuda.is_available():
+        with pytest.raises(PartregError, match="no GPU here"):
+            choose_device("cuda")
