@@ -34,22 +34,6 @@ class RankLists:
     ranks: np.ndarray
 
 
-def one_each(vehicles: np.ndarray, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Draw a gallery as VehicleID's protocol does: one random image a vehicle; every other image is a query.
-
-    Args:
-        vehicles: (N,) identity of each image.
-        seed: of the draw.
-
-    Returns:
-        Rows of the gallery and of the queries, each ascending.
-    """
-    order = np.random.default_rng(seed).permutation(len(vehicles))
-    _, first = np.unique(np.asarray(vehicles)[order], return_index=True)
-    gallery = np.sort(order[first])
-    return gallery, np.setdiff1d(np.arange(len(vehicles)), gallery)
-
-
 def rank_lists(
     features: np.ndarray, vehicles: np.ndarray, queries: np.ndarray, gallery: np.ndarray, top: int = 10
 ) -> RankLists:

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from partreg import paper
+from partreg.retrieval.protocols import VehicleIDScores, VeRiScores, bootstrap_over_vehicles
 
 VEHICLE_SETS = ("Small", "Medium", "Large")
 KINDS = ("published", "reproduced", "difference")
@@ -34,7 +35,6 @@ STYLE = """<style>
 .partreg-scroll th[scope=row], .partreg-scroll th[scope=rowgroup] { text-align: left; }
 .partreg-scroll thead th[scope=colgroup] { text-align: center; }
 .partreg-scroll thead th[rowspan] { text-align: left; vertical-align: bottom; }
-.partreg-scroll td:nth-of-type(3n+1) { padding-left: 1.2em; }
 .partreg-notes { font-size: 0.85em; margin: 0.3em 0; }
 </style>"""
 
@@ -82,6 +82,56 @@ class Table:
         return repr(self.frame)
 
 
+def per_query(scores: VehicleIDScores | VeRiScores, name: str) -> np.ndarray:
+    """What each query adds to a score, NaN for an image that was none; the mean is the score, or near it.
+
+    Args:
+        scores: of one network.
+        name: "cmc1", "mAP", "hit1" or "hit5".
+
+    Raises:
+        KeyError: the score is not kept query by query.
+    """
+    if isinstance(scores, VehicleIDScores):
+        return {"cmc1": scores.hits}[name]
+    ranks = scores.track_ranks
+    hit5 = np.where(ranks > 0, ranks <= 5, np.nan)
+    return {"mAP": scores.ap, "hit1": scores.hits, "hit5": hit5}[name]
+
+
+def score(seeds: Sequence[VehicleIDScores | VeRiScores], name: str) -> Score:
+    """One reproduced number from the scores of each seed; for one seed, with its interval where queries are kept.
+
+    Args:
+        seeds: scores of the same network trained with each seed.
+        name: "cmc1" or "cmc5" of VehicleID; "mAP", "hit1" or "hit5" of VeRi-776.
+    """
+    values = tuple(float(getattr(one, name)) for one in seeds)
+    if len(seeds) > 1 or name == "cmc5":
+        return Score(values)
+    return Score(values, bootstrap_over_vehicles(per_query(seeds[0], name), seeds[0].vehicles))
+
+
+def gain(
+    seeds: Sequence[VehicleIDScores | VeRiScores], baseline: Sequence[VehicleIDScores | VeRiScores], name: str
+) -> tuple[float, tuple[float, float]]:
+    """How much better a network is than another, with the 95% bootstrap interval of the difference over vehicles.
+
+    The same queries are asked of both, so that the difference is taken query by query, averaged over the seeds first.
+
+    Args:
+        seeds: scores of the network, one a seed.
+        baseline: scores of the other network on the same images.
+        name: as in `per_query`.
+
+    Returns:
+        The difference and the two ends of its interval, as fractions.
+    """
+    mine, theirs = (np.mean([per_query(one, name) for one in group], axis=0) for group in (seeds, baseline))
+    value = np.mean([getattr(one, name) for one in seeds]) - np.mean([getattr(one, name) for one in baseline])
+    return float(value), bootstrap_over_vehicles(mine - theirs, baseline[0].vehicles)
+
+
 def signed(difference: float) -> str:
     """A difference of two fractions in percentage points: "+2.3", "−8.0"."""
     return f"{100 * difference:+.1f}".replace("-", "−")
@@ -92,6 +142,20 @@ def percent(fraction: float) -> str:
     return f"{100 * fraction:.1f}%"
 
 
+def data_words(layout: str, folder: str) -> str:
+    """Which images were used, for the captions of `comparison`.
+
+    Args:
+        layout: "VehicleID" or "VeRi-776".
+        folder: name of the folder of real images; empty for the rendered benchmark.
+    """
+    if folder:
+        return f"the images of {folder}, in the layout of {layout}"
+    return (
+        f"vehicles rendered in the layout of {layout}, so that rows compare with rows and not with the paper's numbers"
+    )
+
+
 def vehicle_sets(numbers: Iterable[int]) -> dict[str, int]:
     """Name the test lists as the paper does: the three shortest are Small, Medium and Large.
 
@@ -99,6 +163,15 @@ def vehicle_sets(numbers: Iterable[int]) -> dict[str, int]:
         numbers: the lists' numbers (800, 1600, 2400, 3200, ...); with fewer than three, the last names stay unused.
     """
     return dict(zip(VEHICLE_SETS, sorted(numbers), strict=False))
+
+
+def set_headings(sets: Mapping[str, int]) -> dict[str, str]:
+    """Headings for Small, Medium and Large that give the paper's number of vehicles and the one tested here."""
+    printed = dict(zip(VEHICLE_SETS, (800, 1600, 2400), strict=True))
+    return {
+        name: f"{name} ({printed[name]}{'' if number == printed[name] else f'; here {number}'})"
+        for name, number in sets.items()
+    }
 
 
 def sizes(frame: pd.DataFrame, here: Sequence[int]) -> pd.DataFrame:
@@ -163,6 +236,25 @@ def comparison(
     return Table(frame, _html(frame, reproduced, marks, caption, headings or {}, legend, below))
 
 
+def simple(frame: pd.DataFrame, caption: str, below: str = "") -> Table:
+    """A small table of words in the same dress: the index as row headers, every value as it prints."""
+    head = "".join(f'<th scope="col">{escape(str(name or ""))}</th>' for name in [*frame.index.names, *frame.columns])
+    body = "".join(
+        f"<tr>{labels}{''.join(f'<td>{escape(str(value))}</td>' for value in values)}</tr>"
+        for labels, values in zip(_row_headers(frame.index), frame.itertuples(index=False), strict=True)
+    )
+    return Table(frame, _scrolling(caption, f"<tr>{head}</tr>", body) + below)
+
+
+def _scrolling(caption: str, head: str, body: str) -> str:
+    """A table that scrolls sideways by itself, with a caption for screen readers too, in the theme's own colours."""
+    return (
+        f'{STYLE}<div class="partreg-scroll" role="region" tabindex="0" aria-label="{escape(caption.split(". ")[0])}">'
+        f'<table class="dataframe"><caption>{escape(caption)}</caption><thead>{head}</thead>'
+        f"<tbody>{body}</tbody></table></div>"
+    )
+
+
 def _footnotes(number: int, originals: pd.Index, rows: Sequence) -> tuple[dict, list[str]]:
     """Signs for cells (row, column), or None for the caption; and the sentences that they lead to."""
     marks: dict[Any, str] = {}
@@ -202,7 +294,7 @@ def _html(
     legend: Sequence[str],
     below: str,
 ) -> str:
-    """The table as HTML that scrolls sideways by itself, with a caption and scopes, and colours of the theme's own."""
+    """The table as HTML: two rows of headings with their scopes, the rows, and the legend under it."""
     columns = list(dict.fromkeys(frame.columns.get_level_values(0)))
     head = "".join(f'<th scope="col" rowspan="2">{escape(str(name))}</th>' for name in frame.index.names)
     head += "".join(f'<th scope="colgroup" colspan="3">{escape(headings.get(name, name))}</th>' for name in columns)
@@ -218,11 +310,7 @@ def _html(
         ]
         body.append(f"<tr>{labels}{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>")
     notes = f'<p class="partreg-notes">{"<br>".join(escape(line) for line in legend)}</p>'
-    return (
-        f'{STYLE}<div class="partreg-scroll" role="region" tabindex="0" aria-label="{escape(caption.split(".")[0])}">'
-        f'<table class="dataframe"><caption>{escape(caption)}</caption><thead><tr>{head}</tr><tr>{kinds}</tr></thead>'
-        f"<tbody>{''.join(body)}</tbody></table></div>{notes}{below}"
-    )
+    return _scrolling(caption, f"<tr>{head}</tr><tr>{kinds}</tr>", "".join(body)) + notes + below
 
 
 def _row_headers(index: pd.Index) -> list[str]:

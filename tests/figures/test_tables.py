@@ -1,0 +1,179 @@
+import numpy as np
+import pandas as pd
+import pytest
+from defusedxml import ElementTree
+
+from partreg import paper
+from partreg.figures import tables
+from partreg.figures.intervals import interval_chart
+from partreg.figures.tables import Score
+from partreg.retrieval.protocols import VehicleIDScores, VeRiScores
+
+
+def parsed(table: tables.Table):
+    return ElementTree.fromstring("<div>" + table.html.replace("<br>", "<br/>") + "</div>")
+
+
+def rows(table: tables.Table) -> dict[str, list[str]]:
+    """The words of each row by its last header cell."""
+    found = {}
+    for row in parsed(table).find(".//tbody"):
+        cells = ["".join(cell.itertext()) for cell in row]
+        heads = sum(cell.tag == "th" for cell in row)
+        found["/".join(cells[:heads])] = cells[heads:]
+    return found
+
+
+def test_a_cell_has_published_reproduced_and_difference():
+    table = tables.comparison(1, {"Ours": {"Large": Score((0.659,), (0.621, 0.698))}}, data="here")
+    assert rows(table)["Ours"][-3:] == ["0.742", "0.659 [0.621, 0.698]", "−8.3"]
+    assert table.frame.loc["Ours", ("Large", "difference")] == pytest.approx(-0.083)
+
+
+def test_what_was_not_run_says_so_and_is_never_empty():
+    table = tables.comparison(2, {"Ours": {"Small": Score((0.5,))}}, data="here")
+    found = rows(table)
+    assert found["OIFE"][:3] == ["–", "not run", "–"]
+    assert found["Ours"] == ["0.923", "0.500", "−42.3", "0.883", "not run", "–", "0.864", "not run", "–"]
+    assert all(cell for row in found.values() for cell in row)
+    assert np.isnan(table.frame.loc["VAMI", ("Small", "reproduced")])
+
+
+def test_seeds_are_shown_as_mean_and_spread_with_their_number():
+    table = tables.comparison(4, {paper.FULL: {"CMC@1": Score((0.60, 0.62, 0.64))}}, data="here")
+    assert rows(table)[paper.FULL][1] == "0.620 ± 0.020"
+    assert "over 3 seeds" in table.html
+    assert "bootstrap" not in table.html
+
+
+def test_one_seed_is_called_one_seed():
+    with_interval = tables.comparison(4, {paper.FULL: {"CMC@1": Score((0.6,), (0.5, 0.7))}}, data="here")
+    assert "one seed; in brackets the 95% bootstrap interval over vehicles" in with_interval.html
+    assert "bootstrap" not in tables.comparison(4, {paper.FULL: {"CMC@1": Score((0.6,))}}, data="here").html
+
+
+def test_controls_come_beneath_the_papers_rows():
+    table = tables.comparison(4, {"Boxes shuffled": {"CMC@1": Score((0.6,))}}, data="here")
+    assert list(rows(table)) == [*paper.table(4).index, "Boxes shuffled"]
+    assert rows(table)["Boxes shuffled"] == ["–", "0.600", "–", "–", "not run", "–"]
+
+
+def test_the_papers_contradictions_are_marked_where_they_stand():
+    table = tables.comparison(4, {}, data="here")
+    assert rows(table)["Global+Light+Window"][3] == "0.887*"
+    assert "* Without the brand branch" in table.html
+    assert "(Large)†. Published" in table.html
+    third = rows(tables.comparison(3, {}, data="here"))
+    assert (third["VAMI"][0], third["Ours"][0], third["OIFE"][3]) == ("0.501*", "0.743†", "0.894‡")
+
+
+@pytest.mark.parametrize("number", range(1, 7))
+def test_every_remark_of_a_table_has_its_sign_and_sentence(number):
+    html = tables.comparison(number, {}, data="here").html
+    for sign, remark in zip(tables.SIGNS, paper.remarks(number), strict=False):
+        assert html.count(sign) >= 2, remark.name
+    assert len(paper.remarks(number)) <= len(tables.SIGNS)
+
+
+def test_marked_cells_exist():
+    for places in tables.MARKED.values():
+        for number, cells in places.items():
+            assert all(np.isfinite(paper.table(number).loc[cell]) for cell in cells)
+
+
+@pytest.mark.parametrize("number", range(1, 7))
+def test_tables_can_be_read_aloud(number):
+    root = parsed(tables.comparison(number, {}, data="<b> & co", below="<p>profile</p>"))
+    table = root.find(".//table")
+    assert table.find("caption").text.startswith(f"Table {number}. ")
+    assert "<b> & co" in table.find("caption").text
+    assert all(head.get("scope") in {"row", "rowgroup", "col", "colgroup"} for head in table.iter("th"))
+    wide = len(table.find("tbody")[0])
+    head = table.find("thead")
+    assert sum(int(cell.get("colspan", 1)) for cell in head[0]) == wide
+    assert len(head[1]) + sum(cell.get("rowspan") == "2" for cell in head[0]) == wide
+    assert root.find(".//div[@role='region']").get("tabindex") == "0"
+    assert root.findall("p")[-1].text == "profile"
+
+
+def test_input_sizes_are_shown_as_printed_and_as_run():
+    frame = tables.sizes(paper.table(5), [48, 256])
+    assert list(frame.index[:2]) == [("Small", "128 px (here 48 px)"), ("Small", "256 px")]
+    score = {"CMC@1": Score((0.5,))}
+    table = tables.comparison(5, dict.fromkeys(frame.index, score), data="here", published=frame)
+    assert rows(table)["Large/128 px (here 48 px)"][:3] == ["0.661", "0.500", "−16.1"]
+    assert rows(table)["256 px"][:2] == ["0.742", "0.500"]  # the vehicle set's header spans its two rows
+
+
+def test_fewer_sizes_leave_the_last_rows_not_run():
+    frame = tables.sizes(paper.table(6), [48])
+    assert list(frame.index) == ["128 px (here 48 px)", "256 px", "512 px"]
+    table = tables.comparison(6, {frame.index[0]: {"mAP": Score((0.5,))}}, data="here", published=frame)
+    assert rows(table)["512 px"][:3] == ["0.743*", "not run", "–"]
+
+
+def test_vehicle_sets_are_the_three_shortest_lists():
+    assert tables.vehicle_sets([3200, 800, 2400, 13164, 1600]) == {"Small": 800, "Medium": 1600, "Large": 2400}
+    assert tables.vehicle_sets([40]) == {"Small": 40}
+    assert tables.set_headings({"Small": 800, "Medium": 60}) == {
+        "Small": "Small (800)",
+        "Medium": "Medium (1600; here 60)",
+    }
+
+
+def test_words():
+    assert (tables.signed(0.0231), tables.signed(-0.08), tables.percent(0.6594)) == ("+2.3", "−8.0", "65.9%")
+    assert "khoa_cars" in tables.data_words("VehicleID", "khoa_cars")
+    assert "rendered" in tables.data_words("VehicleID", "")
+
+
+def test_a_small_table_escapes_and_heads_its_rows():
+    frame = pd.DataFrame({"mAP": ["<1>"]}, index=pd.Index(["rule"], name="AP"))
+    table = tables.simple(frame, "A caption", "<p>below</p>")
+    assert rows(table) == {"rule": ["<1>"]}
+    assert table.html.endswith("<p>below</p>")
+    assert "rule" in repr(table)
+    assert table._repr_html_() == table.html
+
+
+def vehicleid_scores(hits: list[float], cmc: float) -> VehicleIDScores:
+    return VehicleIDScores(np.full((2, 5), cmc), np.array(hits), np.array([1, 1, 2, 2]), 2)
+
+
+def test_score_takes_an_interval_with_one_seed_only():
+    one = vehicleid_scores([1.0, 1.0, 0.0, 0.0], 0.5)
+    assert tables.score([one], "cmc1") == Score((0.5,), (0.0, 1.0))
+    assert tables.score([one, one], "cmc1") == Score((0.5, 0.5))
+    assert tables.score([one], "cmc5").interval is None
+
+
+def test_gain_is_paired_over_queries():
+    # Both vehicles differ widely from each other, yet the second network is better by 0.25 on each.
+    full, base = vehicleid_scores([1.0, 0.75, 0.25, 0.5], 0.6), vehicleid_scores([0.5, 0.75, 0.25, 0.0], 0.4)
+    value, (low, high) = tables.gain([full, full], [base], "cmc1")
+    assert value == pytest.approx(0.2)
+    assert (low, high) == pytest.approx((0.25, 0.25))
+
+
+def test_every_score_of_veri_is_kept_query_by_query():
+    ranks = np.array([1, 4, 9, 0])
+    ap = np.array([1.0, 0.5, 0.25, np.nan])
+    curve = np.array([1 / 3, 1 / 3, 1 / 3, 2 / 3, 2 / 3])
+    scores = VeRiScores(ap, {}, ranks, ranks, curve, curve, np.array([1, 2, 3, 4]), "rectangular")
+    for name in ("mAP", "hit1", "hit5"):
+        assert np.nanmean(tables.per_query(scores, name)) == pytest.approx(getattr(scores, name))
+        low, high = tables.score([scores], name).interval
+        assert low <= getattr(scores, name) <= high
+
+
+def test_the_chart_shows_points_intervals_and_the_papers_numbers():
+    figure = interval_chart(["a", "b"], [0.08, 0.01], [(0.05, 0.11), (-0.02, 0.04)], [0.097, np.nan], "gain")
+    ax = figure.axes[0]
+    reproduced, published = ax.lines[0], ax.lines[1]
+    assert reproduced.get_xdata() == pytest.approx([8, 1])
+    assert published.get_xdata()[0] == pytest.approx(9.7)
+    assert [segment[:, 0].tolist() for segment in ax.collections[0].get_segments()] == [
+        pytest.approx([5, 11]),
+        pytest.approx([-2, 4]),
+    ]
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["a", "b"]
