@@ -80,9 +80,7 @@ def read_boxes(path: str | Path) -> pd.DataFrame:
     """
     text = {"image": str, "view": str, "part": str, "source": str}
     try:
-        table = pd.read_csv(
-            path, dtype=text, keep_default_na=False, na_values={"score": [""]}, float_precision="round_trip"
-        )
+        table = pd.read_csv(path, dtype=text, keep_default_na=False, na_values={"score": [""]})
     except FileNotFoundError as error:
         raise PartregError(f"{path}: no such file; detect the parts first, or check the path.") from error
     except (ValueError, OSError) as error:
@@ -135,7 +133,8 @@ def choose(objects: pd.DataFrame, source: str, threshold: float = 0.0) -> pd.Dat
     )
     seen = seen.sort_values(["score", "area"], ascending=False, kind="stable").drop_duplicates(["image", "part"])
     windows = seen[seen["part"] == "window"].set_index("image")["name"]
-    view = seen["image"].map(windows.map({"front_window": "front", "rear_window": "rear"})).fillna("unknown")
+    views = windows.map({"front_window": "front", "rear_window": "rear"}).to_dict()
+    view = [views.get(image, "unknown") for image in seen["image"]]
     boxes = seen.assign(view=view, source=source)[list(BOX_COLUMNS)]
     return in_order(infer_brand(boxes), objects["image"].unique())
 
@@ -224,6 +223,7 @@ def _columns(data: pd.DataFrame | dict, columns: tuple[str, ...], where: str) ->
             f"{where}: expected the columns {','.join(columns)}, found no {', '.join(missing)}; add them."
         )
     table = table[list(columns)].reset_index(drop=True)
+    table = table.astype({name: "str" for name in columns if name not in (*CORNERS, "score")})
     for name in (*CORNERS, "score"):
         numbers = pd.to_numeric(table[name], errors="coerce").astype("float64")
         _first(table, numbers.isna(), where, f"expected a number for {name}; mend or remove the row")

@@ -36,7 +36,7 @@ MIRRORED = {"left_light": "right_light", "right_light": "left_light"}
 # no flip (see above), no strong scaling; one optimizer step a batch.
 SETTINGS = {
     "mosaic": 0.0, "close_mosaic": 0, "fliplr": 0.0, "scale": 0.2, "translate": 0.1, "optimizer": "AdamW", "lr0": 0.002,
-    "warmup_epochs": 1.0, "cos_lr": True, "amp": False, "val": False, "save": False, "plots": False, "verbose": False,
+    "warmup_epochs": 1.0, "warmup_bias_lr": 0.0, "cos_lr": True, "amp": False, "val": False, "save": False, "plots": False, "verbose": False,
     "pretrained": False, "deterministic": True, "exist_ok": True,
 }  # fmt: skip
 

@@ -61,8 +61,8 @@ def missing_levels(boxes: pd.DataFrame, images: pd.DataFrame) -> pd.DataFrame:
 
 def _wanted(boxes: pd.DataFrame, images: pd.DataFrame) -> pd.DataFrame:
     """One row for each image and part to be seen, its corners filled in, "level" empty where it was seen."""
-    views = boxes.drop_duplicates("image").set_index("image")["view"]
-    frame = images[["image", "vehicle"]].assign(view=images["image"].map(views).fillna("unknown"))
+    views = dict(zip(boxes["image"], boxes["view"], strict=True))
+    frame = images[["image", "vehicle"]].assign(view=[views.get(image, "unknown") for image in images["image"]])
     wanted = frame.merge(pd.DataFrame({"part": SEEN}), how="cross")
     wanted = wanted.merge(boxes[["image", "part", *CORNERS, "score", "source"]], on=["image", "part"], how="left")
     wanted["level"] = pd.Series(None, index=wanted.index, dtype=object)
