@@ -129,7 +129,7 @@ def group_ranks(
         distances: (Q, G), finite.
         matches: for each query the gallery columns that match it.
         junk: for each query the gallery columns to leave out.
-        groups: (G,) the group of each gallery image, numbered from 0.
+        groups: (G,) the group of each gallery image, numbered from 0; a group's images are of one vehicle.
         ranks: of the matches, from ``match_ranks`` of the same arguments.
 
     Returns:
