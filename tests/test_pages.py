@@ -1,0 +1,85 @@
+"""The book's sources hold together: what they list, quote and point to is there. Rendering is tested elsewhere."""
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+BOOK = REPOSITORY / "book"
+PAGES = sorted(BOOK.rglob("*.md"))
+MADE_BY_THE_BUILD = {"book/statistics"}
+
+
+def chapters(node):
+    """Every file that a table of contents names, in order."""
+    if isinstance(node, list):
+        return [name for child in node for name in chapters(child)]
+    own = [node[key] for key in ("root", "file") if key in node]
+    return own + [name for key in ("parts", "chapters", "sections") for name in chapters(node.get(key, []))]
+
+
+TOC = chapters(yaml.safe_load((REPOSITORY / "_toc.yml").read_text(encoding="utf-8")))
+
+
+def test_every_page_is_in_the_table_of_contents_once():
+    pages = {page.relative_to(REPOSITORY).with_suffix("").as_posix() for page in PAGES}
+    assert len(TOC) == len(set(TOC))
+    assert {name for name in TOC if name.startswith("book/")} - MADE_BY_THE_BUILD == pages - MADE_BY_THE_BUILD
+
+
+def test_the_equations_come_before_the_protocols_so_that_their_numbers_are_the_papers():
+    assert TOC.index("book/method") < TOC.index("book/protocols")
+    numbered = [name for name in TOC if (REPOSITORY / f"{name}.md").exists()]
+    labels = [
+        label
+        for name in numbered
+        for label in re.findall(
+            r"^\$\$ *\((eq-[\w-]+)\)", (REPOSITORY / f"{name}.md").read_text(encoding="utf-8"), re.MULTILINE
+        )
+    ]
+    assert labels[:3] == ["eq-global", "eq-parts", "eq-loss"]
+    assert len(labels) == 6
+
+
+def test_every_module_has_its_place_in_the_reference():
+    text = "\n".join(page.read_text(encoding="utf-8") for page in [BOOK / "api.md", *(BOOK / "api").glob("*.md")])
+    listed = re.findall(r"^\.\. automodule:: (\S+)$", text, re.MULTILINE)
+    modules = {
+        ".".join(path.relative_to(REPOSITORY).with_suffix("").parts).removesuffix(".__init__")
+        for path in (REPOSITORY / "partreg").rglob("*.py")
+        if path.name != "__main__.py"
+    }
+    assert len(listed) == len(set(listed))
+    assert set(listed) == modules - {"partreg"}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(BOOK).as_posix())
+def test_quoted_code_exists(page):
+    text = page.read_text(encoding="utf-8")
+    for file, name in re.findall(r"\{literalinclude\} (\S+)\n:pyobject: (\w+)", text):
+        source = (page.parent / file).resolve().read_text(encoding="utf-8")
+        assert re.search(rf"^(class|def) {name}\b", source, re.MULTILINE), f"{page.name} quotes {name} of {file}"
+
+
+def test_numbers_are_taken_from_notebooks_that_are_in_the_book():
+    for page in PAGES:
+        for notebook in re.findall(r"notebooks/(\w+)\.ipynb", page.read_text(encoding="utf-8")):
+            assert f"notebooks/{notebook}" in TOC, f"{page.name} points to {notebook}"
+
+
+def test_nothing_is_loaded_from_elsewhere():
+    settings = yaml.safe_load((REPOSITORY / "_config.yml").read_text(encoding="utf-8"))
+    assert not settings["sphinx"]["config"]["mathjax_path"].startswith("http")
+    assert settings["sphinx"]["config"]["nb_ipywidgets_js"] == {}
+    styles = (BOOK / "_static" / "partreg.css").read_text(encoding="utf-8")
+    assert "http" not in styles
+    assert "@import" not in styles
+
+
+def test_the_licences_are_whole():
+    licence = (REPOSITORY / "LICENSE").read_text(encoding="utf-8")
+    assert licence.lstrip().startswith("GNU AFFERO GENERAL PUBLIC LICENSE")
+    assert len(licence.splitlines()) == 661
+    assert "CC BY 4.0" in (BOOK / "LICENSE").read_text(encoding="utf-8")
