@@ -69,7 +69,7 @@ def activation_maps(
         ValueError: ``own`` for a vehicle that was not learnt.
     """
     run, network, vehicles = load(folder, str(choose_device(device)))
-    where = network.mean.device
+    where = network.device
     labels = torch.from_numpy(pd.Index(vehicles).get_indexer(images["vehicle"])).to(where) if own else None
     if labels is not None and bool((labels < 0).any()):
         raise ValueError("own: expected images of the vehicles that the network learnt")

@@ -96,12 +96,14 @@ def move_pixels(images: Tensor, drawn: Draw) -> Tensor:
     Returns:
         The same shape, float32.
     """
-    # A sampling grid says where each pixel of the result comes from, in [-1, 1], so the map is inverted here.
-    scale, sign = 1 / drawn.scale, torch.where(drawn.flip, -1.0, 1.0)
-    back = torch.zeros(len(images), 2, 3)
-    back[:, 0, 0], back[:, 1, 1] = sign * scale, scale
-    back[:, 0, 2], back[:, 1, 2] = -2 * drawn.shift[:, 0] * sign * scale, -2 * drawn.shift[:, 1] * scale
-    grid = F.affine_grid(back.to(images.device), list(images.shape), align_corners=False)
+    # A sampling grid says where each pixel of the result comes from, in [-1, 1] from edge to edge, so the map is
+    # inverted here. It has no rotation: a column's place depends on x alone, a row's on y alone.
+    batch, _, height, width = images.shape
+    scale, sign = drawn.scale[:, None], torch.where(drawn.flip, -1.0, 1.0)[:, None]
+    columns, rows = ((2 * torch.arange(side) + 1) / side - 1 for side in (width, height))
+    grid = torch.empty(batch, height, width, 2, device=images.device)
+    grid[..., 0] = ((columns - 2 * drawn.shift[:, :1]) / scale * sign).to(grid)[:, None, :]
+    grid[..., 1] = ((rows - 2 * drawn.shift[:, 1:]) / scale).to(grid)[:, :, None]
     return F.grid_sample(images.float(), grid, mode="bilinear", padding_mode="border", align_corners=False)
 
 
@@ -109,7 +111,7 @@ def change_color(images: Tensor, drawn: Draw) -> Tensor:
     """Change brightness and contrast of images (B, 3, H, W) float32, values 0 to 255, and keep them in that range."""
     mean = images.mean((1, 2, 3), keepdim=True)
     contrast, brightness = (value.to(images)[:, None, None, None] for value in (drawn.contrast, drawn.brightness))
-    return ((images - mean) * contrast + mean + brightness).clamp(0, 255)
+    return torch.addcmul(mean * (1 - contrast) + brightness, images, contrast).clamp_(0, 255)
 
 
 def augment(

@@ -82,7 +82,7 @@ def compute(network: PartRegularizedNet, pixels: np.ndarray, boxes: Tensor | Non
     Returns:
         (N, D) float32.
     """
-    device = network.mean.device
+    device = network.device
     boxes = None if network.use_global else boxes
     found = []
     for start in range(0, len(pixels), batch):
@@ -122,5 +122,5 @@ def extract(
     """
     run, network, _ = load(folder, str(choose_device(device)))
     boxes = None if run.use_global else part_boxes(run, boxes, images)
-    with reproducible(threads, network.mean.device):
+    with reproducible(threads, network.device):
         return compute(network, decoded(images, run.size, pixels), boxes, batch)

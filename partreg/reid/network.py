@@ -54,8 +54,9 @@ class PartRegularizedNet(nn.Module):
         self.branches = ("global",) * use_global + parts
         self.bgr = pixels == "caffe"
         mean, spread = CAFFE_BGR if self.bgr else RGB
-        self.register_buffer("mean", torch.tensor(mean).view(3, 1, 1), persistent=False)
-        self.register_buffer("spread", torch.tensor(spread).view(3, 1, 1), persistent=False)
+        scale = 1 / torch.tensor(spread).view(3, 1, 1)
+        self.register_buffer("scale", scale, persistent=False)
+        self.register_buffer("offset", -torch.tensor(mean).view(3, 1, 1) * scale, persistent=False)
 
         # "All four branches share the same backbone network, any convolutional backbone can be used here."
         self.backbone, channels = make_backbone(backbone, last_stride)
@@ -64,6 +65,11 @@ class PartRegularizedNet(nn.Module):
         self.embed = nn.ModuleDict({branch: nn.Linear(channels, dim, bias=False) for branch in self.branches})
         # The w of Eq. 1, and the w_l of Eq. 3, one a part.
         self.classify = nn.ModuleDict({branch: nn.Linear(dim, vehicles, bias=False) for branch in self.branches})
+
+    @property
+    def device(self) -> torch.device:
+        """Where the network lies and computes."""
+        return self.scale.device
 
     def feature_map(self, images: Tensor) -> Tensor:
         """The backbone's last map.
@@ -75,7 +81,7 @@ class PartRegularizedNet(nn.Module):
             (B, C, S, S) float32.
         """
         images = images.flip(1) if self.bgr else images
-        return self.backbone((images.float() - self.mean) / self.spread).float()
+        return self.backbone(torch.addcmul(self.offset, images.float(), self.scale)).float()
 
     def cells(self, boxes: Tensor | None, images: int, grid: int) -> Tensor:
         """The cells of the S x S grid that each branch pools: all for "global", else those its boxes overlap.

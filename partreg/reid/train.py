@@ -130,7 +130,7 @@ def one_epoch(
 ) -> dict[str, float]:
     """Walk once through the images in a new order; the epoch's row of the history."""
     network.train()
-    device = network.mean.device
+    device = network.device
     chance = torch.Generator().manual_seed(int(np.random.SeedSequence([run.seed, epoch]).generate_state(1)[0]))
     order = torch.randperm(len(data.labels), generator=chance)
     sums = torch.zeros(1 + 2 * len(network.branches), device=device)
@@ -231,7 +231,7 @@ def finish(
     history = pd.DataFrame(state["history"])
     files.write_text(folder / "history.csv", history.to_csv(index=False))
     files.write_json(folder / "run.json", asdict(run))
-    device = network.mean.device
+    device = network.device
     facts = {
         "device": device.type,
         "format": "bfloat16 and float32" if has_fast_bfloat16(device) else "float32",
