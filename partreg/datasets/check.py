@@ -108,9 +108,8 @@ def _veri(root: Path, problems: list[Problem]) -> tuple[dict[str, pd.DataFrame],
     counts = _count("training", lists["train"]) | _count("query", lists["query"]) | _count("gallery", lists["test"])
     for split in ("query", "test"):
         problems += _both_sides(files[split], lists["train"], lists[split])
-    gallery = set(lists["test"]["image"].str.rpartition("/")[2])
-    for image, line in lists["query"][["image", "line"]].itertuples(index=False):
-        name = image.rpartition("/")[2]
+    gallery = set(lists["test"]["name"])
+    for name, line in lists["query"][["name", "line"]].itertuples(index=False):
         if name not in gallery:
             message = f"the query {name} is not in name_test.txt, expected it in the gallery too; add it there."
             problems.append(Problem(files["query"], line, message))

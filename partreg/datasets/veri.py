@@ -59,9 +59,8 @@ def read_veri(root: str | Path) -> VeRi:
 
     def table(split: str) -> pd.DataFrame:
         frame = listed[split]
-        names = frame["image"].str.rpartition("/")[2]
-        color_type = [labels.get(name, (-1, -1)) for name in names]
-        track = ["" if split == "train" else track_of.get(name, "") for name in names]
+        color_type = [labels.get(name, (-1, -1)) for name in frame["name"]]
+        track = ["" if split == "train" else track_of.get(name, "") for name in frame["name"]]
         color, kind = (np.array(color_type, dtype=np.int64).reshape(-1, 2)).T
         return images_table(frame.assign(track=track, color=color, type=kind))
 
@@ -71,7 +70,7 @@ def read_veri(root: str | Path) -> VeRi:
 
 
 def read_names(root: Path, split: str, on_problem: OnProblem = stop) -> pd.DataFrame:
-    """One of the three name lists, as a frame with the columns image, path, vehicle, camera, time, line."""
+    """One of the three name lists, as a frame with the columns image, name, path, vehicle, camera, time, line."""
     path = root / SPLITS[split]
     seen: dict[str, int] = {}
     rows = []
@@ -85,8 +84,8 @@ def read_names(root: Path, split: str, on_problem: OnProblem = stop) -> pd.DataF
             seen[name] = line
             vehicle, camera, time, _ = map(int, match.groups())
             image = f"image_{split}/{name}"
-            rows.append((image, str(root / image), vehicle, camera, time, line))
-    return pd.DataFrame(rows, columns=["image", "path", "vehicle", "camera", "time", "line"])
+            rows.append((image, name, str(root / image), vehicle, camera, time, line))
+    return pd.DataFrame(rows, columns=["image", "name", "path", "vehicle", "camera", "time", "line"])
 
 
 def read_tracks(root: Path, on_problem: OnProblem = stop) -> tuple[dict[str, list[str]], dict[str, int]]:

@@ -1,0 +1,163 @@
+"""`partreg check`: every problem is reported, with its file and line, in one go."""
+
+import sys
+
+import pytest
+from layouts import QUERY, TEST, TRAIN, write, write_csv, write_vehicleid, write_veri
+
+from partreg import __main__ as command_line
+from partreg.datasets.check import check, layout
+from partreg.datasets.lines import Problem
+from partreg.errors import PartregError
+
+
+def said(report, root) -> list[str]:
+    return [str(problem).replace(f"{root}/", "") for problem in report.problems]
+
+
+def test_layouts(tmp_path):
+    assert layout(write_vehicleid(tmp_path / "a")) == "vehicleid"
+    assert layout(write_veri(tmp_path / "b")) == "veri"
+    assert layout(write_csv(tmp_path / "c")) == layout(tmp_path / "c/images.csv") == "csv"
+    with pytest.raises(PartregError, match="found none of them"):
+        layout(tmp_path)
+    with pytest.raises(PartregError, match="found no such folder"):
+        layout(tmp_path / "absent")
+
+
+@pytest.mark.parametrize("writer", [write_vehicleid, write_veri, write_csv])
+@pytest.mark.parametrize("decode", [False, True])
+def test_nothing_is_wrong(tmp_path, writer, decode):
+    assert check(writer(tmp_path), decode=decode).problems == []
+
+
+def test_counts(tmp_path):
+    counts = check(write_vehicleid(tmp_path / "a")).counts
+    assert counts == {
+        "training images": 3, "training vehicles": 2, "test list 2 images": 3, "test list 2 vehicles": 2,
+        "test list 10 images": 20, "test list 10 vehicles": 10, "vehicles in model_attr.txt": 2,
+        "vehicles in color_attr.txt": 1,
+    }  # fmt: skip
+    assert check(write_veri(tmp_path / "b")).counts == {
+        "training images": 2, "training vehicles": 1, "query images": 2, "query vehicles": 2, "gallery images": 5,
+        "gallery vehicles": 2, "queries without a match in another camera, which are skipped": 0, "tracks": 4,
+        "images in tracks": 5, "labels in train_label.xml": 1, "labels in test_label.xml": 5,
+    }  # fmt: skip
+
+
+def test_vehicleid_problems(tmp_path):
+    write_vehicleid(tmp_path)
+    split = tmp_path / "train_test_split"
+    write(split / "train_list.txt", "0000001 11", "oops", "0000002 11", "0000003 13", "0000003 13")
+    write(split / "test_list_2.txt", "0000004 21", "0000005 13", "0000006 22")
+    (tmp_path / "image/0000002.jpg").unlink()
+    (tmp_path / "image/0000006.jpg").write_text("no image")
+    report = check(tmp_path)
+    assert [line.split(": ", 1)[0] for line in said(report, tmp_path)] == [
+        "train_test_split/test_list_2.txt",
+        "train_test_split/test_list_2.txt:2",
+        "train_test_split/test_list_2.txt:3",
+        "train_test_split/train_list.txt:2",
+        "train_test_split/train_list.txt:3",
+        "train_test_split/train_list.txt:4",
+        "train_test_split/train_list.txt:5",
+    ]
+    sentences = [problem.message for problem in report.problems]
+    assert "expected 2 vehicles, as its name says, found 3" in sentences[0]
+    assert "vehicle 13 is in the training list too (line 4 there)" in sentences[1]
+    assert "0000006.jpg is unreadable" in sentences[2]
+    assert "found 'oops'" in sentences[3]
+    assert "0000002.jpg is missing" in sentences[4]
+    assert "is vehicle 13 here and 12 in attribute/img2vid.txt" in sentences[5]
+    assert "0000003 stands in line 4 too" in sentences[6]
+
+
+def test_veri_problems(tmp_path):
+    write_veri(tmp_path)
+    stranger = "0001_c003_00000070_0.jpg"
+    write(tmp_path / "name_query.txt", *QUERY, stranger, "0002_c9.jpg")
+    write(tmp_path / "test_track.txt", f"t1 {TEST[0]} {TEST[2]}", f"t2 {TRAIN[0]}", f"t3 {TEST[1]} {TEST[3]}")
+    (tmp_path / "image_test" / TEST[4]).write_bytes(b"")
+    lines = said(check(tmp_path), tmp_path)
+    assert [line for line in lines if line.startswith("name_query.txt:3: ") and "is missing" in line]
+    assert [line for line in lines if line.startswith("name_query.txt:3: ") and "not in name_test.txt" in line]
+    assert [
+        line for line in lines if line.startswith("name_query.txt:3: vehicle 1 is in the training list too (line 1")
+    ]
+    assert [line for line in lines if line.startswith("name_query.txt:4: expected a name such as")]
+    assert [line for line in lines if line.startswith("name_test.txt:5: ") and "unreadable" in line]
+    assert [line for line in lines if line.startswith("test_track.txt:1: the track t1 mixes vehicles or cameras")]
+    assert [line for line in lines if line.startswith("test_track.txt:2: ") and "not in name_test.txt" in line]
+    assert [line for line in lines if line.startswith("test_track.txt:3: the track t3 mixes")]
+    assert [line for line in lines if line.startswith(f"test_track.txt: the gallery image {TEST[4]} is in no track")]
+    assert len(lines) == 9
+
+
+def test_veri_counts_queries_that_no_other_camera_saw(tmp_path):
+    write_veri(tmp_path)
+    for name in ("name_test.txt", "name_query.txt"):
+        write(tmp_path / name, *TEST[:2], TEST[3], TEST[4])
+    counts = check(tmp_path).counts
+    assert counts["queries without a match in another camera, which are skipped"] == 2
+
+
+def test_veri_without_its_other_lists(tmp_path):
+    write(tmp_path / "name_train.txt", *TRAIN)
+    lines = said(check(tmp_path), tmp_path)
+    assert [line for line in lines if line.startswith("name_query.txt: no such file")]
+    assert [line for line in lines if line.startswith("name_train.txt:1: ") and "is missing" in line]
+
+
+def test_csv_problems(tmp_path):
+    write_csv(tmp_path)
+    rows = ["cars/a.jpg,1,train", "cars/b.jpg,1,query", "cars/x.jpg,2,query", "cars/c.jpg,two,query"]
+    write(tmp_path / "images.csv", "path,vehicle,split", *rows, "cars/a.jpg,1,train", "../y.jpg,3,train")
+    assert [line.split(": ", 1)[0] for line in said(check(tmp_path), tmp_path)] == [
+        f"images.csv:{line}" for line in (3, 4, 5, 6, 7)
+    ]
+
+
+def test_truncated_images_are_found_by_decoding(tmp_path):
+    write_veri(tmp_path)
+    path = tmp_path / "image_train" / TRAIN[1]
+    path.write_bytes(path.read_bytes()[:-600])
+    assert check(tmp_path).problems == [], "headers alone do not show it"
+    (problem,) = check(tmp_path, decode=True).problems
+    assert (problem.file, problem.line) == (str(tmp_path / "name_train.txt"), 2)
+    assert "truncated" in problem.message
+
+
+def test_a_problem_without_a_line():
+    assert str(Problem("a.txt", 0, "gone.")) == "a.txt: gone."
+
+
+def run(monkeypatch, capsys, *arguments):
+    monkeypatch.setattr(sys, "argv", ["partreg", *map(str, arguments)])
+    with pytest.raises(SystemExit) as end:
+        command_line.main()
+    return end.value.code, capsys.readouterr()
+
+
+def test_the_command(tmp_path, monkeypatch, capsys):
+    write_veri(tmp_path)
+    code, streams = run(monkeypatch, capsys, "check", tmp_path, "--decode")
+    assert code == 0
+    assert streams.out.splitlines()[0] == "layout: veri"
+    assert streams.out.splitlines()[-1] == "problems: 0"
+    (tmp_path / "image_train" / TRAIN[0]).unlink()
+    code, streams = run(monkeypatch, capsys, "check", tmp_path)
+    assert code == 1
+    assert f"{tmp_path}/name_train.txt:1: the image" in streams.out
+    assert streams.out.splitlines()[-1] == "problems: 1"
+
+
+def test_the_command_ends_with_one_sentence(tmp_path, monkeypatch, capsys):
+    code, streams = run(monkeypatch, capsys, "check", tmp_path)
+    assert code == 2
+    assert streams.err.startswith(f"partreg: {tmp_path}: expected a folder with")
+    assert streams.err.count("\n") == 1
+
+
+def test_both_real_layouts_are_clean(real):
+    for name in ("VehicleID_V1.0", "VeRi"):
+        assert check(real / "khoa_cars" / name, decode=True).problems == []
