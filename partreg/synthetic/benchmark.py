@@ -1,0 +1,172 @@
+"""The description of the near-duplicate benchmark and the plan of its images (Section 4.1: VehicleID and VeRi-776).
+
+Everything follows from the description: the same `Benchmark` gives the same bytes, on any number of processes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from partreg.errors import PartregError
+from partreg.synthetic.cameras import Camera, Moment, make_cameras, make_moment
+from partreg.synthetic.occluders import OCCLUDERS
+from partreg.synthetic.render import Shot
+from partreg.synthetic.vehicles import Model, Vehicle, make_fleet, make_models
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """What to render.
+
+    Attributes:
+        seed: of everything.
+        size: side of the square images, in pixels.
+        train_vehicles: identities to train on, in VehicleID's layout.
+        test_vehicles: identities of the test lists, small to large (the paper's 800, 1,600 and 2,400).
+        images_per_vehicle: images of each identity, in VehicleID's layout, at least 2.
+        veri_train_vehicles: identities to train on, in VeRi's layout.
+        veri_test_vehicles: identities to test on, in VeRi's layout.
+        tracks_per_vehicle: tracks of each identity, each of another camera, at least 2.
+        images_per_track: images of a track.
+        models: vehicle models that may occur.
+        near_duplicates: mean number of identities of one model and colour, at least 1.
+        shortcuts: in [0, 1], how often a training image repeats its vehicle's usual street, camera and light.
+    """
+
+    seed: int = 0
+    size: int = 128
+    train_vehicles: int = 240
+    test_vehicles: tuple[int, ...] = (100, 200, 300)
+    images_per_vehicle: int = 8
+    veri_train_vehicles: int = 120
+    veri_test_vehicles: int = 60
+    tracks_per_vehicle: int = 4
+    images_per_track: int = 4
+    models: int = 28
+    near_duplicates: float = 12.0
+    shortcuts: float = 0.5
+
+    def __post_init__(self):
+        object.__setattr__(self, "test_vehicles", tuple(sorted(int(n) for n in self.test_vehicles)))
+        lows = {"size": 32, "train_vehicles": 1, "images_per_vehicle": 2, "veri_train_vehicles": 1, "veri_test_vehicles": 1,
+                "tracks_per_vehicle": 2, "images_per_track": 1, "models": 1, "near_duplicates": 1, "shortcuts": 0}  # fmt: skip
+        for name, low in lows.items():
+            if getattr(self, name) < low:
+                raise PartregError(f"benchmark: {name} is {getattr(self, name)}; expected at least {low}.")
+        if self.shortcuts > 1 or not self.test_vehicles or self.test_vehicles[0] < 1 or self.tracks_per_vehicle > 20:
+            raise PartregError(
+                "benchmark: expected shortcuts up to 1, a test list or more and up to 20 tracks; mend the profile."
+            )
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All that a layout is made of: models, vehicles, cameras, which identities train, the shots and their names."""
+
+    models: list[Model]
+    vehicles: list[Vehicle]
+    cameras: list[Camera]
+    train: frozenset[int]
+    tests: dict[int, list[int]]
+    shots: list[Shot]
+    names: list[str]
+    tracks: list[str]
+    plates: bool = True
+
+
+def split(identities: int, train: int, seed: list[int]) -> tuple[frozenset[int], list[int]]:
+    """Which of 1..identities train, and the others in random order."""
+    order = np.random.default_rng(seed).permutation(identities) + 1
+    return frozenset(int(n) for n in order[:train]), [int(n) for n in order[train:]]
+
+
+def test_lists(pool: list[int], sizes: tuple[int, ...]) -> dict[int, list[int]]:
+    """Test identities of each size, overlapping but not nested, as VehicleID's lists: from alternate ends of the pool."""
+    lists = {}
+    for turn, size in enumerate(reversed(sizes)):
+        lists[size] = sorted(pool[:size] if turn % 2 == 0 else pool[-size:])
+    return {size: lists[size] for size in sizes}
+
+
+def take_shot(vehicle: int, moment: Moment, camera: Camera, rng: np.random.Generator, step: int = 0) -> Shot:
+    """One frame of a moment; ``step`` frames later the vehicle has driven on and turned a little."""
+    cut = rng.random() < 0.08
+    side = rng.choice([-1.0, 1.0], 2) * rng.uniform(0.10, 0.42, 2) * rng.permutation([1.0, 0.35])
+    shift = side if cut else rng.normal(0, 0.012, 2)
+    hidden = rng.random() < 0.13
+    drift = np.random.default_rng([moment.seed, 31]).uniform(-0.10, 0.10, 2)
+    return Shot(
+        vehicle=vehicle,
+        moment=moment,
+        azimuth=float(camera.azimuth + drift[0] + 0.035 * step + rng.normal(0, 0.045)),
+        elevation=float(np.clip(camera.elevation + drift[1] * 0.4 + rng.normal(0, 0.012), 0.10, 0.62)),
+        distance=float(camera.distance * (1 - 0.03 * step) * rng.uniform(0.97, 1.03)),
+        roll=float(rng.normal(0, 0.012)),
+        margin=float(rng.uniform(0.03, 0.16)),
+        shift=(float(shift[0]), float(shift[1])),
+        along=1.3 * step,
+        occluder=str(rng.choice(OCCLUDERS)) if hidden else "",
+        seed=int(rng.integers(2**31)),
+    )
+
+
+def plan_vehicleid(benchmark: Benchmark) -> Plan:
+    """The images of VehicleID's layout: most of an identity's from its usual end, front or rear."""
+    b = benchmark
+    pool_size = b.test_vehicles[-1] + (max(1, b.test_vehicles[0] // 4) if len(b.test_vehicles) > 1 else 0)
+    models = make_models(b.models, b.seed)
+    vehicles = make_fleet(b.train_vehicles + pool_size, b.near_duplicates, models, b.seed)
+    cameras = make_cameras("ends", b.seed)
+    train, pool = split(len(vehicles), b.train_vehicles, [b.seed, 1])
+    tests = test_lists(pool, b.test_vehicles)
+    used = train.union(*tests.values())
+    shots, names = [], []
+    for vehicle in vehicles:
+        if vehicle.identity not in used:
+            continue
+        rng = np.random.default_rng([b.seed, 2, vehicle.identity])
+        usual = int(rng.random() < 0.42)
+        ends = [[c for c in cameras if c.number % 2 == 1], [c for c in cameras if c.number % 2 == 0]]
+        home_camera = ends[usual][int(rng.integers(10))]
+        home = make_moment(home_camera, rng)
+        for _ in range(b.images_per_vehicle):
+            end = usual if rng.random() < 0.85 else 1 - usual
+            camera = ends[end][int(rng.integers(10))]
+            moment = make_moment(camera, rng, int(rng.integers(10**6)))
+            if rng.random() < b.shortcuts and vehicle.identity in train:
+                camera, moment = home_camera, replace(home, time=moment.time, driver=moment.driver)
+            shots.append(take_shot(vehicle.identity, moment, camera, rng))
+            names.append(f"image/{len(names) + 1:07d}.jpg")
+    return Plan(models, vehicles, cameras, train, tests, shots, names, [""] * len(names))
+
+
+def plan_veri(benchmark: Benchmark) -> Plan:
+    """The images of VeRi's layout: tracks of one camera and moment; a vehicle's tracks come from different cameras."""
+    b = benchmark
+    models = make_models(b.models, b.seed)
+    vehicles = make_fleet(b.veri_train_vehicles + b.veri_test_vehicles, b.near_duplicates, models, b.seed + 1)
+    cameras = make_cameras("all", b.seed)
+    train, pool = split(len(vehicles), b.veri_train_vehicles, [b.seed, 3])
+    shots, names, tracks = [], [], []
+    for vehicle in vehicles:
+        rng = np.random.default_rng([b.seed, 4, vehicle.identity])
+        folder = "image_train" if vehicle.identity in train else "image_test"
+        home, time = None, int(rng.integers(10**4, 8 * 10**4))
+        for number in rng.permutation(20)[: b.tracks_per_vehicle]:
+            camera = cameras[int(number)]
+            time += int(rng.integers(150, 900))
+            moment = make_moment(camera, rng, time)
+            if home is None:
+                home = moment
+            elif vehicle.identity in train and rng.random() < b.shortcuts:
+                light = ("sun_azimuth", "sun_elevation", "sun", "sky", "warmth", "place", "traffic")
+                moment = replace(moment, **{name: getattr(home, name) for name in light})
+            track = f"{vehicle.identity:04d}_c{camera.number:03d}_t{len(set(tracks)) + 1:04d}"
+            for step in range(b.images_per_track):
+                at = replace(moment, time=time + 10 * step)
+                shots.append(take_shot(vehicle.identity, at, camera, rng, step))
+                names.append(f"{folder}/{vehicle.identity:04d}_c{camera.number:03d}_{at.time:08d}_{step % 2}.jpg")
+                tracks.append(track)
+    return Plan(models, vehicles, cameras, train, {len(pool): sorted(pool)}, shots, names, tracks)

@@ -1,0 +1,343 @@
+"""Write the benchmark as VehicleID_V1.0 and VeRi-776 lie on disk, with all side files and the truth beside them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import multiprocessing
+import os
+import shutil
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pandas as pd
+from tqdm import tqdm
+
+from partreg.errors import PartregError
+from partreg.files import read_json, whole, write_json, write_text
+from partreg.synthetic.benchmark import Benchmark, Plan, plan_vehicleid, plan_veri
+from partreg.synthetic.cameras import camera_distances
+from partreg.synthetic.marks import plate_crop
+from partreg.synthetic.render import Studio
+from partreg.synthetic.truth import KEYPOINTS, describe
+from partreg.synthetic.vehicles import COLOR_NAMES, STYLES, TYPE_CODES, TYPE_NAMES
+
+VERSION = 1  # raise it when the same description gives other pictures
+PLANS = {"vehicleid": plan_vehicleid, "veri": plan_veri}
+BOX_PARTS = ("window", "left_light", "right_light", "brand")
+CATEGORIES = ("vehicle", "front_window", "rear_window", "left_light", "right_light", "badge")
+
+
+def write_vehicleid(benchmark: Benchmark, root: str | Path, jobs: int = 2) -> Path:
+    """Render the benchmark in the layout of VehicleID_V1.0 (Section 4.1) at ``root``; nothing to do where it is done.
+
+    Args:
+        benchmark: what to render.
+        root: the folder to make; its parent must be writable.
+        jobs: processes that render; the bytes do not depend on it.
+
+    Returns:
+        ``root``.
+
+    Raises:
+        PartregError: ``root`` is there and is not a benchmark, or cannot be written.
+    """
+    return write_layout(benchmark, root, "vehicleid", jobs)
+
+
+def write_veri(benchmark: Benchmark, root: str | Path, jobs: int = 2) -> Path:
+    """Render the benchmark in the layout of VeRi-776 (Section 4.1) at ``root``; as `write_vehicleid` otherwise."""
+    return write_layout(benchmark, root, "veri", jobs)
+
+
+def description(benchmark: Benchmark, layout: str) -> dict:
+    """The description of a layout, as stored beside it."""
+    return {"layout": layout, "version": VERSION, **json.loads(json.dumps(asdict(benchmark)))}
+
+
+def write_layout(benchmark: Benchmark, root: str | Path, layout: str, jobs: int) -> Path:
+    """Write a layout to a folder beside ``root``, piece by piece, and rename it when it is whole."""
+    root, told = Path(root), description(benchmark, layout)
+    if root.exists():
+        done = root / "truth" / "done.json"
+        if done.is_file() and read_json(root / "truth" / "benchmark.json")["description"] == told:
+            return root
+        if not done.is_file() and any(root.iterdir()):
+            raise PartregError(
+                f"{root}: expected a rendered benchmark or an empty folder; choose another folder or remove this one."
+            )
+    key = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:12]
+    work = root.parent / f".{root.name}.{key}"
+    rows = render(benchmark, layout, work, jobs)
+    plan = PLANS[layout](benchmark)
+    (write_vehicleid_lists if layout == "vehicleid" else write_veri_lists)(plan, work, benchmark)
+    write_truth(plan, rows, work, told, benchmark)
+    shutil.rmtree(work / "rows")
+    if root.exists():
+        shutil.rmtree(root)
+    os.replace(work, root)
+    return root
+
+
+def render(benchmark: Benchmark, layout: str, work: Path, jobs: int) -> list[dict]:
+    """Render all pictures into ``work`` and give their truth in the plan's order; pieces done before are kept."""
+    plan = PLANS[layout](benchmark)
+    for folder in {Path(name).parent for name in plan.names} | {Path("rows")}:
+        (work / folder).mkdir(parents=True, exist_ok=True)
+    owners = np.array([shot.vehicle for shot in plan.shots])
+    vehicles = sorted(set(owners.tolist()), key=lambda v: (plan.vehicles[v - 1].model, v))
+    pieces = [vehicles[k : k + 4] for k in range(0, len(vehicles), 4)]
+    todo = [piece for piece in pieces if not (work / "rows" / f"{piece[0]}.json").is_file()]
+    bar = tqdm(total=len(plan.shots), desc=f"rendering {layout}", unit="image", mininterval=1)
+    bar.update(len(plan.shots) - int(np.isin(owners, [v for piece in todo for v in piece]).sum()))
+    task = partial(render_piece, benchmark, layout, work)
+    if jobs <= 1 or len(todo) <= 1:
+        for piece in todo:
+            bar.update(task(piece))
+    else:
+        with multiprocessing.get_context("spawn").Pool(min(jobs, len(todo)), one_thread) as pool:
+            for count in pool.imap_unordered(task, todo):
+                bar.update(count)
+    bar.close()
+    found = {}
+    for piece in pieces:
+        found.update(read_json(work / "rows" / f"{piece[0]}.json"))
+    return [found[name] for name in plan.names]
+
+
+def one_thread() -> None:
+    """A process of the pool keeps to one thread."""
+    cv2.setNumThreads(1)
+
+
+STUDIOS: dict[tuple, tuple[Plan, Studio]] = {}  # one a process: models and streets are built once
+
+
+def render_piece(benchmark: Benchmark, layout: str, work: Path, identities: list[int]) -> int:
+    """Render all images of a few identities; returns how many."""
+    if (benchmark, layout) not in STUDIOS:
+        plan = PLANS[layout](benchmark)
+        STUDIOS.clear()
+        STUDIOS[benchmark, layout] = plan, Studio(plan.models, plan.vehicles, plan.cameras, benchmark.size)
+    plan, studio = STUDIOS[benchmark, layout]
+    rows = {}
+    for identity in identities:
+        for name, shot in zip(plan.names, plan.shots, strict=True):
+            if shot.vehicle == identity:
+                picture = studio.take(shot)
+                quality = plan.cameras[shot.moment.camera - 1].quality
+                save(work / name, picture.image, quality)
+                rows[name] = describe(picture, studio.body(plan.vehicles[identity - 1].model), shot)
+    write_json(work / "rows" / f"{identities[0]}.json", rows)
+    return len(rows)
+
+
+def save(path: Path, image: np.ndarray, quality: int) -> None:
+    """Write RGB as JPEG."""
+    good, data = cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
+    if not good:
+        raise PartregError(f"{path}: the picture could not be encoded as JPEG; check the OpenCV installation.")
+    path.write_bytes(data.tobytes())
+
+
+def write_vehicleid_lists(plan: Plan, root: Path, benchmark: Benchmark) -> None:
+    """attribute/ and train_test_split/ of VehicleID_V1.0: `name identity` a line, without extensions."""
+    stems = [Path(name).stem for name in plan.names]
+    owners = [shot.vehicle for shot in plan.shots]
+    shown = sorted(set(owners))
+    attribute, lists = root / "attribute", root / "train_test_split"
+    write_lines(attribute / "img2vid.txt", [f"{s} {v}" for s, v in zip(stems, owners, strict=True)])
+    write_lines(attribute / "model_attr.txt", [f"{v} {plan.vehicles[v - 1].model}" for v in shown])
+    write_lines(attribute / "color_attr.txt", [f"{v} {plan.vehicles[v - 1].color - 1}" for v in shown])
+    pairs = list(zip(stems, owners, strict=True))
+    write_lines(lists / "train_list.txt", [f"{s} {v}" for s, v in pairs if v in plan.train])
+    for size, identities in plan.tests.items():
+        chosen = set(identities)
+        write_lines(lists / f"test_list_{size}.txt", [f"{s} {v}" for s, v in pairs if v in chosen])
+
+
+def write_lines(path: Path, lines: list[str]) -> None:
+    """Write lines, each ended."""
+    write_text(path, "".join(line + "\n" for line in lines))
+
+
+def write_veri_lists(plan: Plan, root: Path, benchmark: Benchmark) -> None:
+    """All the side files of VeRi-776; a query is one image of each test track's vehicle and camera, also in the gallery."""
+    files = [Path(name).name for name in plan.names]
+    train = [f for f, s in zip(files, plan.shots, strict=True) if s.vehicle in plan.train]
+    test = [k for k, s in enumerate(plan.shots) if s.vehicle not in plan.train]
+    query = [k for k in test if k == 0 or plan.tracks[k] != plan.tracks[k - 1]]
+    (root / "image_query").mkdir(exist_ok=True)
+    for k in query:
+        shutil.copyfile(root / plan.names[k], root / "image_query" / files[k])
+    write_lines(root / "name_train.txt", train)
+    write_lines(root / "name_test.txt", [files[k] for k in test])
+    write_lines(root / "name_query.txt", [files[k] for k in query])
+    tracks: dict[str, list[str]] = {}
+    for k in test:
+        tracks.setdefault(plan.tracks[k], []).append(files[k])
+    write_text(root / "test_track.txt", "".join(f"{name} {' '.join(images)} \n" for name, images in tracks.items()))
+    write_labels(
+        root / "train_label.xml",
+        "TrainingImages",
+        plan,
+        [k for k, s in enumerate(plan.shots) if s.vehicle in plan.train],
+    )
+    write_labels(root / "test_label.xml", "TestImages", plan, test)
+    write_lines(root / "list_color.txt", [f"{k} {name}" for k, name in enumerate(COLOR_NAMES, 1)])
+    write_lines(root / "list_type.txt", [f"{k} {name}" for k, name in enumerate(TYPE_NAMES, 1)])
+    write_lines(root / "camera_ID.txt", [f"c{c.number:03d}" for c in plan.cameras])
+    write_lines(root / "camera_Dist.txt", [" ".join(str(d) for d in row) for row in camera_distances(plan.cameras)])
+    write_indices(plan, root, test, query)
+
+
+def write_labels(path: Path, tag: str, plan: Plan, chosen: list[int]) -> None:
+    """A label file as VeRi's: XML that declares gb2312."""
+    lines = ['<?xml version="1.0" encoding="gb2312"?>', f'<{tag} Version="1.0">', f'  <Items number="{len(chosen)}">']
+    for k in chosen:
+        shot, vehicle = plan.shots[k], plan.vehicles[plan.shots[k].vehicle - 1]
+        lines.append(
+            f'    <Item imageName="{Path(plan.names[k]).name}" vehicleID="{vehicle.identity:04d}" cameraID="c{shot.moment.camera:03d}" '
+            f'colorID="{vehicle.color}" typeID="{TYPE_CODES[plan.models[vehicle.model].style]}"/>'
+        )
+    lines += ["  </Items>", f"</{tag}>"]
+    with whole(path) as temporary:
+        temporary.write_bytes(("\r\n".join(lines) + "\r\n").encode("gb2312"))
+
+
+def write_indices(plan: Plan, root: Path, test: list[int], query: list[int]) -> None:
+    """gt_index.txt and jk_index.txt: 1-based gallery positions of the good and of the junk images of each query."""
+    vehicles = np.array([plan.shots[k].vehicle for k in test])
+    cameras = np.array([plan.shots[k].moment.camera for k in test])
+    good, junk = [], []
+    for k in query:
+        same = vehicles == plan.shots[k].vehicle
+        here = cameras == plan.shots[k].moment.camera
+        good.append(" ".join(str(n + 1) for n in np.flatnonzero(same & ~here)))
+        junk.append(" ".join(str(n + 1) for n in np.flatnonzero(same & here)))
+    write_lines(root / "gt_index.txt", good)
+    write_lines(root / "jk_index.txt", junk)
+
+
+def write_truth(plan: Plan, rows: list[dict], root: Path, told: dict, benchmark: Benchmark) -> None:
+    """The truth/ folder: boxes, visibility, COCO parts, key points, orientation, plates, vehicles and the description."""
+    folder = root / "truth"
+    write_frame(folder / "boxes.csv", box_rows(plan.names, rows))
+    write_frame(folder / "visibility.csv", [
+        {"image": name, "part": part, "visibility": row["parts"][part]["visibility"], "present": int(row["parts"][part]["present"])}
+        for name, row in zip(plan.names, rows, strict=True) for part in BOX_PARTS
+    ])  # fmt: skip
+    write_json(folder / "parts.json", coco(plan.names, rows, benchmark.size))
+    points = [f"{name}_{axis}" for name in KEYPOINTS for axis in ("x", "y", "seen")]
+    write_frame(folder / "keypoints.csv", [
+        {"image": name, **dict(zip(points, [v for point in row["keypoints"] for v in point], strict=True))} for name, row in zip(plan.names, rows, strict=True)
+    ])  # fmt: skip
+    write_frame(folder / "orientation.csv", [
+        {"image": name, "orientation": row["orientation"], "azimuth": row["azimuth"], "view": row["view"], "occluder": row["occluder"]}
+        for name, row in zip(plan.names, rows, strict=True)
+    ])  # fmt: skip
+    write_frame(folder / "images.csv", [image_row(plan, k) for k in range(len(plan.names))])
+    write_plates(plan, folder)
+    missing = [any(not row["parts"][part]["present"] for part in BOX_PARTS) for row in rows]
+    write_json(folder / "benchmark.json", {
+        "description": told, "colors": dict(enumerate(COLOR_NAMES, 1)), "styles": list(STYLES),
+        "cameras": [asdict(c) for c in plan.cameras], "models": [asdict(m) for m in plan.models],
+        "vehicles": [asdict(v) | {"train": v.identity in plan.train} for v in plan.vehicles],
+    })  # fmt: skip
+    write_json(
+        folder / "done.json",
+        {
+            "images": len(rows),
+            "missing_a_part": round(float(np.mean(missing)), 4),
+            "missing_a_branch": round(missing_branch(rows), 4),
+        },
+    )
+
+
+def missing_branch(rows: list[dict]) -> float:
+    """Share of images without window, without any light or without brand."""
+
+    def lacks(parts: dict) -> bool:
+        light = parts["left_light"]["present"] or parts["right_light"]["present"]
+        return not (parts["window"]["present"] and light and parts["brand"]["present"])
+
+    return float(np.mean([lacks(row["parts"]) for row in rows]))
+
+
+def write_frame(path: Path, rows: list[dict]) -> None:
+    """Write rows as CSV, whole or not at all."""
+    with whole(path) as temporary:
+        pd.DataFrame(rows).to_csv(temporary, index=False, lineterminator="\n")
+
+
+def image_row(plan: Plan, k: int) -> dict:
+    """Everything that a layout's side files say of an image, in one row."""
+    shot, vehicle = plan.shots[k], plan.vehicles[plan.shots[k].vehicle - 1]
+    return {
+        "image": plan.names[k], "vehicle": vehicle.identity, "camera": shot.moment.camera, "time": shot.moment.time, "track": plan.tracks[k],
+        "model": vehicle.model, "color": vehicle.color, "type": TYPE_CODES[plan.models[vehicle.model].style], "train": int(vehicle.identity in plan.train),
+    }  # fmt: skip
+
+
+def box_rows(names: list[str], rows: list[dict]) -> list[dict]:
+    """The boxes table: lights extended to the bottom of the vehicle (Section 3.2)."""
+    table = []
+    for name, row in zip(names, rows, strict=True):
+        bottom = (row["parts"]["vehicle"]["box"] or (0, 0, 1, 1))[3]
+        for part in BOX_PARTS:
+            found = row["parts"][part]
+            if not found["present"]:
+                continue
+            x0, y0, x1, y1 = found["box"]
+            y1 = max(y1, bottom) if part.endswith("light") else y1
+            table.append(
+                {
+                    "image": name,
+                    "view": row["view"],
+                    "part": part,
+                    "x0": x0,
+                    "y0": y0,
+                    "x1": x1,
+                    "y1": y1,
+                    "score": 1.0,
+                    "source": "truth",
+                }
+            )
+    return table
+
+
+def coco(names: list[str], rows: list[dict], size: int) -> dict:
+    """The tight boxes as a COCO file; every annotation carries its visibility."""
+    annotations = []
+    for image, row in enumerate(rows, 1):
+        for part in ("vehicle", "window", "left_light", "right_light", "badge"):
+            found = row["parts"][part]
+            if not found["present"]:
+                continue
+            x0, y0, x1, y1 = (v * size for v in found["box"])
+            category = CATEGORIES.index(f"{row['view']}_window" if part == "window" else part) + 1
+            annotations.append({
+                "id": len(annotations) + 1, "image_id": image, "category_id": category, "bbox": [x0, y0, x1 - x0, y1 - y0],
+                "area": (x1 - x0) * (y1 - y0), "iscrowd": 0, "visibility": found["visibility"],
+            })  # fmt: skip
+    images = [{"id": k, "file_name": name, "width": size, "height": size} for k, name in enumerate(names, 1)]
+    return {
+        "images": images,
+        "annotations": annotations,
+        "categories": [{"id": k, "name": name} for k, name in enumerate(CATEGORIES, 1)],
+    }
+
+
+def write_plates(plan: Plan, folder: Path) -> None:
+    """Plate texts and crops; the plates in the images themselves are blanked, as in both real sets."""
+    (folder / "plates").mkdir(exist_ok=True, parents=True)
+    table = []
+    for identity in sorted({shot.vehicle for shot in plan.shots}):
+        vehicle = plan.vehicles[identity - 1]
+        name = f"plates/{identity:05d}.jpg"
+        save(folder / name, plate_crop(vehicle.plate), 90)
+        table.append({"vehicle": identity, "plate": vehicle.plate, "crop": name})
+    write_frame(folder / "plates.csv", table)

@@ -1,0 +1,316 @@
+"""Identity marks and interiors: what tells near-duplicates apart, most of it behind the windows (Figure 1)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from partreg.synthetic.canvas import CHROME, LAMP, MATTE, SHIFT, TAIL, Canvas, box, disc, star
+from partreg.synthetic.geometry import Outline, axles
+from partreg.synthetic.textures import lamp_shape, paint_wheel, screens
+from partreg.synthetic.vehicles import Mark, Model, Vehicle
+
+LAYER_WIDTH, LAYER_LOW, LAYER_HIGH = 1.1, 0.45, 2.05
+LAYERS = ("hang", "dash", "front_seats", "rear_seats", "shelf")
+WHITE, CLOTH = (240, 240, 236), ((46, 46, 50), (92, 84, 74), (60, 34, 30), (120, 112, 98))
+
+
+class Layer:
+    """A transparent sheet across the cabin, (H, W, 4) uint8 RGBA; drawn on in metres (y, z)."""
+
+    def __init__(self, scale: float):
+        self.scale = scale
+        self.image = np.zeros((round((LAYER_HIGH - LAYER_LOW) * scale), round(2 * LAYER_WIDTH * scale), 4), np.uint8)
+
+    def fill(self, points: np.ndarray, color: tuple[int, int, int]) -> None:
+        """Fill a polygon (N, 2)."""
+        at = np.stack([points[:, 0] + LAYER_WIDTH, LAYER_HIGH - points[:, 1]], -1) * self.scale - 0.5
+        at = [np.round(at * 2**SHIFT).astype(np.int32)]
+        cv2.fillPoly(self.image, at, (*(int(c) for c in color), 255), cv2.LINE_AA, SHIFT)
+
+
+@dataclass(frozen=True)
+class Cabin:
+    """The inside of a vehicle: where each layer stands (x), the height of the dash, the layers (5, H, W, 4) uint8."""
+
+    places: tuple[float, ...]
+    dash: float
+    shelf: float
+    layers: np.ndarray
+    scale: float
+
+
+def seat(layer: Layer, y: float, base: float, color: tuple, wide: float = 0.24) -> None:
+    """A seat's back and head rest, seen from the front or rear."""
+    layer.fill(box(y - wide, 0.3, y + wide, base + 0.14, 0.10), color)
+    layer.fill(box(y - 0.13, base + 0.17, y + 0.13, base + 0.34, 0.05), color)
+    layer.fill(box(y - 0.04, base + 0.10, y + 0.04, base + 0.20), (20, 20, 20))
+
+
+def cabin_things(layer: Layer, mark: Mark, y: float, foot: float) -> None:
+    """One thing on the dash board or rear shelf, standing at height ``foot``."""
+    s, a, b = 0.8 + 0.5 * mark.size, mark.color, mark.second
+    if mark.kind in ("tissue", "box"):
+        layer.fill(box(y - 0.12 * s, foot, y + 0.12 * s, foot + 0.10 * s), a)
+        layer.fill(box(y - 0.12 * s, foot + 0.03, y + 0.12 * s, foot + 0.055), b)
+        if mark.kind == "tissue":
+            layer.fill(
+                np.array([(y - 0.05, foot + 0.10 * s), (y + 0.05, foot + 0.10 * s), (y + 0.02, foot + 0.17 * s)]), WHITE
+            )
+    elif mark.kind in ("toy", "plush"):
+        layer.fill(disc(y, foot + 0.06 * s, 0.08 * s, 0.065 * s), a)
+        layer.fill(disc(y, foot + 0.15 * s, 0.06 * s), a)
+        for k in (-1, 1):
+            layer.fill(disc(y + k * 0.05 * s, foot + 0.20 * s, 0.028 * s), b)
+    elif mark.kind == "bottle":
+        layer.fill(box(y - 0.035, foot, y + 0.035, foot + 0.17 * s, 0.02), a)
+        layer.fill(box(y - 0.025, foot + 0.17 * s, y + 0.025, foot + 0.21 * s), b)
+    elif mark.kind == "papers":
+        layer.fill(
+            np.array(
+                [(y - 0.16 * s, foot), (y + 0.12 * s, foot), (y + 0.16 * s, foot + 0.06), (y - 0.10 * s, foot + 0.07)]
+            ),
+            WHITE,
+        )
+        layer.fill(box(y - 0.06, foot + 0.02, y + 0.04, foot + 0.045), a)
+    elif mark.kind == "phone":
+        layer.fill(box(y - 0.05, foot + 0.02, y + 0.05, foot + 0.16, 0.015), (15, 15, 16))
+        layer.fill(box(y - 0.038, foot + 0.04, y + 0.038, foot + 0.145), a)
+    elif mark.kind == "cushion":
+        layer.fill(box(y - 0.16 * s, foot, y + 0.16 * s, foot + 0.20 * s, 0.05), a)
+        layer.fill(disc(y, foot + 0.10 * s, 0.055 * s), b)
+    else:
+        layer.fill(disc(y, foot + 0.05, 0.15 * s, 0.04), a)
+        layer.fill(disc(y, foot + 0.09, 0.085 * s, 0.065), a)
+        layer.fill(box(y - 0.085 * s, foot + 0.055, y + 0.085 * s, foot + 0.085), b)
+
+
+def hanging(layer: Layer, mark: Mark, top: float) -> None:
+    """Something that hangs from the mirror."""
+    y, z, s = (mark.u - 0.5) * 0.6, top - 0.15, 0.85 + 0.4 * mark.size
+    layer.fill(box(y - 0.012, z - 0.05, y + 0.012, top - 0.05), mark.color)
+    if mark.kind == "knot":
+        layer.fill(disc(y, z - 0.06 * s, 0.075 * s, n=4), mark.color)
+        layer.fill(disc(y, z - 0.06 * s, 0.03 * s, n=4), mark.second)
+        layer.fill(np.array([(y - 0.03, z - 0.21 * s), (y + 0.03, z - 0.21 * s), (y, z - 0.10 * s)]), mark.color)
+    elif mark.kind == "beads":
+        for k in range(5):
+            layer.fill(disc(y, z - 0.045 * k * s, 0.028), mark.color if k % 2 else mark.second)
+    elif mark.kind == "tree":
+        for k in range(2):
+            layer.fill(
+                np.array(
+                    [
+                        (y - 0.065 * s, z - 0.13 * s + 0.06 * k),
+                        (y + 0.065 * s, z - 0.13 * s + 0.06 * k),
+                        (y, z + 0.07 * k),
+                    ]
+                ),
+                mark.color,
+            )
+    else:
+        layer.fill(disc(y, z - 0.06 * s, 0.07 * s), mark.color)
+        layer.fill(disc(y, z - 0.06 * s, 0.035 * s), mark.second)
+
+
+def build_cabin(model: Model, vehicle: Vehicle, scale: float) -> Cabin:
+    """The cabin of an identity: dash, steering wheel, seats, mirror, and the things in it."""
+    o = Outline(model)
+    layers = {name: Layer(scale) for name in LAYERS}
+    base = model.belt
+    cloth = CLOTH[model.seed % len(CLOTH)]
+    seats = [mark for mark in vehicle.marks if mark.place == "seats"]
+    covers = next((mark.color for mark in seats if mark.kind == "covers"), cloth)
+    for y in (-0.37, 0.37):
+        seat(layers["front_seats"], y, base, covers)
+    layers["rear_seats"].fill(box(-0.62, 0.3, 0.62, base + 0.08, 0.08), cloth)
+    for y in (-0.40, 0.0, 0.40):
+        layers["rear_seats"].fill(box(y - 0.11, base + 0.08, y + 0.11, base + 0.23, 0.04), cloth)
+    for mark in seats:
+        if mark.kind == "cushion":
+            layers["rear_seats"].fill(box(mark.u - 0.66, base - 0.04, mark.u - 0.34, base + 0.24, 0.06), mark.color)
+        elif mark.kind == "child_seat":
+            y = 0.4 if mark.u > 0.5 else -0.4
+            layers["rear_seats"].fill(box(y - 0.22, 0.4, y + 0.22, base + 0.26, 0.10), mark.color)
+            layers["rear_seats"].fill(disc(y, base + 0.05, 0.12, 0.16), mark.second)
+    top = float(o.top(o.roof_front)) - 0.06
+    layers["hang"].fill(box(-0.12, top - 0.10, 0.12, top - 0.04, 0.02), (12, 12, 13))
+    wide = float(o.half_width(np.array(o.cowl), np.array(base))) - 0.25
+    for mark in vehicle.marks:
+        if mark.place == "front_hang":
+            hanging(layers["hang"], mark, top)
+        elif mark.place == "front_dash":
+            cabin_things(layers["dash"], mark, (mark.u - 0.5) * 2 * wide, base + 0.035)
+        elif mark.place == "rear_shelf":
+            cabin_things(layers["shelf"], mark, (mark.u - 0.5) * 2 * wide, screens(o)["rear"][0, 1] + 0.01)
+    ring = disc(0.37, base + 0.03, 0.17, 0.13, n=30)
+    steering = np.concatenate(
+        [
+            ring,
+            ring[:1],
+            (ring[:1] - [0.37, base + 0.03]) * 0.8 + [0.37, base + 0.03],
+            ((ring - [0.37, base + 0.03]) * 0.8 + [0.37, base + 0.03])[::-1],
+        ]
+    )
+    layers["dash"].fill(steering, (14, 14, 15))
+    back = min(o.roof_back, 0.0) if model.style == "pickup" else o.roof_back
+    places = (
+        o.roof_front + 0.18,
+        o.cowl - 0.30,
+        o.roof_front - 0.55,
+        max(o.roof_front - 1.45, back + 0.12),
+        (o.deck + o.roof_back) / 2 + 0.10,
+    )
+    return Cabin(places, base + 0.03, base - 0.02, np.stack([layers[name].image for name in LAYERS]), scale)
+
+
+def glass_mark(canvas: Canvas, chart: str, mark: Mark, shape: np.ndarray, squeeze: float) -> None:
+    """A sticker on a window; ``squeeze`` flattens it as the window slopes."""
+    (x0, z0), (x1, z1) = shape.min(0), shape.max(0)
+    z = z0 + (z1 - z0) * mark.v
+    inset = 0.10 + 0.12 * mark.v
+    y = x0 + inset + (x1 - x0 - 2 * inset) * mark.u
+    s = 0.055 + 0.03 * mark.size
+    if mark.kind == "round_sticker":
+        outer, inner = disc(y, z, s, s * squeeze), disc(y, z, s * 0.55, s * 0.55 * squeeze)
+    elif mark.kind == "permit":
+        outer, inner = (
+            box(y - s * 1.5, z - s * squeeze, y + s * 1.5, z + s * squeeze),
+            box(y - s * 1.2, z - s * 0.2, y + s * 1.2, z + s * 0.3 * squeeze),
+        )
+    elif mark.kind == "strip":
+        outer, inner = (
+            box(y - s * 3.2, z - s * 0.55 * squeeze, y + s * 3.2, z + s * 0.55 * squeeze),
+            disc(y, z, s * 0.4, s * 0.4 * squeeze),
+        )
+    elif mark.kind == "sign":
+        outer, inner = disc(y, z, s * 1.5, s * 1.5 * squeeze, n=4), disc(y, z, s * 0.7, s * 0.7 * squeeze, n=4)
+    else:
+        outer, inner = (
+            box(y - s, z - s * squeeze, y + s, z + s * squeeze),
+            box(y - s * 0.5, z - s * 0.5 * squeeze, y + s * 0.5, z + s * 0.5 * squeeze),
+        )
+    canvas.fill(chart, outer, mark.color, MATTE)
+    canvas.fill(chart, inner, mark.second, MATTE)
+
+
+def lamp_mark(canvas: Canvas, outline: Outline, mark: Mark) -> None:
+    """A lamp that was replaced, has yellowed or got a ring."""
+    m, front = outline.model, mark.place == "front_lamp"
+    chart = "front" if front else "rear"
+    end = outline.front - 0.10 if front else outline.back + 0.08
+    edge = float(outline.half_width(np.array(end), np.array(m.belt - 0.2)))
+    sign = 1 if mark.u > 0.5 else -1
+    shape = lamp_shape(m, front, edge) * [sign, 1]
+    (x0, z0), (x1, z1) = shape.min(0), shape.max(0)
+    material = LAMP if front else TAIL
+    x, z, r = (x0 + x1) / 2, (z0 + z1) / 2, (z1 - z0) * 0.4
+    if mark.kind == "ring":
+        canvas.line(chart, disc(x, z, r * 1.1), 0.03, mark.color, material, closed=True)
+    elif mark.kind == "yellowed":
+        canvas.fill(chart, shape, (214, 190, 96), MATTE)
+    elif mark.kind == "dark":
+        canvas.fill(chart, shape, (46, 10, 12), TAIL)
+    else:
+        canvas.fill(chart, shape, (235, 238, 242), material)
+        canvas.fill(chart, disc(x, z, r), mark.color, material)
+
+
+def face_mark(canvas: Canvas, outline: Outline, mark: Mark) -> None:
+    """A badge, letters, plate frame, scratch or patch on the front or rear."""
+    m = outline.model
+    half = m.width / 2 - 0.25
+    y, s = (mark.u - 0.5) * 2 * half, 0.05 + 0.035 * mark.size
+    if mark.place == "front_badge":
+        z = m.belt - 0.06
+        canvas.fill(
+            "front",
+            disc(y, z, s, s * 0.7) if mark.kind == "badge" else star(y, z, s * 1.4, s * 0.5, 2),
+            mark.color,
+            MATTE,
+        )
+    elif mark.place == "rear_badge":
+        z = m.belt - 0.13
+        if mark.kind == "letters":
+            for k in range(4):
+                canvas.fill("rear", box(y + 0.06 * k, z, y + 0.06 * k + 0.04, z + 0.06), mark.color, CHROME)
+        else:
+            canvas.fill("rear", disc(y, z, s * 1.5, s * (1.2 if mark.kind == "badge" else 0.6)), mark.color, MATTE)
+    elif mark.place == "plate_frame":
+        for chart in ("front", "rear"):
+            rows, columns = np.nonzero(canvas.part == {"front": 11, "rear": 12}[chart])
+            if len(rows):
+                pad = max(1, round(0.02 * canvas.scale))
+                corners = (
+                    (int(columns.min()) - pad, int(rows.min()) - pad),
+                    (int(columns.max()) + pad, int(rows.max()) + pad),
+                )
+                cv2.rectangle(canvas.color, *corners, mark.color, max(1, round(0.03 * canvas.scale)))
+    else:
+        chart, z = ("front", "rear")[int(mark.size > 0.5)], m.clearance + 0.15 + 0.35 * mark.v
+        if mark.kind == "scratch":
+            canvas.line(chart, [(y, z), (y + 0.22, z + 0.05), (y + 0.3, z + 0.02)], 0.022, (190, 186, 180), MATTE)
+        else:
+            canvas.fill(chart, box(y - 0.10, z - 0.06, y + 0.10, z + 0.06, 0.02), (70, 70, 72), MATTE)
+
+
+def side_mark(canvas: Canvas, outline: Outline, mark: Mark) -> None:
+    """A decal, stripe, scratch or dent on a side or the bonnet."""
+    o, m = outline, outline.model
+    if mark.place == "hood":
+        x, y = o.front - 0.3 - 0.6 * mark.v, (mark.u - 0.5) * 1.2
+        if mark.kind == "scratch":
+            canvas.line("top", [(x, y), (x - 0.3, y + 0.08)], 0.022, (190, 186, 180), MATTE)
+        else:
+            canvas.fill("top", star(x, y, 0.13, 0.06, 5), mark.color, MATTE)
+        return
+    chart = "left" if mark.size > 0.5 else "right"
+    x, z = o.back + m.length * mark.u, m.clearance + 0.15 + (m.belt - m.clearance - 0.25) * mark.v
+    if mark.kind == "stripe":
+        for side in ("left", "right"):
+            canvas.fill(side, box(o.back + 0.4, z, o.front - 0.6, z + 0.06), mark.color, MATTE)
+    elif mark.kind == "decal":
+        canvas.fill(chart, box(x - 0.28, z - 0.12, x + 0.28, z + 0.12, 0.05), mark.color, MATTE)
+        canvas.fill(chart, disc(x, z, 0.08), mark.second, MATTE)
+    elif mark.kind == "scratch":
+        canvas.line(chart, [(x, z), (x + 0.35, z + 0.04), (x + 0.6, z + 0.01)], 0.025, (190, 186, 180), MATTE)
+    else:
+        canvas.fill(chart, disc(x, z, 0.14, 0.09), (150, 150, 150))
+
+
+def paint_vehicle(base: Canvas, model: Model, vehicle: Vehicle) -> Canvas:
+    """The atlas of an identity: its model's with its own marks."""
+    outline, canvas = Outline(model), Canvas(base.scale, base)
+    glass = screens(outline)
+    for mark in vehicle.marks:
+        if mark.place in ("front_glass", "rear_glass"):
+            chart = mark.place.split("_")[0]
+            run = model.screen if chart == "front" else model.backlight
+            rise = np.ptp(glass[chart][:, 1])
+            glass_mark(canvas, chart, mark, glass[chart], float(np.clip(rise / np.hypot(run, rise), 0.5, 1.0)))
+        elif mark.place in ("front_lamp", "rear_lamp"):
+            lamp_mark(canvas, outline, mark)
+        elif mark.place in ("front_badge", "rear_badge", "plate_frame", "face"):
+            face_mark(canvas, outline, mark)
+        elif mark.place in ("side", "hood"):
+            side_mark(canvas, outline, mark)
+        elif mark.place == "wheel":
+            paint_wheel(canvas, 4 + int(mark.size * 4), mark.color if mark.size > 0.6 else (40, 40, 42))
+    return canvas
+
+
+def plate_crop(text: str, height: int = 24) -> np.ndarray:
+    """A number plate as (height, 3 * height, 3) uint8 RGB."""
+    image = np.full((96, 288, 3), (24, 66, 150), np.uint8)
+    cv2.rectangle(image, (4, 4), (283, 91), (235, 235, 235), 3)
+    scale = 1.75
+    (w, h), _ = cv2.getTextSize(text, cv2.FONT_HERSHEY_DUPLEX, scale, 4)
+    cv2.putText(
+        image, text, ((288 - w) // 2, (96 + h) // 2), cv2.FONT_HERSHEY_DUPLEX, scale, (240, 240, 240), 4, cv2.LINE_AA
+    )
+    return cv2.resize(image, (3 * height, height), interpolation=cv2.INTER_AREA)
+
+
+__all__ = ["LAYERS", "Cabin", "axles", "build_cabin", "paint_vehicle", "plate_crop"]

@@ -1,0 +1,309 @@
+"""The streets that the cameras watch: road, pavement, trees, fences, buildings and sky, drawn once a camera.
+
+A street is a box along x: the ground, a row of trees and posts on either pavement, and the buildings behind. Pixels are
+looked up where their rays meet these planes, so that a background moves as it should when a vehicle drives along it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from partreg.synthetic.cameras import Camera, Moment
+from partreg.synthetic.light import LINEAR
+
+LENGTH, HALF, WALL_HEIGHT = 80.0, 16.0, 14.0  # metres of street drawn before it repeats
+KERB, TREES, BUILDINGS = 7.2, 8.6, 13.0  # distance of these from the middle, in metres
+
+
+@dataclass(frozen=True)
+class Street:
+    """Textures of one camera's street, uint8: ground (H, W, 3), trees (2, H, W, 4) and buildings (2, H, W, 3)."""
+
+    ground: np.ndarray
+    trees: np.ndarray
+    buildings: np.ndarray
+    sky: np.ndarray
+    scale: float
+
+
+def cloud(
+    rng: np.random.Generator, shape: tuple[int, int], sizes: tuple[int, ...], weights: tuple[float, ...]
+) -> np.ndarray:
+    """Smooth noise (H, W) float32 about 0: sums of random grids with cells of ``sizes`` pixels."""
+    total = np.zeros(shape, np.float32)
+    for size, weight in zip(sizes, weights, strict=True):
+        small = rng.standard_normal((shape[0] // size + 2, shape[1] // size + 2)).astype(np.float32)
+        total += weight * cv2.resize(small, shape[::-1], interpolation=cv2.INTER_CUBIC)
+    return total
+
+
+class Sheet:
+    """An image drawn on in metres, the origin at its lower left corner, (0, -low) there."""
+
+    def __init__(self, width: float, height: float, scale: float, color, low: float = 0.0, channels: int = 3):
+        self.scale, self.low, self.height = scale, low, height
+        self.image = np.zeros((round(height * scale), round(width * scale), channels), np.uint8)
+        self.image[:] = color
+
+    def at(self, points) -> np.ndarray:
+        """Metres to fixed-point pixels."""
+        points = np.asarray(points, float)
+        pixels = np.stack([points[:, 0], self.height - (points[:, 1] - self.low)], -1) * self.scale
+        return np.round(pixels * 16).astype(np.int32)
+
+    def fill(self, points, color) -> None:
+        """Fill a polygon."""
+        cv2.fillPoly(self.image, [self.at(points)], tuple(int(c) for c in color), cv2.LINE_AA, 4)
+
+    def box(self, x0: float, y0: float, x1: float, y1: float, color) -> None:
+        """Fill a rectangle."""
+        self.fill([(x0, y0), (x1, y0), (x1, y1), (x0, y1)], color)
+
+    def spot(self, x: float, y: float, r: float, color) -> None:
+        """Fill a circle."""
+        centre = self.at([(x, y)])[0]
+        cv2.circle(
+            self.image,
+            (int(centre[0]), int(centre[1])),
+            round(r * self.scale * 16),
+            tuple(int(c) for c in color),
+            -1,
+            cv2.LINE_AA,
+            4,
+        )
+
+
+def shade_noise(image: np.ndarray, noise: np.ndarray) -> np.ndarray:
+    """Brighten or darken uint8 colours by a relative noise (H, W)."""
+    return np.clip(image * (1 + noise[..., None]), 0, 255).astype(np.uint8)
+
+
+def draw_ground(rng: np.random.Generator, scale: float) -> np.ndarray:
+    """The ground seen from above: lanes, kerbs, pavement, crossing, patches and manholes."""
+    tone = rng.uniform(78, 118)
+    sheet = Sheet(LENGTH, 2 * HALF, scale, tone + np.array([0, 1, 3]), -HALF)
+    grass = rng.random() < 0.5
+    for side in (-1, 1):
+        sheet.box(0, side * KERB, LENGTH, side * HALF, (158, 152, 144))
+        for x in np.arange(0, LENGTH, 0.8):
+            sheet.box(x, side * KERB, x + 0.05, side * HALF, (136, 130, 124))
+        for y in np.arange(KERB + 0.8, HALF, 0.8):
+            sheet.box(0, side * y, LENGTH, side * (y + 0.05), (136, 130, 124))
+        if grass:
+            sheet.box(0, side * (KERB + 0.4), LENGTH, side * (KERB + 2.0), (84, 112, 58))
+        sheet.box(0, side * KERB, LENGTH, side * (KERB + 0.28), (182, 178, 172))
+        sheet.box(0, side * (KERB - 0.10), LENGTH, side * KERB, (60, 60, 62))
+    for _ in range(7):
+        x, y, w, h = rng.uniform(0, LENGTH), rng.uniform(-KERB, KERB - 1), rng.uniform(1, 5), rng.uniform(0.6, 1.6)
+        sheet.box(x, y, x + w, y + h, tone * rng.uniform(0.78, 1.1) + np.zeros(3))
+    noise = cloud(rng, sheet.image.shape[:2], (2, 8, 60), (0.05, 0.025, 0.05))
+    rows = np.linspace(HALF, -HALF, sheet.image.shape[0])
+    tyres = np.cos((np.abs(rows) % 3.5 - 1.75) / 1.75 * 2 * np.pi) * 0.04 * (np.abs(rows) < KERB)
+    sheet.image = shade_noise(sheet.image, noise + tyres[:, None].astype(np.float32))
+    draw_markings(sheet, rng)
+    return sheet.image
+
+
+def draw_markings(sheet: Sheet, rng: np.random.Generator) -> None:
+    """Lane lines, arrows, a crossing, manholes."""
+    white, middle = (222, 222, 216), (214, 172, 70) if rng.random() < 0.6 else (222, 222, 216)
+    for y in (-0.15, 0.15):
+        sheet.box(0, y - 0.06, LENGTH, y + 0.06, middle)
+    dash = rng.choice([2.0, 3.0, 4.0])
+    for side in (-1, 1):
+        for x in np.arange(0, LENGTH, dash * 2):
+            sheet.box(x, side * 3.5 - 0.075, x + dash, side * 3.5 + 0.075, white)
+        sheet.box(0, side * 6.75 - 0.07, LENGTH, side * 6.75 + 0.07, white)
+        for lane in (1.75, 5.2):
+            x, y = rng.uniform(0, LENGTH - 6), side * lane
+            sheet.box(x, y - 0.09, x + 3, y + 0.09, white)
+            sheet.fill(
+                [(x + 3, y - 0.35), (x + 3, y + 0.35), (x + 4.4, y)]
+                if side > 0
+                else [(x, y - 0.35), (x, y + 0.35), (x - 1.4, y)],
+                white,
+            )
+    start = rng.uniform(0, LENGTH - 4)
+    for y in np.arange(-KERB + 0.3, KERB, 0.95):
+        sheet.box(start, y, start + 3.2, y + 0.5, white)
+    for _ in range(5):
+        sheet.spot(rng.uniform(0, LENGTH), rng.uniform(-6, 6), 0.33, (58, 56, 54))
+
+
+def draw_buildings(rng: np.random.Generator, scale: float) -> np.ndarray:
+    """One row of facades: shops below, windows above."""
+    sheet = Sheet(LENGTH, WALL_HEIGHT, scale, (190, 205, 220))
+    x = 0.0
+    while x < LENGTH:
+        width = rng.uniform(7, 16)
+        wall = np.array(
+            [(176, 160, 140), (150, 146, 144), (190, 180, 166), (140, 110, 92), (112, 118, 126), (198, 192, 184)][
+                rng.integers(6)
+            ]
+        ) * rng.uniform(0.85, 1.05)
+        sheet.box(x, 0, x + width, WALL_HEIGHT, wall)
+        glass, frame = np.array([(58, 70, 84), (44, 48, 54), (86, 98, 106)][rng.integers(3)]), wall * 0.72
+        wide, gap = rng.uniform(1.0, 2.0), rng.uniform(0.6, 1.4)
+        for z in np.arange(4.2, WALL_HEIGHT - 1, 3.0):
+            for w in np.arange(x + gap, x + width - wide, wide + gap):
+                sheet.box(w - 0.08, z - 0.08, w + wide + 0.08, z + 1.68, frame)
+                sheet.box(w, z, w + wide, z + 1.6, glass * rng.uniform(0.8, 1.35))
+        sheet.box(x + 0.3, 0.3, x + width - 0.3, 2.7, np.array((52, 56, 60)) * rng.uniform(0.7, 1.6))
+        for w in np.arange(x + 0.3, x + width - 0.3, 2.2):
+            sheet.box(w, 0, w + 0.15, 2.8, wall * 0.8)
+        sign = np.array(
+            [(170, 50, 44), (44, 90, 150), (200, 170, 70), (60, 120, 80), (230, 226, 216), (90, 84, 80)][
+                rng.integers(6)
+            ]
+        )
+        sheet.box(x + 0.2, 2.8, x + width - 0.2, 3.5, sign)
+        for w in np.arange(x + 1.0, x + width * rng.uniform(0.4, 0.8), 0.55):
+            sheet.box(w, 2.98, w + 0.36, 3.32, 255 - sign * 0.4)
+        x += width
+    return shade_noise(sheet.image, cloud(rng, sheet.image.shape[:2], (3, 40), (0.02, 0.05)))
+
+
+def draw_tree(sheet: Sheet, rng: np.random.Generator, x: float) -> None:
+    """A trunk and a crown of leaves, light above and dark below."""
+    crown, r = rng.uniform(3.2, 4.6), rng.uniform(1.2, 1.9)
+    sheet.box(x - 0.13, 0, x + 0.13, crown, (74, 60, 48, 255))
+    green = np.array((70, 104, 50)) * rng.uniform(0.75, 1.2) + [rng.uniform(-5, 25), 0, 0]
+    for _ in range(130):
+        a, d = rng.uniform(0, 2 * np.pi), r * np.sqrt(rng.random())
+        dx, dz = d * np.cos(a), d * np.sin(a) * 0.9
+        light = 0.85 + 0.30 * dz / r + rng.uniform(-0.22, 0.22)
+        sheet.spot(x + dx, crown + dz, rng.uniform(0.14, 0.34), (*np.clip(green * light, 0, 255), 255))
+
+
+def draw_parked(sheet: Sheet, rng: np.random.Generator, x: float) -> None:
+    """A parked car from its side."""
+    paint = np.array([(210, 210, 208), (40, 40, 42), (120, 122, 126), (130, 34, 30), (40, 60, 110)][rng.integers(5)])
+    sheet.fill(
+        [
+            (x, 0.3),
+            (x + 4.3, 0.3),
+            (x + 4.3, 0.75),
+            (x + 3.3, 0.92),
+            (x + 2.7, 1.4),
+            (x + 1.0, 1.42),
+            (x + 0.3, 0.95),
+            (x, 0.85),
+        ],
+        (*paint, 255),
+    )
+    sheet.fill([(x + 3.15, 0.93), (x + 2.65, 1.33), (x + 1.05, 1.35), (x + 0.5, 0.95)], (34, 38, 42, 255))
+    for wheel in (0.85, 3.45):
+        sheet.spot(x + wheel, 0.32, 0.34, (18, 18, 19, 255))
+        sheet.spot(x + wheel, 0.32, 0.19, (120, 122, 124, 255))
+
+
+def draw_trees(rng: np.random.Generator, scale: float) -> np.ndarray:
+    """What stands on a pavement: trees, lamp posts, hedges, railings, parked cars, people; (H, W, 4) uint8."""
+    sheet = Sheet(LENGTH, WALL_HEIGHT, scale, 0, channels=4)
+    kind = rng.integers(4)
+    if kind == 0:
+        for x in np.arange(0, LENGTH, 1.1):
+            sheet.box(x, 0, x + 0.07, 1.0, (140, 144, 148, 255))
+        for z in (0.35, 0.65, 0.95):
+            sheet.box(0, z, LENGTH, z + 0.06, (150, 154, 158, 255))
+    elif kind == 1:
+        for x in np.arange(0, LENGTH, 0.14):
+            shade = rng.uniform(0.7, 1.2)
+            sheet.spot(x, rng.uniform(0.05, 0.75), rng.uniform(0.12, 0.26), (58 * shade, 88 * shade, 44 * shade, 255))
+    elif kind == 2:
+        for x in np.arange(rng.uniform(0, 3), LENGTH - 5, 6.1):
+            if rng.random() < 0.7:
+                draw_parked(sheet, rng, x)
+    spacing = rng.uniform(6, 11)
+    for x in np.arange(2, LENGTH - 2, spacing):
+        draw_tree(sheet, rng, x + rng.uniform(-0.8, 0.8))
+    for x in np.arange(rng.uniform(3, 9), LENGTH, 24):
+        sheet.box(x, 0, x + 0.16, 9, (104, 108, 112, 255))
+    for _ in range(8):
+        x, cloth = rng.uniform(0, LENGTH), rng.uniform(30, 200, 3)
+        sheet.box(x - 0.17, 0, x + 0.17, 0.85, (44, 46, 56, 255))
+        sheet.box(x - 0.23, 0.80, x + 0.23, 1.45, (*cloth, 255))
+        sheet.spot(x, 1.6, 0.13, (176, 136, 112, 255))
+    return sheet.image
+
+
+def make_street(camera: Camera, size: int) -> Street:
+    """Draw the street of a camera, fine enough for images of ``size`` pixels."""
+    rng = np.random.default_rng([camera.seed, 30])
+    scale = 20.0 * float(np.clip(size / 128, 0.8, 2.0))
+    ground = draw_ground(rng, scale)
+    trees = np.stack([draw_trees(rng, scale) for _ in range(2)])
+    buildings = np.stack([draw_buildings(rng, scale) for _ in range(2)])
+    sky = np.array((198, 214, 232) if rng.random() < 0.6 else (214, 216, 218), np.float32)
+    return Street(ground, trees, buildings, sky, scale)
+
+
+def look_up(texture: np.ndarray, x: np.ndarray, row: np.ndarray, scale: float) -> np.ndarray:
+    """Texture values at x (metres, repeating) and row (metres from the top); (N, C) uint8."""
+    column = np.mod(x, LENGTH) * scale
+    found = cv2.remap(
+        texture,
+        column.astype(np.float32)[None],
+        (row * scale).astype(np.float32)[None],
+        cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_REPLICATE,
+    )
+    return found[0]
+
+
+def background(street: Street, moment: Moment, origin: np.ndarray, rays: np.ndarray, shade: np.ndarray) -> np.ndarray:
+    """Radiance of the street behind a vehicle.
+
+    Args:
+        street: the camera's.
+        moment: where the vehicle is and in which light.
+        origin: (3,) the camera in street coordinates (x along it, the vehicle at ``moment.place``, ``moment.lane``).
+        rays: (N, 3) directions in street coordinates.
+        shade: (N,) how much of the sun reaches the ground there, in [0, 1]; 1 is unshaded.
+
+    Returns:
+        (N, 3) float32 linear RGB.
+    """
+    dx, dy, dz = rays.T
+    with np.errstate(divide="ignore", invalid="ignore"):
+        t_ground = np.where(dz < -1e-4, -origin[2] / dz, 1e9).astype(np.float32)
+        side = np.where(dy > 0, 1.0, -1.0).astype(np.float32)
+        t_trees = (side * TREES - origin[1]) / dy
+        t_walls = (side * BUILDINGS - origin[1]) / dy
+    sun = np.array([1 + moment.warmth, 1.0, 1 - moment.warmth], np.float32) * moment.sun
+    light = np.array([0.97, 1.0, 1.04], np.float32) * moment.sky
+    out = np.empty((len(rays), 3), np.float32)
+    out[:] = LINEAR[street.sky.astype(np.uint8)] * 1.3 * (light + 0.25 * sun)
+    near = np.minimum(t_ground, 400)
+    x, y = origin[0] + near * dx, origin[1] + near * dy
+    ground = t_ground < 1e8
+    found = LINEAR[look_up(street.ground, x[ground], HALF - y[ground], street.scale)]
+    bright = np.sin(moment.sun_elevation)
+    out[ground] = found * (
+        light * (0.55 + 0.45 * shade[ground, None]) * 0.9 + sun * bright * shade[ground, None] * 1.25
+    )
+    far = (t_walls < t_ground) & (t_walls < 150) & (origin[2] + t_walls * dz < WALL_HEIGHT)
+    out = stand(out, far, street.buildings, street, origin, rays, t_walls, light * 0.8 + sun * 0.35)
+    high = (t_trees < t_ground) & (t_trees < 150) & (origin[2] + t_trees * dz < WALL_HEIGHT)
+    out = stand(out, high, street.trees, street, origin, rays, t_trees, light * 0.7 + sun * 0.45)
+    haze = np.clip(np.minimum(near, np.where(far, t_walls, 400)) / 260, 0, 0.5)[:, None]
+    return out * (1 - haze) + haze * 0.62 * (light + 0.2 * sun)
+
+
+def stand(out, mask, textures, street, origin, rays, t, light) -> np.ndarray:
+    """Put what stands upright along the street in front of ``out`` where ``mask``."""
+    for number, sign in enumerate((-1, 1)):
+        here = np.flatnonzero(mask & (np.sign(rays[:, 1]) == sign))
+        if len(here) == 0:
+            continue
+        x, z = origin[0] + t[here] * rays[here, 0], origin[2] + t[here] * rays[here, 2]
+        found = look_up(textures[number], x, WALL_HEIGHT - z, street.scale)
+        color = LINEAR[found[:, :3]] * light
+        if found.shape[1] == 4:
+            alpha = found[:, 3:] / np.float32(255)
+            color = color * alpha + out[here] * (1 - alpha)
+        out[here] = color
+    return out

@@ -1,0 +1,158 @@
+"""What is exactly known of a rendered picture: part boxes with their visibility, key points and orientation.
+
+A box is the hull of the samples that show the part, after occlusion and the frame's edge. A part of which little is left,
+or a lamp that is a sliver on the far side, has no box: nobody could annotate it.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from partreg.synthetic.canvas import PART
+from partreg.synthetic.geometry import Outline, axles
+from partreg.synthetic.render import Body, Picture, Shot
+from partreg.synthetic.textures import screens
+
+ORIENTATIONS = ("front", "rear", "left", "left front", "left rear", "right", "right front", "right rear")
+KEYPOINTS = (
+    "left_front_wheel", "left_back_wheel", "right_front_wheel", "right_back_wheel", "right_fog_lamp", "left_fog_lamp",
+    "right_headlight", "left_headlight", "front_logo", "front_plate", "left_mirror", "right_mirror", "right_front_top",
+    "left_front_top", "left_back_top", "right_back_top", "left_rear_lamp", "right_rear_lamp", "rear_logo", "rear_plate",
+)  # fmt: skip
+# A box needs this share of the part to be seen, this width and this area (of the image's side and area).
+NEEDS = {
+    "window": (0.35, 0.09, 0.004),
+    "light": (0.35, 0.050, 0.0014),
+    "badge": (0.4, 0.02, 0.0002),
+    "vehicle": (0.0, 0.05, 0.01),
+}
+BRAND_SHARE = 0.45
+
+
+def orientation(azimuth: float) -> str:
+    """The name of a view from ``azimuth`` radians (0 the front, positive from the vehicle's left)."""
+    a = (azimuth + np.pi) % (2 * np.pi) - np.pi
+    side, turn = ("left" if a > 0 else "right"), abs(np.degrees(a))
+    if turn < 15:
+        return "front"
+    if turn > 165:
+        return "rear"
+    return side if 70 <= turn <= 110 else f"{side} front" if turn < 70 else f"{side} rear"
+
+
+def hull(shown: np.ndarray) -> tuple[float, float, float, float] | None:
+    """The box of the true samples of a square image, relative to its side; None where there are none."""
+    rows, columns = np.flatnonzero(shown.any(1)), np.flatnonzero(shown.any(0))
+    if len(rows) == 0:
+        return None
+    n = shown.shape[0]
+    return columns[0] / n, rows[0] / n, (columns[-1] + 1) / n, (rows[-1] + 1) / n
+
+
+def find(picture: Picture, visible: np.ndarray, names: tuple[str, ...], kind: str) -> dict:
+    """Box, visibility and presence of the part made up of ``names``."""
+    shown = np.isin(picture.parts, [PART[n] for n in names]) & visible
+    whole = sum(picture.whole.get(PART[n], 0) for n in names)
+    box, seen = hull(shown), int(shown.sum())
+    share, width, area = NEEDS[kind]
+    visibility = min(1.0, seen / whole) if whole else 0.0
+    large = box is not None and box[2] - box[0] >= width and seen >= area * shown.size
+    return {"box": box, "visibility": round(visibility, 4), "present": bool(large and visibility >= share)}
+
+
+def part_truth(picture: Picture) -> dict:
+    """All parts of a picture.
+
+    Returns:
+        ``view`` ("front", "rear" or "unknown") and, for vehicle, window, left_light, right_light (the image's left and
+        right), badge and brand, ``box`` (relative, tight; brand already down to the bottom), ``visibility``, ``present``.
+    """
+    size = picture.parts.shape[0]
+    cover = np.repeat(np.repeat(picture.cover, size // len(picture.cover), 0), size // len(picture.cover), 1)
+    visible = (picture.parts != 255) & (cover < 0.5)
+    scores = {
+        v: picture.whole.get(PART[f"{v}_window"], 0) + picture.whole.get(PART[f"{v}_plate"], 0) * 3
+        for v in ("front", "rear")
+    }
+    view = max(scores, key=scores.get)
+    known = scores[view] > 0.004 * size * size
+    names = (f"{view}_left_lamp", f"{view}_right_lamp")
+    sides = names[::-1] if view == "front" else names  # the vehicle's right is the image's left in front
+    found = {
+        "vehicle": find(picture, visible, tuple(PART), "vehicle"),
+        "window": find(picture, visible, (f"{view}_window",), "window"),
+        "left_light": find(picture, visible, sides[:1], "light"),
+        "right_light": find(picture, visible, sides[1:], "light"),
+        "badge": find(picture, visible, (f"{view}_badge",), "badge"),
+    }
+    found["brand"] = brand(picture, visible, found, view)
+    if not known:
+        for part in ("window", "left_light", "right_light", "badge", "brand"):
+            found[part]["present"] = False
+    return {"view": view if known else "unknown", "parts": found}
+
+
+def brand(picture: Picture, visible: np.ndarray, found: dict, view: str) -> dict:
+    """The head or rear area: the hull of lamps, badge and plate, down to the bottom of the vehicle."""
+    names = [f"{view}_{n}" for n in ("left_lamp", "right_lamp", "badge", "plate", "face")]
+    shown = np.isin(picture.parts, [PART[n] for n in names]) & visible
+    both = [found[n]["box"] for n in ("left_light", "right_light") if found[n]["present"]]
+    box = hull(shown)
+    whole = sum(picture.whole.get(PART[n], 0) for n in names)
+    visibility = min(1.0, float(shown.sum()) / whole) if whole else 0.0
+    if len(both) == 2:
+        box = (min(b[0] for b in both), min(b[1] for b in both), max(b[2] for b in both), max(b[3] for b in both))
+    if box is not None and found["vehicle"]["box"] is not None:
+        box = (*box[:3], max(box[3], found["vehicle"]["box"][3]))
+    wide = box is not None and box[2] - box[0] >= 0.15
+    return {"box": box, "visibility": round(visibility, 4), "present": bool(wide and visibility >= BRAND_SHARE)}
+
+
+def keypoint_places(outline: Outline) -> np.ndarray:
+    """The 20 key points in vehicle coordinates, (20, 3), in the order of KEYPOINTS."""
+    o, m = outline, outline.model
+    f, r = axles(m)
+    half, glass = m.width / 2, screens(outline)
+    edge = float(o.half_width(np.array(o.front - 0.1), np.array(m.belt - 0.2)))
+    back = float(o.half_width(np.array(o.back + 0.08), np.array(m.belt - 0.2)))
+    lamp, fog, roof = (
+        m.belt - 0.2,
+        m.clearance + 0.12,
+        float(o.half_width(np.array(0.0), np.array(m.height - 0.08))) - 0.05,
+    )
+    mirror_y = float(o.half_width(np.array(o.cowl - 0.25), np.array(m.belt + 0.05))) + 0.13
+    top_f, top_b = float(o.top(o.roof_front)), float(o.top(o.roof_back))
+    del glass
+    return np.array([
+        (f, half, m.wheel), (r, half, m.wheel), (f, -half, m.wheel), (r, -half, m.wheel),
+        (o.front, -(edge - 0.17), fog), (o.front, edge - 0.17, fog), (o.front - 0.06, -(edge - 0.12), lamp), (o.front - 0.06, edge - 0.12, lamp),
+        (o.front, 0, m.belt - 0.2), (o.front, 0, m.belt - 0.4), (o.cowl - 0.30, mirror_y, m.belt + 0.1), (o.cowl - 0.30, -mirror_y, m.belt + 0.1),
+        (o.roof_front, -roof, top_f), (o.roof_front, roof, top_f), (o.roof_back, roof, top_b), (o.roof_back, -roof, top_b),
+        (o.back + 0.05, back - 0.12, m.belt - 0.1), (o.back + 0.05, -(back - 0.12), m.belt - 0.1), (o.back, 0, m.belt - 0.07), (o.back, 0, m.belt - 0.27),
+    ])  # fmt: skip
+
+
+def keypoints(picture: Picture, body: Body) -> list[tuple[float, float, int]]:
+    """Relative x, y and whether it is seen (1) or hidden or outside (0) of each key point."""
+    places = keypoint_places(Outline(body.model))
+    at = picture.view.project(places)
+    gap = places - picture.view.origin
+    reach = np.linalg.norm(gap, axis=1)
+    rays = (gap / reach[:, None]).astype(np.float32)
+    start = np.empty_like(rays)
+    start[:] = picture.view.origin
+    depth = body.scene.run(start, rays, query="DISTANCE")
+    inside = ((at > 0) & (at < 1)).all(1)
+    pixel = np.clip((at * len(picture.cover)).astype(int), 0, len(picture.cover) - 1)
+    seen = inside & (depth > reach - 0.22) & (picture.cover[pixel[:, 1], pixel[:, 0]] < 0.5)
+    return [(round(float(x), 5), round(float(y), 5), int(s)) for (x, y), s in zip(at, seen, strict=True)]
+
+
+def describe(picture: Picture, body: Body, shot: Shot) -> dict:
+    """The whole truth of a picture as plain values."""
+    truth = part_truth(picture)
+    truth["keypoints"] = keypoints(picture, body)
+    truth["azimuth"] = round(float(np.degrees(shot.azimuth)) % 360, 2)
+    truth["orientation"] = orientation(shot.azimuth)
+    truth["occluder"] = shot.occluder
+    return truth
