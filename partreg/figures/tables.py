@@ -183,11 +183,12 @@ def sizes(frame: pd.DataFrame, here: Sequence[int]) -> pd.DataFrame:
     """
     level = "Input size"
     printed = sorted(set(frame.index.get_level_values(level)))
-    names = {size: _size(size, mine) for size, mine in zip(printed, [*here, *[None] * len(printed)], strict=False)}
+    names = {size: size_name(size, mine) for size, mine in zip(printed, [*here, *[None] * len(printed)], strict=False)}
     return frame.rename(index=names, level=level) if frame.index.nlevels > 1 else frame.rename(index=names)
 
 
-def _size(printed: int, here: int | None) -> str:
+def size_name(printed: int, here: int | None) -> str:
+    """The paper's input size in pixels, and the one that stands for it here where it is another."""
     return f"{printed} px" if here in (None, printed) else f"{printed} px (here {here} px)"
 
 
