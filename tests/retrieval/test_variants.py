@@ -1,0 +1,45 @@
+import numpy as np
+import pytest
+
+from partreg.datasets.images import images_table
+from partreg.retrieval.protocols import vehicleid, veri_scores
+from partreg.retrieval.variants import vehicleid_variants, veri_variants
+
+
+def tables():
+    columns = {"vehicle": [1, 1, 1, 2, 2], "camera": [1, 1, 2, 1, 2]}
+    names = ["a", "b", "c", "d", "e"]
+    gallery = images_table({"image": [f"image_test/{n}" for n in names], "path": names, **columns})
+    query = gallery.iloc[[0, 3]].assign(image=["image_query/a", "image_query/d"]).reset_index(drop=True)
+    return query, gallery
+
+
+def test_veri_variants_by_hand():
+    query, gallery = tables()
+    distances = np.array([[0, 0.2, 0.3, 0.1, 0.3], [0.1, 0.4, 0.5, 0, 0.3]])
+    table = veri_variants(distances, query, gallery).set_index(["gallery", "ties", "rule"]).sort_index()
+    # Query 0: d, then c (good) and e at one distance: rank 2, or 3 where both come in together.
+    # Query 1: a, then e (good): rank 2. Without the queries a and d: rank 1 (or 2), and 1.
+    assert table.loc[("whole", "stable", "rectangular"), "mAP"] == pytest.approx((1 / 2 + 1 / 2) / 2)
+    assert table.loc[("whole", "together", "sklearn"), "mAP"] == pytest.approx((1 / 3 + 1 / 2) / 2)
+    assert table.loc[("whole", "stable", "trapezoidal"), "mAP"] == pytest.approx(
+        ((1 / 2 + 0) / 2 + (1 / 2 + 0) / 2) / 2
+    )
+    assert table.loc[("without queries", "stable", "rectangular"), "mAP"] == 1
+    assert table.loc[("without queries", "together", "sklearn"), "mAP"] == pytest.approx((1 / 2 + 1) / 2)
+    assert table.loc["whole", "rank1"].tolist() == [0] * 5
+    assert table.loc[("without queries", "stable", "rectangular"), ["rank1", "hit1"]].tolist() == [1, 1]
+    assert len(table) == 10
+    assert veri_scores(distances, query, gallery).mAP == table.loc[("whole", "stable", "rectangular"), "mAP"]
+
+
+def test_vehicleid_variants_by_hand():
+    # On a line: vehicle 1 at 0 and 4, vehicle 2 at 1 and 9. First-listed as gallery: 4 is nearer to 1, 9 to 1.
+    features, vehicles = np.array([[0.0], [4], [1], [9]]), np.array([1, 1, 2, 2])
+    table = vehicleid_variants(features, vehicles, galleries=3, seed=2).set_index("variant")
+    assert table.loc["the first-listed image is the gallery"].tolist() == [0.5, 1]
+    expected = vehicleid(features, vehicles, galleries=3, seed=2)
+    assert table.loc["one random image is the gallery", "cmc1"] == expected.cmc1
+    # Swapped, whichever is drawn: both others of vehicle 1 or 2 compete; here only 0 or 1 may be right.
+    assert 0 <= table.loc["one random image is the query", "cmc1"] <= 1
+    assert table.loc["one random image is the query", "cmc5"] == 1
