@@ -116,7 +116,8 @@ def choose(objects: pd.DataFrame, source: str, threshold: float = 0.0) -> pd.Dat
     """The one window, left light and right light of each image, and the brand inferred from the lights.
 
     Of several boxes of a part the one of highest score is kept, of equal scores the largest. The image's view is the
-    class of its window ("unknown" where none is seen).
+    class of its window ("unknown" where none is seen). A left light that does not lie left of the right light is of the
+    vehicle's other end, as in views from the side: the lesser one of the two is left out.
 
     Args:
         objects: `OBJECT_COLUMNS`; lights already extended.
@@ -132,6 +133,7 @@ def choose(objects: pd.DataFrame, source: str, threshold: float = 0.0) -> pd.Dat
         area=(seen["x1"] - seen["x0"]) * (seen["y1"] - seen["y0"]),
     )
     seen = seen.sort_values(["score", "area"], ascending=False, kind="stable").drop_duplicates(["image", "part"])
+    seen = _without_other_end(seen)
     windows = seen[seen["part"] == "window"].set_index("image")["name"]
     views = windows.map({"front_window": "front", "rear_window": "rear"}).to_dict()
     view = [views.get(image, "unknown") for image in seen["image"]]
@@ -213,6 +215,15 @@ def iou(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     common = np.prod(np.clip(sides, 0, None), axis=-1)
     area = np.prod(a[..., 2:] - a[..., :2], axis=-1) + np.prod(b[..., 2:] - b[..., :2], axis=-1)
     return common / (area - common)
+
+
+def _without_other_end(seen: pd.DataFrame) -> pd.DataFrame:
+    """The best boxes of each image (best first), without the lesser one of two lights that are crossed."""
+    rows = seen.assign(center=seen["x0"] + seen["x1"], row=np.arange(len(seen)))
+    left, right = rows[rows["part"] == "left_light"], rows[rows["part"] == "right_light"]
+    both = left.merge(right, on="image", suffixes=("", "_right"))
+    crossed = both[both["center"] >= both["center_right"]]
+    return seen[~np.isin(np.arange(len(seen)), crossed[["row", "row_right"]].max(axis=1))]
 
 
 def _columns(data: pd.DataFrame | dict, columns: tuple[str, ...], where: str) -> pd.DataFrame:

@@ -35,9 +35,9 @@ MIRRORED = {"left_light": "right_light", "right_light": "left_light"}
 # What the training changes of ultralytics' defaults. A crop holds one vehicle, seen upright: no mosaic of four images,
 # no flip (see above), no strong scaling; one optimizer step a batch.
 SETTINGS = {
-    "mosaic": 0.0, "close_mosaic": 0, "fliplr": 0.0, "scale": 0.2, "translate": 0.1, "optimizer": "AdamW", "lr0": 0.002,
-    "warmup_epochs": 1.0, "warmup_bias_lr": 0.0, "cos_lr": True, "amp": False, "val": False, "save": False, "plots": False, "verbose": False,
-    "pretrained": False, "deterministic": True, "exist_ok": True,
+    "mosaic": 0.0, "close_mosaic": 0, "fliplr": 0.0, "scale": 0.2, "translate": 0.1, "pretrained": False,
+    "optimizer": "AdamW", "lr0": 0.002, "cos_lr": True, "warmup_epochs": 1.0, "warmup_bias_lr": 0.0, "amp": False,
+    "deterministic": True, "val": False, "save": False, "plots": False, "verbose": False, "exist_ok": True,
 }  # fmt: skip
 
 

@@ -1,6 +1,6 @@
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from partreg.parts.cells import branch_cells, cells
@@ -56,6 +56,7 @@ def test_branches_light_is_left_and_right_together():
 low = st.floats(0, 0.98)
 
 
+@settings(deadline=None)
 @given(low, low, st.floats(0.01, 1), st.floats(0.01, 1), st.integers(1, 16))
 def test_cells_cover_the_box_and_nothing_beyond_a_cell(x0, y0, wide, high, grid):
     box = torch.tensor([x0, y0, min(x0 + wide, 1), min(y0 + high, 1)])
@@ -69,6 +70,7 @@ def test_cells_cover_the_box_and_nothing_beyond_a_cell(x0, y0, wide, high, grid)
     assert across[-1] < box[2] * grid + slack
 
 
+@settings(deadline=None)
 @given(st.integers(1, 9), st.integers(0, 5))
 def test_a_batch_is_its_images_one_by_one(grid, seed):
     boxes = torch.rand((3, 4, 4), generator=torch.Generator().manual_seed(seed))

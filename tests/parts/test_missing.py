@@ -120,7 +120,7 @@ rows = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(
     rows,
     st.lists(st.integers(0, 2), min_size=8, max_size=8),

@@ -1,0 +1,206 @@
+import json
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from partreg.errors import PartregError
+from partreg.parts import annotation
+from partreg.parts.annotation import Session, jitter, read_truth, sample, stand_in
+from partreg.parts.boxes import BODY, CORNERS, OBJECT_COLUMNS
+from partreg.parts.formats import Annotations, read_coco, write_coco
+
+WINDOW = {"x": 10, "y": 5, "width": 40, "height": 20, "label": "front_window"}
+LIGHT = {"x": 5, "y": 30, "width": 10, "height": 5, "label": "left_light"}
+VEHICLE = {"x": 2, "y": 2, "width": 76, "height": 50, "label": "vehicle"}
+
+
+@pytest.fixture
+def images(tmp_path):
+    names = ["c.jpg", "a.jpg", "b.jpg"]
+    for name in names:
+        Image.new("RGB", (80, 60)).save(tmp_path / name)
+    return pd.DataFrame({"image": names, "path": [str(tmp_path / name) for name in names]})
+
+
+def test_a_session_walks_its_queue_and_saves_after_each_image(tmp_path, images):
+    path = tmp_path / "annotations.json"
+    session = Session(path, images)
+    assert (session.current, session.progress) == ("c.jpg", (0, 3))
+    session.submit([WINDOW, LIGHT, VEHICLE])
+    assert (session.current, session.progress) == ("a.jpg", (1, 3))
+    kept = read_coco(path)
+    assert list(kept.images["image"]) == ["c.jpg"]
+    assert list(kept.objects["name"]) == ["front_window", "left_light", BODY]
+    assert kept.objects.loc[0, list(CORNERS)].tolist() == pytest.approx([10 / 80, 5 / 60, 50 / 80, 25 / 60])
+    session.submit([])
+    assert list(read_coco(path).images["image"]) == ["c.jpg", "a.jpg"]  # an image that shows no part is finished too
+
+
+def test_a_session_goes_on_where_it_stopped(tmp_path, images):
+    path = tmp_path / "annotations.json"
+    Session(path, images).submit([WINDOW])
+    again = Session(path, images)
+    assert (again.current, again.progress) == ("a.jpg", (1, 3))
+    assert again.picture().endswith("a.jpg")
+    again.submit([LIGHT])
+    again.submit([LIGHT])
+    assert (again.current, again.progress) == (None, (3, 3))
+    assert len(read_coco(path).objects) == 3
+    with pytest.raises(PartregError, match="all 3 images are annotated"):
+        again.submit([WINDOW])
+
+
+def test_undo_gives_the_last_image_back_with_its_boxes(tmp_path, images):
+    path = tmp_path / "annotations.json"
+    session = Session(path, images)
+    assert session.undo() == []
+    session.submit([WINDOW])
+    session.submit([LIGHT, VEHICLE])
+    boxes = Session(path, images).undo()  # also after a restart
+    assert [box["label"] for box in boxes] == ["left_light", "vehicle"]
+    assert [boxes[0][key] for key in ("x", "y", "width", "height")] == pytest.approx([5, 30, 10, 5], abs=1e-3)
+    assert list(read_coco(path).images["image"]) == ["c.jpg"]
+    session = Session(path, images)
+    assert session.current == "a.jpg"
+    session.submit(boxes)
+    assert len(read_coco(path).objects) == 3
+
+
+def test_boxes_are_clamped_and_slips_of_the_mouse_dropped(tmp_path, images):
+    session = Session(tmp_path / "annotations.json", images)
+    over = {"x": -10, "y": 50, "width": 100, "height": 30, "label": "vehicle"}
+    backwards = {"x": 50, "y": 25, "width": -40, "height": -20, "label": "front_window"}
+    slip = {"x": 20, "y": 20, "width": 1, "height": 30, "label": "left_light"}
+    session.submit([over, backwards, slip, {**slip, "x": 90, "width": 20}])
+    found = read_coco(session.path).objects
+    assert list(found["name"]) == [BODY, "front_window"]
+    assert found.loc[0, list(CORNERS)].tolist() == pytest.approx([0, 50 / 60, 1, 1])
+    assert found.loc[1, list(CORNERS)].tolist() == pytest.approx([10 / 80, 5 / 60, 50 / 80, 25 / 60])
+
+
+def test_an_unknown_label_changes_nothing(tmp_path, images):
+    session = Session(tmp_path / "annotations.json", images)
+    with pytest.raises(PartregError, match="unknown label 'roof'"):
+        session.submit([{**WINDOW, "label": "roof"}])
+    assert session.current == "c.jpg"
+    assert not session.path.exists()
+
+
+def test_the_drawing_board_submits_skips_and_undoes(tmp_path, images):
+    session = Session(tmp_path / "annotations.json", images)
+    state, board, undo = annotation.drawing_board(session).children
+    assert board.image.endswith("c.jpg")
+    board.bboxes = [WINDOW]
+    board.submit_callback()
+    assert board.image.endswith("a.jpg")
+    assert board.bboxes == []
+    board.skip_callback()
+    assert "2 of 3" in state.value
+    undo.click()
+    undo.click()
+    assert board.image.endswith("c.jpg")
+    assert [box["label"] for box in board.bboxes] == ["front_window"]
+    for _ in range(4):  # pressing on after the last image changes nothing
+        board.submit_callback()
+    assert session.progress == (3, 3)
+
+
+def tight(count=200):
+    images = pd.DataFrame({"image": [f"{i}.jpg" for i in range(count)], "width": 200, "height": 100})
+    rows = [(f"{i}.jpg", "front_window", 0.2, 0.2, 0.8, 0.6, 1.0) for i in range(count)]
+    return Annotations(images, pd.DataFrame(rows, columns=list(OBJECT_COLUMNS)))
+
+
+def test_jitter_moves_sides_by_a_few_pixels():
+    moved = jitter(tight(), 2.0, seed=0).objects[list(CORNERS)].to_numpy() - [0.2, 0.2, 0.8, 0.6]
+    pixels = moved * [200, 100, 200, 100]
+    assert 1.8 < pixels.std() < 2.2
+    assert abs(pixels.mean()) < 0.2
+    same = jitter(tight(), 2.0, seed=0).objects
+    pd.testing.assert_frame_equal(same, jitter(tight(), 2.0, seed=0).objects)
+    assert not same.equals(jitter(tight(), 2.0, seed=1).objects)
+
+
+def test_jitter_stays_in_the_image_and_keeps_an_area():
+    few = tight(50)
+    few.objects[list(CORNERS)] = [0.0, 0.5, 0.01, 1.0]  # 2 pixels wide, at the edges
+    moved = jitter(few, 20.0, seed=3).objects
+    assert (moved[list(CORNERS)].to_numpy() >= 0).all()
+    assert (moved[list(CORNERS)].to_numpy() <= 1).all()
+    assert (moved["x1"] > moved["x0"]).all()
+    assert (moved["y1"] > moved["y0"]).all()
+
+
+def test_sample_is_seeded_and_sorted():
+    images = pd.DataFrame({"image": [f"{i:02d}.jpg" for i in range(20)]}).iloc[::-1]
+    chosen = list(sample(images, 5)["image"])
+    assert chosen == sorted(chosen)
+    assert len(set(chosen)) == 5
+    assert chosen == list(sample(images.iloc[::-1], 5)["image"])  # whatever the order of the list
+    assert chosen != list(sample(images, 5, seed=1)["image"])
+    assert len(sample(images, 50)) == 20
+
+
+@pytest.fixture
+def benchmark(tmp_path):
+    (tmp_path / "data" / "image").mkdir(parents=True)
+    for i in range(6):
+        Image.new("RGB", (200, 100)).save(tmp_path / "data" / "image" / f"{i}.jpg")
+    truth = tight(6)
+    truth.images["image"] = truth.objects["image"] = [f"image/{i}.jpg" for i in range(6)]
+    path = tmp_path / "data" / "truth" / "parts.json"
+    write_coco(truth, path)
+    coco = json.loads(path.read_text())
+    coco["annotations"][0]["visibility"] = 0.1
+    path.write_text(json.dumps(coco))
+    return tmp_path / "data"
+
+
+def test_the_stand_in_draws_what_can_be_seen(benchmark, tmp_path):
+    stand_in(benchmark, ["image/3.jpg", "image/0.jpg"], tmp_path / "annotations.json")
+    drawn = read_coco(tmp_path / "annotations.json")
+    assert list(drawn.images["image"]) == ["image/3.jpg", "image/0.jpg"]
+    assert list(drawn.objects["image"]) == ["image/3.jpg"]  # the window of the other is hidden
+    assert drawn.objects.loc[0, list(CORNERS)].tolist() != [0.2, 0.2, 0.8, 0.6]
+    np.testing.assert_allclose(drawn.objects.loc[0, list(CORNERS)].tolist(), [0.2, 0.2, 0.8, 0.6], atol=0.06)
+
+
+def test_photographs_have_no_truth(tmp_path):
+    with pytest.raises(PartregError, match=r"only the rendered benchmark knows its boxes"):
+        read_truth(tmp_path)
+
+
+def profile(**fields):
+    return SimpleNamespace(**{"annotations": "", "photographs": "", "annotate": 500, "detector": {"seed": 0}, **fields})
+
+
+def test_annotations_of_the_data_set_are_all_trained_on(benchmark, tmp_path):
+    path = tmp_path / "annotations.json"
+    stand_in(benchmark, [f"image/{i}.jpg" for i in range(6)], path)
+    images, objects = annotation.training_set(profile(), path, benchmark)
+    assert list(images.columns) == ["image", "path"]
+    assert (len(images), len(objects)) == (6, 5)
+    assert images["path"][0] == str(benchmark / "image" / "0.jpg")
+    assert len(annotation.left_out_set(profile(), path, benchmark)[0]) == 0
+
+
+def test_photographs_of_ones_own_are_split(benchmark, tmp_path):
+    mine = profile(annotations=str(benchmark / "truth" / "parts.json"), photographs=str(benchmark), annotate=500)
+    train, _ = annotation.training_set(mine, mine.annotations, tmp_path)
+    rest, objects = annotation.left_out_set(mine, mine.annotations, tmp_path)
+    assert (len(train), len(rest)) == (4, 2)  # two thirds and one third
+    assert set(train["image"]).isdisjoint(rest["image"])
+    assert set(objects["image"]) <= set(rest["image"])
+    mine.annotate = 1
+    assert len(annotation.training_set(mine, mine.annotations, tmp_path)[0]) == 1
+
+
+def test_a_missing_photograph_is_named(benchmark, tmp_path):
+    (benchmark / "image" / "2.jpg").unlink()
+    path = tmp_path / "annotations.json"
+    stand_in(benchmark, [f"image/{i}.jpg" for i in range(6)], path)
+    with pytest.raises(PartregError, match=r"2.jpg: no such photograph"):
+        annotation.training_set(profile(), path, benchmark)

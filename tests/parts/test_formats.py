@@ -1,0 +1,204 @@
+import copy
+import json
+import math
+
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from partreg.errors import PartregError
+from partreg.parts import formats
+from partreg.parts.boxes import BODY, CLASSES, CORNERS, OBJECT_COLUMNS
+from partreg.parts.formats import NAMES, Annotations, read_coco, read_yolo, write_coco, write_yolo, yolo_names
+
+COCO = {
+    "images": [{"id": 5, "file_name": "car.jpg", "width": 200, "height": 100}],
+    "categories": [
+        {"id": 1, "name": "front_glass"},
+        {"id": 2, "name": "front_left_light"},
+        {"id": 3, "name": "front_right_light"},
+        {"id": 4, "name": "wheel"},
+    ],
+    "annotations": [
+        {"id": 1, "image_id": 5, "category_id": 1, "bbox": [50, 10, 100, 30]},
+        {"id": 2, "image_id": 5, "category_id": 2, "bbox": [150, 50, 20, 10]},
+        {"id": 3, "image_id": 5, "category_id": 3, "bbox": [30, 50, 20, 10]},
+        {"id": 4, "image_id": 5, "category_id": 4, "bbox": [20, 70, 20, 20]},
+    ],
+}
+
+
+def write(path, coco):
+    path.write_text(json.dumps(coco))
+    return path
+
+
+def changed(annotation, **values):
+    coco = copy.deepcopy(COCO)
+    coco["annotations"][annotation].update(values)
+    return coco
+
+
+def frame(*rows):
+    return pd.DataFrame(list(rows), columns=list(OBJECT_COLUMNS))
+
+
+def test_a_foreign_file_is_read_by_names(tmp_path):
+    found = read_coco(write(tmp_path / "parts.json", COCO))
+    assert found.images.to_dict("records") == [{"image": "car.jpg", "width": 200, "height": 100}]
+    # The car's own left light is on the image's right when seen from the front.
+    assert list(found.objects["name"]) == ["front_window", "right_light", "left_light", BODY]
+    assert found.objects.loc[0, list(CORNERS)].tolist() == [0.25, 0.1, 0.75, 0.4]
+    assert found.objects.loc[1, list(CORNERS)].tolist() == [0.75, 0.5, 0.85, 0.6]
+
+
+def test_extended_lights_reach_the_lowest_box_and_the_body_is_left_out(tmp_path):
+    objects = read_coco(write(tmp_path / "parts.json", COCO)).extended()
+    assert list(objects["name"]) == ["front_window", "right_light", "left_light"]
+    assert list(objects["y1"]) == [0.4, 0.9, 0.9]  # the wheel ends at 90 of 100 pixels
+
+
+def test_annotations_as_boxes(tmp_path):
+    boxes = read_coco(write(tmp_path / "parts.json", COCO)).boxes()
+    assert list(boxes["part"]) == ["window", "left_light", "right_light", "brand"]
+    assert list(boxes["source"]) == ["annotated"] * 3 + ["inferred"]
+    assert set(boxes["view"]) == {"front"}
+    assert boxes.loc[3, list(CORNERS)].tolist() == [0.15, 0.5, 0.85, 0.9]
+
+
+@pytest.mark.parametrize(
+    ("coco", "sentence"),
+    [
+        (changed(0, bbox=[50, 10, -5, 30]), "annotation 1: .*no area"),
+        (changed(0, bbox=[50, 10, 0, 30]), "annotation 1: .*no area"),
+        (changed(1, bbox=[190, 50, 20, 10]), "annotation 2: .*outside"),
+        (changed(1, bbox=[-3, 50, 20, 10]), "annotation 2: .*outside"),
+        (changed(1, bbox=[200.2, 50, 0.5, 10]), "annotation 2: .*outside"),
+        (changed(2, bbox=[math.nan, 50, 20, 10]), "annotation 3: .*not finite"),
+        (changed(2, bbox=[30, 50, 20]), "annotation 3: expected a bbox of four numbers"),
+        (changed(2, bbox="here"), "annotation 3: expected a bbox of four numbers"),
+        (changed(3, category_id=9), "annotation 4: category_id 9"),
+        (changed(3, image_id=9), "annotation 4: image_id 9"),
+        ({**COCO, "categories": [{"id": 1, "name": "propeller"}]}, "category 'propeller' is unknown"),
+        ({**COCO, "images": [{**COCO["images"][0], "width": 0}]}, "image 5 has the size 0 x 100"),
+        ({**COCO, "images": [*COCO["images"], {**COCO["images"][0], "id": 6}]}, "'car.jpg' is listed twice"),
+        ({"images": []}, "expected a COCO file"),
+        ([], "expected a COCO file"),
+    ],
+)
+def test_absurd_files_are_refused(tmp_path, coco, sentence):
+    path = write(tmp_path / "parts.json", coco)
+    with pytest.raises(PartregError, match=sentence) as error:
+        read_coco(path)
+    assert str(path) in str(error.value)
+
+
+def test_a_pixel_over_the_edge_is_clamped(tmp_path):
+    found = read_coco(write(tmp_path / "parts.json", changed(0, bbox=[-0.5, 10, 201, 30]))).objects
+    assert found.loc[0, list(CORNERS)].tolist() == [0, 0.1, 1, 0.4]
+
+
+def test_annotations_too_little_visible_are_left_out(tmp_path):
+    path = write(tmp_path / "parts.json", changed(1, visibility=0.2))
+    assert len(read_coco(path, visible=0.3).objects) == 3
+    assert len(read_coco(path).objects) == 4
+
+
+def test_every_category_of_the_defaults_is_known():
+    assert set(NAMES.values()) == {*CLASSES, BODY}
+
+
+def test_a_subset_keeps_the_given_order():
+    images = pd.DataFrame({"image": ["a", "b", "c"], "width": 10, "height": 10})
+    some = Annotations(images, frame(("a", BODY, 0, 0, 1, 1, 1.0), ("b", BODY, 0, 0, 1, 1, 1.0))).subset(["c", "a"])
+    assert list(some.images["image"]) == ["c", "a"]
+    assert list(some.objects["image"]) == ["a"]
+
+
+def test_coco_with_a_box_of_no_image_is_not_written(tmp_path):
+    images = pd.DataFrame({"image": ["a.jpg"], "width": 10, "height": 10})
+    with pytest.raises(PartregError, match=r"'b.jpg', which is not among the images"):
+        write_coco(Annotations(images, frame(("b.jpg", BODY, 0, 0, 1, 1, 1.0))), tmp_path / "parts.json")
+    assert not (tmp_path / "parts.json").exists()
+
+
+def test_yolo_lines_are_centre_and_size(tmp_path):
+    rows = frame(("image/1.jpg", "rear_window", 0.1, 0.2, 0.5, 0.4, 1.0), ("image/1.jpg", BODY, 0, 0, 1, 1, 1.0))
+    write_yolo(tmp_path, rows, ["image/1.jpg", "image/2.jpg"])
+    line = "1 0.300000000 0.300000000 0.400000000 0.200000000\n"
+    assert (tmp_path / "labels" / "image__1.txt").read_text() == line
+    assert (tmp_path / "labels" / "image__2.txt").read_text() == ""
+
+
+@pytest.mark.parametrize(
+    ("line", "sentence"),
+    [
+        ("4 0.5 0.5 0.1 0.1", "unknown class 4"),
+        ("-1 0.5 0.5 0.1 0.1", "unknown class -1"),
+        ("car 0.5 0.5 0.1 0.1", "expected 'class x y width height'"),
+        ("0 0.5 0.5 0.1", "expected 'class x y width height'"),
+        ("0 0.5 0.5 0 0.1", "no area or lies outside"),
+        ("0 0.5 0.5 -0.1 0.1", "no area or lies outside"),
+        ("0 0.99 0.5 0.1 0.1", "no area or lies outside"),
+        ("0 nan 0.5 0.1 0.1", "no area or lies outside"),
+    ],
+)
+def test_absurd_yolo_lines_are_refused(tmp_path, line, sentence):
+    write_yolo(tmp_path, frame(), ["a.jpg"])
+    (tmp_path / "labels" / "a.txt").write_text(f"0 0.5 0.5 0.1 0.1\n{line}\n")
+    with pytest.raises(PartregError, match=sentence) as error:
+        read_yolo(tmp_path, ["a.jpg"])
+    assert "a.txt:2:" in str(error.value)
+
+
+def test_yolo_needs_a_label_file_for_every_image(tmp_path):
+    with pytest.raises(PartregError, match="no such file"):
+        read_yolo(tmp_path, ["a.jpg"])
+
+
+def test_yolo_refuses_unknown_images_and_names_that_collide(tmp_path):
+    with pytest.raises(PartregError, match=r"'b.jpg', which is not among"):
+        write_yolo(tmp_path, frame(("b.jpg", "left_light", 0, 0, 1, 1, 1.0)), ["a.jpg"])
+    with pytest.raises(PartregError, match="share one YOLO label file"):
+        yolo_names(["a/b.jpg", "a__b.png"])
+
+
+side = st.tuples(st.integers(0, 89), st.integers(1, 10)).map(lambda s: (s[0], s[0] + s[1]))
+rows = st.lists(st.tuples(st.integers(0, 2), st.sampled_from(CLASSES), side, side), max_size=8)
+
+
+@settings(max_examples=15, deadline=None)
+@given(rows)
+def test_both_formats_bring_the_boxes_back(tmp_path_factory, rows):
+    folder = tmp_path_factory.mktemp("formats")
+    images = pd.DataFrame({"image": ["a.jpg", "sub/b.jpg", "c.png"], "width": [100, 640, 33], "height": [100, 480, 77]})
+    before = frame(
+        *[(images["image"][i], name, x[0] / 99, y[0] / 99, x[1] / 99, y[1] / 99, 1.0) for i, name, x, y in rows]
+    )
+    before = before.sort_values(
+        "image", key=lambda column: column.map({n: i for i, n in enumerate(images["image"])}), kind="stable"
+    )
+    before = formats.objects_table(before)
+    write_coco(Annotations(images, before), folder / "parts.json")
+    coco = read_coco(folder / "parts.json")
+    write_yolo(folder, before, list(images["image"]))
+    yolo = read_yolo(folder, list(images["image"]))
+    pd.testing.assert_frame_equal(coco.images, images)
+    pd.testing.assert_frame_equal(coco.objects, before, atol=1e-4)
+    pd.testing.assert_frame_equal(yolo, before, atol=1e-8)
+    first = (folder / "parts.json").read_bytes()
+    write_coco(Annotations(images, before), folder / "parts.json")
+    assert (folder / "parts.json").read_bytes() == first
+
+
+def test_the_real_photographs_are_read(real):
+    found = read_coco(real / "car_parts" / "annotations.json")
+    assert len(found.images) == 300
+    boxes = found.boxes()
+    assert (boxes.drop_duplicates("image")["view"].value_counts()[["front", "rear"]] > 70).all()
+    lights = boxes[boxes["part"].isin(["left_light", "right_light"])]
+    lights = lights.assign(center=lights["x0"] + lights["x1"]).pivot(index="image", columns="part", values="center")
+    both = lights.dropna()
+    assert len(both) > 150
+    assert (both["left_light"] < both["right_light"]).all()
