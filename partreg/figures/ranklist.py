@@ -90,6 +90,6 @@ def draw(lists: RankLists, images: Sequence[str | Path | np.ndarray], rows: Sequ
         cells += [images[index] for index in (lists.queries[row], *lists.results[row])]
         borders += [QUERY_COLOR, *(MATCH_COLOR if match else None for match in matches)]
         marks += [QUERY_MARK, *(MATCH_MARK if match else None for match in matches)]
-        labels.append(f"match at {lists.ranks[row]}")
+        labels.append(f"match\nat {lists.ranks[row]}")
     columns = 1 + lists.results.shape[1]
     return image_grid(cells, columns, borders=borders, marks=marks, rows=labels, pixels=pixels)

@@ -213,7 +213,7 @@ def image_grid(
             _draw_cell(ax, image, corner, pixels, letter, titles[place], borders[place], marks[place], boxes[place])
     for line, label in enumerate(rows):
         y = line * (step + head) + head + step / 2
-        ax.text(side * 0.95, y, label or "", size=min(0.16 * letter, 11), ha="right", va="center", color="black")
+        ax.text(side * 0.95, y, label or "", size=min(0.22 * letter, 11), ha="right", va="center", color="black")
     ax.set(xlim=(0, columns * step + side), ylim=(lines * (step + head), 0))
     ax.set_aspect("auto")
     return figure

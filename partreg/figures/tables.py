@@ -28,11 +28,12 @@ MARKED = {
     "remark-others": {3: [("FACT", "mAP"), ("OIFE", "HIT@1"), ("OIFE+ST", "HIT@1")]},
 }
 STYLE = """<style>
-.partreg-scroll { overflow-x: auto; }
+.partreg-scroll { overflow-x: auto; container-type: inline-size; }
 .partreg-scroll table { border-collapse: collapse; margin: 0 auto; font-variant-numeric: tabular-nums; }
 .partreg-scroll caption { caption-side: top; text-align: left; padding-bottom: 0.5em; color: inherit; }
+.partreg-scroll caption span { display: block; position: sticky; left: 0; width: fit-content; max-width: 100cqi; }
 .partreg-scroll th, .partreg-scroll td { padding: 0.2em 0.5em; text-align: right; white-space: nowrap; }
-.partreg-scroll th[scope=row], .partreg-scroll th[scope=rowgroup] { text-align: left; }
+.partreg-scroll th[scope=row], .partreg-scroll th[scope=rowgroup] { text-align: left; white-space: normal; }
 .partreg-scroll thead th[scope=colgroup] { text-align: center; }
 .partreg-scroll thead th[rowspan] { text-align: left; vertical-align: bottom; }
 .partreg-notes { font-size: 0.85em; margin: 0.3em 0; }
@@ -251,7 +252,7 @@ def _scrolling(caption: str, head: str, body: str) -> str:
     """A table that scrolls sideways by itself, with a caption for screen readers too, in the theme's own colours."""
     return (
         f'{STYLE}<div class="partreg-scroll" role="region" tabindex="0" aria-label="{escape(caption.split(". ")[0])}">'
-        f'<table class="dataframe"><caption>{escape(caption)}</caption><thead>{head}</thead>'
+        f'<table class="dataframe"><caption><span>{escape(caption)}</span></caption><thead>{head}</thead>'
         f"<tbody>{body}</tbody></table></div>"
     )
 
@@ -317,16 +318,21 @@ def _html(
 def _row_headers(index: pd.Index) -> list[str]:
     """The header cells of each row; equal neighbours of a first level share one, as in the paper's Table 5."""
     if index.nlevels == 1:
-        return [f'<th scope="row">{escape(str(name))}</th>' for name in index]
+        return [f'<th scope="row">{_breakable(name)}</th>' for name in index]
     headers = []
     for first, group in groupby(index, key=lambda row: row[0]):
         members = list(group)
-        shared = f'<th scope="rowgroup" rowspan="{len(members)}">{escape(str(first))}</th>'
+        shared = f'<th scope="rowgroup" rowspan="{len(members)}">{_breakable(first)}</th>'
         headers += [
-            (shared if place == 0 else "") + f'<th scope="row">{escape(str(row[1]))}</th>'
+            (shared if place == 0 else "") + f'<th scope="row">{_breakable(row[1])}</th>'
             for place, row in enumerate(members)
         ]
     return headers
+
+
+def _breakable(name: Any) -> str:
+    """A name that may be broken after a plus sign or a slash, where a phone has no room for it."""
+    return escape(str(name)).replace("/", "/<wbr/>").replace("+", "+<wbr/>")
 
 
 def _cell(values: pd.Series, score: Score | None, mark: str) -> tuple[str, str, str]:

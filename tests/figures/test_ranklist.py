@@ -33,5 +33,5 @@ def test_a_rank_list_says_in_words_and_ticks_what_it_says_in_colour():
     lists = rank_lists(FEATURES, VEHICLES, np.array([1, 3]), np.array([0, 2]))
     figure = draw(lists, [np.zeros((8, 8, 3), np.uint8)] * 5, [0, 1], pixels=16)
     words = [text.get_text() for text in figure.axes[0].texts]
-    assert words == [QUERY_MARK, MATCH_MARK, QUERY_MARK, MATCH_MARK, "match at 1", "match at 2"]
+    assert words == [QUERY_MARK, MATCH_MARK, QUERY_MARK, MATCH_MARK, "match\nat 1", "match\nat 2"]
     assert len(figure.axes[0].images) == 6
