@@ -65,7 +65,7 @@ def match_ranks(
     ends = np.cumsum(counts)
     for query in np.unique(np.searchsorted(ends, np.flatnonzero(tied), side="right")):
         part = slice(ends[query] - counts[query], ends[query])
-        ties = _break_ties(distances[query], matches[query], junk[query], nearer[part])
+        ties = _break_ties(distances[query], matches[query], junk[query], nearer[part], tied[part].astype(bool))
         stable[part], relevant[part], together[part] = ties
     return MatchRanks(counts, stable, relevant, together)
 
@@ -97,18 +97,18 @@ def _nearer(kept: np.ndarray, row: np.ndarray, good: np.ndarray, bad: np.ndarray
 
 
 def _break_ties(
-    row: np.ndarray, good: np.ndarray, bad: np.ndarray, nearer: np.ndarray
+    row: np.ndarray, good: np.ndarray, bad: np.ndarray, nearer: np.ndarray, tied: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The ranks of one query's matches under each of ``TIES``, where some are as near as other images."""
+    """The ranks of one query's matches under each of ``TIES``, where some (``tied``) are as near as other images."""
     order = good[row[good].argsort(kind="stable")]
-    kept = np.ones(len(row), dtype=bool)
-    kept[bad] = False
     stable, together = nearer + 1, nearer + 1
-    for start in np.unique(nearer):
+    for start in np.unique(nearer[tied]):
         here = nearer == start
-        same = np.flatnonzero((row == row[order[here][0]]) & kept)
-        stable[here] += same.searchsorted(order[here])
-        together[here] = start + len(same)
+        same = row == row[order[here][0]]
+        same[bad] = False
+        places = same.nonzero()[0]
+        stable[here] += places.searchsorted(order[here])
+        together[here] = start + len(places)
     relevant = nearer + 1 + np.arange(len(nearer)) - nearer.searchsorted(nearer)
     return stable, relevant, together
 
