@@ -69,8 +69,8 @@ def make_cameras(views: str, seed: int) -> list[Camera]:
                 elevation=float(np.radians(rng.uniform(9, 27))),
                 distance=float(rng.uniform(11, 24)),
                 lanes=(-5.2, -1.75, 1.75, 5.2)[:: 1 if number % 3 else 2],
-                saturation=float(rng.uniform(0.82, 1.12)),
-                contrast=float(rng.uniform(0.92, 1.12)),
+                saturation=float(rng.uniform(0.9, 1.25)),
+                contrast=float(rng.uniform(0.96, 1.18)),
                 exposure=float(rng.uniform(0.88, 1.15)),
                 warmth=float(rng.uniform(-0.035, 0.035)),
                 blur=float(rng.uniform(0.0, 0.75)),
@@ -94,7 +94,7 @@ def make_moment(camera: Camera, rng: np.random.Generator, time: int = -1) -> Mom
     """A vehicle passes ``camera``: where, under which light, beside which traffic."""
     weather = rng.random()
     low_sun = weather > 0.85
-    sun = 0.0 if weather < 0.3 else float(rng.uniform(0.5, 1.0))
+    sun = 0.0 if weather < 0.3 else float(rng.uniform(0.6, 1.1))
     return Moment(
         camera=camera.number,
         place=float(rng.uniform(12, 68)),
@@ -102,7 +102,7 @@ def make_moment(camera: Camera, rng: np.random.Generator, time: int = -1) -> Mom
         sun_azimuth=float(rng.uniform(-np.pi, np.pi)),
         sun_elevation=float(np.radians(rng.uniform(14, 25) if low_sun else rng.uniform(35, 70))),
         sun=sun,
-        sky=float(rng.uniform(0.75, 1.05) * (1.0 if sun == 0 else 0.72)),
+        sky=float(rng.uniform(0.85, 1.15) * (1.0 if sun == 0 else 0.60)),
         warmth=float(rng.uniform(0.03, 0.08) if low_sun else rng.uniform(-0.02, 0.02)),
         heading=float(rng.normal(0, 0.06)),
         traffic=int(rng.integers(2**31)) if rng.random() < 0.35 else 0,

@@ -35,7 +35,7 @@ class Canvas:
         points = np.asarray(points, float)
         column, row = CORNERS[chart]
         if chart == "wheel":
-            at = points + [column + 0.45, row + 0.45]
+            at = points + np.array([column + 0.45, row + 0.45])
         elif chart == "top":
             at = np.stack([column + HALF_LENGTH + points[:, 0], row + HALF_WIDTH - points[:, 1]], -1)
         else:

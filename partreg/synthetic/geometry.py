@@ -60,11 +60,12 @@ class Outline:
         self.roof_front = self.cowl - m.screen
         self.roof_back = self.back + m.overhang
         self.deck = max(self.roof_back - m.backlight, self.back + 0.03)
-        rake = 0.30 if m.style != "van" else 0.42
+        drop = 0.12 if m.style != "van" else 0.17
         knots = [
             (self.back, m.tail - 0.10), (self.back + 0.05, m.tail - 0.01), (self.deck, m.tail + 0.02),
             (self.roof_back, m.height - 0.05), ((self.roof_front + self.roof_back) / 2, m.height),
-            (self.roof_front, m.height - 0.05), (self.cowl, m.belt + 0.06), (self.front - 0.16, m.belt - 0.12 * rake / 0.3),
+            (self.roof_front, m.height - 0.05), (self.cowl, m.belt + 0.06),
+            (self.front - 0.16, m.belt - drop),
             (self.front, m.belt - 0.24),
         ]  # fmt: skip
         xs, zs = zip(*knots, strict=True)
@@ -79,7 +80,7 @@ class Outline:
         return np.interp(x, self.x, self.z)
 
     def half_width(self, x: np.ndarray, z: np.ndarray) -> np.ndarray:
-        """Half the width at ``x`` and ``z``: rounded nose and tail in plan, waist, shoulder and tumblehome in section."""
+        """Half the width at ``x`` and ``z``: rounded nose and tail, waist, shoulder and tumblehome."""
         m = self.model
         nose = np.clip((x - (self.front - 0.55)) / 0.55, 0, 1) ** 2.6 * 0.17
         tail = np.clip((self.back + 0.45 - x) / 0.45, 0, 1) ** 2.6 * 0.10
@@ -162,7 +163,7 @@ def choose_charts(outline: Outline, vertices: np.ndarray, triangles: np.ndarray)
     o, corners = outline, vertices[triangles]
     normal = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
     normal /= np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-12)
-    x, y, z = corners.mean(1).T
+    x = corners[..., 0].mean(1)
     nx, ny, nz = normal.T
     chart = np.full(len(triangles), CHARTS.index("top"))
     screen = (x > o.roof_front - 0.05) & (x < o.cowl + 0.03) & (nx > 0.2)
@@ -183,7 +184,7 @@ def wheel(centre: tuple[float, float], outer: float, radius: float, width: float
     turn = np.linspace(0, 2 * np.pi, 25)[:-1]
     ring = np.stack([centre[0] + radius * np.cos(turn), np.zeros(24), centre[1] + radius * np.sin(turn)], -1)
     sign = np.sign(outer)
-    rows = [ring + [0, outer, 0], ring + [0, outer - sign * width, 0]]
+    rows = [ring + np.array([0, outer, 0]), ring + np.array([0, outer - sign * width, 0])]
     hub = np.array([[centre[0], outer - sign * 0.02, centre[1]]])
     vertices = np.concatenate([rows[0], hub, rows[0], rows[1]])
     i, j = np.arange(24), (np.arange(24) + 1) % 24

@@ -124,13 +124,10 @@ def render_piece(benchmark: Benchmark, layout: str, work: Path, identities: list
         STUDIOS[benchmark, layout] = plan, Studio(plan.models, plan.vehicles, plan.cameras, benchmark.size)
     plan, studio = STUDIOS[benchmark, layout]
     rows = {}
-    for identity in identities:
-        for name, shot in zip(plan.names, plan.shots, strict=True):
-            if shot.vehicle == identity:
-                picture = studio.take(shot)
-                quality = plan.cameras[shot.moment.camera - 1].quality
-                save(work / name, picture.image, quality)
-                rows[name] = describe(picture, studio.body(plan.vehicles[identity - 1].model), shot)
+    for name, shot in plan.of(identities):
+        picture = studio.take(shot)
+        save(work / name, picture.image, plan.cameras[shot.moment.camera - 1].quality)
+        rows[name] = describe(picture, studio.body(plan.vehicles[shot.vehicle - 1].model), shot)
     write_json(work / "rows" / f"{identities[0]}.json", rows)
     return len(rows)
 
@@ -165,7 +162,7 @@ def write_lines(path: Path, lines: list[str]) -> None:
 
 
 def write_veri_lists(plan: Plan, root: Path, benchmark: Benchmark) -> None:
-    """All the side files of VeRi-776; a query is one image of each test track's vehicle and camera, also in the gallery."""
+    """All the side files of VeRi-776; a query is the first image of each test track and stays in the gallery."""
     files = [Path(name).name for name in plan.names]
     train = [f for f, s in zip(files, plan.shots, strict=True) if s.vehicle in plan.train]
     test = [k for k, s in enumerate(plan.shots) if s.vehicle not in plan.train]
@@ -200,8 +197,8 @@ def write_labels(path: Path, tag: str, plan: Plan, chosen: list[int]) -> None:
     for k in chosen:
         shot, vehicle = plan.shots[k], plan.vehicles[plan.shots[k].vehicle - 1]
         lines.append(
-            f'    <Item imageName="{Path(plan.names[k]).name}" vehicleID="{vehicle.identity:04d}" cameraID="c{shot.moment.camera:03d}" '
-            f'colorID="{vehicle.color}" typeID="{TYPE_CODES[plan.models[vehicle.model].style]}"/>'
+            f'    <Item imageName="{Path(plan.names[k]).name}" vehicleID="{vehicle.identity:04d}" '
+            f'cameraID="c{shot.moment.camera:03d}" colorID="{vehicle.color}" typeID="{TYPE_CODES[plan.models[vehicle.model].style]}"/>'
         )
     lines += ["  </Items>", f"</{tag}>"]
     with whole(path) as temporary:
@@ -209,7 +206,7 @@ def write_labels(path: Path, tag: str, plan: Plan, chosen: list[int]) -> None:
 
 
 def write_indices(plan: Plan, root: Path, test: list[int], query: list[int]) -> None:
-    """gt_index.txt and jk_index.txt: 1-based gallery positions of the good and of the junk images of each query."""
+    """gt_index.txt and jk_index.txt: 1-based gallery positions of each query's good and junk images."""
     vehicles = np.array([plan.shots[k].vehicle for k in test])
     cameras = np.array([plan.shots[k].moment.camera for k in test])
     good, junk = [], []
@@ -223,22 +220,26 @@ def write_indices(plan: Plan, root: Path, test: list[int], query: list[int]) -> 
 
 
 def write_truth(plan: Plan, rows: list[dict], root: Path, told: dict, benchmark: Benchmark) -> None:
-    """The truth/ folder: boxes, visibility, COCO parts, key points, orientation, plates, vehicles and the description."""
+    """The truth/ folder: boxes, visibility, COCO parts, key points, orientation, plates and the description."""
     folder = root / "truth"
     write_frame(folder / "boxes.csv", box_rows(plan.names, rows))
-    write_frame(folder / "visibility.csv", [
-        {"image": name, "part": part, "visibility": row["parts"][part]["visibility"], "present": int(row["parts"][part]["present"])}
-        for name, row in zip(plan.names, rows, strict=True) for part in BOX_PARTS
-    ])  # fmt: skip
+    pairs = list(zip(plan.names, rows, strict=True))
+    seen = ("visibility", "present")
+    write_frame(
+        folder / "visibility.csv",
+        [
+            {"image": name, "part": part, **{key: float(row["parts"][part][key]) for key in seen}}
+            for name, row in pairs
+            for part in BOX_PARTS
+        ],
+    )
     write_json(folder / "parts.json", coco(plan.names, rows, benchmark.size))
-    points = [f"{name}_{axis}" for name in KEYPOINTS for axis in ("x", "y", "seen")]
-    write_frame(folder / "keypoints.csv", [
-        {"image": name, **dict(zip(points, [v for point in row["keypoints"] for v in point], strict=True))} for name, row in zip(plan.names, rows, strict=True)
-    ])  # fmt: skip
-    write_frame(folder / "orientation.csv", [
-        {"image": name, "orientation": row["orientation"], "azimuth": row["azimuth"], "view": row["view"], "occluder": row["occluder"]}
-        for name, row in zip(plan.names, rows, strict=True)
-    ])  # fmt: skip
+    columns = [f"{name}_{axis}" for name in KEYPOINTS for axis in ("x", "y", "seen")]
+    values = [[value for point in row["keypoints"] for value in point] for row in rows]
+    points = [{"image": n, **dict(zip(columns, v, strict=True))} for n, v in zip(plan.names, values, strict=True)]
+    write_frame(folder / "keypoints.csv", points)
+    poses = ("orientation", "azimuth", "view", "occluder")
+    write_frame(folder / "orientation.csv", [{"image": n, **{key: row[key] for key in poses}} for n, row in pairs])
     write_frame(folder / "images.csv", [image_row(plan, k) for k in range(len(plan.names))])
     write_plates(plan, folder)
     missing = [any(not row["parts"][part]["present"] for part in BOX_PARTS) for row in rows]
@@ -276,9 +277,11 @@ def write_frame(path: Path, rows: list[dict]) -> None:
 def image_row(plan: Plan, k: int) -> dict:
     """Everything that a layout's side files say of an image, in one row."""
     shot, vehicle = plan.shots[k], plan.vehicles[plan.shots[k].vehicle - 1]
+    moment, style = shot.moment, plan.models[vehicle.model].style
     return {
-        "image": plan.names[k], "vehicle": vehicle.identity, "camera": shot.moment.camera, "time": shot.moment.time, "track": plan.tracks[k],
-        "model": vehicle.model, "color": vehicle.color, "type": TYPE_CODES[plan.models[vehicle.model].style], "train": int(vehicle.identity in plan.train),
+        "image": plan.names[k], "vehicle": vehicle.identity, "camera": moment.camera, "time": moment.time,
+        "track": plan.tracks[k], "model": vehicle.model, "color": vehicle.color, "type": TYPE_CODES[style],
+        "train": int(vehicle.identity in plan.train),
     }  # fmt: skip
 
 
@@ -293,19 +296,8 @@ def box_rows(names: list[str], rows: list[dict]) -> list[dict]:
                 continue
             x0, y0, x1, y1 = found["box"]
             y1 = max(y1, bottom) if part.endswith("light") else y1
-            table.append(
-                {
-                    "image": name,
-                    "view": row["view"],
-                    "part": part,
-                    "x0": x0,
-                    "y0": y0,
-                    "x1": x1,
-                    "y1": y1,
-                    "score": 1.0,
-                    "source": "truth",
-                }
-            )
+            box = {"x0": x0, "y0": y0, "x1": x1, "y1": y1}
+            table.append({"image": name, "view": row["view"], "part": part, **box, "score": 1.0, "source": "truth"})
     return table
 
 
@@ -320,8 +312,9 @@ def coco(names: list[str], rows: list[dict], size: int) -> dict:
             x0, y0, x1, y1 = (v * size for v in found["box"])
             category = CATEGORIES.index(f"{row['view']}_window" if part == "window" else part) + 1
             annotations.append({
-                "id": len(annotations) + 1, "image_id": image, "category_id": category, "bbox": [x0, y0, x1 - x0, y1 - y0],
-                "area": (x1 - x0) * (y1 - y0), "iscrowd": 0, "visibility": found["visibility"],
+                "id": len(annotations) + 1, "image_id": image, "category_id": category,
+                "bbox": [x0, y0, x1 - x0, y1 - y0], "area": (x1 - x0) * (y1 - y0), "iscrowd": 0,
+                "visibility": found["visibility"],
             })  # fmt: skip
     images = [{"id": k, "file_name": name, "width": size, "height": size} for k, name in enumerate(names, 1)]
     return {

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from partreg.synthetic.canvas import CHROME, LAMP, MATTE, SHIFT, TAIL, Canvas, box, disc, star
-from partreg.synthetic.geometry import Outline, axles
+from partreg.synthetic.geometry import Outline
 from partreg.synthetic.textures import lamp_shape, paint_wheel, screens
 from partreg.synthetic.vehicles import Mark, Model, Vehicle
 
@@ -79,8 +79,8 @@ def cabin_things(layer: Layer, mark: Mark, y: float, foot: float) -> None:
         layer.fill(box(y - 0.05, foot + 0.02, y + 0.05, foot + 0.16, 0.015), (15, 15, 16))
         layer.fill(box(y - 0.038, foot + 0.04, y + 0.038, foot + 0.145), a)
     elif mark.kind == "cushion":
-        layer.fill(box(y - 0.16 * s, foot, y + 0.16 * s, foot + 0.20 * s, 0.05), a)
-        layer.fill(disc(y, foot + 0.10 * s, 0.055 * s), b)
+        layer.fill(box(y - 0.13 * s, foot, y + 0.13 * s, foot + 0.16 * s, 0.05), a)
+        layer.fill(disc(y, foot + 0.08 * s, 0.05 * s), b)
     else:
         layer.fill(disc(y, foot + 0.05, 0.15 * s, 0.04), a)
         layer.fill(disc(y, foot + 0.09, 0.085 * s, 0.065), a)
@@ -311,6 +311,3 @@ def plate_crop(text: str, height: int = 24) -> np.ndarray:
         image, text, ((288 - w) // 2, (96 + h) // 2), cv2.FONT_HERSHEY_DUPLEX, scale, (240, 240, 240), 4, cv2.LINE_AA
     )
     return cv2.resize(image, (3 * height, height), interpolation=cv2.INTER_AREA)
-
-
-__all__ = ["LAYERS", "Cabin", "axles", "build_cabin", "paint_vehicle", "plate_crop"]

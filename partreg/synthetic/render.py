@@ -14,8 +14,8 @@ from embreex.mesh_construction import TriangleMesh
 from embreex.rtcore_scene import EmbreeScene
 
 from partreg.synthetic.cameras import Camera, Moment
-from partreg.synthetic.canvas import CHROME, GLASS, GLOSS, LAMP, PAINT, TAIL, Canvas
-from partreg.synthetic.geometry import Mesh, Outline, build_mesh
+from partreg.synthetic.canvas import GLASS, LAMP, MATTE, PAINT, TAIL, Canvas
+from partreg.synthetic.geometry import Mesh, build_mesh
 from partreg.synthetic.light import LINEAR, to_stored
 from partreg.synthetic.marks import LAYER_HIGH, LAYER_WIDTH, Cabin, build_cabin, paint_vehicle
 from partreg.synthetic.occluders import draw_occluder
@@ -46,7 +46,7 @@ class Shot:
 
 @dataclass(frozen=True)
 class View:
-    """A pinhole view in vehicle coordinates: origin (3,), axes (3, 3) as rows right, down, forward; window on the plane."""
+    """A pinhole view in vehicle coordinates: origin (3,), axes (3, 3) as rows right, down, forward, and its window."""
 
     origin: np.ndarray
     axes: np.ndarray
@@ -75,7 +75,8 @@ class Body:
     mesh: Mesh
     scene: EmbreeScene
     canvas: Canvas
-    geometry: TriangleMesh
+    corners: np.ndarray  # (T, 3, 5): normal and atlas position at the first corner, and how they change to the others
+    geometry: TriangleMesh  # the scene does not keep it alive
 
 
 @dataclass(frozen=True)
@@ -116,7 +117,10 @@ def make_body(model: Model, size: int) -> Body:
     mesh = build_mesh(model)
     scene = EmbreeScene()
     geometry = TriangleMesh(scene, mesh.vertices, mesh.triangles)
-    return Body(model, mesh, scene, paint_model(model, 100.0 * float(np.clip(size / 128, 0.8, 2.0))), geometry)
+    corners = np.concatenate([mesh.normals[mesh.triangles], mesh.atlas], -1)
+    corners[:, 1:] -= corners[:, :1]
+    canvas = paint_model(model, 100.0 * float(np.clip(size / 128, 0.8, 2.0)))
+    return Body(model, mesh, scene, canvas, np.ascontiguousarray(corners, np.float32), geometry)
 
 
 def look(shot: Shot, mesh: Mesh) -> View:
@@ -159,13 +163,11 @@ def cast(body: Body, canvas: Canvas, origin: np.ndarray, rays: np.ndarray) -> Hi
     index = np.flatnonzero(found["primID"] >= 0)
     triangle = found["primID"][index]
     u, v = found["u"][index, None], found["v"][index, None]
-    w = 1 - u - v
-    corner = body.mesh.triangles[triangle]
-    normals = body.mesh.normals
-    normal = w * normals[corner[:, 0]] + u * normals[corner[:, 1]] + v * normals[corner[:, 2]]
+    stored = np.take(body.corners, triangle, axis=0)
+    mixed = stored[:, 0] + u * stored[:, 1] + v * stored[:, 2]
+    normal = mixed[:, :3]
     normal /= np.sqrt(np.einsum("ij,ij->i", normal, normal))[:, None] + 1e-6
-    atlas = body.mesh.atlas[triangle]
-    at = (w * atlas[:, 0] + u * atlas[:, 1] + v * atlas[:, 2]) * canvas.scale
+    at = mixed[:, 3:] * canvas.scale
     column = np.clip(at[:, 0].astype(np.int32), 0, canvas.part.shape[1] - 1)
     row = np.clip(at[:, 1].astype(np.int32), 0, canvas.part.shape[0] - 1)
     ray = rays[index]
@@ -182,7 +184,14 @@ def environment(direction_z: np.ndarray, sky: float, ground: float) -> np.ndarra
     ).astype(np.float32)
 
 
-GLOSSINESS = np.array([0.045, 0.05, 0.02, 0.45, 0.07, 0.06, 0.05], np.float32)  # by material: reflectance head on
+def ripple(direction: np.ndarray, moment: Moment) -> np.ndarray:
+    """Uneven surroundings (trees, facades) that glass reflects: (N,) about 0, smooth in direction."""
+    phase = (moment.seed % 628) / 100
+    x, y, z = direction.T
+    return np.sin(4 * x + 3 * y + phase) * np.sin(6 * z + 2 * phase) + 0.5 * np.sin(9 * y - 5 * z + 3 * phase)
+
+
+GLOSSINESS = np.array([0.04, 0.075, 0.02, 0.45, 0.07, 0.06, 0.05], np.float32)  # by material: reflectance head on
 
 
 def shade(finish: Finish, hits: Hits, moment: Moment, sun: np.ndarray) -> np.ndarray:
@@ -202,12 +211,13 @@ def shade(finish: Finish, hits: Hits, moment: Moment, sun: np.ndarray) -> np.nda
     flakes = 1 + finish.flakes * (sheen**3 - 0.35) * 0.9
     diffuse = (ambient + moment.sun * 1.35 * cosine) * np.where(material == PAINT, flakes, 1)
     fresnel = GLOSSINESS[material]
-    fresnel = fresnel + (1 - fresnel) * np.clip(1 - sheen, 0, 1) ** 5 * np.where(material == 2, 0.1, 0.75)
-    glint = np.clip(mirrored @ sun, 0, 1) ** 70 * moment.sun * np.where(material == 2, 0.0, 1.6)
+    fresnel = fresnel + (1 - fresnel) * np.clip(1 - sheen, 0, 1) ** 5 * np.where(material == MATTE, 0.1, 0.75)
+    glint = np.clip(mirrored @ sun, 0, 1) ** 70 * moment.sun * np.where(material == MATTE, 0.0, 1.6)
     reflection = fresnel * environment(mirrored[:, 2], moment.sky, 0.12) + glint * np.clip(fresnel * 6, 0, 1)
     glow = np.where(material == LAMP, 0.16, np.where(material == TAIL, 0.10, 0.0)).astype(np.float32)
     out = albedo * (diffuse + glow)[:, None] + reflection[:, None]
     glass = np.flatnonzero(material == GLASS)
+    reflection[glass] *= 1 + 0.8 * ripple(mirrored[glass], moment)
     if len(glass):
         inside = cabin_light(finish.cabin, hits.point[glass], d[glass], moment)
         out[glass] = inside * 0.85 * (1 - fresnel[glass, None]) + reflection[glass, None] * 0.8
@@ -235,7 +245,21 @@ def cabin_light(cabin: Cabin, point: np.ndarray, ray: np.ndarray, moment: Moment
                 flat_board(cabin, name, point, ray, mine, out, light)
             else:
                 sheet(cabin, name, point, ray, mine, out, light)
+            if name == 2:
+                driver(cabin, moment, point[mine], ray[mine], mine, out, light)
     return out
+
+
+def driver(cabin: Cabin, moment: Moment, point, ray, mine, out, light: float) -> None:
+    """Whoever drives that day, in the front left seat: not a mark of the vehicle."""
+    dx = np.where(np.abs(ray[:, 0]) < 1e-3, 1e-3, ray[:, 0])
+    t = (cabin.places[2] + 0.14 - point[:, 0]) / dx
+    y, z = point[:, 1] + t * ray[:, 1] - 0.37, point[:, 2] + t * ray[:, 2] - cabin.dash
+    head = (y / 0.095) ** 2 + ((z - 0.27) / 0.125) ** 2 < 1
+    hair = head & (z > 0.31)
+    torso = (y / 0.23) ** 4 + ((z + 0.10) / 0.25) ** 4 < 1
+    for shape, color in ((torso, moment.driver), (head, (186, 140, 116)), (hair, (34, 28, 24))):
+        out[mine[shape & (t > 0)]] = LINEAR[list(color)] * (light * 0.5)
 
 
 def flat_board(cabin: Cabin, name: str, point, ray, mine, out, light: float) -> None:
@@ -273,7 +297,7 @@ def ground_shade(view: View, mesh: Mesh, sun: np.ndarray, size: int, offset: np.
     reach = v[:, 2:] / max(sun[2], 0.2)
     shadow = v[:, :2] - reach * sun[:2]
     out = np.ones((size, size), np.float32)
-    for outline, depth in ((shadow, 0.72), (v[v[:, 2] < 0.9 + offset[2], :2], 0.55)):
+    for outline, depth in ((shadow, 0.90), (v[v[:, 2] < 0.9 + offset[2], :2], 0.60)):
         flat = np.concatenate([outline, np.zeros((len(outline), 1))], 1)
         at = view.project(flat) * size
         layer = np.ones((size, size), np.float32)
@@ -336,7 +360,7 @@ class Studio:
         parts = np.full(fine * fine, 255, np.uint8)
         parts[at] = finish.canvas.part[hits.row, hits.column]
         scene, cover = self.before(scene, view, body, shot, sun, rng)
-        picture = Picture(develop(scene, camera, rng), parts.reshape(fine, fine), {}, view, cover)
+        picture = Picture(develop(scene * gain(moment), camera, rng), parts.reshape(fine, fine), {}, view, cover)
         picture.whole = self.whole_counts(picture.parts, view, body, finish)
         return picture
 
@@ -417,6 +441,11 @@ class Studio:
         return {int(k): int(n) for k, n in zip(*np.unique(found, return_counts=True), strict=True)}
 
 
+def gain(moment: Moment) -> float:
+    """What a camera's automatic exposure leaves of the difference between a dull and a bright day."""
+    return float((1.15 / (0.9 * moment.sky + 1.3 * moment.sun * np.sin(moment.sun_elevation))) ** 0.55)
+
+
 def develop(scene: np.ndarray, camera: Camera, rng: np.random.Generator) -> np.ndarray:
     """From light to the camera's picture: exposure, colour, blur and noise; (S, S, 3) uint8 RGB."""
     size = scene.shape[0]
@@ -430,6 +459,3 @@ def develop(scene: np.ndarray, camera: Camera, rng: np.random.Generator) -> np.n
     noise = rng.standard_normal(scene.shape, dtype=np.float32)
     picture += noise * camera.noise
     return np.clip(picture * 255 + 0.5, 0, 255).astype(np.uint8)
-
-
-__all__ = ["CHROME", "GLOSS", "Body", "Outline", "Picture", "Shot", "Studio", "View"]

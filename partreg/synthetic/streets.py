@@ -104,7 +104,18 @@ def draw_ground(rng: np.random.Generator, scale: float) -> np.ndarray:
     tyres = np.cos((np.abs(rows) % 3.5 - 1.75) / 1.75 * 2 * np.pi) * 0.04 * (np.abs(rows) < KERB)
     sheet.image = shade_noise(sheet.image, noise + tyres[:, None].astype(np.float32))
     draw_markings(sheet, rng)
-    return sheet.image
+    return shade_noise(sheet.image, leaf_shade(rng, rows))
+
+
+def leaf_shade(rng: np.random.Generator, rows: np.ndarray) -> np.ndarray:
+    """The dappled shadow of trees along one kerb, as a relative darkening; none in some streets."""
+    if rng.random() < 0.35:
+        return np.zeros((len(rows), 1), np.float32)
+    shape = (len(rows), round(len(rows) * LENGTH / (2 * HALF)))
+    side = rng.choice([-1, 1]) * rng.uniform(5.5, 8.0)
+    band = np.exp(-(((rows - side) / rng.uniform(1.6, 3.0)) ** 2)).astype(np.float32)
+    leaves = cloud(rng, shape, (6, 14, 70), (0.5, 0.7, 1.0)) - 0.3 + band[:, None] * 1.2
+    return -0.48 * np.clip(leaves * 1.6, 0, 1) * np.minimum(band * 1.6, 1)[:, None]
 
 
 def draw_markings(sheet: Sheet, rng: np.random.Generator) -> None:
@@ -243,15 +254,11 @@ def make_street(camera: Camera, size: int) -> Street:
 
 def look_up(texture: np.ndarray, x: np.ndarray, row: np.ndarray, scale: float) -> np.ndarray:
     """Texture values at x (metres, repeating) and row (metres from the top); (N, C) uint8."""
-    column = np.mod(x, LENGTH) * scale
-    found = cv2.remap(
-        texture,
-        column.astype(np.float32)[None],
-        (row * scale).astype(np.float32)[None],
-        cv2.INTER_LINEAR,
-        borderMode=cv2.BORDER_REPLICATE,
-    )
-    return found[0]
+    places = np.zeros((-(-len(x) // 256), 256, 2), np.float32)  # remap wants images, and none wider than 32,767
+    flat = places.reshape(-1, 2)
+    flat[: len(x), 0], flat[: len(x), 1] = np.mod(x, LENGTH) * scale, row * scale
+    found = cv2.remap(texture, places, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return found.reshape(-1, texture.shape[2])[: len(x)]
 
 
 def background(street: Street, moment: Moment, origin: np.ndarray, rays: np.ndarray, shade: np.ndarray) -> np.ndarray:
@@ -282,9 +289,7 @@ def background(street: Street, moment: Moment, origin: np.ndarray, rays: np.ndar
     ground = t_ground < 1e8
     found = LINEAR[look_up(street.ground, x[ground], HALF - y[ground], street.scale)]
     bright = np.sin(moment.sun_elevation)
-    out[ground] = found * (
-        light * (0.55 + 0.45 * shade[ground, None]) * 0.9 + sun * bright * shade[ground, None] * 1.25
-    )
+    out[ground] = found * (light * (0.45 + 0.55 * shade[ground, None]) * 0.9 + sun * bright * shade[ground, None] * 1.6)
     far = (t_walls < t_ground) & (t_walls < 150) & (origin[2] + t_walls * dz < WALL_HEIGHT)
     out = stand(out, far, street.buildings, street, origin, rays, t_walls, light * 0.8 + sun * 0.35)
     high = (t_trees < t_ground) & (t_trees < 150) & (origin[2] + t_trees * dz < WALL_HEIGHT)

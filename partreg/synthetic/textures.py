@@ -20,8 +20,10 @@ def screens(outline: Outline) -> dict[str, np.ndarray]:
         low, high = float(o.top(x_low)) + 0.035, float(o.top(x_high)) - 0.055
         wide = float(o.half_width(np.array(x_low), np.array(low))) - 0.10
         narrow = float(o.half_width(np.array(x_high), np.array(high))) - 0.12
-        found[name] = np.array([(-wide, low), (-wide * 0.6, low - 0.012), (wide * 0.6, low - 0.012), (wide, low),
-                                (narrow, high), (narrow * 0.5, high + 0.012), (-narrow * 0.5, high + 0.012), (-narrow, high)])  # fmt: skip
+        half = [(wide, low), (narrow, high), (narrow * 0.5, high + 0.012)]
+        found[name] = np.array(
+            [(wide * 0.6, low - 0.012), *half, *((-y, z) for y, z in half[::-1]), (-wide * 0.6, low - 0.012)]
+        )
     start = o.deck if m.style not in ("pickup",) else o.roof_back - 0.08
     x = np.linspace(start - 0.05, o.cowl - 0.05, 40)
     upper, lower = o.top(x) - 0.115, np.full_like(x, m.belt + 0.035)
@@ -72,17 +74,17 @@ def lamp_shape(model: Model, front: bool, edge: float) -> np.ndarray:
         return np.array(
             [
                 (out, high - 0.17),
-                (edge - 0.18, high - 0.19),
-                (edge - 0.40, high - 0.14),
-                (edge - 0.36, high - 0.08),
+                (edge - 0.18, high - 0.21),
+                (edge - 0.42, high - 0.15),
+                (edge - 0.37, high - 0.05),
                 (out, high + 0.01),
             ]
         )
     if kind == 1:
-        return disc(edge - 0.17, high - 0.10, 0.15, 0.115)
+        return disc(edge - 0.16, high - 0.10, 0.155, 0.13)
     if kind == 2:
         return np.array(
-            [(out, high - 0.10), (edge - 0.44, high - 0.14), (edge - 0.47, high - 0.06), (out, high + 0.02)]
+            [(out, high - 0.14), (edge - 0.40, high - 0.19), (edge - 0.46, high - 0.07), (out, high + 0.02)]
         )
     return box(edge - 0.33, high - 0.19, out, high - 0.01, 0.03)
 
@@ -97,7 +99,7 @@ def paint_lamps(canvas: Canvas, outline: Outline) -> None:
         low, high = shape[:, 1].min(), shape[:, 1].max()
         for sign, name, side in ((1, "left", "left"), (-1, "right", "right")):
             part = f"{chart}_{name}_lamp"
-            colors = (GREY, LAMP) if front else (RED, TAIL)
+            colors = ((128, 132, 138), LAMP) if front else (RED, TAIL)
             canvas.fill(chart, shape * [sign, 1], *colors, part)
             canvas.line(chart, shape * [sign, 1], 0.012, DARK, closed=True)
             paint_lens(canvas, m, chart, sign, shape)
@@ -130,25 +132,25 @@ def paint_lens(canvas: Canvas, m: Model, chart: str, sign: int, shape: np.ndarra
         canvas.fill(chart, disc(sign * (x1 - 0.14), middle, r), DEEP_RED, TAIL)
 
 
+BADGE_COLORS = (
+    (20, 40, 110), (30, 30, 34), (150, 20, 24), (20, 20, 24), (16, 60, 40), (170, 24, 20), (24, 50, 120), (40, 40, 44),
+)  # fmt: skip
+
+
 def paint_badge(canvas: Canvas, maker: int, chart: str, y: float, z: float, r: float) -> None:
     """The maker's badge."""
-    ring = (disc(y, z, r), disc(y, z, r * 1.35, r * 0.9), star(y, z, r * 1.15, r * 0.5, 4), box(y - r, z - r, y + r, z + r, r * 0.5),
-            star(y, z, r * 1.2, r * 0.55, 5), box(y - 1.3 * r, z - 0.6 * r, y + 1.3 * r, z + 0.6 * r, 0.02), disc(y, z, r, n=6), disc(y, z, r * 1.1, n=3, turn=np.pi / 2))[maker]  # fmt: skip
-    inner = (
-        (20, 40, 110),
-        (30, 30, 34),
-        (150, 20, 24),
-        (20, 20, 24),
-        (16, 60, 40),
-        (170, 24, 20),
-        (24, 50, 120),
-        (40, 40, 44),
-    )[maker]
+    shapes = (
+        disc(y, z, r), disc(y, z, r * 1.35, r * 0.9), star(y, z, r * 1.15, r * 0.5, 4),
+        box(y - r, z - r, y + r, z + r, r * 0.5), star(y, z, r * 1.2, r * 0.55, 5),
+        box(y - 1.3 * r, z - 0.6 * r, y + 1.3 * r, z + 0.6 * r, 0.02), disc(y, z, r, n=6),
+        disc(y, z, r * 1.1, n=3, turn=np.pi / 2),
+    )  # fmt: skip
+    ring, inner = shapes[maker], BADGE_COLORS[maker]
     canvas.fill(chart, ring, (225, 226, 230), CHROME, f"{chart}_badge")
     centre = ring.mean(0)
     canvas.fill(chart, centre + (ring - centre) * 0.62, inner, MATTE)
     if maker in (0, 1, 6):
-        canvas.line(chart, [centre - [r * 0.6, 0], centre + [r * 0.6, 0]], 0.014, (225, 226, 230), CHROME)
+        canvas.line(chart, [(y - r * 0.6, centre[1]), (y + r * 0.6, centre[1])], 0.014, (225, 226, 230), CHROME)
 
 
 def paint_grille(canvas: Canvas, m: Model, half: float, low: float, high: float) -> None:

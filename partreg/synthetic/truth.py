@@ -1,7 +1,7 @@
 """What is exactly known of a rendered picture: part boxes with their visibility, key points and orientation.
 
-A box is the hull of the samples that show the part, after occlusion and the frame's edge. A part of which little is left,
-or a lamp that is a sliver on the far side, has no box: nobody could annotate it.
+A box is the hull of the samples that show the part, after occlusion and the frame's edge. A part of which little is
+left, or a lamp that is a sliver on the far side, has no box: nobody could annotate it.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import numpy as np
 from partreg.synthetic.canvas import PART
 from partreg.synthetic.geometry import Outline, axles
 from partreg.synthetic.render import Body, Picture, Shot
-from partreg.synthetic.textures import screens
 
 ORIENTATIONS = ("front", "rear", "left", "left front", "left rear", "right", "right front", "right rear")
 KEYPOINTS = (
@@ -65,14 +64,15 @@ def part_truth(picture: Picture) -> dict:
 
     Returns:
         ``view`` ("front", "rear" or "unknown") and, for vehicle, window, left_light, right_light (the image's left and
-        right), badge and brand, ``box`` (relative, tight; brand already down to the bottom), ``visibility``, ``present``.
+        right), badge and brand: ``box`` (relative, tight; brand already down to the bottom), ``visibility`` and
+        ``present``.
     """
     size = picture.parts.shape[0]
     cover = np.repeat(np.repeat(picture.cover, size // len(picture.cover), 0), size // len(picture.cover), 1)
     visible = (picture.parts != 255) & (cover < 0.5)
+    weigh = {"window": 1, "plate": 3}
     scores = {
-        v: picture.whole.get(PART[f"{v}_window"], 0) + picture.whole.get(PART[f"{v}_plate"], 0) * 3
-        for v in ("front", "rear")
+        v: sum(n * picture.whole.get(PART[f"{v}_{part}"], 0) for part, n in weigh.items()) for v in ("front", "rear")
     }
     view = max(scores, key=scores.get)
     known = scores[view] > 0.004 * size * size
@@ -112,23 +112,23 @@ def keypoint_places(outline: Outline) -> np.ndarray:
     """The 20 key points in vehicle coordinates, (20, 3), in the order of KEYPOINTS."""
     o, m = outline, outline.model
     f, r = axles(m)
-    half, glass = m.width / 2, screens(outline)
+    half = m.width / 2
     edge = float(o.half_width(np.array(o.front - 0.1), np.array(m.belt - 0.2)))
     back = float(o.half_width(np.array(o.back + 0.08), np.array(m.belt - 0.2)))
-    lamp, fog, roof = (
-        m.belt - 0.2,
-        m.clearance + 0.12,
-        float(o.half_width(np.array(0.0), np.array(m.height - 0.08))) - 0.05,
-    )
+    lamp, fog = m.belt - 0.2, m.clearance + 0.12
+    roof = float(o.half_width(np.array(0.0), np.array(m.height - 0.08))) - 0.05
     mirror_y = float(o.half_width(np.array(o.cowl - 0.25), np.array(m.belt + 0.05))) + 0.13
     top_f, top_b = float(o.top(o.roof_front)), float(o.top(o.roof_back))
-    del glass
     return np.array([
         (f, half, m.wheel), (r, half, m.wheel), (f, -half, m.wheel), (r, -half, m.wheel),
-        (o.front, -(edge - 0.17), fog), (o.front, edge - 0.17, fog), (o.front - 0.06, -(edge - 0.12), lamp), (o.front - 0.06, edge - 0.12, lamp),
-        (o.front, 0, m.belt - 0.2), (o.front, 0, m.belt - 0.4), (o.cowl - 0.30, mirror_y, m.belt + 0.1), (o.cowl - 0.30, -mirror_y, m.belt + 0.1),
-        (o.roof_front, -roof, top_f), (o.roof_front, roof, top_f), (o.roof_back, roof, top_b), (o.roof_back, -roof, top_b),
-        (o.back + 0.05, back - 0.12, m.belt - 0.1), (o.back + 0.05, -(back - 0.12), m.belt - 0.1), (o.back, 0, m.belt - 0.07), (o.back, 0, m.belt - 0.27),
+        (o.front, -(edge - 0.17), fog), (o.front, edge - 0.17, fog),
+        (o.front - 0.06, -(edge - 0.12), lamp), (o.front - 0.06, edge - 0.12, lamp),
+        (o.front, 0, m.belt - 0.2), (o.front, 0, m.belt - 0.4),
+        (o.cowl - 0.30, mirror_y, m.belt + 0.1), (o.cowl - 0.30, -mirror_y, m.belt + 0.1),
+        (o.roof_front, -roof, top_f), (o.roof_front, roof, top_f),
+        (o.roof_back, roof, top_b), (o.roof_back, -roof, top_b),
+        (o.back + 0.05, back - 0.12, m.belt - 0.1), (o.back + 0.05, -(back - 0.12), m.belt - 0.1),
+        (o.back, 0, m.belt - 0.07), (o.back, 0, m.belt - 0.27),
     ])  # fmt: skip
 
 
