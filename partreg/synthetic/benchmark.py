@@ -98,10 +98,10 @@ def test_lists(pool: list[int], sizes: tuple[int, ...]) -> dict[int, list[int]]:
 
 def take_shot(vehicle: int, moment: Moment, camera: Camera, rng: np.random.Generator, step: int = 0) -> Shot:
     """One frame of a moment; ``step`` frames later the vehicle has driven on and turned a little."""
-    cut = rng.random() < 0.10
-    side = rng.choice([-1.0, 1.0], 2) * rng.uniform(0.10, 0.42, 2) * rng.permutation([1.0, 0.35])
+    cut = rng.random() < 0.12
+    side = rng.choice([-1.0, 1.0], 2) * rng.uniform(0.14, 0.50, 2) * rng.permutation([1.0, 0.3])
     shift = side if cut else rng.normal(0, 0.012, 2)
-    hidden = rng.random() < 0.16
+    hidden = rng.random() < 0.20
     drift = np.random.default_rng([moment.seed, 31]).uniform(-0.10, 0.10, 2)
     return Shot(
         vehicle=vehicle,

@@ -61,7 +61,7 @@ def make_cameras(views: str, seed: int) -> list[Camera]:
         rear = number % 2 == 0
         azimuth = rng.uniform(-0.62, 0.62)
         if views == "all" and number % 5 == 0:
-            azimuth = rng.choice([-1, 1]) * rng.uniform(1.1, 1.5)
+            azimuth = (1 if number <= CAMERAS // 2 else -1) * rng.uniform(1.1, 1.5)
         cameras.append(
             Camera(
                 number=number,

@@ -163,11 +163,13 @@ def choose_charts(outline: Outline, vertices: np.ndarray, triangles: np.ndarray)
     o, corners = outline, vertices[triangles]
     normal = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
     normal /= np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-12)
-    x = corners[..., 0].mean(1)
+    x, z = corners[..., 0].mean(1), corners[..., 2].mean(1)
     nx, ny, nz = normal.T
     chart = np.full(len(triangles), CHARTS.index("top"))
     screen = (x > o.roof_front - 0.05) & (x < o.cowl + 0.03) & (nx > 0.2)
     back = (x < o.roof_back + 0.05) & (x > o.deck - 0.06) & (nx < -0.2)
+    if o.model.style == "pickup":
+        back &= z > o.model.belt + 0.03  # below it is the wall between cab and bed, which shows no lamps
     front = (nx > 0.5) & (x > o.front - 0.6)
     rear = (nx < -0.5) & (x < o.back + 0.6)
     side = np.abs(ny) > 0.62

@@ -196,9 +196,10 @@ def write_labels(path: Path, tag: str, plan: Plan, chosen: list[int]) -> None:
     lines = ['<?xml version="1.0" encoding="gb2312"?>', f'<{tag} Version="1.0">', f'  <Items number="{len(chosen)}">']
     for k in chosen:
         shot, vehicle = plan.shots[k], plan.vehicles[plan.shots[k].vehicle - 1]
+        kind = TYPE_CODES[plan.models[vehicle.model].style]
         lines.append(
             f'    <Item imageName="{Path(plan.names[k]).name}" vehicleID="{vehicle.identity:04d}" '
-            f'cameraID="c{shot.moment.camera:03d}" colorID="{vehicle.color}" typeID="{TYPE_CODES[plan.models[vehicle.model].style]}"/>'
+            f'cameraID="c{shot.moment.camera:03d}" colorID="{vehicle.color}" typeID="{kind}"/>'
         )
     lines += ["  </Items>", f"</{tag}>"]
     with whole(path) as temporary:

@@ -63,11 +63,10 @@ def blobs(color, alpha, rng, x: float, y: float, spread: float, count: int) -> N
 def leaves(color, alpha, rng) -> None:
     """A branch that hangs in from a side or from above."""
     x = rng.choice([rng.uniform(0.0, 0.15), rng.uniform(0.85, 1.0), rng.uniform(0.2, 0.8)])
-    y = rng.uniform(0.1, 0.7) if x < 0.16 or x > 0.84 else rng.uniform(0.0, 0.2)
-    for _ in range(3):
-        blobs(
-            color, alpha, rng, x + rng.uniform(-0.08, 0.08), y + rng.uniform(-0.12, 0.12), rng.uniform(0.16, 0.26), 70
-        )
+    y = rng.uniform(0.1, 0.7) if x < 0.16 or x > 0.84 else rng.uniform(0.05, 0.3)
+    for k in range(5):
+        at = x + (0.5 - x) * 0.16 * k + rng.uniform(-0.08, 0.08), y + rng.uniform(-0.14, 0.14)
+        blobs(color, alpha, rng, *at, rng.uniform(0.14, 0.24), 60)
 
 
 def pedestrian(color, alpha, rng) -> None:
@@ -115,7 +114,7 @@ def pedestrian(color, alpha, rng) -> None:
 
 def sign(color, alpha, rng) -> None:
     """A traffic sign on its post."""
-    x, y, r = rng.uniform(0.15, 0.85), rng.uniform(0.1, 0.5), rng.uniform(0.11, 0.16)
+    x, y, r = rng.uniform(0.15, 0.85), rng.uniform(0.15, 0.55), rng.uniform(0.12, 0.20)
     put(color, alpha, [(x - 0.018, y), (x + 0.018, y), (x + 0.018, 1), (x - 0.018, 1)], (128, 130, 132))
     put(color, alpha, [(x - 0.018, y), (x - 0.004, y), (x - 0.004, 1), (x - 0.018, 1)], (168, 170, 172))
     kind = rng.integers(3)

@@ -69,7 +69,7 @@ def lamp_shape(model: Model, front: bool, edge: float) -> np.ndarray:
     high = model.belt - (0.11 if front else -0.01)
     out = edge + 0.06
     if model.style in ("van", "mpv", "pickup", "suv") and not front and kind != 1:
-        return box(edge - 0.17, high - 0.30, out, high + (0.16 if model.style != "pickup" else 0.0), 0.03)
+        return box(edge - 0.17, high - 0.30, out, high + (0.16 if model.style != "pickup" else -0.06), 0.03)
     if kind == 0:
         return np.array(
             [
