@@ -86,6 +86,13 @@ def test_read_vehicleid_needs_its_lists(tmp_path):
         read_vehicleid(tmp_path)
 
 
+def test_a_list_line_has_numbers_of_a_sane_length(tmp_path):
+    write_vehicleid(tmp_path)
+    write(tmp_path / "train_test_split/train_list.txt", "0000001 " + "9" * 30)
+    with pytest.raises(PartregError, match=r"train_list.txt:1: expected an image name"):
+        read_vehicleid(tmp_path)
+
+
 def test_attributes_must_not_contradict_themselves(tmp_path):
     write_vehicleid(tmp_path)
     write(tmp_path / "attribute/model_attr.txt", "11 3", "11 4")
