@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 from PIL import Image
 from tqdm import tqdm
@@ -113,13 +114,28 @@ def _veri(root: Path, problems: list[Problem]) -> tuple[dict[str, pd.DataFrame],
         if name not in gallery:
             message = f"the query {name} is not in name_test.txt, expected it in the gallery too; add it there."
             problems.append(Problem(files["query"], line, message))
-    good, _ = veri.cross_camera(lists["query"], lists["test"])
+    good, junk = veri.good_junk(lists["query"], lists["test"])
     counts["queries without a match in another camera, which are skipped"] = sum(not len(rows) for rows in good)
+    for name, expected in (("gt_index.txt", good), ("jk_index.txt", junk)):
+        problems += _indices(root / name, expected)
     counts |= _tracks(root, gallery, problems)
     for name in ("train_label.xml", "test_label.xml"):
         labels = veri.read_labels(root / name, problems.append)
         counts |= {f"labels in {name}": len(labels)} if labels else {}
     return {files[split]: frame for split, frame in lists.items()}, counts
+
+
+def _indices(path: Path, expected: list[np.ndarray]) -> Iterator[Problem]:
+    """``gt_index.txt`` or ``jk_index.txt``, where it is there: a line a query, its images counted from 1."""
+    if not path.exists():
+        return
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    if len(lines) != len(expected):
+        yield Problem(str(path), 0, f"expected {len(expected)} lines, one a query, found {len(lines)}; make it anew.")
+    for number, (line, rows) in enumerate(zip(lines, expected, strict=False), start=1):
+        if sorted(line.split()) != sorted(map(str, rows.tolist())):
+            message = f"expected the {len(rows)} images that the names say, found {line.strip()[:60]!r}; make it anew."
+            yield Problem(str(path), number, message)
 
 
 def _tracks(root: Path, gallery: set[str], problems: list[Problem]) -> dict[str, int]:

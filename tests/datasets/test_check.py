@@ -93,6 +93,20 @@ def test_veri_problems(tmp_path):
     assert len(lines) == 9
 
 
+def test_index_files_must_say_what_the_names_say(tmp_path):
+    write_veri(tmp_path)
+    write(tmp_path / "gt_index.txt", "3 ", "5")
+    write(tmp_path / "jk_index.txt", "2 1", "4")
+    assert check(tmp_path).problems == []
+    write(tmp_path / "gt_index.txt", "3 4", "5", "1")
+    write(tmp_path / "jk_index.txt", "1 2", "")
+    assert [line.split(", found")[0] for line in said(check(tmp_path), tmp_path)] == [
+        "gt_index.txt: expected 2 lines, one a query",
+        "gt_index.txt:1: expected the 1 images that the names say",
+        "jk_index.txt:2: expected the 1 images that the names say",
+    ]
+
+
 def test_veri_counts_queries_that_no_other_camera_saw(tmp_path):
     write_veri(tmp_path)
     for name in ("name_test.txt", "name_query.txt"):
