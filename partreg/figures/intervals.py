@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from textwrap import wrap
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -32,7 +33,7 @@ def interval_chart(
     Returns:
         The closed figure; circles for what was reproduced, diamonds for what was published.
     """
-    figure, ax = plt.subplots(figsize=(6.4, 0.9 + 0.48 * len(names)), facecolor="white", layout="constrained", dpi=DPI)
+    figure, ax = plt.subplots(figsize=(5.2, 1.1 + 0.5 * len(names)), facecolor="white", layout="constrained", dpi=DPI)
     plt.close(figure)
     rows = np.arange(len(names))
     values, ends = 100 * np.asarray(values, float), 100 * np.asarray(intervals, float).reshape(-1, 2)
@@ -40,7 +41,7 @@ def interval_chart(
     ax.plot(values, rows - 0.1, "o", color=REPRODUCED, markersize=7, label="reproduced, 95% interval")
     ax.plot(100 * np.asarray(published, float), rows + 0.15, "D", color=PUBLISHED, markersize=6, label="published")
     ax.axvline(0, color="black", linewidth=0.8)
-    ax.set_yticks(rows, names)
+    ax.set_yticks(rows, [_folded(name) for name in names])
     ax.set_ylim(len(names) - 0.5, -0.5)
     ax.set_xlabel(label)
     ax.grid(axis="x", color="0.9")
@@ -48,3 +49,8 @@ def interval_chart(
     ax.spines[["top", "right", "left"]].set_visible(False)
     figure.legend(loc="outside upper right", ncols=2, frameon=False)
     return figure
+
+
+def _folded(name: str) -> str:
+    """A name on lines of about twenty letters, broken after a plus sign or at a space."""
+    return "\n".join(wrap(name.replace("+", "+ "), 21)).replace("+ ", "+")

@@ -147,7 +147,7 @@ def _draw_cell(
         frame = Rectangle((x, y), pixels, pixels, fill=False, edgecolor=border, linewidth=0.035 * letter)
         ax.add_patch(frame)
     if mark:
-        style = {"size": 0.2 * letter, "weight": "bold", "color": border or "black", "path_effects": outlined()}
+        style = {"size": 0.26 * letter, "weight": "bold", "color": border or "black", "path_effects": outlined()}
         ax.text(x + 0.95 * pixels, y + 0.95 * pixels, mark, ha="right", va="bottom", **style)
     if title:
         ax.text(x + pixels / 2, y - 0.03 * pixels, title, size=min(0.12 * letter, 10), ha="center", color="black")

@@ -29,13 +29,16 @@ MARKED = {
 }
 STYLE = """<style>
 .partreg-scroll { overflow-x: auto; container-type: inline-size; }
-.partreg-scroll table { border-collapse: collapse; margin: 0 auto; font-variant-numeric: tabular-nums; }
+.partreg-scroll table { border-collapse: collapse; margin: 0 auto; font-variant-numeric: tabular-nums;
+  font-size: 0.85em; }
 .partreg-scroll caption { caption-side: top; text-align: left; padding-bottom: 0.5em; color: inherit; }
 .partreg-scroll caption span { display: block; position: sticky; left: 0; width: fit-content; max-width: 100cqi; }
-.partreg-scroll th, .partreg-scroll td { padding: 0.2em 0.5em; text-align: right; white-space: nowrap; }
+.partreg-scroll th, .partreg-scroll td { padding: 0.2em 0.4em; text-align: right; white-space: nowrap; }
+.partreg-scroll td span { display: block; font-size: 0.85em; }
 .partreg-scroll th[scope=row], .partreg-scroll th[scope=rowgroup] { text-align: left; white-space: normal; }
+.partreg-scroll th[scope=row] { min-width: min(10em, 40cqi); }
 .partreg-scroll thead th[scope=colgroup] { text-align: center; }
-.partreg-scroll thead th[rowspan] { text-align: left; vertical-align: bottom; }
+.partreg-scroll thead th[rowspan], .partreg-scroll thead th:first-child { text-align: left; vertical-align: bottom; }
 .partreg-notes { font-size: 0.85em; margin: 0.3em 0; }
 </style>"""
 
@@ -330,6 +333,12 @@ def _row_headers(index: pd.Index) -> list[str]:
     return headers
 
 
+def _interval_below(score: str) -> str:
+    """A score with its interval on a line of its own, which keeps the table narrow."""
+    number, bracket, interval = escape(score).partition("[")
+    return f"{number}<span>{bracket}{interval}</span>" if bracket else number
+
+
 def _breakable(name: Any) -> str:
     """A name that may be broken after a plus sign or a slash, where a phone has no room for it."""
     return escape(str(name)).replace("/", "/<wbr/>").replace("+", "+<wbr/>")
@@ -338,6 +347,6 @@ def _breakable(name: Any) -> str:
 def _cell(values: pd.Series, score: Score | None, mark: str) -> tuple[str, str, str]:
     """Published, reproduced and difference of one cell as text."""
     printed = f"{values['published']:.3f}" if np.isfinite(values["published"]) else DASH
-    there = f"<em>{NOT_RUN}</em>" if score is None else escape(str(score))
+    there = f"<em>{NOT_RUN}</em>" if score is None else _interval_below(str(score))
     difference = signed(values["difference"]) if np.isfinite(values["difference"]) else DASH
     return f"{printed}{f'<sup>{mark}</sup>' if mark else ''}", there, difference

@@ -167,7 +167,9 @@ def test_every_score_of_veri_is_kept_query_by_query():
 
 
 def test_the_chart_shows_points_intervals_and_the_papers_numbers():
-    figure = interval_chart(["a", "b"], [0.08, 0.01], [(0.05, 0.11), (-0.02, 0.04)], [0.097, np.nan], "gain")
+    figure = interval_chart(
+        ["Global+Light+Brand+Window", "b"], [0.08, 0.01], [(0.05, 0.11), (-0.02, 0.04)], [0.097, np.nan], "gain"
+    )
     ax = figure.axes[0]
     reproduced, published = ax.lines[0], ax.lines[1]
     assert reproduced.get_xdata() == pytest.approx([8, 1])
@@ -176,4 +178,4 @@ def test_the_chart_shows_points_intervals_and_the_papers_numbers():
         pytest.approx([5, 11]),
         pytest.approx([-2, 4]),
     ]
-    assert [label.get_text() for label in ax.get_yticklabels()] == ["a", "b"]
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["Global+Light+Brand+\nWindow", "b"]
