@@ -7,6 +7,7 @@ dash, seats) shift with the view as real things behind glass do. The street behi
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -112,6 +113,7 @@ class Picture:
     cover: np.ndarray | None = None
 
 
+@lru_cache(maxsize=64)
 def make_body(model: Model, size: int) -> Body:
     """Build and paint a model for images of ``size`` pixels."""
     mesh = build_mesh(model)
@@ -312,15 +314,11 @@ class Studio:
 
     def __init__(self, models: list[Model], vehicles: list[Vehicle], cameras: list[Camera], size: int):
         self.models, self.vehicles, self.cameras, self.size = models, vehicles, cameras, size
-        self.bodies: dict[int, Body] = {}
         self.finishes: dict[int, Finish] = {}
-        self.streets: dict[int, Street] = {}
 
     def body(self, number: int) -> Body:
         """The body of a model."""
-        if number not in self.bodies:
-            self.bodies[number] = make_body(self.models[number], self.size)
-        return self.bodies[number]
+        return make_body(self.models[number], self.size)
 
     def finish(self, vehicle: Vehicle) -> Finish:
         """The finish of an identity; only the last few are kept."""
@@ -335,9 +333,7 @@ class Studio:
 
     def street(self, number: int) -> Street:
         """The street of a camera."""
-        if number not in self.streets:
-            self.streets[number] = make_street(self.cameras[number - 1], self.size)
-        return self.streets[number]
+        return make_street(self.cameras[number - 1], self.size)
 
     def take(self, shot: Shot) -> Picture:
         """Render a shot."""

@@ -7,6 +7,7 @@ looked up where their rays meet these planes, so that a background moves as it s
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -241,10 +242,11 @@ def draw_trees(rng: np.random.Generator, scale: float) -> np.ndarray:
     return sheet.image
 
 
+@lru_cache(maxsize=20)
 def make_street(camera: Camera, size: int) -> Street:
     """Draw the street of a camera, fine enough for images of ``size`` pixels."""
     rng = np.random.default_rng([camera.seed, 30])
-    scale = 20.0 * float(np.clip(size / 128, 0.8, 2.0))
+    scale = 20.0 * float(np.clip(size / 128, 0.8, 1.25))
     ground = draw_ground(rng, scale)
     trees = np.stack([draw_trees(rng, scale) for _ in range(2)])
     buildings = np.stack([draw_buildings(rng, scale) for _ in range(2)])

@@ -1,0 +1,105 @@
+"""What the benchmark's two dials do, measured cheaply: no network, only thumbnails (notebook 00, Figure 1).
+
+`near_duplicates` says how many vehicles share model and colour, `shortcuts` how far street and light are tied to a
+training vehicle. A thumbnail of a picture knows little more than shape, colour and background.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pandas as pd
+from tqdm import tqdm
+
+from partreg.synthetic.benchmark import Benchmark, plan_vehicleid
+from partreg.synthetic.render import Studio
+
+
+def take_pictures(benchmark: Benchmark) -> tuple[np.ndarray, pd.DataFrame]:
+    """Render VehicleID's layout of a small benchmark in memory.
+
+    Returns:
+        The pictures (N, S, S, 3) uint8 RGB, and a row for each with vehicle, model, color, camera, train (bool).
+    """
+    plan = plan_vehicleid(benchmark)
+    studio = Studio(plan.models, plan.vehicles, plan.cameras, benchmark.size)
+    pictures, rows = [], []
+    for shot in tqdm(plan.shots, desc="rendering", unit="image", mininterval=1, leave=False):
+        vehicle = plan.vehicles[shot.vehicle - 1]
+        pictures.append(studio.take(shot).image)
+        about = {"vehicle": vehicle.identity, "model": vehicle.model, "color": vehicle.color}
+        rows.append(about | {"camera": shot.moment.camera, "train": vehicle.identity in plan.train})
+    return np.stack(pictures), pd.DataFrame(rows)
+
+
+def thumbnails(pictures: np.ndarray, side: int = 8) -> np.ndarray:
+    """Pictures (N, S, S, 3) uint8 as small as ``side`` x ``side``: (N, 3 * side**2) float32 in [0, 1]."""
+    small = [cv2.resize(picture, (side, side), interpolation=cv2.INTER_AREA) for picture in pictures]
+    return (np.stack(small).reshape(len(pictures), -1) / np.float32(255)).astype(np.float32)
+
+
+def borders(pictures: np.ndarray, side: int = 12) -> np.ndarray:
+    """The outermost cells of each thumbnail, mostly street: (N, 3 * (4 * side - 4)) float32 in [0, 1]."""
+    small = thumbnails(pictures, side).reshape(len(pictures), side, side, 3)
+    edge = np.ones((side, side), bool)
+    edge[1:-1, 1:-1] = False
+    return np.ascontiguousarray(small[:, edge].reshape(len(pictures), -1))
+
+
+def informed_cmc1(rows: pd.DataFrame) -> float:
+    """CMC@1 in [0, 1] that knowing model and colour exactly, and nothing else, gives on average.
+
+    With one gallery image of each vehicle, a query's own is found with probability 1 / n, where n vehicles share its
+    model and colour.
+    """
+    alike = rows.groupby(["model", "color"])["vehicle"].transform("nunique")
+    return float((1 / alike).mean())
+
+
+def near_duplicate_rows(images: pd.DataFrame, rows: int, columns: int) -> list[list[int]]:
+    """Choose rows of near-duplicates: the largest groups of one model and colour, one image of each vehicle.
+
+    Args:
+        images: with columns vehicle, model, color; and, where known, ``view`` (only the commonest view of a row is
+            shown) and ``whole`` (bool; False images are shown only where a vehicle has no other).
+        rows: how many groups.
+        columns: how many vehicles of each.
+
+    Returns:
+        For each group the positions in ``images`` of its pictures; groups of a single vehicle are left out.
+    """
+    frame = images.reset_index(drop=True)
+    if "view" not in frame:
+        frame = frame.assign(view="unknown")
+    if "whole" not in frame:
+        frame = frame.assign(whole=True)
+    chosen, seen = [], {}
+    sizes = frame.groupby(["model", "color", "view"])["vehicle"].nunique().sort_values(ascending=False, kind="stable")
+    for model, color, view in sizes.index[sizes > 1]:
+        # One row for a model and colour, and for variety at most two of the same colour.
+        if (model, color) in seen or sum(c == color for _, c in seen) >= 2:
+            continue
+        seen[model, color] = view
+        mine = frame[(frame.model == model) & (frame.color == color) & (frame["view"] == view)]
+        mine = mine.sort_values("whole", ascending=False, kind="stable").drop_duplicates("vehicle")
+        chosen.append([int(k) for k in mine.sort_values("whole", ascending=False, kind="stable").index[:columns]])
+        if len(chosen) == rows:
+            break
+    return chosen
+
+
+def read_views(root: str | Path) -> pd.DataFrame:
+    """What the truth beside a rendered layout says of each image: image, view, orientation, whole (bool).
+
+    Args:
+        root: folder of the layout, with a ``truth`` folder in it.
+
+    Returns:
+        One row an image; ``whole`` where every part is seen to nine tenths or more.
+    """
+    folder = Path(root) / "truth"
+    poses = pd.read_csv(folder / "orientation.csv", usecols=["image", "view", "orientation"])
+    least = pd.read_csv(folder / "visibility.csv").groupby("image")["visibility"].min()
+    return poses.assign(whole=poses["image"].map(least) >= 0.9)
