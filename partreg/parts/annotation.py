@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
+from partreg.datasets.vehicleid import read_vehicleid
 from partreg.errors import PartregError
 from partreg.files import inside
 from partreg.parts.boxes import BODY, CLASSES, CORNERS, OBJECT_COLUMNS, objects_table
@@ -197,6 +198,20 @@ def stand_in(root: str | Path, images: Iterable[str], path: str | Path, pixels: 
     write_coco(jitter(read_truth(root, images), pixels, seed), path)
 
 
+def annotated(profile: Profile, path: str | Path, root: str | Path, names: Mapping[str, str] = NAMES) -> Annotations:
+    """The annotations at ``path``; on the benchmark a `stand_in` draws them where nobody has yet.
+
+    Args:
+        profile: ``annotate`` images of the training set are drawn at random.
+        path: the COCO file.
+        root: folder of the data set in VehicleID's layout.
+        names: what the file's categories are here.
+    """
+    if not Path(path).exists() and not profile.annotations:
+        stand_in(root, sample(read_vehicleid(root).train, profile.annotate)["image"], path)
+    return read_coco(path, names)
+
+
 def training_set(
     profile: Profile, path: str | Path, root: str | Path, names: Mapping[str, str] = NAMES
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -216,14 +231,14 @@ def training_set(
     Raises:
         PartregError: the file is missing or absurd, or one of its photographs is missing.
     """
-    return _photographs(profile, _split(profile, read_coco(path, names))[0], root)
+    return _photographs(profile, _split(profile, annotated(profile, path, root, names))[0], root)
 
 
 def left_out_set(
     profile: Profile, path: str | Path, root: str | Path, names: Mapping[str, str] = NAMES
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The photographs of one's own that `training_set` left out, in the same form; none without ``annotations``."""
-    return _photographs(profile, _split(profile, read_coco(path, names))[1], root)
+    return _photographs(profile, _split(profile, annotated(profile, path, root, names))[1], root)
 
 
 def _split(profile: Profile, annotations: Annotations) -> tuple[Annotations, Annotations]:

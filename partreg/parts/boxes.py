@@ -217,6 +217,21 @@ def iou(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return common / (area - common)
 
 
+def overlaps(boxes: pd.DataFrame, truth: pd.DataFrame) -> pd.DataFrame:
+    """How well boxes agree with others of the same image and part.
+
+    Args:
+        boxes: boxes table.
+        truth: boxes table to compare with.
+
+    Returns:
+        A row for each box that stands in both: ``image``, ``part``, ``source`` (of ``boxes``) and ``iou`` in [0, 1].
+    """
+    both = boxes.merge(truth, on=["image", "part"], suffixes=("", "_truth"))
+    first, second = (both[[name + end for name in CORNERS]].to_numpy(float) for end in ("", "_truth"))
+    return both[["image", "part", "source"]].assign(iou=iou(first, second))
+
+
 def _without_other_end(seen: pd.DataFrame) -> pd.DataFrame:
     """The best boxes of each image (best first), without the lesser one of two lights that are crossed."""
     rows = seen.assign(center=seen["x0"] + seen["x1"], row=np.arange(len(seen)))

@@ -59,6 +59,22 @@ def missing_levels(boxes: pd.DataFrame, images: pd.DataFrame) -> pd.DataFrame:
     return counts.reindex(index=list(SEEN), columns=["seen", *LEVELS], fill_value=0).rename_axis(columns=None)
 
 
+def hide(boxes: pd.DataFrame, share: float, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Take boxes away at random, to measure what filling them in is worth.
+
+    Args:
+        boxes: boxes table.
+        share: how many of the windows and lights are hidden, 0 to 1.
+        seed: which ones.
+
+    Returns:
+        The boxes that are left and the hidden ones; the brand, which is inferred from the lights, is in neither.
+    """
+    seen = boxes[boxes["part"].isin(SEEN)].reset_index(drop=True)
+    hidden = np.random.default_rng(seed).random(len(seen)) < share
+    return seen[~hidden].reset_index(drop=True), seen[hidden].reset_index(drop=True)
+
+
 def _wanted(boxes: pd.DataFrame, images: pd.DataFrame) -> pd.DataFrame:
     """One row for each image and part to be seen, its corners filled in, "level" empty where it was seen."""
     views = dict(zip(boxes["image"], boxes["view"], strict=True))

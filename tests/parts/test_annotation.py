@@ -187,6 +187,19 @@ def test_annotations_of_the_data_set_are_all_trained_on(benchmark, tmp_path):
     assert len(annotation.left_out_set(profile(), path, benchmark)[0]) == 0
 
 
+def test_the_stand_in_draws_where_nobody_has_yet(benchmark, tmp_path, monkeypatch):
+    train = pd.DataFrame({"image": [f"image/{i}.jpg" for i in range(6)]})
+    monkeypatch.setattr(annotation, "read_vehicleid", lambda root: SimpleNamespace(train=train))
+    path = tmp_path / "annotations.json"
+    drawn = annotation.annotated(profile(annotate=4), path, benchmark)
+    assert len(drawn.images) == 4
+    kept = path.read_bytes()
+    annotation.annotated(profile(annotate=6), path, benchmark)
+    assert path.read_bytes() == kept  # what is there is not drawn again
+    with pytest.raises(PartregError, match="no such file"):
+        annotation.annotated(profile(annotations="x"), tmp_path / "absent.json", benchmark)
+
+
 def test_photographs_of_ones_own_are_split(benchmark, tmp_path):
     mine = profile(annotations=str(benchmark / "truth" / "parts.json"), photographs=str(benchmark), annotate=500)
     train, _ = annotation.training_set(mine, mine.annotations, tmp_path)

@@ -142,6 +142,14 @@ def test_iou_worked_by_hand():
     np.testing.assert_allclose(b.iou(a, c), [1 / 3, 0, 1, np.nan])
 
 
+def test_overlaps_are_of_the_same_image_and_part():
+    boxes = table(one(corners=(0, 0, 0.4, 0.4), source="average"), one("brand"), one(image="b.jpg"))
+    truth = table(one(corners=(0.2, 0, 0.6, 0.4)), one("left_light"), one("brand", image="b.jpg"))
+    found = b.overlaps(boxes, truth)
+    assert found[["image", "part", "source"]].to_numpy().tolist() == [["a.jpg", "window", "average"]]
+    assert found["iou"][0] == pytest.approx(1 / 3)
+
+
 @pytest.mark.parametrize(
     ("wrong", "sentence"),
     [

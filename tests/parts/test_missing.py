@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from partreg.parts.boxes import BOX_COLUMNS, CORNERS, PART_BOXES, boxes_table
-from partreg.parts.missing import LEVELS, SEEN, fill_missing, missing_levels
+from partreg.parts.missing import LEVELS, SEEN, fill_missing, hide, missing_levels
 
 
 def images(*vehicles):
@@ -108,6 +108,17 @@ def test_levels_count_what_was_seen_and_what_was_filled():
     }
     assert counts.loc["right_light", LEVELS[4]] == 3
     assert (counts.sum(axis=1) == 3).all()
+
+
+def test_hiding_splits_the_windows_and_lights():
+    seen = table(*[box(i, "front", part, 0.1) for i in range(100) for part in (*SEEN, "brand")])
+    kept, hidden = hide(seen, 0.2, seed=0)
+    assert 30 < len(hidden) < 90
+    assert len(kept) + len(hidden) == 300
+    again = pd.concat([kept, hidden]).sort_values(["image", "part"], ignore_index=True)
+    expected = seen[seen["part"] != "brand"].sort_values(["image", "part"], ignore_index=True)
+    pd.testing.assert_frame_equal(again, expected)
+    assert hide(seen, 0.2, seed=0)[1].equals(hidden)
 
 
 corner = st.floats(0, 1, allow_nan=False)
