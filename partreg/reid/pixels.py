@@ -79,6 +79,6 @@ def decode(path: str | Path, size: int) -> np.ndarray:
     """
     try:
         with Image.open(path) as image:
-            return np.asarray(image.convert("RGB").resize((size, size), Image.Resampling.BILINEAR))
+            return np.array(image.convert("RGB").resize((size, size), Image.Resampling.BILINEAR))
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise PartregError(f"{path}: not a readable image ({error}); run `partreg check` on its data set.") from error
