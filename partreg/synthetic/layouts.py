@@ -71,8 +71,8 @@ def write_layout(benchmark: Benchmark, root: str | Path, layout: str, jobs: int)
             )
     key = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:12]
     work = root.parent / f".{root.name}.{key}"
-    rows = render(benchmark, layout, work, jobs)
     plan = PLANS[layout](benchmark)
+    rows = render(benchmark, plan, layout, work, jobs)
     (write_vehicleid_lists if layout == "vehicleid" else write_veri_lists)(plan, work, benchmark)
     write_truth(plan, rows, work, told, benchmark)
     shutil.rmtree(work / "rows")
@@ -82,9 +82,8 @@ def write_layout(benchmark: Benchmark, root: str | Path, layout: str, jobs: int)
     return root
 
 
-def render(benchmark: Benchmark, layout: str, work: Path, jobs: int) -> list[dict]:
+def render(benchmark: Benchmark, plan: Plan, layout: str, work: Path, jobs: int) -> list[dict]:
     """Render all pictures into ``work`` and give their truth in the plan's order; pieces done before are kept."""
-    plan = PLANS[layout](benchmark)
     for folder in {Path(name).parent for name in plan.names} | {Path("rows")}:
         (work / folder).mkdir(parents=True, exist_ok=True)
     owners = np.array([shot.vehicle for shot in plan.shots])

@@ -65,16 +65,9 @@ class Sheet:
 
     def spot(self, x: float, y: float, r: float, color) -> None:
         """Fill a circle."""
-        centre = self.at([(x, y)])[0]
-        cv2.circle(
-            self.image,
-            (int(centre[0]), int(centre[1])),
-            round(r * self.scale * 16),
-            tuple(int(c) for c in color),
-            -1,
-            cv2.LINE_AA,
-            4,
-        )
+        centre = round(x * self.scale * 16), round((self.height - y + self.low) * self.scale * 16)
+        value = tuple(int(c) for c in color)
+        cv2.circle(self.image, centre, round(r * self.scale * 16), value, -1, cv2.LINE_AA, 4)
 
 
 def shade_noise(image: np.ndarray, noise: np.ndarray) -> np.ndarray:
@@ -183,11 +176,12 @@ def draw_tree(sheet: Sheet, rng: np.random.Generator, x: float) -> None:
     crown, r = rng.uniform(3.2, 4.6), rng.uniform(1.2, 1.9)
     sheet.box(x - 0.13, 0, x + 0.13, crown, (74, 60, 48, 255))
     green = np.array((70, 104, 50)) * rng.uniform(0.75, 1.2) + [rng.uniform(-5, 25), 0, 0]
-    for _ in range(130):
-        a, d = rng.uniform(0, 2 * np.pi), r * np.sqrt(rng.random())
-        dx, dz = d * np.cos(a), d * np.sin(a) * 0.9
-        light = 0.85 + 0.30 * dz / r + rng.uniform(-0.22, 0.22)
-        sheet.spot(x + dx, crown + dz, rng.uniform(0.14, 0.34), (*np.clip(green * light, 0, 255), 255))
+    turn, reach = rng.uniform(0, 2 * np.pi, 110), r * np.sqrt(rng.random(110))
+    dx, dz = reach * np.cos(turn), reach * np.sin(turn) * 0.9
+    light = 0.85 + 0.30 * dz / r + rng.uniform(-0.22, 0.22, 110)
+    leaves = np.clip(green * light[:, None], 0, 255)
+    for k, size in enumerate(rng.uniform(0.14, 0.36, 110)):
+        sheet.spot(x + dx[k], crown + dz[k], size, (*leaves[k], 255))
 
 
 def draw_parked(sheet: Sheet, rng: np.random.Generator, x: float) -> None:
