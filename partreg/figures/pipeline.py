@@ -6,14 +6,13 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import cv2
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch, Rectangle
 
-from partreg.figures.sheets import DPI, PART_COLORS, as_pixels, draw_boxes
+from partreg.figures.sheets import PART_COLORS, as_pixels, blank_sheet, draw_boxes
 
 GREEN = "#019e73"  # the global branch, in green as in the paper
 GREY = "#666666"
@@ -45,10 +44,7 @@ def draw(
     Returns:
         The closed figure, with a white background in every theme.
     """
-    figure, ax = plt.subplots(figsize=(6.4, 6.4 * HEIGHT / WIDTH), facecolor="white", dpi=DPI)
-    plt.close(figure)
-    ax.set_position((0, 0, 1, 1))
-    ax.set_axis_off()
+    figure, ax = blank_sheet(6.4, 6.4 * HEIGHT / WIDTH)
     pixels, grid = as_pixels(image), next(iter(cells.values())).shape[-1]
     surface = np.full((grid, grid), 0.5) if feature_map is None else np.asarray(feature_map)
     _picture(ax, pixels, (3, 5, 26), "part boxes")

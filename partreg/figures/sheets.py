@@ -153,6 +153,15 @@ def _draw_cell(
         ax.text(x + pixels / 2, y - 0.03 * pixels, title, size=min(0.12 * letter, 10), ha="center", color="black")
 
 
+def blank_sheet(width: float, height: float) -> tuple[Figure, Axes]:
+    """A closed white figure of so many inches, with axes that fill it and show nothing of themselves."""
+    figure, ax = plt.subplots(figsize=(width, height), facecolor="white", dpi=DPI)
+    plt.close(figure)
+    ax.set_position((0, 0, 1, 1))
+    ax.set_axis_off()
+    return figure, ax
+
+
 def _per_image(values: Sequence | None, count: int, name: str) -> list:
     values = [None] * count if values is None else list(values)
     if len(values) != count:
@@ -200,12 +209,7 @@ def image_grid(
     side = round(pixels * 0.9) if any(rows) else 0
     inch = min(INCHES / (columns * step + side), 1.6 / pixels)
     letter = 72 * inch * pixels
-    figure, ax = plt.subplots(
-        figsize=((columns * step + side) * inch, lines * (step + head) * inch), facecolor="white", dpi=DPI
-    )
-    plt.close(figure)
-    ax.set_position((0, 0, 1, 1))
-    ax.set_axis_off()
+    figure, ax = blank_sheet((columns * step + side) * inch, lines * (step + head) * inch)
     for place, image in enumerate(images):
         if image is not None:
             line, column = divmod(place, columns)

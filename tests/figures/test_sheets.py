@@ -33,6 +33,7 @@ def test_read_image_gives_red_green_blue(tmp_path, red):
     path = tmp_path / "ä b.png"
     path.write_bytes(cv2.imencode(".png", cv2.cvtColor(red, cv2.COLOR_RGB2BGR))[1].tobytes())
     assert np.array_equal(sheets.read_image(path), red)
+    assert np.array_equal(sheets.as_pixels(path), red)
 
 
 @pytest.mark.parametrize("content", [None, b"", b"not an image"])
