@@ -1,0 +1,147 @@
+import hashlib
+import json
+import re
+
+import cv2
+import numpy as np
+import pandas as pd
+import pytest
+
+from partreg.datasets.check import check
+from partreg.datasets.vehicleid import read_vehicleid
+from partreg.datasets.veri import good_junk, read_veri
+from partreg.errors import PartregError
+from partreg.parts.boxes import read_boxes
+from partreg.synthetic import layouts, write_vehicleid
+from partreg.synthetic.render import Studio
+from partreg.synthetic.truth import KEYPOINTS
+
+
+def digests(root):
+    return {
+        str(path.relative_to(root)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(root.rglob("*"))
+        if path.is_file()
+    }
+
+
+def test_the_readers_find_what_was_planned(vehicleid_root, veri_root, tiny):
+    data = read_vehicleid(vehicleid_root)
+    assert list(data.tests) == [2, 3, 4]
+    assert data.train.vehicle.nunique() == 4
+    assert [test.vehicle.nunique() for test in data.tests.values()] == [2, 3, 4]
+    assert set(data.train.vehicle).isdisjoint(data.tests[4].vehicle)
+    assert not set(data.tests[3].vehicle) <= set(data.tests[4].vehicle)
+    assert len(data.train) == 4 * 3
+    data = read_veri(veri_root)
+    assert (len(data.train), len(data.gallery), len(data.query)) == (3 * 3 * 2, 3 * 3 * 2, 3 * 3)
+    assert len(data.tracks) == 9
+    assert set(data.train.vehicle).isdisjoint(data.gallery.vehicle)
+
+
+def test_the_check_finds_no_problem(vehicleid_root, veri_root):
+    for root in (vehicleid_root, veri_root):
+        assert check(root, decode=True).problems == []
+
+
+def test_the_readers_agree_with_the_truth_of_every_image(vehicleid_root, veri_root):
+    data = read_vehicleid(vehicleid_root)
+    truth = pd.read_csv(vehicleid_root / "truth" / "images.csv").set_index("image")
+    mine = truth.loc[data.train.image]
+    assert (data.train[["vehicle", "model"]].to_numpy() == mine[["vehicle", "model"]].to_numpy()).all()
+    data = read_veri(veri_root)
+    truth = pd.read_csv(veri_root / "truth" / "images.csv", keep_default_na=False).set_index("image")
+    mine = truth.loc[data.gallery.image]
+    for column in ("vehicle", "camera", "time", "track", "color", "type"):
+        assert (data.gallery[column].to_numpy() == mine[column].to_numpy()).all(), column
+
+
+def test_good_and_junk_are_those_that_the_lists_give(veri_root):
+    data = read_veri(veri_root)
+    good, junk = good_junk(data.query, data.gallery)
+    for name, lists in (("gt_index.txt", good), ("jk_index.txt", junk)):
+        written = [[int(n) for n in line.split()] for line in (veri_root / name).read_text().splitlines()]
+        assert written == [list(map(int, found)) for found in lists]
+
+
+def test_side_files_look_as_veris(veri_root):
+    lines = (veri_root / "test_track.txt").read_text().split("\n")
+    assert lines.pop() == ""
+    assert all(re.fullmatch(r"\d{4}_c\d{3}_t\d{4}( \d{4}_c\d{3}_\d{8}_\d\.jpg){2} ", line) for line in lines)
+    for name in ("train_label.xml", "test_label.xml"):
+        assert (veri_root / name).read_bytes().startswith(b'<?xml version="1.0" encoding="gb2312"?>')
+    assert np.loadtxt(veri_root / "camera_Dist.txt").shape == (20, 20)
+    assert (veri_root / "camera_ID.txt").read_text().split()[:2] == ["c001", "c002"]
+    assert (veri_root / "list_color.txt").read_text().splitlines()[0] == "1 yellow"
+    assert (veri_root / "list_type.txt").read_text().splitlines()[0] == "1 sedan"
+    for name in (veri_root / "name_query.txt").read_text().split():
+        query, gallery = (veri_root / folder / name for folder in ("image_query", "image_test"))
+        assert query.read_bytes() == gallery.read_bytes()
+
+
+def test_side_files_look_as_vehicleids(vehicleid_root):
+    for name in ("attribute/img2vid.txt", "train_test_split/train_list.txt", "train_test_split/test_list_2.txt"):
+        assert all(re.fullmatch(r"\d{7} \d+", line) for line in (vehicleid_root / name).read_text().splitlines())
+    for name in ("model_attr", "color_attr"):
+        assert len((vehicleid_root / "attribute" / f"{name}.txt").read_text().splitlines()) >= 8
+
+
+def test_the_truth_is_readable_and_consistent(vehicleid_root, veri_root):
+    for root in (vehicleid_root, veri_root):
+        truth = root / "truth"
+        boxes = read_boxes(truth / "boxes.csv")
+        coco = json.loads((truth / "parts.json").read_text())
+        names = {image["id"]: image["file_name"] for image in coco["images"]}
+        kinds = {category["id"]: category["name"] for category in coco["categories"]}
+        tight = {(names[a["image_id"]], kinds[a["category_id"]]): a["bbox"] for a in coco["annotations"]}
+        for row in boxes[boxes.part == "left_light"].itertuples():
+            x, y, w, h = (value / 40 for value in tight[row.image, "left_light"])
+            assert (row.x0, row.y0, row.x1) == pytest.approx((x, y, x + w))
+            assert row.y1 >= y + h
+            bottom = sum(tight[row.image, "vehicle"][1::2]) / 40
+            assert row.y1 == pytest.approx(bottom)
+        seen = pd.read_csv(truth / "visibility.csv")
+        present = seen[seen.present == 1]
+        assert set(zip(present.image, present.part, strict=True)) == set(zip(boxes.image, boxes.part, strict=True))
+        assert seen.visibility.between(0, 1).all()
+        assert len(pd.read_csv(truth / "keypoints.csv").columns) == 1 + 3 * len(KEYPOINTS) == 61
+        plates = pd.read_csv(truth / "plates.csv")
+        assert plates.plate.is_unique
+        assert cv2.imread(str(truth / plates.crop[0])).shape == (24, 72, 3)
+
+
+def test_the_number_of_processes_changes_no_byte(vehicleid_root, tiny, tmp_path):
+    again = write_vehicleid(tiny, tmp_path / "again", jobs=2)
+    assert digests(again) == digests(vehicleid_root)
+
+
+def test_a_finished_layout_is_left_alone(vehicleid_root, tiny, monkeypatch):
+    monkeypatch.setattr(layouts, "render", lambda *_: pytest.fail("rendered again"))
+    assert write_vehicleid(tiny, vehicleid_root, jobs=1) == vehicleid_root
+
+
+def test_rendering_goes_on_where_it_was_stopped(vehicleid_root, tiny, tmp_path, monkeypatch):
+    take, count = Studio.take, [0]
+
+    def stop_after_14(self, shot):
+        count[0] += 1
+        if count[0] > 14:
+            raise KeyboardInterrupt
+        return take(self, shot)
+
+    monkeypatch.setattr(Studio, "take", stop_after_14)
+    with pytest.raises(KeyboardInterrupt):
+        write_vehicleid(tiny, tmp_path / "root", jobs=1)
+    assert not (tmp_path / "root").exists()
+    monkeypatch.setattr(Studio, "take", lambda self, shot: (count.append(1), take(self, shot))[1])
+    write_vehicleid(tiny, tmp_path / "root", jobs=1)
+    assert len(count) - 1 == 27 - 12  # the first four vehicles were done
+    assert digests(tmp_path / "root") == digests(vehicleid_root)
+    assert [path.name for path in tmp_path.iterdir()] == ["root"]
+
+
+def test_a_folder_of_someone_elses_is_not_touched(tiny, tmp_path):
+    (tmp_path / "thesis.txt").write_text("three years")
+    with pytest.raises(PartregError, match="choose another folder"):
+        write_vehicleid(tiny, tmp_path, jobs=1)
+    assert (tmp_path / "thesis.txt").read_text() == "three years"
