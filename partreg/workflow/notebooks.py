@@ -29,7 +29,7 @@ class _TerminalLines:
         """Nothing is kept back."""
 
 
-def execute(notebook: str, output: str | Path, **parameters: Any) -> None:
+def execute(notebook: str, output: str | Path, parameters: dict[str, Any]) -> None:
     """Run ``notebooks/<notebook>.ipynb`` by papermill into ``output``, whole or not at all.
 
     A run that fails leaves ``<output>.failed.ipynb``, with its traceback.
@@ -65,7 +65,7 @@ def main(arguments: list[str]) -> int:
     name, started = parameters.pop("label", notebook), time.monotonic()
     print(f"partreg: {name}: started", flush=True)
     try:
-        execute(notebook, output, **parameters)
+        execute(notebook, output, parameters)
     except PartregError as error:
         print(f"partreg: {name}: FAILED: {error}", file=sys.stderr, flush=True)
         return 1
