@@ -29,7 +29,7 @@ class _TerminalLines:
         """Nothing is kept back."""
 
 
-def execute(notebook: str, output: str | Path, parameters: dict[str, Any]) -> None:
+def execute(notebook: str, output: str | Path, parameters: dict[str, Any], label: str = "") -> None:
     """Run ``notebooks/<notebook>.ipynb`` by papermill into ``output``, whole or not at all.
 
     A run that fails leaves ``<output>.failed.ipynb``, with its traceback.
@@ -52,7 +52,7 @@ def execute(notebook: str, output: str | Path, parameters: dict[str, Any]) -> No
     try:
         papermill.execute_notebook(
             str(source), str(failed), parameters, cwd=str(REPOSITORY), progress_bar=False, kernel_name="python3",
-            stderr_file=_TerminalLines(output.stem),
+            stderr_file=_TerminalLines(label or notebook),
         )  # fmt: skip
     except papermill.PapermillExecutionError as error:
         raise PartregError(f"{failed}: cell {error.cell_index} failed: {error.ename}: {error.evalue}") from error
@@ -65,7 +65,7 @@ def main(arguments: list[str]) -> int:
     name, started = parameters.pop("label", notebook), time.monotonic()
     print(f"partreg: {name}: started", flush=True)
     try:
-        execute(notebook, output, parameters)
+        execute(notebook, output, parameters, name)
     except PartregError as error:
         print(f"partreg: {name}: FAILED: {error}", file=sys.stderr, flush=True)
         return 1
