@@ -97,9 +97,10 @@ def read_views(root: str | Path) -> pd.DataFrame:
         root: folder of the layout, with a ``truth`` folder in it.
 
     Returns:
-        One row an image; ``whole`` where every part is seen to nine tenths or more.
+        One row an image; ``whole`` where every part has a box and is seen to nine tenths or more.
     """
     folder = Path(root) / "truth"
     poses = pd.read_csv(folder / "orientation.csv", usecols=["image", "view", "orientation"])
-    least = pd.read_csv(folder / "visibility.csv").groupby("image")["visibility"].min()
-    return poses.assign(whole=poses["image"].map(least) >= 0.9)
+    least = pd.read_csv(folder / "visibility.csv").groupby("image")[["visibility", "present"]].min()
+    whole = (least["visibility"] >= 0.9) & (least["present"] == 1)
+    return poses.assign(whole=poses["image"].map(whole))

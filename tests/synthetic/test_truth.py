@@ -81,8 +81,8 @@ def test_hull_of_nothing_is_none():
 
 @pytest.mark.parametrize(
     ("degrees", "name"),
-    [(0, "front"), (-10, "front"), (40, "left front"), (90, "left"), (-90, "right"), (150, "left rear"), (200, "right rear"),
-     (180, "rear"), (-45, "right front"), (352, "front")],
+    [(0, "front"), (-10, "front"), (40, "left front"), (90, "left"), (-90, "right"), (150, "left rear"),
+     (200, "right rear"), (180, "rear"), (-45, "right front"), (352, "front")],
 )  # fmt: skip
 def test_orientations_by_hand(degrees, name):
     assert orientation(np.radians(degrees)) == name
