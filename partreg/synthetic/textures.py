@@ -64,7 +64,7 @@ def paint_glass(canvas: Canvas, outline: Outline) -> None:
 
 
 def lamp_shape(model: Model, front: bool, edge: float) -> np.ndarray:
-    """Outline (|y|, z) of a lamp; it runs past ``edge``, the corner of the body, on to the side."""
+    """Outline, as pairs (abs(y), z), of a lamp; it runs past ``edge``, the corner of the body, on to the side."""
     kind = (model.maker + (0 if front else 3)) % 4
     high = model.belt - (0.11 if front else -0.01)
     out = edge + 0.06
