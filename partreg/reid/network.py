@@ -58,6 +58,9 @@ class PartRegularizedNet(nn.Module):
         self.register_buffer("scale", scale, persistent=False)
         self.register_buffer("offset", -torch.tensor(mean).view(3, 1, 1) * scale, persistent=False)
 
+        # 1 for a backbone that is trained from the start; see `calibrate`.
+        self.register_buffer("gain", torch.tensor(1.0))
+
         # "All four branches share the same backbone network, any convolutional backbone can be used here."
         self.backbone, channels = make_backbone(backbone, last_stride)
         # "a 1 x 1 convolutional layer to extract the final 256-d global feature vector" (Section 4.2): on the 1 x 1
@@ -81,7 +84,21 @@ class PartRegularizedNet(nn.Module):
             (B, C, S, S) float32.
         """
         images = images.flip(1) if self.bgr else images
-        return self.backbone(torch.addcmul(self.offset, images.float(), self.scale)).float()
+        return self.backbone(torch.addcmul(self.offset, images.float(), self.scale)).float() * self.gain
+
+    @torch.no_grad()
+    def calibrate(self, images: Tensor) -> None:
+        """Scale the map so that its values have a root mean square of 1 on these images.
+
+        Backbones trained elsewhere differ in that by a factor of 50: beside a ResNet, whose layers are normalized, the
+        map of SqueezeNet is loud, and a learning rate that suits the one tears the other apart. Distances between
+        features change by the same factor for all, so no rank list does.
+        """
+        training = self.training
+        self.eval()
+        self.gain.fill_(1.0)
+        self.gain.fill_(1 / self.feature_map(images).square().mean().sqrt().clamp(min=1e-6))
+        self.train(training)
 
     def cells(self, boxes: Tensor | None, images: int, grid: int) -> Tensor:
         """The cells of the S x S grid that each branch pools: all for "global", else those its boxes overlap.

@@ -92,6 +92,8 @@ def train(
     with reproducible(threads, where):
         data = Data(run, decoded(images, run.size, pixels), part_boxes(run, boxes, images), torch.from_numpy(labels))
         network = make_network(run, len(vehicles)).to(where, memory_format=torch.channels_last)
+        if run.weights:
+            network.calibrate(data.take(torch.arange(data.batch), where)[0])
         optimizer = torch.optim.SGD(
             network.parameters(), lr=0.0, momentum=run.momentum, weight_decay=run.weight_decay, fused=True
         )

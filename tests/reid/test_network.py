@@ -137,6 +137,20 @@ def test_weights_from_a_file_are_torchvisions_own(tmp_path, name):
     torch.testing.assert_close(found, expected)
 
 
+def test_a_calibrated_map_has_a_root_mean_square_of_one_and_ranks_as_before(images):
+    network = PartRegularizedNet(3, backbone="squeezenet1_0", parts=(), pixels="caffe").train()
+    before = network(images).feature
+    network.calibrate(images)
+    assert network.training
+    assert network.feature_map(images).square().mean().item() == pytest.approx(1, rel=1e-4)
+    after = network(images).feature
+    torch.testing.assert_close(after, before * network.gain, rtol=1e-4, atol=1e-6)
+    assert network.gain.item() != pytest.approx(1, rel=0.1)
+    assert "gain" in network.state_dict()
+    network.calibrate(images)  # a second time changes nothing
+    torch.testing.assert_close(network(images).feature, after, rtol=1e-4, atol=1e-6)
+
+
 def test_weights_that_do_not_fit_are_refused(tmp_path):
     backbone, _ = make_backbone("resnet18", 1)
     cases = {

@@ -11,6 +11,7 @@ from partreg.errors import PartregError
 from partreg.reid import train as training
 from partreg.reid.device import choose_device, reproducible
 from partreg.reid.features import extract, load, part_boxes
+from partreg.reid.network import make_network
 from partreg.reid.run import Run
 from partreg.reid.train import learning_rate, train
 
@@ -150,6 +151,18 @@ def test_controls_of_table_4(drawn, quick):
     assert not torch.equal(shuffled.nan_to_num(), own.nan_to_num())
     assert sorted(shuffled[:, 3, 2].tolist()) == sorted(own[:, 3, 2].tolist())
     assert part_boxes(quick.changed(parts=()), boxes, images) is None
+
+
+def test_only_a_backbone_trained_elsewhere_is_calibrated(drawn, quick, tmp_path):
+    backbone = make_network(quick.changed(seed=7), 2).backbone
+    torch.save(backbone.state_dict(), tmp_path / "w.pth")
+    for name, weights in (("own", ""), ("given", str(tmp_path / "w.pth"))):
+        train(quick.changed(weights=weights, epochs=1, lr=0.0), *drawn, tmp_path / name, tmp_path)
+    gains = [load(tmp_path / name)[1].gain.item() for name in ("own", "given")]
+    assert gains[0] == 1
+    assert gains[1] != pytest.approx(1, rel=1e-3)
+    given = load(tmp_path / "given")[1].backbone.state_dict()
+    assert all(torch.equal(given[name], value) for name, value in backbone.state_dict().items() if "weight" in name)
 
 
 def test_whole_map_heads_pool_the_whole_map_even_when_images_move(drawn, quick, tmp_path, monkeypatch):
