@@ -6,6 +6,9 @@ exactly once, and nothing is left open behind it.
 
 from __future__ import annotations
 
+import base64
+import html
+import io
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,6 +16,7 @@ import cv2
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from IPython.display import HTML
 from matplotlib import patheffects
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -221,3 +225,11 @@ def image_grid(
     ax.set(xlim=(0, columns * step + side), ylim=(lines * (step + head), 0))
     ax.set_aspect("auto")
     return figure
+
+
+def as_html(figure: Figure, alt: str) -> HTML:
+    """The figure as HTML that carries its alternative text along, for a page that shows it by glue."""
+    picture = io.BytesIO()
+    figure.savefig(picture, format="png", dpi=DPI, bbox_inches="tight")
+    source = base64.b64encode(picture.getvalue()).decode()
+    return HTML(f'<figure class="glued"><img alt="{html.escape(alt)}" src="data:image/png;base64,{source}"></figure>')

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import platform
-import shutil
 import subprocess
 import sys
 from importlib.metadata import distribution
@@ -49,24 +48,32 @@ def build(ws: Workspace) -> Path:
 def assemble(ws: Workspace, site: Path) -> None:
     """Lay configuration, prose, executed notebooks and the code that they quote side by side in ``site``."""
     for path in [REPOSITORY / "_config.yml", REPOSITORY / "_toc.yml"]:
-        _copy(path, site / path.name)
+        _write(site / path.name, path.read_bytes())
     for folder in ("book", "partreg", "reference"):
         for path in sorted((REPOSITORY / folder).rglob("*")):
             if path.is_file() and "__pycache__" not in path.parts:
-                _copy(path, site / path.relative_to(REPOSITORY))
+                _write(site / path.relative_to(REPOSITORY), path.read_bytes())
     for name in CHAPTERS:
-        _copy(chapter_path(ws, name), site / "notebooks" / f"{name}.ipynb")
+        _write(site / "notebooks" / f"{name}.ipynb", without_paths(chapter_path(ws, name)).encode())
     mathjax = distribution("sphinx-mathjax-offline").locate_file("sphinx-mathjax-offline/static/mathjax/tex-svg.js")
-    _copy(Path(str(mathjax)), site / "book" / "_static" / "mathjax" / "tex-svg.js")
-    files.write_text(site / "book" / "statistics.md", statistics(ws))
+    _write(site / "book" / "_static" / "mathjax" / "tex-svg.js", Path(str(mathjax)).read_bytes())
+    _write(site / "book" / "statistics.md", statistics(ws).encode())
 
 
-def _copy(source: Path, target: Path) -> None:
-    """Copy where the bytes differ, so that Sphinx renders again only what changed."""
-    if target.exists() and target.read_bytes() == source.read_bytes():
-        return
-    target.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(source, target)
+def without_paths(path: Path) -> str:
+    """An executed notebook without the injected parameters that name folders of one machine."""
+    notebook = nbformat.read(path, as_version=4)
+    for cell in notebook.cells:
+        if "injected-parameters" in cell.metadata.get("tags", []):
+            cell.source = "\n".join(line for line in cell.source.splitlines() if "/" not in line)
+    return nbformat.writes(notebook)
+
+
+def _write(target: Path, content: bytes) -> None:
+    """Write where the bytes differ, so that Sphinx renders again only what changed."""
+    if not target.exists() or target.read_bytes() != content:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(content)
 
 
 def statistics(ws: Workspace) -> str:
