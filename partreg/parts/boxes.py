@@ -116,26 +116,27 @@ def choose(objects: pd.DataFrame, source: str, threshold: float = 0.0) -> pd.Dat
     """The one window, left light and right light of each image, and the brand inferred from the lights.
 
     Of several boxes of a part the one of highest score is kept, of equal scores the largest. The image's view is the
-    class of its window ("unknown" where none is seen). A left light that does not lie left of the right light is of the
-    vehicle's other end, as in views from the side: the lesser one of the two is left out.
+    class of its best window, also where that scores below the threshold and is not itself a box ("unknown" where there
+    is none). A left light that does not lie left of the right light is of the vehicle's other end, as in views from
+    the side: the lesser one of the two is left out.
 
     Args:
         objects: `OBJECT_COLUMNS`; lights already extended.
         source: "truth", "annotated" or "detected".
-        threshold: objects of lower score are left out.
+        threshold: boxes of lower score are left out.
 
     Returns:
         A boxes table in the objects' order of images.
     """
-    seen = objects[objects["name"].isin(CLASSES) & (objects["score"] >= threshold)]
+    seen = objects[objects["name"].isin(CLASSES)]
     seen = seen.assign(
         part=seen["name"].where(~seen["name"].isin(CLASSES[:2]), "window"),
         area=(seen["x1"] - seen["x0"]) * (seen["y1"] - seen["y0"]),
     )
     seen = seen.sort_values(["score", "area"], ascending=False, kind="stable").drop_duplicates(["image", "part"])
-    seen = _without_other_end(seen)
     windows = seen[seen["part"] == "window"].set_index("image")["name"]
     views = windows.map({"front_window": "front", "rear_window": "rear"}).to_dict()
+    seen = _without_other_end(seen[seen["score"] >= threshold])
     view = [views.get(image, "unknown") for image in seen["image"]]
     boxes = seen.assign(view=view, source=source)[list(BOX_COLUMNS)]
     return in_order(infer_brand(boxes), objects["image"].unique())

@@ -103,9 +103,10 @@ def detect(weights: str | Path, images: pd.DataFrame, threshold: float = THRESHO
         threshold: detections of lower score count as none.
 
     Returns:
-        Boxes table; the view is the class of the best window. Images in which nothing is seen have no rows.
+        Boxes table; the view is the class of the best window, also of one that scores too low to count. Images in which
+        nothing is seen have no rows.
     """
-    return best(predict(weights, images, threshold), images, threshold)
+    return best(predict(weights, images), images, threshold)
 
 
 def best(objects: pd.DataFrame, images: pd.DataFrame, threshold: float = THRESHOLD) -> pd.DataFrame:

@@ -76,10 +76,13 @@ def test_the_best_window_decides_the_view():
     boxes = b.choose(found, "detected", threshold=0.25)
     assert set(boxes["view"]) == {"rear"}
     assert corners(row(boxes, "window"))[0] == 0.3
-    # Above both scores of windows nothing tells the view.
     assert list(b.choose(found, "detected", threshold=0.95)["part"]) == []
-    front = b.choose(found[found["name"] != "rear_window"], "detected", threshold=0.7)
-    assert front.empty
+
+
+def test_a_window_too_doubtful_to_count_still_tells_the_view():
+    found = objects(("front_window", 0.2, 0.1, 0.8, 0.4, 0.1), ("left_light", 0.1, 0.5, 0.2, 0.9, 0.6))
+    boxes = b.choose(found, "detected", threshold=0.25)
+    assert boxes[["part", "view"]].to_numpy().tolist() == [["left_light", "front"]]
 
 
 def test_of_equal_scores_the_largest_box_is_kept():
