@@ -27,17 +27,18 @@ def make_run(ws: Workspace, dataset: str, **changes: Any) -> Run:
 
     The full model at the data set's main size (its last for VeRi-776, its last for VehicleID) and seed, unless changed.
     """
-    fields = {
-        "dataset": dataset,
-        "size": ws.profile.sizes[dataset][-1],
-        "held_out": ws.profile.held_out[dataset],
-        "seed": ws.profile.seeds[0],
-        **ws.profile.reid,
-        **changes,
-    }
-    fields["parts"] = tuple(fields.get("parts", ("window", "light", "brand")))
-    needs_boxes = parts_key(ws) if fields["parts"] else ""
-    return Run(**{**fields, "data": digest(data_key(ws, dataset), needs_boxes, code_key("reid"))})
+    run = Run(
+        **{
+            "dataset": dataset,
+            "size": ws.profile.sizes[dataset][-1],
+            "held_out": ws.profile.held_out[dataset],
+            "seed": ws.profile.seeds[0],
+            **ws.profile.reid,
+            **changes,
+        }
+    )
+    boxes = parts_key(ws) if run.parts else ""  # the baseline knows of no boxes, and need not wait for them
+    return run.changed(data=digest(data_key(ws, dataset), boxes, code_key("reid")))
 
 
 def runs(ws: Workspace) -> dict[str, dict[str, list[Run]]]:
