@@ -22,8 +22,8 @@ TRIED: list[dict[str, Any]] = [
     *[{"last_stride": value} for value in (1, 2)],
     *[{"lr": value} for value in (0.05, 0.1, 0.2)],
     *[{"lr": value, "parts": ()} for value in (0.05, 0.1, 0.2)],
-    *[{"epochs": value} for value in (10, 20, 40)],
-    *[{"epochs": value, "parts": ()} for value in (10, 20, 40)],
+    *[{"epochs": value} for value in (20, 40)],
+    *[{"epochs": value, "parts": ()} for value in (20, 40)],
 ]
 TABLE = REPOSITORY / "reference" / "settings.csv"
 
