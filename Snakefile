@@ -6,8 +6,9 @@ import json
 import shlex
 import sys
 
-from partreg.workflow import CHAPTERS, DATASETS, book_sources, code_key, make_run, open_workspace, runs
+from partreg.workflow import CHAPTERS, DATASETS, code_key, make_run, open_workspace, runs
 from partreg.workflow import CHOICES as NAMES
+from partreg.workflow.book import book_sources
 from partreg.workflow.driver import chapter_path, run_path
 from partreg.workflow.profile import REPOSITORY, data_key, parts_key
 from partreg.workflow.settings import tried_runs

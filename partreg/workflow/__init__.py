@@ -5,9 +5,7 @@ its result is absent and return it when it is there. So every notebook also runs
 twice.
 """
 
-from partreg.workflow.book import book_sources
-from partreg.workflow.driver import CHAPTERS, CHOICES
-from partreg.workflow.profile import DATASETS, Profile, Workspace, code_key, open_workspace
+from partreg.workflow.profile import CHAPTERS, CHOICES, DATASETS, Profile, Workspace, code_key, open_workspace
 from partreg.workflow.provenance import provenance, provenance_line
 from partreg.workflow.runs import CONTROLS, TABLE_4, make_run, runs
 from partreg.workflow.stages import (
@@ -42,7 +40,6 @@ __all__ = [
     "all_images",
     "annotations",
     "benchmark",
-    "book_sources",
     "boxes_file",
     "code_key",
     "detected_boxes",

@@ -13,8 +13,8 @@ import nbformat
 
 from partreg import files
 from partreg.errors import PartregError
-from partreg.workflow.driver import CHAPTERS, chapter_path, run_path
-from partreg.workflow.profile import REPOSITORY, Workspace, open_workspace
+from partreg.workflow.driver import chapter_path, run_path
+from partreg.workflow.profile import CHAPTERS, REPOSITORY, Workspace, open_workspace
 from partreg.workflow.provenance import device, provenance
 from partreg.workflow.runs import runs
 

@@ -15,23 +15,8 @@ from tqdm import tqdm
 
 from partreg.errors import PartregError
 from partreg.reid.run import Run
-from partreg.workflow.profile import DATASETS, REPOSITORY, Workspace, open_workspace
+from partreg.workflow.profile import CHAPTERS, DATASETS, REPOSITORY, Workspace, open_workspace
 from partreg.workflow.runs import runs
-
-CHAPTERS = (
-    "00_near_duplicates",
-    "01_part_annotation",
-    "02_detector_training",
-    "03_missing_parts",
-    "04_reid_training",
-    "05_vehicleid",
-    "06_veri",
-    "07_ablation",
-    "08_resolution",
-    "09_activation_maps",
-    "10_rank_lists",
-)
-CHOICES = ("profile", "output", "vehicleid", "veri", "annotations", "photographs", "seeds", "overrides")
 
 
 def chapter_path(ws: Workspace, name: str) -> Path:
@@ -65,6 +50,7 @@ def costs(ws: Workspace) -> dict[str, float]:
     rendered = sum(images[dataset] for dataset in DATASETS if ws.is_synthetic(dataset))
     detector = ws.profile.detector
     chapters = dict.fromkeys(CHAPTERS, 8.0)
+    del chapters["04_reid_training"]  # a copy of the full model's run below
     chapters["00_near_duplicates"] += rendered / 15
     chapters["02_detector_training"] += 0.02 * ws.profile.annotate * detector["epochs"] + 0.015 * sum(images.values())
     found = {name: cost for name, cost in chapters.items() if not chapter_path(ws, name).exists()}

@@ -18,6 +18,20 @@ from partreg.errors import PartregError
 
 REPOSITORY = Path(partreg.__file__).resolve().parents[1]
 DATASETS = ("vehicleid", "veri")
+CHAPTERS = (
+    "00_near_duplicates",
+    "01_part_annotation",
+    "02_detector_training",
+    "03_missing_parts",
+    "04_reid_training",
+    "05_vehicleid",
+    "06_veri",
+    "07_ablation",
+    "08_resolution",
+    "09_activation_maps",
+    "10_rank_lists",
+)
+CHOICES = ("profile", "output", "vehicleid", "veri", "annotations", "photographs", "seeds", "overrides")
 
 
 @dataclass(frozen=True)
