@@ -91,27 +91,24 @@ def per_query(scores: VehicleIDScores | VeRiScores, name: str) -> np.ndarray:
 
     Args:
         scores: of one network.
-        name: "cmc1", "mAP", "hit1" or "hit5".
-
-    Raises:
-        KeyError: the score is not kept query by query.
+        name: "cmc1" or "cmc5" of VehicleID; "mAP", "hit1" or "hit5" of VeRi-776.
     """
     if isinstance(scores, VehicleIDScores):
-        return {"cmc1": scores.hits}[name]
+        return {"cmc1": scores.hits, "cmc5": scores.hits5}[name]
     ranks = scores.track_ranks
     hit5 = np.where(ranks > 0, ranks <= 5, np.nan)
     return {"mAP": scores.ap, "hit1": scores.hits, "hit5": hit5}[name]
 
 
 def score(seeds: Sequence[VehicleIDScores | VeRiScores], name: str) -> Score:
-    """One reproduced number from the scores of each seed; for one seed, with its interval where queries are kept.
+    """One reproduced number from the scores of each seed; for one seed, with its interval.
 
     Args:
         seeds: scores of the same network trained with each seed.
         name: "cmc1" or "cmc5" of VehicleID; "mAP", "hit1" or "hit5" of VeRi-776.
     """
     values = tuple(float(getattr(one, name)) for one in seeds)
-    if len(seeds) > 1 or name == "cmc5":
+    if len(seeds) > 1:
         return Score(values)
     return Score(values, bootstrap_over_vehicles(per_query(seeds[0], name), seeds[0].vehicles))
 

@@ -33,12 +33,14 @@ class VehicleIDScores:
         cmc: (galleries, k_max) the curve of each random gallery.
         hits: (N,) for each image the fraction of galleries in which it, as a query, found its vehicle at rank 1; NaN
             for an image that was never a query.
+        hits5: (N,) the same within rank 5.
         vehicles: (N,) the images' vehicles.
         queries: queries of each gallery.
     """
 
     cmc: np.ndarray
     hits: np.ndarray
+    hits5: np.ndarray
     vehicles: np.ndarray
     queries: int
 
@@ -80,16 +82,16 @@ def vehicleid(
     vehicles = np.asarray(vehicles)
     features = check_features(features, "test", len(vehicles))
     rng = np.random.default_rng(seed)
-    curves, hits, asked = [], np.zeros(len(vehicles)), np.zeros(len(vehicles), dtype=np.int64)
+    curves, hits, asked = [], np.zeros((2, len(vehicles))), np.zeros(len(vehicles), dtype=np.int64)
     for _ in tqdm(range(galleries), "galleries", mininterval=1, delay=2, leave=False):
         gallery = draw_gallery(vehicles, rng)
         query = np.setdiff1d(np.arange(len(vehicles)), gallery)
         ranks = single_match_ranks(l2(features[query], features[gallery]), vehicles[query], vehicles[gallery])
         curves.append(cmc(ranks, min(k_max, len(gallery))))
-        hits[query] += ranks == 1
+        hits[:, query] += [ranks == 1, ranks <= 5]
         asked[query] += 1
-    hits = np.divide(hits, asked, out=np.full(len(hits), np.nan), where=asked > 0)
-    return VehicleIDScores(np.stack(curves), hits, vehicles, len(vehicles) - len(np.unique(vehicles)))
+    hits = np.divide(hits, asked, out=np.full(hits.shape, np.nan), where=asked > 0)
+    return VehicleIDScores(np.stack(curves), *hits, vehicles, len(vehicles) - len(np.unique(vehicles)))
 
 
 def draw_gallery(vehicles: np.ndarray, rng: np.random.Generator) -> np.ndarray:
