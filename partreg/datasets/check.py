@@ -207,6 +207,7 @@ def _fault(path: str, decode: bool) -> str:
                 image.load()
     except FileNotFoundError:
         return f"the image {path} is missing; put it there or take the line out."
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+    # ImportError: once ultralytics is loaded, its Image.open asks for a plug-in where Pillow knows no format.
+    except (OSError, SyntaxError, ValueError, ImportError, Image.DecompressionBombError) as error:
         return f"the image {path} is unreadable ({str(error).splitlines()[0][:120]}); copy it anew or drop the line."
     return ""

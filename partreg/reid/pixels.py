@@ -80,5 +80,6 @@ def decode(path: str | Path, size: int) -> np.ndarray:
     try:
         with Image.open(path) as image:
             return np.array(image.convert("RGB").resize((size, size), Image.Resampling.BILINEAR))
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+    # ImportError: once ultralytics is loaded, its Image.open asks for a plug-in where Pillow knows no format.
+    except (OSError, SyntaxError, ValueError, ImportError, Image.DecompressionBombError) as error:
         raise PartregError(f"{path}: not a readable image ({error}); run `partreg check` on its data set.") from error
