@@ -3,6 +3,7 @@
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -16,15 +17,35 @@ from partreg.workflow.driver import chapter_path, run_path
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 
+def command(folder: Path) -> list[str]:
+    """`make book PROFILE=smoke OUTPUT=folder`, without the installation."""
+    return [sys.executable, "-m", "partreg.workflow.driver", "--profile", "smoke", "--output", str(folder)]
+
+
 def make_book(folder: Path) -> subprocess.CompletedProcess:
-    command = [sys.executable, "-m", "partreg.workflow.driver", "--profile", "smoke", "--output", str(folder)]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+    return subprocess.run(command(folder), capture_output=True, text=True, check=False)
+
+
+def kill_after(folder: Path, words: str) -> None:
+    """Start `make book`, and kill it and all that it runs without warning once it prints ``words``."""
+    process = subprocess.Popen(command(folder), stderr=subprocess.PIPE, text=True, start_new_session=True)
+    for line in process.stderr:
+        if words in line:
+            break
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
 
 
 @pytest.fixture(scope="session")
 def built(tmp_path_factory) -> workflow.Workspace:
-    """A book made from nothing by `make book PROFILE=smoke`; PARTREG_TEST_BOOK names a folder to keep it in."""
+    """A book by `make book PROFILE=smoke`, killed twice on its way, as it may happen to a reader.
+
+    PARTREG_TEST_BOOK names a folder to keep it in.
+    """
     folder = Path(os.environ.get("PARTREG_TEST_BOOK") or tmp_path_factory.mktemp("book"))
+    if not (folder / "site").exists():
+        kill_after(folder, "00_near_duplicates: started")
+        kill_after(folder, "02_detector_training: started")
     done = make_book(folder)
     assert done.returncode == 0, done.stdout + done.stderr
     return workflow.open_workspace("smoke", output=str(folder))
