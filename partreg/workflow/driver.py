@@ -17,6 +17,7 @@ from partreg.errors import PartregError
 from partreg.reid.run import Run
 from partreg.workflow.profile import CHAPTERS, DATASETS, REPOSITORY, Workspace, open_workspace
 from partreg.workflow.runs import runs
+from partreg.workflow.settings import tried_runs
 
 
 def chapter_path(ws: Workspace, name: str) -> Path:
@@ -41,7 +42,7 @@ def image_count(ws: Workspace, dataset: str) -> int:
     return vehicles * sizes["tracks_per_vehicle"] * sizes["images_per_track"]
 
 
-def costs(ws: Workspace) -> dict[str, float]:
+def costs(ws: Workspace, target: str) -> dict[str, float]:
     """Rough seconds that each notebook still to be run takes on one core, by the label that it reports itself under.
 
     Only their proportions matter: they turn finished notebooks into a share of the work, and so into the time left.
@@ -54,7 +55,11 @@ def costs(ws: Workspace) -> dict[str, float]:
     chapters["00_near_duplicates"] += rendered / 15
     chapters["02_detector_training"] += 0.02 * ws.profile.annotate * detector["epochs"] + 0.015 * sum(images.values())
     found = {name: cost for name, cost in chapters.items() if not chapter_path(ws, name).exists()}
-    for run in {run.key: run for table in runs(ws).values() for row in table.values() for run in row}.values():
+    networks = [run for table in runs(ws).values() for row in table.values() for run in row]
+    if target == "settings":
+        networks = tried_runs(ws)
+        found = {name: cost for name, cost in found.items() if name < "04"}
+    for run in networks:
         if not run_path(ws, run).exists():
             found[run.name] = 8.0 + run.epochs * images[run.dataset] / 2 * (run.size / 96) ** 2 / 300
     return found
@@ -119,7 +124,7 @@ def main(target: str, cores: int, **choices: str) -> None:
     choices = {name: value for name, value in choices.items() if value}
     try:
         ws = open_workspace(**choices)
-        due = costs(ws)
+        due = costs(ws, target)
     except PartregError as error:
         raise click.ClickException(str(error)) from error
     ws.folder.mkdir(parents=True, exist_ok=True)
