@@ -9,7 +9,7 @@ import sys
 from partreg.workflow import CHAPTERS, DATASETS, code_key, make_run, open_workspace, runs
 from partreg.workflow import CHOICES as NAMES
 from partreg.workflow.book import book_sources
-from partreg.workflow.driver import chapter_path, run_path
+from partreg.workflow.driver import chapter_path, run_label, run_path
 from partreg.workflow.profile import REPOSITORY, data_key, parts_key
 from partreg.workflow.settings import tried_runs
 
@@ -42,7 +42,7 @@ def command(notebook, output, **more):
 
 
 def train(run):
-    return command("04_reid_training", str(run_path(ws, run)), run=run.to_json(), label=run.name)
+    return command("04_reid_training", str(run_path(ws, run)), run=run.to_json(), label=run_label(run))
 
 
 def python(module):

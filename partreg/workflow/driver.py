@@ -30,6 +30,11 @@ def run_path(ws: Workspace, run: Run) -> Path:
     return ws.folder / "runs" / run.key / "notebook.ipynb"
 
 
+def run_label(run: Run) -> str:
+    """What a training run is called on the terminal; its digest tells runs apart that differ in a setting."""
+    return f"{run.name} ({run.key})"
+
+
 def image_count(ws: Workspace, dataset: str) -> int:
     """About how many images ``dataset`` has, before it is there: by the profile, or by the lines of its lists."""
     if not ws.is_synthetic(dataset):
@@ -61,7 +66,7 @@ def costs(ws: Workspace, target: str) -> dict[str, float]:
         found = {name: cost for name, cost in found.items() if name < "04"}
     for run in networks:
         if not run_path(ws, run).exists():
-            found[run.name] = 8.0 + run.epochs * images[run.dataset] / 2 * (run.size / 96) ** 2 / 300
+            found[run_label(run)] = 8.0 + run.epochs * images[run.dataset] / 2 * (run.size / 96) ** 2 / 300
     return found
 
 
@@ -72,6 +77,7 @@ def snakemake_command(choices: dict[str, str], folder: Path, cores: int, target:
         sys.executable,
         "-m",
         "snakemake",
+        target,
         "--snakefile",
         str(REPOSITORY / "Snakefile"),
         "--directory",

@@ -1,6 +1,10 @@
 """The networks of the book: which there are, and which tables share them."""
 
+import sys
+
 from partreg import paper, workflow
+from partreg.workflow import driver
+from partreg.workflow.settings import tried_runs
 
 
 def test_table_4_has_the_papers_rows_in_the_papers_order():
@@ -28,3 +32,21 @@ def test_the_baseline_does_not_wait_for_the_detector():
     longer = workflow.open_workspace("smoke", overrides={"detector": {"epochs": 3}})
     assert workflow.make_run(ws, "vehicleid", parts=()) == workflow.make_run(longer, "vehicleid", parts=())
     assert workflow.make_run(ws, "vehicleid") != workflow.make_run(longer, "vehicleid")
+
+
+def test_make_settings_asks_snakemake_for_the_settings(tmp_path):
+    command = driver.snakemake_command({"profile": "smoke"}, tmp_path, 2, "settings")
+    assert command[:4] == [sys.executable, "-m", "snakemake", "settings"]
+    assert command[-1] == 'profile="smoke"'
+
+
+def test_the_costs_name_what_is_still_to_run(tmp_path):
+    ws = workflow.open_workspace("smoke", output=str(tmp_path))
+    book, settings = driver.costs(ws, "all"), driver.costs(ws, "settings")
+    assert len(book) == 10 + 13  # the chapters but for the copied one, and the networks
+    assert {driver.run_label(run) for run in tried_runs(ws)} <= set(settings)
+    assert "10_rank_lists" not in settings
+    done = driver.chapter_path(ws, "03_missing_parts")
+    done.parent.mkdir()
+    done.touch()
+    assert set(book) - set(driver.costs(ws, "all")) == {"03_missing_parts"}
