@@ -23,7 +23,7 @@ class _TerminalLines:
         line = next((piece for piece in reversed(text.replace("\r", "\n").split("\n")) if "%|" in piece), "")
         if line and time.monotonic() - self.last > self.every:
             self.last = time.monotonic()
-            print(f"partreg: {self.name}: {line.strip().removeprefix(self.name).lstrip(': ')}", flush=True)
+            print(f"partreg: {self.name}: {line.split(': ', 1)[-1].strip()}", flush=True)
 
     def flush(self) -> None:
         """Nothing is kept back."""
