@@ -97,3 +97,8 @@ def test_comments_and_docstrings_are_not_code(tmp_path, monkeypatch):
 def test_a_profile_is_frozen():
     with pytest.raises(dataclasses.FrozenInstanceError):
         workflow.open_workspace("smoke").profile.annotate = 1
+
+
+def test_a_detector_is_described_alike_in_all_profiles():
+    described = [set(read_profile(name)["detector"]) for name in ("smoke", "laptop", "paper")]
+    assert described == [{"model", "size", "epochs", "batch", "seed"}] * 3

@@ -1,0 +1,56 @@
+"""Running one notebook: whole or not at all, its failure in one sentence, its progress on the terminal."""
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_notebook
+
+from partreg.errors import PartregError
+from partreg.workflow import book, notebooks
+
+
+@pytest.fixture
+def shelf(tmp_path, monkeypatch):
+    """A repository with one notebook, which divides by its parameter."""
+    cells = [new_code_cell("by = 1", metadata={"tags": ["parameters"]}), new_code_cell("6 / by")]
+    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    notebook = new_notebook(cells=cells, metadata={"kernelspec": kernel})
+    (tmp_path / "notebooks").mkdir()
+    nbformat.write(notebook, tmp_path / "notebooks" / "divide.ipynb")
+    monkeypatch.setattr(notebooks, "REPOSITORY", tmp_path)
+    return tmp_path
+
+
+def test_a_notebook_that_runs_leaves_its_output_and_nothing_else(shelf, capsys):
+    assert notebooks.main(["divide", str(shelf / "out" / "divide.ipynb"), '{"by": 3, "label": "six by three"}']) == 0
+    executed = nbformat.read(shelf / "out" / "divide.ipynb", as_version=4)
+    assert executed.cells[-1].outputs[0]["data"]["text/plain"] == "2.0"
+    assert [path.name for path in (shelf / "out").iterdir()] == ["divide.ipynb"]
+    assert capsys.readouterr().out.startswith("partreg: six by three: started\npartreg: six by three: done in ")
+
+
+def test_a_notebook_that_fails_says_why_and_keeps_its_red_cell_apart(shelf, capsys):
+    assert notebooks.main(["divide", str(shelf / "divide.ipynb"), '{"by": 0}']) == 1
+    assert not (shelf / "divide.ipynb").exists()
+    assert (shelf / "divide.failed.ipynb").exists()
+    told = capsys.readouterr().err
+    assert "divide.failed.ipynb" in told
+    assert "ZeroDivisionError: division by zero" in told
+
+
+def test_a_parameter_that_no_cell_declares_is_refused(shelf):
+    with pytest.raises(PartregError, match=r"no parameter is called \['epoch'\]"):
+        notebooks.execute("divide", shelf / "divide.ipynb", {"epoch": 3})
+
+
+def test_progress_bars_become_a_line_now_and_then(capsys):
+    lines = notebooks._TerminalLines("a network", every=0)
+    lines.write("a network, seed 0:  10%|█   | 1/10\ra network, seed 0:  20%|██  | 2/10")
+    lines.write("no bar")
+    assert capsys.readouterr().out == "partreg: a network: 20%|██  | 2/10\n"
+
+
+def test_the_book_shows_no_folder_of_one_machine(tmp_path):
+    parameters = new_code_cell('profile = "smoke"\noutput = "/home/me/out"', metadata={"tags": ["injected-parameters"]})
+    nbformat.write(new_notebook(cells=[parameters, new_code_cell('"a/b"')]), tmp_path / "n.ipynb")
+    shown = nbformat.reads(book.without_paths(tmp_path / "n.ipynb"), as_version=4)
+    assert [cell.source for cell in shown.cells] == ['profile = "smoke"', '"a/b"']
