@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -20,9 +20,6 @@ from partreg.errors import PartregError
 from partreg.files import inside
 from partreg.parts.boxes import BODY, CLASSES, CORNERS, OBJECT_COLUMNS, objects_table
 from partreg.parts.formats import NAMES, Annotations, read_coco, write_coco
-
-if TYPE_CHECKING:
-    from partreg.workflow.profile import Profile
 
 LABELS = (*CLASSES, "vehicle")  # what is drawn: tight boxes; the vehicle's box says how far down lights are extended
 VISIBLE = 0.3  # an annotator draws a part of which at least this share is seen
@@ -198,60 +195,37 @@ def stand_in(root: str | Path, images: Iterable[str], path: str | Path, pixels: 
     write_coco(jitter(read_truth(root, images), pixels, seed), path)
 
 
-def annotated(profile: Profile, path: str | Path, root: str | Path, names: Mapping[str, str] = NAMES) -> Annotations:
-    """The annotations at ``path``; on the benchmark a `stand_in` draws them where nobody has yet.
+def annotated(path: str | Path, root: str | Path, count: int, names: Mapping[str, str] = NAMES) -> Annotations:
+    """The annotations at ``path``; where nobody has drawn any yet, a `stand_in` draws them on the benchmark.
 
     Args:
-        profile: ``annotate`` images of the training set are drawn at random.
         path: the COCO file.
         root: folder of the data set in VehicleID's layout.
+        count: so many images of its training set are drawn at random.
         names: what the file's categories are here.
+
+    Raises:
+        PartregError: there is neither a file nor a benchmark that knows its boxes, or the file is absurd.
     """
-    if not Path(path).exists() and not profile.annotations:
-        stand_in(root, sample(read_vehicleid(root).train, profile.annotate)["image"], path)
+    if not Path(path).exists():
+        stand_in(root, sample(read_vehicleid(root).train, count)["image"], path)
     return read_coco(path, names)
 
 
-def training_set(
-    profile: Profile, path: str | Path, root: str | Path, names: Mapping[str, str] = NAMES
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The images and objects that `train_detector` takes.
-
-    Args:
-        profile: with ``annotations`` of one's own, ``annotate`` of these photographs at most, and no more than two
-        thirds;
-            otherwise all images of ``path``.
-        path: the COCO file.
-        root: folder of the data set that notebook 01 annotates images of.
-        names: what the file's categories are here.
-
-    Returns:
-        Images (``image``, ``path``) and their objects with lights extended.
-
-    Raises:
-        PartregError: the file is missing or absurd, or one of its photographs is missing.
-    """
-    return _photographs(profile, _split(profile, annotated(profile, path, root, names))[0], root)
-
-
-def left_out_set(
-    profile: Profile, path: str | Path, root: str | Path, names: Mapping[str, str] = NAMES
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The photographs of one's own that `training_set` left out, in the same form; none without ``annotations``."""
-    return _photographs(profile, _split(profile, annotated(profile, path, root, names))[1], root)
-
-
-def _split(profile: Profile, annotations: Annotations) -> tuple[Annotations, Annotations]:
+def split(annotations: Annotations, count: int, seed: int = 0) -> tuple[Annotations, Annotations]:
+    """Photographs of one's own to train the detector on, at most ``count`` and two thirds of them, and the rest."""
     images = annotations.images
-    if not profile.annotations:
-        return annotations, annotations.subset([])
-    train = sample(images, min(profile.annotate, round(SHARE * len(images))), int(profile.detector.get("seed", 0)))
+    train = sample(images, min(count, round(SHARE * len(images))), seed)
     rest = images[~images["image"].isin(train["image"])]
     return annotations.subset(list(train["image"])), annotations.subset(sorted(rest["image"]))
 
 
-def _photographs(profile: Profile, annotations: Annotations, root: str | Path) -> tuple[pd.DataFrame, pd.DataFrame]:
-    folder = Path(profile.photographs or root) if profile.annotations else Path(root)
+def located(annotations: Annotations, folder: str | Path) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """What `train_detector` takes: images (``image``, ``path``) and their objects with lights extended.
+
+    Raises:
+        PartregError: one of the images is not in ``folder``.
+    """
     images = annotations.images[["image"]].assign(path=[str(inside(folder, i)) for i in annotations.images["image"]])
     absent = [path for path in images["path"] if not Path(path).is_file()]
     if absent:

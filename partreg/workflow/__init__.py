@@ -10,6 +10,7 @@ from partreg.workflow.provenance import provenance, provenance_line
 from partreg.workflow.runs import CONTROLS, TABLE_4, make_run, runs
 from partreg.workflow.stages import (
     all_images,
+    annotated_sets,
     annotations,
     benchmark,
     boxes_file,
@@ -38,6 +39,7 @@ __all__ = [
     "Profile",
     "Workspace",
     "all_images",
+    "annotated_sets",
     "annotations",
     "benchmark",
     "boxes_file",

@@ -91,6 +91,20 @@ def annotations(ws: Workspace) -> Path:
     return Path(ws.profile.annotations or ws.parts / "annotations.json")
 
 
+def annotated_sets(ws: Workspace) -> list[tuple[pd.DataFrame, pd.DataFrame]]:
+    """Images and objects that the detector learns from, and those of a reader's own left to test it (Section 4.1).
+
+    On the benchmark all annotated images are learnt from, and the second pair is empty: there the truth tests it.
+    """
+    from partreg.parts import annotation
+
+    drawn = annotation.annotated(annotations(ws), ws.vehicleid, ws.profile.annotate)
+    pair = drawn, drawn.subset([])
+    if ws.profile.annotations:
+        pair = annotation.split(drawn, ws.profile.annotate, ws.profile.detector.get("seed", 0))
+    return [annotation.located(some, ws.profile.photographs or ws.vehicleid) for some in pair]
+
+
 def boxes_file(ws: Workspace, dataset: str, kind: str) -> Path:
     """CSV of the "detected" or "filled" boxes of ``dataset``, written by notebooks 02 and 03."""
     return ws.parts / f"{dataset}_{kind}.csv"
@@ -110,13 +124,13 @@ def detected_boxes(ws: Workspace, dataset: str) -> pd.DataFrame:
 
 def detector_weights(ws: Workspace) -> Path:
     """Weights of the trained detector; trains it on the annotations first where they are absent (Section 3.3)."""
-    from partreg.parts import annotation, detector
+    from partreg.parts import detector
 
     folder = ws.parts / "detector"
     with locked(folder):
         if not (folder / "weights.pt").exists():
-            images, boxes = annotation.training_set(ws.profile, annotations(ws), ws.vehicleid)
-            detector.train_detector(images, boxes, folder, **ws.profile.detector)
+            images, objects = annotated_sets(ws)[0]
+            detector.train_detector(images, objects, folder, **ws.profile.detector)
     return folder / "weights.pt"
 
 

@@ -173,47 +173,32 @@ def test_photographs_have_no_truth(tmp_path):
         read_truth(tmp_path)
 
 
-def profile(**fields):
-    return SimpleNamespace(**{"annotations": "", "photographs": "", "annotate": 500, "detector": {"seed": 0}, **fields})
-
-
-def test_annotations_of_the_data_set_are_all_trained_on(benchmark, tmp_path):
-    path = tmp_path / "annotations.json"
-    stand_in(benchmark, [f"image/{i}.jpg" for i in range(6)], path)
-    images, objects = annotation.training_set(profile(), path, benchmark)
-    assert list(images.columns) == ["image", "path"]
-    assert (len(images), len(objects)) == (6, 5)
-    assert images["path"][0] == str(benchmark / "image" / "0.jpg")
-    assert len(annotation.left_out_set(profile(), path, benchmark)[0]) == 0
-
-
 def test_the_stand_in_draws_where_nobody_has_yet(benchmark, tmp_path, monkeypatch):
     train = pd.DataFrame({"image": [f"image/{i}.jpg" for i in range(6)]})
     monkeypatch.setattr(annotation, "read_vehicleid", lambda root: SimpleNamespace(train=train))
     path = tmp_path / "annotations.json"
-    drawn = annotation.annotated(profile(annotate=4), path, benchmark)
-    assert len(drawn.images) == 4
+    assert len(annotation.annotated(path, benchmark, 4).images) == 4
     kept = path.read_bytes()
-    annotation.annotated(profile(annotate=6), path, benchmark)
+    annotation.annotated(path, benchmark, 6)
     assert path.read_bytes() == kept  # what is there is not drawn again
     with pytest.raises(PartregError, match="no such file"):
-        annotation.annotated(profile(annotations="x"), tmp_path / "absent.json", benchmark)
+        annotation.annotated(tmp_path / "absent.json", tmp_path, 4)
 
 
-def test_photographs_of_ones_own_are_split(benchmark, tmp_path):
-    mine = profile(annotations=str(benchmark / "truth" / "parts.json"), photographs=str(benchmark), annotate=500)
-    train, _ = annotation.training_set(mine, mine.annotations, tmp_path)
-    rest, objects = annotation.left_out_set(mine, mine.annotations, tmp_path)
-    assert (len(train), len(rest)) == (4, 2)  # two thirds and one third
-    assert set(train["image"]).isdisjoint(rest["image"])
-    assert set(objects["image"]) <= set(rest["image"])
-    mine.annotate = 1
-    assert len(annotation.training_set(mine, mine.annotations, tmp_path)[0]) == 1
+def test_photographs_of_ones_own_are_split(benchmark):
+    mine = read_truth(benchmark)
+    train, rest = annotation.split(mine, 500)
+    assert (len(train.images), len(rest.images)) == (4, 2)  # two thirds and one third
+    assert set(train.images["image"]).isdisjoint(rest.images["image"])
+    assert set(rest.objects["image"]) <= set(rest.images["image"])
+    assert len(annotation.split(mine, 1)[0].images) == 1
 
 
-def test_a_missing_photograph_is_named(benchmark, tmp_path):
+def test_the_detector_is_told_where_its_images_lie(benchmark):
+    images, objects = annotation.located(read_truth(benchmark), benchmark)
+    assert list(images.columns) == ["image", "path"]
+    assert images["path"][0] == str(benchmark / images["image"][0])
+    assert set(objects["image"]) <= set(images["image"])
     (benchmark / "image" / "2.jpg").unlink()
-    path = tmp_path / "annotations.json"
-    stand_in(benchmark, [f"image/{i}.jpg" for i in range(6)], path)
     with pytest.raises(PartregError, match=r"2.jpg: no such photograph"):
-        annotation.training_set(profile(), path, benchmark)
+        annotation.located(read_truth(benchmark), benchmark)
