@@ -58,7 +58,7 @@ class Run:
         pixels: what that backbone expects: "rgb" (torchvision's mean and spread) or "caffe" (BGR minus 104, 117, 123).
         last_stride: stride of the backbone's last stage (*assumed* 1: S = 6 at 96 px, 16 at 256 px).
         dim: width of every branch's feature (256 in Section 4.2; *assumed* the same for the parts).
-        part_weight: lambda, the weight of each part's loss in Eq. 3 (*assumed* 1).
+        part_weight: lambda, the weight of each part's loss in Eq. 3 (*assumed*; the profiles say 0.3).
         epochs: passes over the training images (*assumed*).
         batch: images in a step (*assumed*).
         lr: first, or after warm-up, learning rate; 0.01 in Section 3.3 for pretrained weights.

@@ -52,7 +52,7 @@ def table(ws: Workspace) -> pd.DataFrame:
             {
                 "network": "full model" if run.parts else "baseline",
                 "setting": name,
-                "value": changes[name],
+                "value": f"{changes[name]:g}",
                 "validation CMC@1 (%)": round(100 * history.cmc1.iloc[-1], 1),
                 "training accuracy (%)": round(100 * history.accuracy_global.iloc[-1], 1),
                 "chosen": "yes" if asdict(run)[name] == ws.profile.reid[name] else "",
