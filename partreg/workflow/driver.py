@@ -70,6 +70,16 @@ def costs(ws: Workspace, target: str) -> dict[str, float]:
     return found
 
 
+def absolute(choices: dict[str, str]) -> dict[str, str]:
+    """The choices with whole paths, for Snakemake and its notebooks run in folders of their own."""
+    paths = {"output", "vehicleid", "veri", "annotations", "photographs"}
+    if choices.get("profile", "").endswith((".yaml", ".yml")):
+        paths.add("profile")
+    return {
+        name: str(Path(value).expanduser().resolve()) if name in paths else value for name, value in choices.items()
+    }
+
+
 def snakemake_command(choices: dict[str, str], folder: Path, cores: int, target: str = "all") -> list[str]:
     """The command that brings ``target`` of the Snakefile up to date; its state lies in ``folder``."""
     gpus = 1 if shutil.which("nvidia-smi") else cores
@@ -127,7 +137,7 @@ def main(target: str, cores: int, **choices: str) -> None:
     """Run whatever of the book is due and render it."""
     from filelock import FileLock, Timeout
 
-    choices = {name: value for name, value in choices.items() if value}
+    choices = absolute({name: value for name, value in choices.items() if value})
     try:
         ws = open_workspace(**choices)
         due = costs(ws, target)

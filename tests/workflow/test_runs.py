@@ -50,3 +50,11 @@ def test_the_costs_name_what_is_still_to_run(tmp_path):
     done.parent.mkdir()
     done.touch()
     assert set(book) - set(driver.costs(ws, "all")) == {"03_missing_parts"}
+
+
+def test_paths_are_the_same_from_every_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    given = {"profile": "mine.yaml", "veri": "data/VeRi", "output": "/out", "seeds": "0,1"}
+    here = {"profile": f"{tmp_path}/mine.yaml", "veri": f"{tmp_path}/data/VeRi", "output": "/out", "seeds": "0,1"}
+    assert driver.absolute(given) == here
+    assert driver.absolute({"profile": "smoke"}) == {"profile": "smoke"}
