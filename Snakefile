@@ -164,6 +164,7 @@ rule rank_lists:
 rule book:
     input:
         [chapter(name) for name in CHAPTERS],
+        networks(*TABLES),  # for the page of run times
         [str(path) for path in book_sources()],
     output: str(ws.folder / "site" / "_build" / "html" / "index.html")
     params: command=python("partreg.workflow.book")
