@@ -49,8 +49,12 @@ def python(module):
     return shlex.join([sys.executable, "-m", module, json.dumps(CHOICES)])
 
 
+# The chapters and networks are asked for by name too, so that one that was lost is made again.
 rule all:
-    input: str(ws.folder / "site" / "_build" / "html" / "index.html")
+    input:
+        str(ws.folder / "site" / "_build" / "html" / "index.html"),
+        [chapter(name) for name in CHAPTERS],
+        networks(*TABLES),
 
 
 rule near_duplicates:
@@ -164,7 +168,7 @@ rule rank_lists:
 rule book:
     input:
         [chapter(name) for name in CHAPTERS],
-        networks(*TABLES),  # for the page of run times
+        networks(*TABLES),
         [str(path) for path in book_sources()],
     output: str(ws.folder / "site" / "_build" / "html" / "index.html")
     params: command=python("partreg.workflow.book")
