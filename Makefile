@@ -1,4 +1,6 @@
 # make help lists what there is. Everything is installed into .venv at the versions of requirements.lock.
+SHELL       := /bin/bash
+.SHELLFLAGS := -o pipefail -c  # a failed installation is not hidden by the filter behind it
 PYTHON  ?= python3.11
 PROFILE ?= laptop
 PORT    ?= 8000
@@ -44,7 +46,7 @@ serve: .venv/.installed  ## show the built book at http://127.0.0.1:8000
 settings: .venv/.installed  ## try settings on validation identities; writes reference/settings.csv
 	@$(BIN)/python -m partreg.workflow.driver --target settings $(CHOICES)
 
-bench: .venv/.installed  ## time a whole book, a second one, the renderer and the evaluator
+bench: .venv/.installed  ## time a whole book, a second one, and the evaluator
 	@$(BIN)/python -m partreg.workflow.bench $(CHOICES)
 
 clean:  ## remove everything that was made (build/), not the installation

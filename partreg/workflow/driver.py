@@ -18,6 +18,7 @@ from partreg.reid.run import Run
 from partreg.workflow.profile import CHAPTERS, DATASETS, REPOSITORY, Workspace, open_workspace
 from partreg.workflow.runs import runs
 from partreg.workflow.settings import tried_runs
+from partreg.workflow.stages import run_folder
 
 
 def chapter_path(ws: Workspace, name: str) -> Path:
@@ -27,7 +28,7 @@ def chapter_path(ws: Workspace, name: str) -> Path:
 
 def run_path(ws: Workspace, run: Run) -> Path:
     """Where the executed notebook of a training run goes, beside its weights."""
-    return ws.folder / "runs" / run.key / "notebook.ipynb"
+    return run_folder(ws, run) / "notebook.ipynb"
 
 
 def run_label(run: Run) -> str:
