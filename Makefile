@@ -5,18 +5,19 @@ PYTHON  ?= python3.11
 PROFILE ?= laptop
 PORT    ?= 8000
 BIN     := .venv/bin
-# What a reader may choose: make book PROFILE=smoke SEEDS=0,1,2 VEHICLEID=dir VERI=dir ANNOTATIONS=file PHOTOGRAPHS=dir OUTPUT=dir
+# What a reader may choose: make book PROFILE=smoke SEEDS=0,1,2 VEHICLEID=dir VERI=dir ANNOTATIONS=file PHOTOGRAPHS=dir OUTPUT=dir BASELINES=no
 CHOICES := --profile '$(PROFILE)' $(if $(OUTPUT),--output '$(OUTPUT)') $(if $(VEHICLEID),--vehicleid '$(VEHICLEID)') \
            $(if $(VERI),--veri '$(VERI)') $(if $(ANNOTATIONS),--annotations '$(ANNOTATIONS)') \
-           $(if $(PHOTOGRAPHS),--photographs '$(PHOTOGRAPHS)') $(if $(SEEDS),--seeds '$(SEEDS)') $(if $(CORES),--cores $(CORES))
+           $(if $(PHOTOGRAPHS),--photographs '$(PHOTOGRAPHS)') $(if $(SEEDS),--seeds '$(SEEDS)') \
+           $(if $(filter no,$(BASELINES)),--no-baselines) $(if $(CORES),--cores $(CORES))
 SITE    := $(or $(OUTPUT),build/$(notdir $(basename $(PROFILE))))/site/_build/html
 
-.PHONY: help book test lint lab serve settings bench clean
+.PHONY: help book test lint lab serve settings reference bench clean
 .DEFAULT_GOAL := help
 
 help:  ## what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /  make \1\t/' | expand -t 18
-	@echo "  with PROFILE=smoke|laptop|paper, SEEDS=0,1,2, VEHICLEID=dir, VERI=dir, ANNOTATIONS=file, PHOTOGRAPHS=dir, OUTPUT=dir, CORES=n"
+	@echo "  with PROFILE=smoke|laptop|paper, SEEDS=0,1,2, VEHICLEID=dir, VERI=dir, ANNOTATIONS=file, PHOTOGRAPHS=dir, OUTPUT=dir, CORES=n, BASELINES=no"
 
 .venv/.installed: requirements.lock
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) was not found: install Python 3.11 or say make PYTHON=path." >&2; exit 1; }
@@ -43,8 +44,12 @@ serve: .venv/.installed  ## show the built book at http://127.0.0.1:8000
 	@test -f '$(SITE)/index.html' || { echo "No book at $(SITE): run make book PROFILE=$(PROFILE) first." >&2; exit 1; }
 	@$(BIN)/python -m http.server $(PORT) --bind 127.0.0.1 --directory '$(SITE)'
 
-settings: .venv/.installed  ## try settings on validation identities; writes reference/settings.csv
+settings: .venv/.installed  ## try settings on validation identities; writes reference/settings*.csv
 	@$(BIN)/python -m partreg.workflow.driver --target settings $(CHOICES)
+	@$(BIN)/python -m partreg.workflow.driver --target settings_others $(CHOICES)
+
+reference: .venv/.installed  ## every row at every setting of the dial, three seeds; writes reference/*.csv, takes hours
+	@$(BIN)/python -m partreg.workflow.driver --target reference $(CHOICES)
 
 bench: .venv/.installed  ## time a whole book, a second one, and the evaluator
 	@$(BIN)/python -m partreg.workflow.bench $(CHOICES)

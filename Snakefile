@@ -6,20 +6,26 @@ import json
 import shlex
 import sys
 
-from partreg.workflow import CHAPTERS, DATASETS, code_key, make_run, open_workspace, runs
+from partreg.workflow import CHAPTERS, DATASETS, code_key, make_run, networks, open_workspace, runs
 from partreg.workflow import CHOICES as NAMES
 from partreg.workflow.book import book_sources
-from partreg.workflow.driver import chapter_path, run_label, run_path
-from partreg.workflow.profile import REPOSITORY, data_key, parts_key
+from partreg.workflow.dial import ROWS, SEEDS, SETTINGS, points_path
+from partreg.workflow.driver import chapter_path, row_path, run_label, run_path
+from partreg.workflow.profile import REPOSITORY, data_key, digest, parts_key
+from partreg.workflow.rows import BUILT_ON, SLOW, is_network, network, row_key
+from partreg.workflow.runs import STRONG, method_run
 from partreg.workflow.settings import tried_runs
 
 CHOICES = {name: config[name] for name in NAMES if config.get(name)}
 ws = open_workspace(**CHOICES)
 TABLES = runs(ws)
-TRIED = tried_runs(ws)
-NETWORKS = {run.key: run for table in TABLES.values() for row in table.values() for run in row}
-NETWORKS |= {run.key: run for run in TRIED}
+TRIED, TRIED_OTHERS = tried_runs(ws), tried_runs(ws, others=True)
+STRONG_SEEDS = [method_run(ws, "vehicleid", "strong", seed=seed, **what) for what in STRONG.values() for seed in SEEDS]
+OTHER = method_run(ws, "vehicleid", "oife")
+NETWORKS = networks(ws) | {run.key: run for run in [OTHER, *TRIED, *TRIED_OTHERS, *STRONG_SEEDS]}
 FULL = make_run(ws, "vehicleid")
+OTHERS = ws.profile.other_rows
+DIAL = [(f"{n:g}", layout) for n in ws.profile.dial["near_duplicates"] for layout in ws.profile.dial["layouts"]] if OTHERS else []
 
 
 def source(name):
@@ -30,9 +36,30 @@ def chapter(name):
     return str(chapter_path(ws, name))
 
 
-def networks(*tables):
+def shown(*tables):
     """The executed notebooks of every network that the named tables show."""
-    return sorted({str(run_path(ws, run)) for table in tables for row in TABLES[table].values() for run in row})
+    named = [TABLES[table] for table in tables if table in TABLES]
+    return sorted({str(run_path(ws, run)) for table in named for row in table.values() for run in row})
+
+
+def rows(seeds=ws.profile.seeds):
+    """The executed notebooks of the rows of Table 3 that are more than a network."""
+    return [str(row_path(ws, method, seed)) for method in SLOW for seed in seeds] if OTHERS else []
+
+
+def built_on(method, seed):
+    """What a row of Table 3 waits for: its own network, and the rows that it is built on."""
+    own = [str(run_path(ws, network(ws, method, seed)))] if is_network(method) else []
+    return [*own, *(path for name in BUILT_ON[method] for path in made(name, seed))]
+
+
+def made(method, seed):
+    """The notebooks after which a row of Table 3 is there, or can be had in no time."""
+    return [str(row_path(ws, method, seed))] if method in SLOW else built_on(method, seed)
+
+
+def points(every, settings):
+    return [str(points_path(ws, float(n), layout, every)) for n, layout in settings]
 
 
 def command(notebook, output, **more):
@@ -42,11 +69,12 @@ def command(notebook, output, **more):
 
 
 def train(run):
-    return command("04_reid_training", str(run_path(ws, run)), run=run.to_json(), label=run_label(run))
+    notebook = "04_reid_training" if run.method == "partreg" else "11_other_methods"
+    return command(notebook, str(run_path(ws, run)), run=run.to_json(), label=run_label(run))
 
 
-def python(module):
-    return shlex.join([sys.executable, "-m", module, json.dumps(CHOICES)])
+def python(module, *words):
+    return shlex.join([sys.executable, "-m", module, json.dumps(CHOICES), *words])
 
 
 # The chapters and networks are asked for by name too, so that one that was lost is made again.
@@ -54,7 +82,9 @@ rule all:
     input:
         str(ws.folder / "site" / "_build" / "html" / "index.html"),
         [chapter(name) for name in CHAPTERS],
-        networks(*TABLES),
+        shown(*TABLES),
+        rows(),
+        points(False, DIAL),
 
 
 rule near_duplicates:
@@ -97,11 +127,37 @@ rule missing_parts:
 # Any network: a papermill run of notebook 04 by its description. Those with parts wait for the boxes.
 rule network:
     input:
-        source("04_reid_training"),
+        lambda wildcards: source("04_reid_training" if NETWORKS[wildcards.key].method == "partreg" else "11_other_methods"),
         lambda wildcards: chapter("03_missing_parts" if NETWORKS[wildcards.key].parts else "00_near_duplicates"),
     output: str(ws.folder / "runs" / "{key}" / "notebook.ipynb")
     params: command=lambda wildcards: train(NETWORKS[wildcards.key])
     resources: gpu=1
+    shell: "{params.command}"
+
+
+# A row of Table 3 that is more than a network: hand-crafted features, plates, or what knows of time and place.
+rule row:
+    input:
+        source("11_other_methods"),
+        chapter("00_near_duplicates"),
+        lambda wildcards: built_on(wildcards.method, int(wildcards.seed)),
+    output: str(ws.folder / "rows" / "{method}-{seed}-{key}.ipynb")
+    wildcard_constraints: seed="[0-9]+", key="[0-9a-f]+"
+    params:
+        command=lambda wildcards, output: command(
+            "11_other_methods", output[0], dataset="veri", method=wildcards.method, seed=int(wildcards.seed),
+            label=f"veri, {wildcards.method}, seed {wildcards.seed}",
+        ),
+    shell: "{params.command}"
+
+
+# The dial of chapter 12: a setting and a layout at a time, on a small benchmark of its own.
+rule dial:
+    output: str(ws.folder / "dial" / "{layout}-{near}-{which}.json")
+    wildcard_constraints: layout="vehicleid|veri", which="own|every"
+    params:
+        key=code_key("synthetic", "parts", "reid", "baselines", "retrieval"),
+        command=lambda wildcards: python("partreg.workflow.dial", wildcards.near, wildcards.layout, wildcards.which),
     shell: "{params.command}"
 
 
@@ -112,7 +168,7 @@ rule reid_training:
 
 
 rule vehicleid:
-    input: source("05_vehicleid"), networks("table_4")
+    input: source("05_vehicleid"), shown("table_4", "table_1")
     output: chapter("05_vehicleid")
     params:
         key=code_key("figures", "retrieval"),
@@ -121,7 +177,7 @@ rule vehicleid:
 
 
 rule veri:
-    input: source("06_veri"), networks("table_6")
+    input: source("06_veri"), shown("table_6", "table_3"), rows()
     output: chapter("06_veri")
     params:
         key=code_key("figures", "retrieval"),
@@ -130,7 +186,7 @@ rule veri:
 
 
 rule ablation:
-    input: source("07_ablation"), networks("table_4", "controls")
+    input: source("07_ablation"), shown("table_4", "controls")
     output: chapter("07_ablation")
     params:
         key=code_key("figures", "retrieval"),
@@ -139,7 +195,7 @@ rule ablation:
 
 
 rule resolution:
-    input: source("08_resolution"), networks("table_5", "table_6")
+    input: source("08_resolution"), shown("table_5", "table_6")
     output: chapter("08_resolution")
     params:
         key=code_key("figures", "retrieval"),
@@ -148,7 +204,7 @@ rule resolution:
 
 
 rule activation_maps:
-    input: source("09_activation_maps"), networks("table_4")
+    input: source("09_activation_maps"), shown("table_4")
     output: chapter("09_activation_maps")
     params:
         key=code_key("figures", "retrieval"),
@@ -157,7 +213,7 @@ rule activation_maps:
 
 
 rule rank_lists:
-    input: source("10_rank_lists"), networks("table_4")
+    input: source("10_rank_lists"), shown("table_4")
     output: chapter("10_rank_lists")
     params:
         key=code_key("figures", "retrieval"),
@@ -165,10 +221,31 @@ rule rank_lists:
     shell: "{params.command}"
 
 
+# Chapter 11 is the run of one network, as chapter 04 is; it is there without the other rows, too.
+rule other_methods:
+    input: str(run_path(ws, OTHER))
+    output: chapter("11_other_methods")
+    shell: "cp {input:q} {output:q}"
+
+
+rule where_it_breaks:
+    input:
+        source("12_where_it_breaks"),
+        shown("strong"),
+        points(False, DIAL),
+        [str(path) for name in ("dial", "strong") if (path := REPOSITORY / "reference" / f"{name}.csv").exists()],
+    output: chapter("12_where_it_breaks")
+    params:
+        key=code_key("figures", "retrieval"),
+        command=command("12_where_it_breaks", chapter("12_where_it_breaks")),
+    shell: "{params.command}"
+
+
 rule book:
     input:
         [chapter(name) for name in CHAPTERS],
-        networks(*TABLES),
+        shown(*TABLES),
+        rows(),
         [str(path) for path in book_sources()],
     output: str(ws.folder / "site" / "_build" / "html" / "index.html")
     params: command=python("partreg.workflow.book")
@@ -179,4 +256,19 @@ rule book:
 rule settings:
     input: sorted({str(run_path(ws, run)) for run in TRIED})
     params: command=python("partreg.workflow.settings")
+    shell: "{params.command}"
+
+
+rule settings_others:
+    input: sorted({str(run_path(ws, run)) for run in TRIED_OTHERS})
+    params: command=python("partreg.workflow.settings", "others")
+    shell: "{params.command}"
+
+
+# `make reference`: every row at every setting of the dial, and the strong baseline with three seeds. Takes hours.
+rule reference:
+    input:
+        points(True, [(n, layout) for n in SETTINGS for layout in ROWS]),
+        sorted({str(run_path(ws, run)) for run in STRONG_SEEDS}),
+    params: command=python("partreg.workflow.dial")
     shell: "{params.command}"

@@ -1,8 +1,8 @@
-"""Augmentation of a batch, pixels and part boxes together (the paper names none: *assumed*).
+"""Augmentation of a batch, pixels, part boxes and key points together (the paper names none: *assumed*).
 
-One affine map flips, scales and moves each image, and the boxes go through the same map; what leaves the picture is cut
-off, and a part that leaves it wholly is missing from that image. The random numbers are drawn on the CPU, a few for
-each image, so that a seed means the same on every device; the pixels are computed where the images lie.
+One affine map flips, scales and moves each image, and boxes and key points go through the same map; what leaves the
+picture is cut off, and a part that leaves it wholly is missing from that image. The random numbers are drawn on the
+CPU, a few for each image, so that a seed means the same on every device; the pixels are computed where the images lie.
 """
 
 from __future__ import annotations
@@ -13,14 +13,22 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from partreg.datasets.side import KEYPOINTS
 from partreg.parts.boxes import PART_BOXES
 
 SCALE = (0.87, 1.15)  # of the picture's sides; below 1 the vehicle is seen smaller, and its edge pixels fill the rim
 SHIFT = 0.06  # largest move, as a share of the side
 BRIGHTNESS = 24.0  # largest shift of all pixels, of 255
 CONTRAST = (0.8, 1.25)  # of the distance from the image's own mean
+ERASE = (
+    0.5,
+    (0.02, 0.4),
+    (0.3, 3.3),
+)  # random erasing (Zhong et al. 2020): how often, share of the area, height to width
 # A flipped image's left light is on the right.
 FLIPPED = [PART_BOXES.index({"left_light": "right_light", "right_light": "left_light"}.get(p, p)) for p in PART_BOXES]
+SIDES = {"left": "right", "right": "left"}
+MIRRORED = [KEYPOINTS.index("_".join(SIDES.get(word, word) for word in point.split("_"))) for point in KEYPOINTS]
 
 
 @dataclass(frozen=True)
@@ -33,6 +41,7 @@ class Draw:
         shift: (B, 2) move in x and y after that, as shares of the side.
         contrast: (B,) factor of the distance from the image's mean.
         brightness: (B,) added to all pixels.
+        erased: (B, 4) x0, y0, x1, y1 relative to the image of what is painted over; nothing where x0 = x1.
     """
 
     flip: Tensor
@@ -40,6 +49,7 @@ class Draw:
     shift: Tensor
     contrast: Tensor
     brightness: Tensor
+    erased: Tensor
 
 
 def draw(batch: int, kinds: tuple[str, ...], generator: torch.Generator) -> Draw:
@@ -47,7 +57,7 @@ def draw(batch: int, kinds: tuple[str, ...], generator: torch.Generator) -> Draw
 
     The same numbers are drawn whatever the kinds, so that two runs of one seed that differ in a kind share the rest.
     """
-    chance = torch.rand(batch, 6, generator=generator)
+    chance = torch.rand(batch, 11, generator=generator)
     affine, color = float("affine" in kinds), float("color" in kinds)
     return Draw(
         flip=(chance[:, 0] < 0.5) & ("flip" in kinds),
@@ -55,7 +65,17 @@ def draw(batch: int, kinds: tuple[str, ...], generator: torch.Generator) -> Draw
         shift=(2 * chance[:, 2:4] - 1) * SHIFT * affine,
         contrast=_between(CONTRAST, chance[:, 4]) ** color,
         brightness=(2 * chance[:, 5] - 1) * BRIGHTNESS * color,
+        erased=_rectangles(chance[:, 6:]) * ("erase" in kinds),
     )
+
+
+def _rectangles(chance: Tensor) -> Tensor:
+    """Rectangles (B, 4) from five numbers each: whether there is one, its area, shape and place."""
+    often, areas, shapes = ERASE
+    area, shape = areas[0] + (areas[1] - areas[0]) * chance[:, 1], _between(shapes, chance[:, 2])
+    size = torch.stack([(area / shape).sqrt(), (area * shape).sqrt()], 1).clamp(max=1)
+    corner = (1 - size) * chance[:, 3:]
+    return torch.cat([corner, corner + size], 1) * (chance[:, :1] < often)
 
 
 def _between(limits: tuple[float, float], chance: Tensor) -> Tensor:
@@ -114,11 +134,59 @@ def change_color(images: Tensor, drawn: Draw) -> Tensor:
     return torch.addcmul(mean * (1 - contrast) + brightness, images, contrast).clamp_(0, 255)
 
 
+def move_points(points: Tensor, drawn: Draw) -> Tensor:
+    """Send key points through the affine map of ``drawn``.
+
+    A flipped image shows the vehicle's mirror image, whose left front wheel is where the right one is seen.
+
+    Args:
+        points: (B, 20, 3) x and y relative to the image and whether it is seen (1) or not (0), in the order of
+            `partreg.datasets.side.KEYPOINTS`.
+        drawn: one flip, scale and shift an image.
+
+    Returns:
+        The same shape; a point that has left the picture is not seen.
+    """
+    flip = drawn.flip.to(points.device)[:, None]
+    places, seen = points[..., :2], points[..., 2]
+    mirrored = torch.stack([1 - places[:, MIRRORED, 0], places[:, MIRRORED, 1]], dim=-1)
+    places = torch.where(flip[..., None], mirrored, places)
+    seen = torch.where(flip, seen[:, MIRRORED], seen)
+    scale, shift = drawn.scale.to(points)[:, None, None], drawn.shift.to(points)[:, None]
+    places = (places - 0.5) * scale + 0.5 + shift
+    inside = ((places >= 0) & (places <= 1)).all(-1)
+    return torch.cat([places, (seen * inside)[..., None]], dim=-1)
+
+
+def erase(images: Tensor, drawn: Draw) -> Tensor:
+    """Paint a rectangle of each image over with the image's mean colour; images (B, 3, H, W) float32."""
+    height, width = images.shape[-2:]
+    x0, y0, x1, y1 = (side[:, None] for side in drawn.erased.to(images).unbind(1))
+    columns = (torch.arange(width, device=images.device) + 0.5) / width
+    rows = (torch.arange(height, device=images.device) + 0.5) / height
+    inside = ((rows >= y0) & (rows < y1))[:, None, :, None] & ((columns >= x0) & (columns < x1))[:, None, None, :]
+    return torch.where(inside, images.mean((2, 3), keepdim=True), images)
+
+
+MOVED = {"boxes": move_boxes, "keypoints": move_points}  # targets that lie in the picture
+
+
 def augment(
-    images: Tensor, boxes: Tensor | None, kinds: tuple[str, ...], generator: torch.Generator
-) -> tuple[Tensor, Tensor | None]:
-    """Augment a batch: images (B, 3, H, W), values 0 to 255, and boxes (B, 4, 4) or None; see `move_boxes`."""
+    images: Tensor, targets: dict[str, Tensor], kinds: tuple[str, ...], generator: torch.Generator
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """Augment a batch of images (B, 3, H, W), values 0 to 255, with what is known of them.
+
+    Args:
+        images: the pixels.
+        targets: by name; "boxes" and "keypoints" go through the same map as the pixels, others are left as they are.
+        kinds: of `partreg.reid.run.AUGMENTATIONS`.
+        generator: what the augmentations are drawn from.
+
+    Returns:
+        Images, float32, and targets.
+    """
     drawn = draw(len(images), kinds, generator)
-    boxes = None if boxes is None else move_boxes(boxes, drawn)
+    moved = {name: MOVED[name](value, drawn) if name in MOVED else value for name, value in targets.items()}
     images = move_pixels(images, drawn) if {"flip", "affine"} & set(kinds) else images.float()
-    return change_color(images, drawn) if "color" in kinds else images, boxes
+    images = change_color(images, drawn) if "color" in kinds else images
+    return erase(images, drawn) if "erase" in kinds else images, moved

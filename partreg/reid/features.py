@@ -13,12 +13,13 @@ from partreg import files
 from partreg.errors import PartregError
 from partreg.parts.boxes import to_array
 from partreg.reid.device import choose_device, mixed_precision, reproducible
-from partreg.reid.network import PartRegularizedNet, make_network
+from partreg.reid.method import PART_REGULARIZED, Method
+from partreg.reid.network import Trunk, built
 from partreg.reid.pixels import decoded
 from partreg.reid.run import Run, from_dict
 
 
-def load(folder: str | Path, device: str = "cpu") -> tuple[Run, PartRegularizedNet, list[int]]:
+def load(folder: str | Path, device: str = "cpu", method: Method = PART_REGULARIZED) -> tuple[Run, Trunk, list[int]]:
     """A trained network from its folder: the run, the network ready for testing, and the vehicle of each logit.
 
     Raises:
@@ -28,7 +29,7 @@ def load(folder: str | Path, device: str = "cpu") -> tuple[Run, PartRegularizedN
     run = from_dict(files.read_json(folder / "run.json"), str(folder / "run.json"))
     try:
         saved = torch.load(folder / "weights.pt", map_location="cpu", weights_only=True)
-        network = make_network(run.changed(weights=""), len(saved["vehicles"]))
+        network = built(run.changed(weights=""), saved["classes"], method.network)
         network.load_state_dict(saved["network"])
     except Exception as error:  # torch raises many kinds for files that are not its own
         raise PartregError(
@@ -70,7 +71,7 @@ def part_boxes(run: Run, boxes: pd.DataFrame | None, images: pd.DataFrame) -> Te
 
 
 @torch.inference_mode()
-def compute(network: PartRegularizedNet, pixels: np.ndarray, boxes: Tensor | None, batch: int = 128) -> np.ndarray:
+def compute(network: Trunk, pixels: np.ndarray, boxes: Tensor | None, batch: int = 128) -> np.ndarray:
     """Features of decoded images by a network in the mode and on the device that it is in.
 
     Args:
@@ -99,6 +100,7 @@ def extract(
     boxes: pd.DataFrame | None = None,
     *,
     pixels: str | Path,
+    method: Method = PART_REGULARIZED,
     device: str = "",
     threads: int = 1,
     batch: int = 128,
@@ -110,6 +112,7 @@ def extract(
         images: the table of images.
         boxes: their boxes; needed only by a network without a global branch.
         pixels: folder of decoded images, see `partreg.reid.pixels`.
+        method: that the network was trained by.
         device: "" for a GPU where there is one.
         threads: CPU threads.
         batch: images at a time.
@@ -120,7 +123,7 @@ def extract(
     Raises:
         PartregError: no trained network there, an unreadable image, or boxes needed and not given.
     """
-    run, network, _ = load(folder, str(choose_device(device)))
+    run, network, _ = load(folder, str(choose_device(device)), method)
     boxes = None if run.use_global else part_boxes(run, boxes, images)
     with reproducible(threads, network.device):
         return compute(network, decoded(images, run.size, pixels), boxes, batch)

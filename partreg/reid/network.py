@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
@@ -22,36 +23,28 @@ CAFFE_BGR = ((104.0, 117.0, 123.0), (1.0, 1.0, 1.0))
 
 @dataclass(frozen=True)
 class Output:
-    """What the network says of B images.
+    """What a network says of B images.
 
     Attributes:
         feature: (B, D) float32, what retrieval compares: the global feature, or the parts' side by side.
         logits: for each branch (B, V) float32, one column a training identity; the phi(x)^T w of Eq. 1 and 3.
         present: for each branch (B,) bool, whether the image has any cell of it; always true for "global".
+        extra: what else the loss of another method looks at, by its name there.
     """
 
     feature: Tensor
-    logits: dict[str, Tensor]
-    present: dict[str, Tensor]
+    logits: dict[str, Tensor] = field(default_factory=dict)
+    present: dict[str, Tensor] = field(default_factory=dict)
+    extra: dict[str, Tensor] = field(default_factory=dict)
 
 
-class PartRegularizedNet(nn.Module):
-    """The network of Fig. 2. Without parts it is Table 4's baseline; without the global branch, its sixth row."""
+class Trunk(nn.Module):
+    """The backbone that all branches share, and that every method of Tables 1 to 3 has in common."""
 
-    def __init__(
-        self,
-        vehicles: int,
-        backbone: str = "small",
-        parts: tuple[str, ...] = PARTS,
-        use_global: bool = True,
-        dim: int = 256,
-        last_stride: int = 1,
-        pixels: str = "rgb",
-    ) -> None:
+    use_global = True  # features are of the whole image; only a network without a global branch needs boxes for them
+
+    def __init__(self, backbone: str, last_stride: int, pixels: str) -> None:
         super().__init__()
-        self.parts = parts
-        self.use_global = use_global
-        self.branches = ("global",) * use_global + parts
         self.bgr = pixels == "caffe"
         mean, spread = CAFFE_BGR if self.bgr else RGB
         scale = 1 / torch.tensor(spread).view(3, 1, 1)
@@ -62,12 +55,7 @@ class PartRegularizedNet(nn.Module):
         self.register_buffer("gain", torch.tensor(1.0))
 
         # "All four branches share the same backbone network, any convolutional backbone can be used here."
-        self.backbone, channels = make_backbone(backbone, last_stride)
-        # "a 1 x 1 convolutional layer to extract the final 256-d global feature vector" (Section 4.2): on the 1 x 1
-        # map that pooling leaves, that is a linear layer. A bias would move all features alike and no distance.
-        self.embed = nn.ModuleDict({branch: nn.Linear(channels, dim, bias=False) for branch in self.branches})
-        # The w of Eq. 1, and the w_l of Eq. 3, one a part.
-        self.classify = nn.ModuleDict({branch: nn.Linear(dim, vehicles, bias=False) for branch in self.branches})
+        self.backbone, self.channels = make_backbone(backbone, last_stride)
 
     @property
     def device(self) -> torch.device:
@@ -86,6 +74,10 @@ class PartRegularizedNet(nn.Module):
         images = images.flip(1) if self.bgr else images
         return self.backbone(torch.addcmul(self.offset, images.float(), self.scale)).float() * self.gain
 
+    def only_for_training(self) -> list[nn.Parameter]:
+        """Parameters that no feature needs."""
+        return []
+
     @torch.no_grad()
     def calibrate(self, images: Tensor) -> None:
         """Scale the map so that its values have a root mean square of 1 on these images.
@@ -99,6 +91,35 @@ class PartRegularizedNet(nn.Module):
         self.gain.fill_(1.0)
         self.gain.fill_(1 / self.feature_map(images).square().mean().sqrt().clamp(min=1e-6))
         self.train(training)
+
+
+class PartRegularizedNet(Trunk):
+    """The network of Fig. 2. Without parts it is Table 4's baseline; without the global branch, its sixth row."""
+
+    def __init__(
+        self,
+        vehicles: int,
+        backbone: str = "small",
+        parts: tuple[str, ...] = PARTS,
+        use_global: bool = True,
+        dim: int = 256,
+        last_stride: int = 1,
+        pixels: str = "rgb",
+    ) -> None:
+        super().__init__(backbone, last_stride, pixels)
+        self.parts = parts
+        self.use_global = use_global
+        self.branches = ("global",) * use_global + parts
+        # "a 1 x 1 convolutional layer to extract the final 256-d global feature vector" (Section 4.2): on the 1 x 1
+        # map that pooling leaves, that is a linear layer. A bias would move all features alike and no distance.
+        self.embed = nn.ModuleDict({branch: nn.Linear(self.channels, dim, bias=False) for branch in self.branches})
+        # The w of Eq. 1, and the w_l of Eq. 3, one a part.
+        self.classify = nn.ModuleDict({branch: nn.Linear(dim, vehicles, bias=False) for branch in self.branches})
+
+    def only_for_training(self) -> list[nn.Parameter]:
+        """Parameters that no feature needs: all classifiers, and the part branches where there is a global one."""
+        parts = [p for part in self.parts for p in self.embed[part].parameters()] if self.use_global else []
+        return [*self.classify.parameters(), *parts]
 
     def cells(self, boxes: Tensor | None, images: int, grid: int) -> Tensor:
         """The cells of the S x S grid that each branch pools: all for "global", else those its boxes overlap.
@@ -152,23 +173,38 @@ class PartRegularizedNet(nn.Module):
         return Output(feature, logits, present)
 
 
+def part_regularized_net(run: Run, classes: dict[str, int]) -> PartRegularizedNet:
+    """The paper's network as ``run`` describes it, for ``classes["vehicle"]`` training identities."""
+    return PartRegularizedNet(
+        classes["vehicle"], run.backbone, run.parts, run.use_global, run.dim, run.last_stride, run.pixels
+    )
+
+
 def make_network(run: Run, vehicles: int) -> PartRegularizedNet:
-    """The network that ``run`` describes, before training, for so many training identities.
+    """The paper's network as ``run`` describes it, before training, for so many training identities; see `built`."""
+    return built(run, {"vehicle": vehicles}, part_regularized_net)
+
+
+def built(run: Run, classes: dict[str, int], network: Callable[[Run, dict[str, int]], Trunk]) -> Trunk:
+    """The network of any method, before training.
 
     The start is drawn from the run's seed, backbone first, then branch by branch, so that two runs of one seed that
     differ in their parts start from the same backbone and global branch. The global random state is left as it was.
+
+    Args:
+        run: the description.
+        classes: how many there are to tell apart: "vehicle", and what else the method learns.
+        network: what builds it, from the run and the classes.
 
     Raises:
         PartregError: weights cannot be fetched or do not fit the backbone.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(run.seed)
-        network = PartRegularizedNet(
-            vehicles, run.backbone, run.parts, run.use_global, run.dim, run.last_stride, run.pixels
-        )
+        made = network(run, classes)
     if run.weights:
-        load_backbone(network.backbone, run.backbone, run.weights)
-    return network
+        load_backbone(made.backbone, run.backbone, run.weights)
+    return made
 
 
 def make_backbone(name: str, last_stride: int) -> tuple[nn.Module, int]:

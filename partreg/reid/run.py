@@ -17,7 +17,7 @@ from partreg.errors import PartregError
 from partreg.parts.boxes import PARTS
 
 BACKBONES = ("small", "resnet18", "resnet34", "resnet50", "squeezenet1_0")
-AUGMENTATIONS = ("flip", "affine", "color")
+AUGMENTATIONS = ("flip", "affine", "color", "erase")
 CHOICES = {
     "dataset": ("vehicleid", "veri"),
     "boxes": ("filled", "shuffled", "whole"),
@@ -30,6 +30,7 @@ RANGES = {  # closed intervals; whatever lies outside is a slip of the pen
     "size": (32, 2048),
     "dim": (1, 4096),
     "part_weight": (0.0, 1e3),
+    "margin": (0.0, 1e3),
     "epochs": (1, 10_000),
     "batch": (2, 65_536),
     "lr": (0.0, 1e3),
@@ -49,6 +50,7 @@ class Run:
     Attributes:
         dataset: "vehicleid" or "veri", whose training half is learnt.
         data: digest of the images, lists, boxes and code that it is trained with.
+        method: "partreg", the paper's, or that of another row of Tables 1 to 3, by its module in `partreg.baselines`.
         parts: which part branches there are, any of ("window", "light", "brand"); none is Table 4's baseline.
         use_global: whether there is the global branch; without it, the feature is the part features side by side.
         boxes: "filled" as detected and averaged; the controls "shuffled" (between images) and "whole" (every cell).
@@ -59,6 +61,7 @@ class Run:
         last_stride: stride of the backbone's last stage (*assumed* 1: S = 6 at 96 px, 16 at 256 px).
         dim: width of every branch's feature (256 in Section 4.2; *assumed* the same for the parts).
         part_weight: lambda, the weight of each part's loss in Eq. 3 (*assumed*; the profiles say 0.3).
+        margin: of the losses that compare distances; the paper's method has none.
         epochs: passes over the training images (*assumed*).
         batch: images in a step (*assumed*).
         lr: first, or after warm-up, learning rate; 0.01 in Section 3.3 for pretrained weights.
@@ -67,13 +70,14 @@ class Run:
         warmup: epochs over which the rate grows from nothing (*assumed*).
         momentum: of SGD (*assumed*).
         weight_decay: of SGD (*assumed*).
-        augment: which of `AUGMENTATIONS` are applied (*assumed* all).
+        augment: which of `AUGMENTATIONS` are applied (*assumed* all but "erase").
         held_out: training identities kept for validation.
         seed: of everything random.
     """
 
     dataset: str = "vehicleid"
     data: str = ""
+    method: str = "partreg"
     parts: tuple[str, ...] = PARTS
     use_global: bool = True
     boxes: str = "filled"
@@ -84,6 +88,7 @@ class Run:
     last_stride: int = 1
     dim: int = 256
     part_weight: float = 1.0
+    margin: float = 0.3
     epochs: int = 20
     batch: int = 32
     lr: float = 0.1
@@ -92,7 +97,7 @@ class Run:
     warmup: float = 2.0
     momentum: float = 0.9
     weight_decay: float = 5e-4
-    augment: tuple[str, ...] = AUGMENTATIONS
+    augment: tuple[str, ...] = ("flip", "affine", "color")
     held_out: int = 0
     seed: int = 0
 
@@ -135,7 +140,9 @@ class Run:
 
     @property
     def branches_name(self) -> str:
-        """The branches as Table 4 writes them, "Global+Window+Light+Brand"; a control says that it is one."""
+        """The branches as Table 4 writes them, "Global+Window+Light+Brand"; a control or another method is named."""
+        if self.method != "partreg":
+            return "+".join([self.method, *self.parts])
         control = {"filled": "", "shuffled": ", boxes shuffled", "whole": ", whole map"}[self.boxes]
         names = "+".join(branch.capitalize() for branch in self.branches)
         return names + control if self.parts else "Baseline (w/o parts)"

@@ -24,8 +24,8 @@ from partreg.errors import PartregError
 from partreg.reid.augment import augment
 from partreg.reid.device import choose_device, has_fast_bfloat16, mixed_precision, reproducible
 from partreg.reid.features import compute, part_boxes
-from partreg.reid.loss import branch_losses, part_regularized_loss
-from partreg.reid.network import PartRegularizedNet, make_network
+from partreg.reid.method import PART_REGULARIZED, Method
+from partreg.reid.network import Trunk, built
 from partreg.reid.pixels import decoded
 from partreg.reid.run import Run
 
@@ -53,6 +53,8 @@ def train(
     pixels: str | Path,
     validation: pd.DataFrame | None = None,
     *,
+    method: Method = PART_REGULARIZED,
+    root: str | Path = "",
     device: str = "",
     threads: int = 1,
     validate_every: int = 5,
@@ -70,6 +72,8 @@ def train(
         folder: of this run alone.
         pixels: folder of decoded images, shared by all runs, see `partreg.reid.pixels`.
         validation: images of identities held out, or None; they decide nothing, they are only scored.
+        method: how it learns; the paper's own, or another row of Tables 1 to 3.
+        root: of the data set, where another method reads its side files.
         device: "" for a GPU where there is one.
         threads: CPU threads; more of them change the last bits of the result.
         validate_every: epochs between two scores on ``validation``; the last epoch always has one.
@@ -77,6 +81,7 @@ def train(
     Returns:
         One row an epoch: epoch, lr (its last), loss (Eq. 3), loss_<branch> (without lambda), accuracy_<branch> on the
         augmented images, cmc1 (VehicleID's protocol on ``validation``; NaN where not scored). Fractions, not percent.
+        Another method has the losses that it names in place of the branches'.
 
     Raises:
         PartregError: an image or the weights to start from cannot be read, no boxes where parts need them, fewer than
@@ -90,74 +95,83 @@ def train(
     if len(vehicles) < 2:
         raise PartregError(f"images: expected at least two vehicles to tell apart, got {len(vehicles)}; see the lists.")
     with reproducible(threads, where):
-        data = Data(run, decoded(images, run.size, pixels), part_boxes(run, boxes, images), torch.from_numpy(labels))
-        network = make_network(run, len(vehicles)).to(where, memory_format=torch.channels_last)
+        targets = {"vehicle": torch.from_numpy(labels)}
+        if run.parts:
+            targets["boxes"] = part_boxes(run, boxes, images)
+        told = method.targets(Path(root), images)
+        targets |= {name: torch.from_numpy(np.ascontiguousarray(values)) for name, values in told.items()}
+        data = Data(decoded(images, run.size, pixels), targets)
+        network = built(run, data.classes, method.network).to(where, memory_format=torch.channels_last)
         if run.weights:
-            network.calibrate(data.take(torch.arange(data.batch), where)[0])
+            network.calibrate(data.take(torch.arange(min(run.batch, len(labels))), where)[0])
         optimizer = torch.optim.SGD(
             network.parameters(), lr=0.0, momentum=run.momentum, weight_decay=run.weight_decay, fused=True
         )
         score = scorer(run, network, validation, boxes, pixels)
         state = resumed(run, folder, network, optimizer)
-        total, done = run.epochs * data.steps * data.batch, len(state["history"]) * data.steps * data.batch
+        passes = method.order(run, data.targets["vehicle"], epoch_chance(run, 0)).numel()
+        total, done = run.epochs * passes, len(state["history"]) * passes
         with tqdm(total=total, initial=done, desc=run.name, unit=" images", mininterval=1) as bar:
             for epoch in range(len(state["history"]), run.epochs):
                 started = time.perf_counter()
-                row = one_epoch(run, network, optimizer, data, epoch, bar)
+                row = one_epoch(run, method, network, optimizer, data, epoch, bar)
                 state["seconds"] += time.perf_counter() - started
                 due = (epoch + 1) % validate_every == 0 or epoch + 1 == run.epochs
                 state["history"].append({**row, "cmc1": score() if due else math.nan})
                 state.update(network=network.state_dict(), optimizer=optimizer.state_dict())
                 save(folder / "checkpoint.pt", state)
-    return finish(run, folder, network, state, [int(vehicle) for vehicle in vehicles], data)
+    return finish(run, folder, network, state, [int(vehicle) for vehicle in vehicles], data, passes)
 
 
 class Data:
-    """What is learnt from: N decoded images, their part boxes and labels, walked through in batches."""
+    """What is learnt from: N decoded images (N, H, H, 3) uint8, and by name what is known of them, a row an image."""
 
-    def __init__(self, run: Run, pixels: np.ndarray, boxes: Tensor | None, labels: Tensor) -> None:
-        self.pixels, self.boxes, self.labels = pixels, boxes, labels
-        self.batch = min(run.batch, len(labels))
-        self.steps = len(labels) // self.batch  # the few images over wait for another epoch's order
+    def __init__(self, pixels: np.ndarray, targets: dict[str, Tensor]) -> None:
+        self.pixels, self.targets = pixels, targets
+        whole = {name: value for name, value in targets.items() if value.ndim == 1 and not value.is_floating_point()}
+        self.classes = {name: int(value.max()) + 1 for name, value in whole.items()}
 
-    def take(self, rows: Tensor, device: torch.device) -> tuple[Tensor, Tensor | None, Tensor]:
-        """Images (B, 3, H, H) uint8, boxes (B, 4, 4) or None, labels (B,) of some rows, on the device."""
+    def take(self, rows: Tensor, device: torch.device) -> tuple[Tensor, dict[str, Tensor]]:
+        """Images (B, 3, H, H) uint8 and targets of some rows, on the device."""
         images = torch.from_numpy(self.pixels[rows.numpy()]).permute(0, 3, 1, 2).to(device, non_blocking=True)
-        boxes = None if self.boxes is None else self.boxes[rows].to(device)
-        return images, boxes, self.labels[rows].to(device)
+        return images, {name: value[rows].to(device) for name, value in self.targets.items()}
+
+
+def epoch_chance(run: Run, epoch: int) -> torch.Generator:
+    """What an epoch's order and augmentations are drawn from."""
+    return torch.Generator().manual_seed(int(np.random.SeedSequence([run.seed, epoch]).generate_state(1)[0]))
 
 
 def one_epoch(
-    run: Run, network: PartRegularizedNet, optimizer: torch.optim.Optimizer, data: Data, epoch: int, bar: tqdm
+    run: Run, method: Method, network: Trunk, optimizer: torch.optim.Optimizer, data: Data, epoch: int, bar: tqdm
 ) -> dict[str, float]:
     """Walk once through the images in a new order; the epoch's row of the history."""
     network.train()
     device = network.device
-    chance = torch.Generator().manual_seed(int(np.random.SeedSequence([run.seed, epoch]).generate_state(1)[0]))
-    order = torch.randperm(len(data.labels), generator=chance)
-    sums = torch.zeros(1 + 2 * len(network.branches), device=device)
-    for step in range(data.steps):
-        images, boxes, labels = data.take(order[step * data.batch : (step + 1) * data.batch], device)
+    chance = epoch_chance(run, epoch)
+    order = method.order(run, data.targets["vehicle"], chance)
+    sums = 0.0
+    for step, rows in enumerate(order):
+        images, targets = data.take(rows, device)
         with torch.no_grad():
-            images, moved = augment(images, boxes, run.augment, chance)
+            images, moved = augment(images, targets, run.augment, chance)
+        if run.boxes == "whole":
+            moved["boxes"] = targets["boxes"]  # the whole image stays the whole image
         with mixed_precision(device):
-            output = network(images, boxes if run.boxes == "whole" else moved)
-        losses = branch_losses(output, labels)
-        loss = part_regularized_loss(losses, run.part_weight)
+            output = network(images, moved.get("boxes"))
+        losses = method.losses(run, network, output, moved)
         for group in optimizer.param_groups:
-            group["lr"] = learning_rate(run, epoch + (step + 1) / data.steps)
+            group["lr"] = learning_rate(run, epoch + (step + 1) / len(order))
         optimizer.zero_grad()
-        loss.backward()
+        losses["loss"].backward()
         optimizer.step()
-        hits = [(logits.argmax(1) == labels).float().mean() for logits in output.logits.values()]
-        sums += torch.stack([loss.detach(), *(value.detach() for value in losses.values()), *hits])
-        if step % LOOK == 0 or step + 1 == data.steps:
+        sums = sums + torch.stack([value.detach() for value in losses.values()])
+        if step % LOOK == 0 or step + 1 == len(order):
             means = (sums / (step + 1)).tolist()
             look_at(run, epoch, step, means[0])
             bar.set_postfix(epoch=epoch + 1, loss=f"{means[0]:.2f}", refresh=False)
-        bar.update(data.batch)
-    names = ["loss", *(f"{what}_{branch}" for what in ("loss", "accuracy") for branch in network.branches)]
-    return {"epoch": epoch + 1, "lr": optimizer.param_groups[0]["lr"], **dict(zip(names, means, strict=True))}
+        bar.update(len(rows))
+    return {"epoch": epoch + 1, "lr": optimizer.param_groups[0]["lr"], **dict(zip(losses, means, strict=True))}
 
 
 def look_at(run: Run, epoch: int, step: int, loss: float) -> None:
@@ -175,7 +189,7 @@ def look_at(run: Run, epoch: int, step: int, loss: float) -> None:
 
 def scorer(
     run: Run,
-    network: PartRegularizedNet,
+    network: Trunk,
     validation: pd.DataFrame | None,
     boxes: pd.DataFrame | None,
     pixels: str | Path,
@@ -196,7 +210,7 @@ def scorer(
     return score
 
 
-def resumed(run: Run, folder: Path, network: PartRegularizedNet, optimizer: torch.optim.Optimizer) -> dict[str, Any]:
+def resumed(run: Run, folder: Path, network: Trunk, optimizer: torch.optim.Optimizer) -> dict[str, Any]:
     """The state of an earlier call, put into network and optimizer; an empty one where there is none.
 
     Raises:
@@ -227,32 +241,28 @@ def save(path: Path, value: Any) -> None:
 
 
 def finish(
-    run: Run, folder: Path, network: PartRegularizedNet, state: dict[str, Any], vehicles: list[int], data: Data
+    run: Run, folder: Path, network: Trunk, state: dict[str, Any], vehicles: list[int], data: Data, passes: int
 ) -> pd.DataFrame:
     """Write what training leaves behind, the weights last, and drop the checkpoint."""
     history = pd.DataFrame(state["history"])
     files.write_text(folder / "history.csv", history.to_csv(index=False))
     files.write_json(folder / "run.json", asdict(run))
     device = network.device
+    unused = sum(p.numel() for p in network.only_for_training())
     facts = {
         "device": device.type,
         "format": "bfloat16 and float32" if has_fast_bfloat16(device) else "float32",
-        "images": len(data.labels),
+        "images": len(data.pixels),
         "vehicles": len(vehicles),
         "parameters": sum(p.numel() for p in network.parameters()),
-        "parameters_at_test": sum(p.numel() for p in network.parameters()) - _left_at_test(network),
+        "parameters_at_test": sum(p.numel() for p in network.parameters()) - unused,
         "seconds": round(state["seconds"], 1),
-        "images_per_second": round(run.epochs * data.steps * data.batch / max(state["seconds"], 1e-9), 1),
+        "images_per_second": round(run.epochs * passes / max(state["seconds"], 1e-9), 1),
     }
     files.write_json(folder / "training.json", facts)
-    save(folder / "weights.pt", {"network": network.cpu().state_dict(), "vehicles": torch.tensor(vehicles)})
+    save(
+        folder / "weights.pt",
+        {"network": network.cpu().state_dict(), "vehicles": torch.tensor(vehicles), "classes": data.classes},
+    )
     (folder / "checkpoint.pt").unlink(missing_ok=True)
     return history
-
-
-def _left_at_test(network: PartRegularizedNet) -> int:
-    """Parameters that no feature needs: all classifiers, and the part branches where there is a global one."""
-    unused = [*network.classify.parameters()]
-    if network.use_global:
-        unused += [p for part in network.parts for p in network.embed[part].parameters()]
-    return sum(p.numel() for p in unused)

@@ -20,13 +20,14 @@ from partreg.errors import PartregError
 from partreg.files import read_json, whole, write_json, write_text
 from partreg.synthetic.benchmark import Benchmark, Plan, plan_vehicleid, plan_veri
 from partreg.synthetic.cameras import camera_distances
-from partreg.synthetic.marks import plate_crop
-from partreg.synthetic.render import Studio
+from partreg.synthetic.marks import plate_crop, plate_width
+from partreg.synthetic.render import Shot, Studio
 from partreg.synthetic.truth import KEYPOINTS, describe
 from partreg.synthetic.vehicles import COLOR_NAMES, STYLES, TYPE_CODES, TYPE_NAMES
 
-VERSION = 1  # raise it when the same description gives other pictures
+VERSION = 2  # raise it when the same description gives other pictures
 PLANS = {"vehicleid": plan_vehicleid, "veri": plan_veri}
+PLATE_TURN, PLATE_PIXELS, PLATE_LOST = np.radians(55), 25.0, 0.15  # so that VeRi-776's share of images has one
 BOX_PARTS = ("window", "left_light", "right_light", "brand")
 CATEGORIES = ("vehicle", "front_window", "rear_window", "left_light", "right_light", "badge")
 
@@ -241,7 +242,8 @@ def write_truth(plan: Plan, rows: list[dict], root: Path, told: dict, benchmark:
     poses = ("orientation", "azimuth", "view", "occluder")
     write_frame(folder / "orientation.csv", [{"image": n, **{key: row[key] for key in poses}} for n, row in pairs])
     write_frame(folder / "images.csv", [image_row(plan, k) for k in range(len(plan.names))])
-    write_plates(plan, folder)
+    if told["layout"] == "veri":  # VehicleID has no plates
+        write_plates(plan, rows, folder)
     missing = [any(not row["parts"][part]["present"] for part in BOX_PARTS) for row in rows]
     write_json(folder / "benchmark.json", {
         "description": told, "colors": dict(enumerate(COLOR_NAMES, 1)), "styles": list(STYLES),
@@ -268,10 +270,10 @@ def missing_branch(rows: list[dict]) -> float:
     return float(np.mean([lacks(row["parts"]) for row in rows]))
 
 
-def write_frame(path: Path, rows: list[dict]) -> None:
-    """Write rows as CSV, whole or not at all."""
+def write_frame(path: Path, rows: list[dict], columns: tuple[str, ...] | None = None) -> None:
+    """Write rows as CSV, whole or not at all; ``columns`` where there may be no row."""
     with whole(path) as temporary:
-        pd.DataFrame(rows).to_csv(temporary, index=False, lineterminator="\n")
+        pd.DataFrame(rows, columns=columns).to_csv(temporary, index=False, lineterminator="\n")
 
 
 def image_row(plan: Plan, k: int) -> dict:
@@ -324,13 +326,32 @@ def coco(names: list[str], rows: list[dict], size: int) -> dict:
     }
 
 
-def write_plates(plan: Plan, folder: Path) -> None:
-    """Plate texts and crops; the plates in the images themselves are blanked, as in both real sets."""
+def write_plates(plan: Plan, rows: list[dict], folder: Path) -> None:
+    """Text and crop of each plate that can be seen; the plates in the images are blanked, as in both real sets."""
     (folder / "plates").mkdir(exist_ok=True, parents=True)
     table = []
-    for identity in sorted({shot.vehicle for shot in plan.shots}):
-        vehicle = plan.vehicles[identity - 1]
-        name = f"plates/{identity:05d}.jpg"
-        save(folder / name, plate_crop(vehicle.plate), 90)
-        table.append({"vehicle": identity, "plate": vehicle.plate, "crop": name})
-    write_frame(folder / "plates.csv", table)
+    for name, shot, row in zip(plan.names, plan.shots, rows, strict=True):
+        turn = plate_turn(shot, row)
+        if turn is None:
+            continue
+        camera, text = plan.cameras[shot.moment.camera - 1], plan.vehicles[shot.vehicle - 1].plate
+        crop = f"plates/{Path(name).stem}.jpg"
+        picture = plate_crop(text, camera, turn, shot.elevation, shot.roll, shot.distance, shot.seed)
+        save(folder / crop, picture, camera.quality)
+        table.append({"image": name, "plate": text, "crop": crop})
+    write_frame(folder / "plates.csv", table, ("image", "plate", "crop"))
+
+
+def plate_turn(shot: Shot, row: dict) -> float | None:
+    """From how far (radians) off straight before the plate a picture shows it; None where nobody could annotate it.
+
+    The front or the rear plate has to be seen, at most `PLATE_TURN` from its side, at least `PLATE_PIXELS` wide, and
+    some are lost to dirt and glare.
+    """
+    for end, middle in (("front", 0.0), ("rear", np.pi)):
+        turn = float((shot.azimuth - middle + np.pi) % (2 * np.pi) - np.pi)
+        seen = row["keypoints"][KEYPOINTS.index(f"{end}_plate")][2]
+        if seen and abs(turn) < PLATE_TURN and plate_width(turn, shot.distance) >= PLATE_PIXELS:
+            lost = np.random.default_rng([shot.seed, 18]).random() < PLATE_LOST
+            return None if lost else turn
+    return None

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import cv2
 import numpy as np
 
+from partreg.synthetic.cameras import Camera
 from partreg.synthetic.canvas import CHROME, LAMP, MATTE, SHIFT, TAIL, Canvas, box, disc, star
 from partreg.synthetic.geometry import Outline
 from partreg.synthetic.textures import lamp_shape, paint_wheel, screens
 from partreg.synthetic.vehicles import Mark, Model, Vehicle
 
 LAYER_WIDTH, LAYER_LOW, LAYER_HIGH = 1.1, 0.45, 2.05
+PLATE_NEAR = 600.0  # pixels times metres: 60 pixels for 7 symbols at 10 metres, 30 at 20
 LAYERS = ("hang", "dash", "front_seats", "rear_seats", "shelf")
 WHITE, CLOTH = (240, 240, 236), ((46, 46, 50), (92, 84, 74), (60, 34, 30), (120, 112, 98))
 
@@ -301,8 +304,9 @@ def paint_vehicle(base: Canvas, model: Model, vehicle: Vehicle) -> Canvas:
     return canvas
 
 
-def plate_crop(text: str, height: int = 24) -> np.ndarray:
-    """A number plate as (height, 3 * height, 3) uint8 RGB."""
+@lru_cache(maxsize=64)
+def plate(text: str) -> np.ndarray:
+    """A number plate, seen straight and near, as (96, 288, 3) uint8 RGB; not to be written to."""
     image = np.full((96, 288, 3), (24, 66, 150), np.uint8)
     cv2.rectangle(image, (4, 4), (283, 91), (235, 235, 235), 3)
     scale = 1.75
@@ -310,4 +314,51 @@ def plate_crop(text: str, height: int = 24) -> np.ndarray:
     cv2.putText(
         image, text, ((288 - w) // 2, (96 + h) // 2), cv2.FONT_HERSHEY_DUPLEX, scale, (240, 240, 240), 4, cv2.LINE_AA
     )
-    return cv2.resize(image, (3 * height, height), interpolation=cv2.INTER_AREA)
+    return image
+
+
+def plate_width(turn: float, distance: float) -> float:
+    """How many pixels wide a camera sees a plate from ``turn`` radians off its end and ``distance`` metres away."""
+    return float(PLATE_NEAR * np.cos(turn) / distance)
+
+
+def plate_crop(
+    text: str, camera: Camera, turn: float, fall: float, roll: float, distance: float, seed: int
+) -> np.ndarray:
+    """A number plate as a camera sees it from afar, cut out and brought to one size.
+
+    The plate is sheared as the view from the side and from above shears it, reduced to the few pixels that the camera
+    has for it, and passes the camera's exposure, contrast, blur and noise there; the cut is never quite tight.
+
+    Args:
+        text: on the plate.
+        camera: that sees it.
+        turn: how far to the side of the plate the camera stands, in radians.
+        fall: how far above it, in radians.
+        roll: how far the camera leans, in radians.
+        distance: metres.
+        seed: of the cut, the surroundings, the light on the plate, and the noise.
+
+    Returns:
+        (24, 72, 3) uint8 RGB.
+    """
+    rng = np.random.default_rng([seed, 19])
+    spin = np.array([[np.cos(roll), -np.sin(roll)], [np.sin(roll), np.cos(roll)]])
+    turned = np.array([[np.cos(turn), 0.0], [np.sin(turn) * np.sin(fall), np.cos(fall)]])
+    corners = np.array([(-1, -1), (1, -1), (-1, 1)]) * (1, 1 / 3) @ (spin @ turned).T
+    reach = np.abs(spin @ turned) @ (1, 1 / 3)  # of all four corners
+    low, high = rng.normal(-1.05, 0.06, 2), rng.normal(1.05, 0.06, 2)
+    at = ((corners / reach - low) / (high - low) * (288, 96)).astype(np.float32)
+    across = cv2.getAffineTransform(np.array([(0, 0), (288, 0), (0, 96)], np.float32), at)
+    around = tuple(float(c) for c in rng.uniform(20, 170) + rng.normal(0, 12, 3))
+    flat = cv2.warpAffine(plate(text), across, (288, 96), flags=cv2.INTER_LINEAR, borderValue=around)
+    wide = max(12, round(plate_width(turn, distance)))
+    tall = max(5, round(wide * reach[1] / reach[0]))
+    small = cv2.resize(flat, (wide, tall), interpolation=cv2.INTER_AREA).astype(np.float32) / 255
+    # the lens blurs by its own width and by how much the vehicle moved while the shutter was open
+    small = cv2.GaussianBlur(small, (0, 0), 0.25 + 0.8 * camera.blur, sigmaY=0.25 + 0.5 * camera.blur)
+    small = cv2.blur(small, (1 + int(rng.integers(0, 3)), 1))
+    small = small * (camera.exposure * rng.uniform(0.55, 1.1)) + rng.choice([0.0, rng.uniform(0, 0.35)])
+    small = 0.5 + (small - 0.5) * camera.contrast * rng.uniform(0.6, 1.0)
+    small += rng.standard_normal(small.shape, dtype=np.float32) * (1.5 * camera.noise)
+    return cv2.resize((np.clip(small, 0, 1) * 255).astype(np.uint8), (72, 24), interpolation=cv2.INTER_LINEAR)

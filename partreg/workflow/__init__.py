@@ -7,7 +7,8 @@ twice.
 
 from partreg.workflow.profile import CHAPTERS, CHOICES, DATASETS, Profile, Workspace, code_key, open_workspace
 from partreg.workflow.provenance import provenance, provenance_line
-from partreg.workflow.runs import CONTROLS, TABLE_4, make_run, runs
+from partreg.workflow.rows import Cost, Judged, judge
+from partreg.workflow.runs import CONTROLS, STRONG, TABLE_1, TABLE_3, TABLE_4, make_run, method_run, networks, runs
 from partreg.workflow.stages import (
     all_images,
     annotated_sets,
@@ -35,7 +36,12 @@ __all__ = [
     "CHOICES",
     "CONTROLS",
     "DATASETS",
+    "STRONG",
+    "TABLE_1",
+    "TABLE_3",
     "TABLE_4",
+    "Cost",
+    "Judged",
     "Profile",
     "Workspace",
     "all_images",
@@ -48,8 +54,11 @@ __all__ = [
     "detector_weights",
     "features",
     "filled_boxes",
+    "judge",
     "locked",
     "make_run",
+    "method_run",
+    "networks",
     "open_workspace",
     "provenance",
     "provenance_line",

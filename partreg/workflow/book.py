@@ -16,7 +16,7 @@ from partreg.errors import PartregError
 from partreg.workflow.driver import chapter_path, run_path
 from partreg.workflow.profile import CHAPTERS, REPOSITORY, Workspace, open_workspace
 from partreg.workflow.provenance import device, provenance
-from partreg.workflow.runs import runs
+from partreg.workflow.runs import networks
 
 
 def build(ws: Workspace) -> Path:
@@ -105,8 +105,7 @@ def statistics(ws: Workspace) -> str:
         "| network | folder under `runs/` | seconds, training | seconds, notebook |",
         "|---|---|---:|---:|",
     ]
-    networks = {run.key: run for table in runs(ws).values() for row in table.values() for run in row}
-    for run in sorted(networks.values(), key=lambda run: run.name):
+    for run in sorted(networks(ws).values(), key=lambda run: run.name):
         path = run_path(ws, run)
         trained = files.read_json(path.parent / "provenance.json")
         ran = nbformat.read(path, as_version=4).metadata.papermill

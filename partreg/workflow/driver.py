@@ -9,14 +9,17 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 from tqdm import tqdm
 
 from partreg.errors import PartregError
 from partreg.reid.run import Run
+from partreg.workflow.dial import ROWS, SEEDS, SETTINGS, dial_label, points_path
 from partreg.workflow.profile import CHAPTERS, DATASETS, REPOSITORY, Workspace, open_workspace
-from partreg.workflow.runs import runs
+from partreg.workflow.rows import SLOW, row_key
+from partreg.workflow.runs import STRONG, method_run, networks
 from partreg.workflow.settings import tried_runs
 from partreg.workflow.stages import run_folder
 
@@ -29,6 +32,16 @@ def chapter_path(ws: Workspace, name: str) -> Path:
 def run_path(ws: Workspace, run: Run) -> Path:
     """Where the executed notebook of a training run goes, beside its weights."""
     return run_folder(ws, run) / "notebook.ipynb"
+
+
+def row_path(ws: Workspace, method: str, seed: int) -> Path:
+    """Where the executed notebook of a row of Table 3 goes that is more than a network."""
+    return ws.folder / "rows" / f"{method}-{seed}-{row_key(ws, method, seed)}.ipynb"
+
+
+def row_label(method: str, seed: int) -> str:
+    """What a row of Table 3 that is more than a network is called on the terminal."""
+    return f"veri, {method}, seed {seed}"
 
 
 def run_label(run: Run) -> str:
@@ -57,17 +70,39 @@ def costs(ws: Workspace, target: str) -> dict[str, float]:
     rendered = sum(images[dataset] for dataset in DATASETS if ws.is_synthetic(dataset))
     detector = ws.profile.detector
     chapters = dict.fromkeys(CHAPTERS, 8.0)
-    del chapters["04_reid_training"]  # a copy of the full model's run below
+    for copied in ("04_reid_training", "11_other_methods"):  # of networks' runs below
+        del chapters[copied]
     chapters["00_near_duplicates"] += rendered / 15
     chapters["02_detector_training"] += 0.02 * ws.profile.annotate * detector["epochs"] + 0.015 * sum(images.values())
     found = {name: cost for name, cost in chapters.items() if not chapter_path(ws, name).exists()}
-    networks = [run for table in runs(ws).values() for row in table.values() for run in row]
-    if target == "settings":
-        networks = tried_runs(ws)
+    due = {
+        "all": [*networks(ws).values()],
+        "settings": tried_runs(ws),
+        "settings_others": tried_runs(ws, others=True),
+        "reference": [method_run(ws, "vehicleid", "strong", seed=n, **what) for what in STRONG.values() for n in SEEDS],
+    }[target]
+    if target != "all":
         found = {name: cost for name, cost in found.items() if name < "04"}
-    for run in networks:
+    for run in due:
         if not run_path(ws, run).exists():
             found[run_label(run)] = 8.0 + run.epochs * images[run.dataset] / 2 * (run.size / 96) ** 2 / 300
+    return found | row_costs(ws, target)
+
+
+def row_costs(ws: Workspace, target: str) -> dict[str, float]:
+    """The same for the rows of Table 3 that are more than a network, and for the dial of chapter 12."""
+    found = {}
+    if target == "all" and ws.profile.other_rows:
+        waiting = [(name, seed) for name in SLOW for seed in ws.profile.seeds if not row_path(ws, name, seed).exists()]
+        found = {row_label(name, seed): 60.0 for name, seed in waiting}
+    dial, every = ws.profile.dial, target == "reference"
+    turned = [(n, layout) for n in SETTINGS for layout in ROWS] if every else []
+    if target == "all" and ws.profile.other_rows:
+        turned = [(n, layout) for n in dial["near_duplicates"] for layout in dial["layouts"]]
+    for n, layout in turned:
+        if not points_path(ws, n, layout, every).exists():
+            names = ROWS[layout] if every else dial["rows"]
+            found[dial_label(n, layout, "every" if every else "")] = 60.0 + 1.5 * dial["epochs"] * len(names)
     return found
 
 
@@ -81,7 +116,7 @@ def absolute(choices: dict[str, str]) -> dict[str, str]:
     }
 
 
-def snakemake_command(choices: dict[str, str], folder: Path, cores: int, target: str = "all") -> list[str]:
+def snakemake_command(choices: dict[str, Any], folder: Path, cores: int, target: str = "all") -> list[str]:
     """The command that brings ``target`` of the Snakefile up to date; its state lies in ``folder``."""
     gpus = 1 if shutil.which("nvidia-smi") else cores
     words = [
@@ -134,11 +169,14 @@ def follow(command: list[str], log: Path, due: dict[str, float]) -> int:
 @click.option("--annotations", default="", help="COCO file with part boxes.")
 @click.option("--photographs", default="", help="Folder of the images that it names.")
 @click.option("--seeds", default="", help="Training seeds such as 0,1,2.")
-def main(target: str, cores: int, **choices: str) -> None:
+@click.option("--baselines/--no-baselines", default=True, help="Whether to run the other rows of Tables 1 to 3.")
+def main(target: str, cores: int, baselines: bool, **given: str) -> None:
     """Run whatever of the book is due and render it."""
     from filelock import FileLock, Timeout
 
-    choices = absolute({name: value for name, value in choices.items() if value})
+    choices: dict[str, Any] = absolute({name: value for name, value in given.items() if value})
+    if not baselines:
+        choices["overrides"] = {"other_rows": False}
     try:
         ws = open_workspace(**choices)
         due = costs(ws, target)

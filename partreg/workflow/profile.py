@@ -30,6 +30,8 @@ CHAPTERS = (
     "08_resolution",
     "09_activation_maps",
     "10_rank_lists",
+    "11_other_methods",
+    "12_where_it_breaks",
 )
 CHOICES = ("profile", "output", "vehicleid", "veri", "annotations", "photographs", "seeds", "overrides")
 
@@ -47,6 +49,9 @@ class Profile:
     annotate: int
     detector: dict[str, Any]
     reid: dict[str, Any]
+    other_rows: bool
+    methods: dict[str, dict[str, Any]]
+    dial: dict[str, Any]
     sizes: dict[str, list[int]]
     held_out: dict[str, int]
     seeds: list[int]
@@ -176,6 +181,21 @@ def code_key(*packages: str) -> str:
                     node.body = node.body[1:]
             digest.update(f"{path.relative_to(root).as_posix()}\n{ast.dump(tree)}".encode())
     return digest.hexdigest()[:12]
+
+
+@cache
+def needed_code(module: str) -> tuple[str, ...]:
+    """A module of `partreg.baselines`, as "baselines/oife", and those there that it is built on, in order of name."""
+    path = Path(partreg.__file__).parent / f"{module}.py"
+    found = {module}
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        names = [node.module] if isinstance(node, ast.ImportFrom) and node.module else []
+        if names == ["partreg.baselines"]:
+            names = [f"partreg.baselines.{alias.name}" for alias in node.names]
+        for name in names:
+            if name.startswith("partreg.baselines."):
+                found.update(needed_code(name.removeprefix("partreg.").replace(".", "/")))
+    return tuple(sorted(found))
 
 
 def digest(*values: Any) -> str:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from partreg.reid.run import Run
-from partreg.workflow.profile import Workspace, code_key, data_key, digest, parts_key
+from partreg.parts.boxes import PARTS
+from partreg.reid.run import AUGMENTATIONS, Run
+from partreg.workflow.profile import Workspace, code_key, data_key, digest, needed_code, parts_key
 
 TABLE_4 = {
     "Global+Light+Brand+Window": {},
@@ -16,6 +17,34 @@ TABLE_4 = {
     "Window+Light+Brand": {"use_global": False},
     "Baseline (w/o parts)": {"parts": ()},
 }
+# The other rows by their modules in partreg.baselines: Tables 1 and 2, and Table 3.
+TABLE_1 = {
+    "VGG+Triplet Loss": "vgg_triplet",
+    "VGG+CCL": "vgg_ccl",
+    "Mixed Diff+CCL": "mixed_diff_ccl",
+    "OIFE": "oife",
+    "VAMI": "vami",
+}
+TABLE_3 = {
+    "BOW-CN": "bow_cn",
+    "LOMO": "lomo",
+    "GoogLeNet": "googlenet",
+    "FACT": "fact",
+    "Plate-SNN": "plate_snn",
+    "FACT+Plate-REC": "fact_plate_rec",
+    "FACT+Plate-SNN": "fact_plate_snn",
+    "FACT+Plate+STR": "fact_plate_str",
+    "Siamese+Path": "siamese_path",
+    "OIFE": "oife",
+    "OIFE+ST": "oife_st",
+    "VAMI": "vami",
+}
+# Those of Table 3 that train a network on VeRi-776's images; GoogLeNet learns models, and so from VehicleID.
+TABLE_3_NETWORKS = {row: TABLE_3[row] for row in ("Siamese+Path", "OIFE", "VAMI")}
+# What belongs to a method besides its network and loss: random erasing is one of the strong baseline's tricks.
+BELONGS = {"strong": {"augment": AUGMENTATIONS}}
+# Beyond the tables: do parts still help where the baseline is strong?
+STRONG = {"Strong baseline": {}, "Strong baseline + parts": {"parts": PARTS}}
 CONTROLS = {
     "Three extra heads on the whole map": {"boxes": "whole"},
     "Boxes shuffled between images": {"boxes": "shuffled"},
@@ -38,7 +67,23 @@ def make_run(ws: Workspace, dataset: str, **changes: Any) -> Run:
         }
     )
     boxes = parts_key(ws) if run.parts else ""  # the baseline knows of no boxes, and need not wait for them
-    return run.changed(data=digest(data_key(ws, dataset), boxes, code_key("reid")))
+    other = [] if run.method == "partreg" else [code_key(*needed_code(f"baselines/{run.method}"))]
+    return run.changed(data=digest(data_key(ws, dataset), boxes, code_key("reid"), *other))
+
+
+def method_run(ws: Workspace, dataset: str, method: str, **changes: Any) -> Run:
+    """The description of another row's network: the profile's budget, backbone and width, its own settings.
+
+    It is trained at the size that stands for the paper's 256 px, as the rows that it is compared with.
+    """
+    own = {"parts": (), "size": ws.profile.sizes[dataset][1], **BELONGS.get(method, {})}
+    own |= ws.profile.methods.get(method, {})
+    return make_run(ws, dataset, **{**own, "method": method, **changes})
+
+
+def networks(ws: Workspace) -> dict[str, Run]:
+    """Every network of the book once, by its key."""
+    return {run.key: run for table in runs(ws).values() for row in table.values() for run in row}
 
 
 def runs(ws: Workspace) -> dict[str, dict[str, list[Run]]]:
@@ -47,9 +92,23 @@ def runs(ws: Workspace) -> dict[str, dict[str, list[Run]]]:
     def seeded(dataset: str, **changes: Any) -> list[Run]:
         return [make_run(ws, dataset, seed=seed, **changes) for seed in ws.profile.seeds]
 
-    return {
+    def others(dataset: str, rows: dict[str, str], **changes: Any) -> dict[str, list[Run]]:
+        return {
+            name: [method_run(ws, dataset, method, seed=seed, **changes) for seed in ws.profile.seeds]
+            for name, method in rows.items()
+        }
+
+    found = {
         "table_4": {name: seeded("vehicleid", **changes) for name, changes in TABLE_4.items()},
         "controls": {name: seeded("vehicleid", **changes) for name, changes in CONTROLS.items()},
         "table_5": {str(size): seeded("vehicleid", size=size) for size in ws.profile.sizes["vehicleid"]},
         "table_6": {str(size): seeded("veri", size=size) for size in ws.profile.sizes["veri"]},
     }
+    if ws.profile.other_rows:
+        found["table_1"] = others("vehicleid", TABLE_1)
+        found["table_3"] = others("veri", TABLE_3_NETWORKS) | others("vehicleid", {"GoogLeNet": "googlenet"})
+        found["strong"] = {
+            name: [method_run(ws, "vehicleid", "strong", seed=seed, **changes) for seed in ws.profile.seeds]
+            for name, changes in STRONG.items()
+        }
+    return found

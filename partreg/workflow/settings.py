@@ -13,7 +13,7 @@ from partreg import files
 from partreg.errors import PartregError
 from partreg.reid.run import Run
 from partreg.workflow.profile import REPOSITORY, Workspace, open_workspace
-from partreg.workflow.runs import make_run
+from partreg.workflow.runs import make_run, method_run
 from partreg.workflow.stages import run_folder
 
 # Where the search began, and what was tried from there, one setting at a time; the baseline gets the same care.
@@ -26,36 +26,68 @@ TRIED: list[dict[str, Any]] = [
     *[{"epochs": value} for value in (20, 40)],
     *[{"epochs": value, "parts": ()} for value in (20, 40)],
 ]
-TABLE = REPOSITORY / "reference" / "settings.csv"
+# The same for the other rows, which are many: at half the epochs and two thirds of the size.
+START_OTHERS: dict[str, Any] = {"epochs": 20, "size": 64}
+TRIED_OTHERS: dict[str, list[dict[str, Any]]] = {
+    "vgg_triplet": [{"margin": 0.3, "lr": 0.1}, {"margin": 0.3, "lr": 0.05}, {"lr": 0.1, "margin": 0.5}],
+    "vgg_ccl": [{"margin": 1.0, "lr": 0.1}, {"margin": 1.0, "lr": 0.03}, {"lr": 0.1, "margin": 0.5}],
+    "mixed_diff_ccl": [{"margin": 1.0, "lr": 0.1}, {"margin": 1.0, "lr": 0.03}, {"lr": 0.1, "margin": 0.5}],
+    "oife": [{"lr": 0.1}, {"lr": 0.05}],
+    "vami": [{"margin": 1.0, "lr": 0.1}, {"margin": 1.0, "lr": 0.05}, {"lr": 0.1, "margin": 0.5}],
+    "googlenet": [{"lr": 0.1}, {"lr": 0.05}],
+    "siamese_path": [{"lr": 0.1}, {"lr": 0.05}],
+    "strong": [{"margin": 0.3, "lr": 0.1}, {"margin": 0.3, "lr": 0.05}, {"margin": 0.3, "lr": 0.02}],
+}
+REFERENCE = REPOSITORY / "reference"
 
 
-def tried_runs(ws: Workspace) -> list[Run]:
-    """The run of each setting that was tried, in the order of `TRIED`."""
-    return [make_run(ws, "vehicleid", **{**START, **changes}) for changes in TRIED]
+def tried(ws: Workspace, others: bool = False) -> list[tuple[str, dict[str, Any], Run]]:
+    """The network, the setting and the run of all that was tried for the paper's method, or for the other rows."""
+    if others:
+        return [
+            (method, changes, other_run(ws, method, **{**START_OTHERS, **changes}))
+            for method, several in TRIED_OTHERS.items()
+            for changes in several
+        ]
+    found = [(changes, make_run(ws, "vehicleid", **{**START, **changes})) for changes in TRIED]
+    return [("full model" if run.parts else "baseline", changes, run) for changes, run in found]
 
 
-def table(ws: Workspace) -> pd.DataFrame:
+def other_run(ws: Workspace, method: str, **changes: Any) -> Run:
+    """Another row's network in the layout where its settings are chosen: VeRi-776's only where it has no other row."""
+    return method_run(ws, "veri" if method == "siamese_path" else "vehicleid", method, **changes)
+
+
+def tried_runs(ws: Workspace, others: bool = False) -> list[Run]:
+    """The run of each setting that was tried."""
+    return [run for _, _, run in tried(ws, others)]
+
+
+def table(ws: Workspace, others: bool = False) -> pd.DataFrame:
     """One row for each setting tried: network, setting, value, CMC@1 on validation identities, and where it comes from.
 
     Raises:
         PartregError: one of the networks has not been trained.
     """
     rows = []
-    for changes, run in zip(TRIED, tried_runs(ws), strict=True):
-        name = next(iter(changes))
+    for network, changes, run in tried(ws, others):
+        name = list(changes)[-1]
+        used = other_run(ws, run.method) if run.method != "partreg" else make_run(ws, "vehicleid")
+        used = all(asdict(used)[key] == value for key, value in changes.items() if key != "parts")
         folder = run_folder(ws, run)
         if not (folder / "provenance.json").exists():
             raise PartregError(f"{folder}: no trained network of {run.name}; run `make settings`.")
         facts = files.read_json(folder / "provenance.json")
         history = pd.read_csv(folder / "history.csv")
+        accuracy = [column for column in history if column.startswith("accuracy")]
         rows.append(
             {
-                "network": "full model" if run.parts else "baseline",
+                "network": network,
                 "setting": name,
                 "value": f"{changes[name]:g}",
                 "validation CMC@1 (%)": round(100 * history.cmc1.iloc[-1], 1),
-                "training accuracy (%)": round(100 * history.accuracy_global.iloc[-1], 1),
-                "chosen": "yes" if asdict(run)[name] == ws.profile.reid[name] else "",
+                "training accuracy (%)": next((round(100 * history[name].iloc[-1], 1) for name in accuracy), ""),
+                "chosen": "yes" if used else "",
                 "held-out vehicles": run.held_out,
                 "seed": run.seed,
                 "profile": facts["profile"],
@@ -65,9 +97,15 @@ def table(ws: Workspace) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-if __name__ == "__main__":
+def main(choices: str, which: str = "") -> None:
+    """``python -m partreg.workflow.settings JSON-of-choices [others]``: write one of the two tables."""
+    path = REFERENCE / ("settings_others.csv" if which else "settings.csv")
     try:
-        files.write_text(TABLE, table(open_workspace(**json.loads(sys.argv[1]))).to_csv(index=False))
+        files.write_text(path, table(open_workspace(**json.loads(choices)), bool(which)).to_csv(index=False))
     except PartregError as error:
         sys.exit(f"partreg: settings: FAILED: {error}")
     print("partreg: settings: done")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from partreg import files
+from partreg import baselines, files
 from partreg.reid.run import Run
 from partreg.workflow.profile import Workspace
 from partreg.workflow.provenance import provenance
@@ -172,14 +172,18 @@ def trained(ws: Workspace, run: Run) -> Path:
             started = time.time()
             images, validation = train_images(ws, run.dataset, run.held_out)
             boxes = filled_boxes(ws, run.dataset) if run.parts else None
-            train(run, images, boxes, folder, pixels=ws.folder / "pixels", validation=validation)
+            how = {"method": baselines.method(run.method), "root": ws.root(run.dataset)}
+            train(run, images, boxes, folder, ws.folder / "pixels", validation, **how)
             seconds = round(time.time() - started, 1)
             files.write_json(folder / "provenance.json", {**provenance(ws), "seconds": seconds})
     return folder
 
 
 def features(ws: Workspace, run: Run, images: pd.DataFrame, name: str) -> np.ndarray:
-    """Test-time features of ``images``, (N, D) float32, extracted once and kept as ``features_<name>.npy``."""
+    """Test-time features of ``images``, (N, D) float32, extracted once and kept as ``features_<name>.npy``.
+
+    How many seconds an image took stands in ``features_<name>.json`` beside it.
+    """
     from partreg.reid.features import extract
 
     folder = trained(ws, run)
@@ -187,7 +191,10 @@ def features(ws: Workspace, run: Run, images: pd.DataFrame, name: str) -> np.nda
     with locked(path):
         if not path.exists():
             boxes = None if run.use_global else filled_boxes(ws, run.dataset)
-            found = extract(folder, images, boxes=boxes, pixels=ws.folder / "pixels")
+            started, pixels, method = time.perf_counter(), ws.folder / "pixels", baselines.method(run.method)
+            found = extract(folder, images, boxes, pixels=pixels, method=method)
+            seconds = (time.perf_counter() - started) / len(images)
+            files.write_json(path.with_suffix(".json"), {"seconds_per_image": seconds})
             with files.whole(path) as temporary:
                 np.save(temporary, found, allow_pickle=False)
     return np.load(path, allow_pickle=False)

@@ -2,14 +2,16 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from partreg.reid.augment import Draw, augment, change_color, draw, move_boxes, move_pixels
+from partreg.datasets.side import KEYPOINTS
+from partreg.reid.augment import Draw, augment, change_color, draw, erase, move_boxes, move_pixels, move_points
 
 SIDE = 64
 
 
 def still(**changes):
     """The draw that leaves one image as it is, but for ``changes``."""
-    values = {"flip": False, "scale": 1.0, "shift": [0.0, 0.0], "contrast": 1.0, "brightness": 0.0, **changes}
+    values = {"flip": False, "scale": 1.0, "shift": [0.0, 0.0], "contrast": 1.0, "brightness": 0.0}
+    values |= {"erased": [0.0] * 4, **changes}
     return Draw(**{name: torch.tensor([value]) for name, value in values.items()})
 
 
@@ -78,7 +80,8 @@ def test_drawn_boxes_stay_boxes(seed):
     chance = torch.Generator().manual_seed(seed)
     low = torch.rand(8, 4, 2, generator=chance) * 0.8
     boxes = torch.cat([low, low + 0.01 + torch.rand(8, 4, 2, generator=chance) * 0.19], dim=-1)
-    _, moved = augment(torch.zeros(8, 3, 4, 4), boxes, ("flip", "affine"), chance)
+    _, moved = augment(torch.zeros(8, 3, 4, 4), {"boxes": boxes}, ("flip", "affine"), chance)
+    moved = moved["boxes"]
     kept = moved[~moved.isnan().any(-1)]
     assert ((kept >= 0) & (kept <= 1)).all()
     assert (kept[:, :2] < kept[:, 2:]).all()
@@ -102,6 +105,41 @@ def test_kinds_left_out_change_nothing_and_share_the_other_numbers():
     assert (only_flip.brightness == 0).all()
     assert everything.scale.std() > 0.03
     image = torch.randint(0, 256, (64, 3, 4, 4), dtype=torch.uint8)
-    same, none = augment(image, None, (), torch.Generator().manual_seed(1))
-    assert none is None
+    same, nothing = augment(image, {}, (), torch.Generator().manual_seed(1))
+    assert nothing == {}
     assert torch.equal(same, image.float())
+
+
+def test_a_flip_swaps_the_sides_of_key_points_by_hand():
+    points = torch.zeros(1, 20, 3)
+    points[0, KEYPOINTS.index("left_mirror")] = torch.tensor([0.2, 0.5, 1.0])
+    points[0, KEYPOINTS.index("front_logo")] = torch.tensor([0.4, 0.3, 1.0])
+    found = move_points(points, still(flip=True))[0]
+    torch.testing.assert_close(found[KEYPOINTS.index("right_mirror")], torch.tensor([0.8, 0.5, 1.0]))
+    torch.testing.assert_close(found[KEYPOINTS.index("front_logo")], torch.tensor([0.6, 0.3, 1.0]))
+    assert found[KEYPOINTS.index("left_mirror"), 2] == 0
+
+
+def test_a_key_point_that_leaves_the_picture_is_not_seen():
+    points = torch.tensor([[[0.9, 0.5, 1.0], [0.5, 0.5, 1.0]] * 10])
+    found = move_points(points, still(scale=1.5, shift=[0.1, 0.0]))[0]
+    assert found[0, 2] == 0
+    torch.testing.assert_close(found[1], torch.tensor([0.6, 0.5, 1.0]))
+
+
+def test_erasing_by_hand():
+    image = torch.arange(16.0).view(1, 1, 4, 4).expand(1, 3, 4, 4)
+    found = erase(image, still(erased=[0.5, 0.0, 1.0, 0.5]))[0, 0]
+    assert found[:2, 2:].eq(7.5).all()  # the image's mean
+    assert torch.equal(found[2:], image[0, 0, 2:])
+    assert torch.equal(found[:, :2], image[0, 0, :, :2])
+    assert torch.equal(erase(image, still()), image)
+
+
+def test_half_of_the_images_are_erased_in_part():
+    erased = draw(2000, ("erase",), torch.Generator().manual_seed(0)).erased
+    sides = erased[:, 2:] - erased[:, :2]
+    area = sides.prod(1)
+    assert 0.45 < (area > 0).float().mean() < 0.55
+    assert area.max() <= 0.4 + 1e-5
+    assert ((erased >= 0) & (erased <= 1 + 1e-6)).all()

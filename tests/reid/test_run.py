@@ -19,6 +19,7 @@ def test_key_is_twelve_hexadecimal_digits_and_changes_with_every_field():
         "part_weight": 0.5, "epochs": 3, "batch": 8, "lr": 0.01, "schedule": "exponential", "decay": 0.9,
         "warmup": 0.0, "momentum": 0.5, "weight_decay": 0.0, "augment": ("flip",), "held_out": 4, "seed": 1,
     }  # fmt: skip
+    changes |= {"method": "vgg_ccl", "margin": 1.0}
     base = Run(backbone="resnet50")
     assert set(changes) == set(json.loads(base.to_json()))
     keys = {base.changed(**{name: value}).key for name, value in changes.items()} | {base.key}
@@ -47,6 +48,7 @@ def test_names():
     assert Run().branches_name == "Global+Window+Light+Brand"
     assert Run(parts=()).branches_name == "Baseline (w/o parts)"
     assert Run(parts=("window",), use_global=False, boxes="shuffled").branches_name == "Window, boxes shuffled"
+    assert Run(method="strong", parts=("window",)).branches_name == "strong+window"
     assert Run().name == "vehicleid, Global+Window+Light+Brand, small, 96 px, seed 0"
 
 

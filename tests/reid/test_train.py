@@ -11,7 +11,7 @@ from partreg.errors import PartregError
 from partreg.reid import train as training
 from partreg.reid.device import choose_device, reproducible
 from partreg.reid.features import extract, load, part_boxes
-from partreg.reid.network import make_network
+from partreg.reid.network import PartRegularizedNet, make_network
 from partreg.reid.run import Run
 from partreg.reid.train import learning_rate, train
 
@@ -84,11 +84,11 @@ def test_a_killed_training_goes_on_bit_for_bit(trained, drawn, quick, tmp_path, 
     folder, history = trained
     one_epoch = training.one_epoch
 
-    def killed(run, network, optimizer, data, epoch, bar):
+    def killed(run, method, network, optimizer, data, epoch, bar):
         if epoch == 1:
-            one_epoch(run, network, optimizer, data, epoch, bar)  # half-done work of the next epoch is lost
+            one_epoch(run, method, network, optimizer, data, epoch, bar)  # half-done work of the next epoch is lost
             raise KeyboardInterrupt
-        return one_epoch(run, network, optimizer, data, epoch, bar)
+        return one_epoch(run, method, network, optimizer, data, epoch, bar)
 
     images, boxes = drawn
     validation = images[images.vehicle > 15].reset_index(drop=True)
@@ -98,7 +98,7 @@ def test_a_killed_training_goes_on_bit_for_bit(trained, drawn, quick, tmp_path, 
         train(*arguments, validate_every=2)
     assert os.listdir(tmp_path / "run") == ["checkpoint.pt"]
     epochs = []
-    monkeypatch.setattr(training, "one_epoch", lambda *a: epochs.append(a[4]) or one_epoch(*a))
+    monkeypatch.setattr(training, "one_epoch", lambda *a: epochs.append(a[5]) or one_epoch(*a))
     resumed = train(*arguments, validate_every=2)
     assert epochs == [1, 2]
     assert (tmp_path / "run" / "weights.pt").read_bytes() == (folder / "run" / "weights.pt").read_bytes()
@@ -167,9 +167,9 @@ def test_only_a_backbone_trained_elsewhere_is_calibrated(drawn, quick, tmp_path)
 
 def test_whole_map_heads_pool_the_whole_map_even_when_images_move(drawn, quick, tmp_path, monkeypatch):
     seen = []
-    forward = training.PartRegularizedNet.forward
+    forward = PartRegularizedNet.forward
     monkeypatch.setattr(
-        training.PartRegularizedNet, "forward", lambda net, x, boxes: seen.append(boxes) or forward(net, x, boxes)
+        PartRegularizedNet, "forward", lambda net, x, boxes: seen.append(boxes) or forward(net, x, boxes)
     )
     train(quick.changed(boxes="whole", epochs=1), *drawn, tmp_path / "run", tmp_path)
     assert (torch.cat(seen) == torch.tensor([0.0, 0.0, 1.0, 1.0])).all()

@@ -1,18 +1,21 @@
 import hashlib
 import json
 import re
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
 import pandas as pd
 import pytest
 
+from partreg.datasets import side
 from partreg.datasets.check import check
 from partreg.datasets.vehicleid import read_vehicleid
 from partreg.datasets.veri import good_junk, read_veri
 from partreg.errors import PartregError
 from partreg.parts.boxes import read_boxes
 from partreg.synthetic import layouts, write_vehicleid
+from partreg.synthetic.benchmark import plan_veri
 from partreg.synthetic.render import Studio
 from partreg.synthetic.truth import KEYPOINTS
 
@@ -105,9 +108,62 @@ def test_the_truth_is_readable_and_consistent(vehicleid_root, veri_root):
         assert set(zip(present.image, present.part, strict=True)) == set(zip(boxes.image, boxes.part, strict=True))
         assert seen.visibility.between(0, 1).all()
         assert len(pd.read_csv(truth / "keypoints.csv").columns) == 1 + 3 * len(KEYPOINTS) == 61
-        plates = pd.read_csv(truth / "plates.csv")
-        assert plates.plate.is_unique
-        assert cv2.imread(str(truth / plates.crop[0])).shape == (24, 72, 3)
+
+
+def test_a_plate_has_a_crop_where_it_can_be_read(vehicleid_root, veri_root, tiny):
+    assert not (vehicleid_root / "truth" / "plates.csv").exists(), "VehicleID has no plates"
+    truth = veri_root / "truth"
+    plates = pd.read_csv(truth / "plates.csv").set_index("image")
+    assert plates.index.is_unique
+    assert plates.crop.is_unique
+    assert {p.name for p in (truth / "plates").iterdir()} == {crop.partition("/")[2] for crop in plates.crop}
+    assert cv2.imread(str(truth / plates.crop.iloc[0])).shape == (24, 72, 3)
+    images = pd.read_csv(truth / "images.csv").set_index("image")
+    texts = [vehicle.plate for vehicle in plan_veri(tiny).vehicles]
+    assert plates.plate.tolist() == [texts[images.vehicle[image] - 1] for image in plates.index]
+    keypoints = pd.read_csv(truth / "keypoints.csv").set_index("image").loc[plates.index]
+    azimuth = pd.read_csv(truth / "orientation.csv").set_index("image").loc[plates.index, "azimuth"]
+    front = (keypoints.front_plate_seen == 1) & ((azimuth < 55) | (azimuth > 305))
+    rear = (keypoints.rear_plate_seen == 1) & azimuth.between(125, 235)
+    assert (front | rear).all()
+    assert 0.2 < len(plates) / len(images) < 0.9
+
+
+def test_the_readers_of_side_files_read_them(veri_root):
+    data = read_veri(veri_root)
+    truth = pd.read_csv(veri_root / "truth" / "images.csv").set_index("image")
+    plates = pd.concat([side.read_plates(veri_root, images) for images in (data.train, data.gallery)])
+    assert (plates.crop != "").sum() == len(pd.read_csv(veri_root / "truth" / "plates.csv"))
+    assert all(cv2.imread(crop).shape == (24, 72, 3) for crop in plates.crop if crop)
+    assert (side.read_models(veri_root, data.train) == truth.model[data.train.image]).all()
+    assert side.read_camera_distances(veri_root).index.tolist() == list(range(1, 21))
+    names = data.gallery.image.str.rpartition("/")[2].tolist()
+    copies = [names.index(name) for name in data.query.image.str.rpartition("/")[2]]
+    for read in (side.read_keypoints, side.read_orientation, side.read_models):
+        assert (read(veri_root, data.query) == read(veri_root, data.gallery)[copies]).all()
+    assert side.read_keypoints(veri_root, data.train)[..., 2].mean() > 0.2
+    assert set(side.read_orientation(veri_root, data.train)) <= set(side.ORIENTATIONS)
+
+
+def test_plates_that_nobody_could_read():
+    def turn(azimuth, seen=("front_plate", "rear_plate"), distance=12.0, seed=0):
+        shot = SimpleNamespace(azimuth=np.radians(azimuth), distance=distance, seed=seed)
+        return layouts.plate_turn(shot, {"keypoints": [(0, 0, int(name in seen)) for name in KEYPOINTS]})
+
+    assert turn(20) == pytest.approx(np.radians(20))
+    assert [turn(-20), turn(340)] == pytest.approx([np.radians(-20)] * 2)
+    assert turn(190) == pytest.approx(np.radians(10)), "of the rear"
+    assert turn(90) is turn(60) is turn(-120) is None, "from the side"
+    assert turn(20, seen=("rear_plate",)) is turn(180, seen=("front_plate",)) is None, "hidden"
+    assert turn(20, distance=30.0) is None, "too far"
+    lost = np.mean([turn(0, seed=seed) is None for seed in range(400)])
+    assert lost == pytest.approx(layouts.PLATE_LOST, abs=0.06)
+
+
+def test_a_layout_without_any_plate_has_a_table_without_rows(tiny, tmp_path):
+    plan = plan_veri(tiny)
+    layouts.write_plates(plan, [{"keypoints": [(0, 0, 0)] * 20}] * len(plan.names), tmp_path)
+    assert (tmp_path / "plates.csv").read_text() == "image,plate,crop\n"
 
 
 def test_the_number_of_processes_changes_no_byte(vehicleid_root, tiny, tmp_path):

@@ -1,0 +1,137 @@
+"""FACT of Table 3: fusion of attributes and color features.
+
+Liu et al., "Large-scale Vehicle Re-identification in Urban Surveillance Videos" (ICME 2016): three distances are added,
+that of a network's features (see `partreg.baselines.googlenet`) by 0.7, of BOW-CN (`partreg.baselines.bow_cn`) by 0.2,
+of BOW-SIFT, here, by 0.1. BOW-SIFT is a bag of up to 10,000 visual words (see `partreg.baselines.bag_of_words`) of SIFT
+descriptors (Lowe, IJCV 2004).
+
+*Assumed*: the descriptors stand upright on a grid 8 pixels apart, each of a window of 24 pixels; the nearest word alone
+counts; there are no stripes; the codebook has one word for each training image where they are fewer than 10,000, so
+that a word still occurs in many images and is learned in a minute.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import cv2
+import numpy as np
+
+from partreg.baselines import bag_of_words
+from partreg.baselines.bag_of_words import Codebook
+from partreg.errors import PartregError
+
+CNN, CN, SIFT = 0.7, 0.2, 0.1  # weights of the three distances
+STEP = 8  # pixels between descriptors
+DIAMETER = 4  # of a key point; OpenCV's descriptor covers six times that
+WORDS = 10_000
+DESCRIPTORS_A_WORD = 25  # drawn to learn the words from
+CHUNK = 32  # images at a time
+
+
+def distances(cnn: np.ndarray, cn: np.ndarray, sift: np.ndarray) -> np.ndarray:
+    """FACT's distance: 0.7 of the network's, 0.2 of BOW-CN's, 0.1 of BOW-SIFT's, each first brought to [0, 1].
+
+    *Assumed*: a query's distances are stretched by their smallest and largest, query by query, so that a query's result
+    does not depend on the other queries; where all are equal they become 0.
+
+    Args:
+        cnn: (Q, G) distances of the network's features.
+        cn: (Q, G) those of BOW-CN.
+        sift: (Q, G) those of BOW-SIFT.
+
+    Returns:
+        (Q, G) float32 in [0, 1].
+
+    Raises:
+        PartregError: the shapes differ, or a distance is NaN or infinite.
+    """
+    if not cnn.shape == cn.shape == sift.shape or cnn.ndim != 2:
+        raise PartregError(
+            f"distances have shapes {cnn.shape}, {cn.shape} and {sift.shape}, expected the same (Q, G) three times; "
+            "give all three for the same queries and gallery."
+        )
+    if not all(np.isfinite(part).all() for part in (cnn, cn, sift)):
+        raise PartregError("distances hold NaN or infinite values, expected finite ones; check the features.")
+    return CNN * _stretched(cnn) + CN * _stretched(cn) + SIFT * _stretched(sift)
+
+
+def _stretched(part: np.ndarray) -> np.ndarray:
+    low, high = part.min(axis=1, keepdims=True), part.max(axis=1, keepdims=True)
+    return ((part - low) / np.where(high > low, high - low, 1)).astype(np.float32)
+
+
+def fit_sift(train_pixels: np.ndarray, seed: int) -> Codebook:
+    """Learn BOW-SIFT's words and their weights.
+
+    Args:
+        train_pixels: (N, H, W, 3) uint8, red, green, blue, H and W at least 16.
+        seed: of the descriptors drawn and of k-means.
+
+    Returns:
+        A codebook of min(10000, N) words of width 128.
+
+    Raises:
+        PartregError: the pixels are not of that kind, or there are too few descriptors for the words.
+    """
+    words = min(WORDS, len(train_pixels))
+    each = math.ceil(words * DESCRIPTORS_A_WORD / max(len(train_pixels), 1))
+    rng = np.random.default_rng(seed)
+    drawn = [rng.permutation(image)[:each] for chunk in _chunks(train_pixels) for image in chunk[:, 0]]
+    learned = bag_of_words.learn_words(np.concatenate(drawn), words, seed)
+    return Codebook(learned, bag_of_words.learn_idf(_counts(learned, train_pixels)))
+
+
+def sift_features(codebook: Codebook, pixels: np.ndarray) -> np.ndarray:
+    """Describe images by BOW-SIFT.
+
+    Args:
+        codebook: from `fit_sift`, W words.
+        pixels: (N, H, W, 3) uint8, red, green, blue, H and W at least 16.
+
+    Returns:
+        (N, W) float32 of length 1, to be compared by L2.
+
+    Raises:
+        PartregError: the pixels are not of that kind.
+    """
+    found = np.empty((len(pixels), len(codebook.words)), dtype=np.float32)
+    for start, counts in zip(range(0, len(pixels), CHUNK), _counts(codebook.words, pixels), strict=True):
+        found[start : start + CHUNK] = bag_of_words.weigh(codebook, counts)
+    return found
+
+
+def _counts(words: np.ndarray, pixels: np.ndarray) -> Iterator[np.ndarray]:
+    for chunk in _chunks(pixels):
+        yield bag_of_words.count(words, chunk, nearest=1)
+
+
+def _chunks(pixels: np.ndarray) -> Iterator[np.ndarray]:
+    for start in range(0, len(pixels), CHUNK):
+        yield sift(pixels[start : start + CHUNK])
+
+
+def sift(pixels: np.ndarray) -> np.ndarray:
+    """SIFT descriptors on a grid.
+
+    Args:
+        pixels: (N, H, W, 3) uint8, red, green, blue, H and W at least 16.
+
+    Returns:
+        (N, 1, P, 128) float32, 0 to 255, of P = (H // 8 - 1) (W // 8 - 1) places, row by row; all 0 where a window is
+        of one colour.
+
+    Raises:
+        PartregError: the pixels are not of that kind.
+    """
+    if pixels.dtype != np.uint8 or pixels.ndim != 4 or pixels.shape[3] != 3 or min(pixels.shape[1:3]) < 2 * STEP:
+        raise PartregError(
+            f"images are {pixels.dtype} of shape {pixels.shape}, expected uint8 of shape (N, H, W, 3), at least "
+            f"{2 * STEP} pixels high and wide; decode them as red, green and blue."
+        )
+    down, across = (range(STEP, side - STEP + 1, STEP) for side in pixels.shape[1:3])
+    places = [cv2.KeyPoint(float(x), float(y), DIAMETER, 0.0) for y in down for x in across]
+    extractor = cv2.SIFT_create()
+    described = [extractor.compute(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), places)[1] for image in pixels]
+    return np.array(described, dtype=np.float32).reshape(len(pixels), 1, len(places), 128)

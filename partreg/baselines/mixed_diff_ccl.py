@@ -1,0 +1,75 @@
+"""Mixed Diff + CCL: deep relative distance learning (DRDL), Liu et al., CVPR 2016.
+
+One branch of the network learns the vehicle's model by softmax, the other learns what differs between vehicles by the
+coupled clusters loss (CCL); a last layer on both is trained by a second CCL, and its output is the feature. Backbone
+and widths are those of all rows, ``run.backbone`` and ``run.dim``, and the three losses weigh the same (*assumed*).
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from partreg.baselines.googlenet import model_accuracy, model_loss, models_of
+from partreg.baselines.metric_losses import coupled_clusters
+from partreg.reid.method import Method, by_identity
+from partreg.reid.network import Output, Trunk
+from partreg.reid.run import Run
+
+
+class MixedDifferenceNet(Trunk):
+    """The mixed difference network; features have length 1, as in `vgg_triplet.UnitFeatureNet` (*assumed*)."""
+
+    def __init__(self, models: int, backbone: str, dim: int, last_stride: int, pixels: str) -> None:
+        super().__init__(backbone, last_stride, pixels)
+        self.model = branch(self.channels, dim)
+        self.difference = branch(self.channels, dim)
+        self.both = branch(2 * dim, dim)
+        self.classify = nn.Linear(dim, models)
+
+    def only_for_training(self) -> list[nn.Parameter]:
+        """The classifier of models."""
+        return list(self.classify.parameters())
+
+    def forward(self, images: Tensor, boxes: Tensor | None = None) -> Output:
+        """Features (B, dim), the models' logits (B, M), and extra "difference" (B, dim), the second branch's feature.
+
+        Args:
+            images: (B, 3, H, H), 0 to 255.
+            boxes: not looked at.
+        """
+        feature_map = self.feature_map(images)
+        with torch.autocast(feature_map.device.type, enabled=False):
+            pooled = feature_map.mean((2, 3))
+            model, difference = self.model(pooled), self.difference(pooled)
+            feature = self.both(torch.cat([model, difference], 1).relu())
+            logits = self.classify(model.relu())
+            return Output(F.normalize(feature), {"model": logits}, extra={"difference": F.normalize(difference)})
+
+
+def branch(inside: int, outside: int) -> nn.Sequential:
+    """A fully connected layer whose numbers have mean 0 and spread 1 over the batch (*assumed*)."""
+    return nn.Sequential(nn.Linear(inside, outside, bias=False), nn.BatchNorm1d(outside, affine=False))
+
+
+def network(run: Run, classes: dict[str, int]) -> MixedDifferenceNet:
+    """The network that ``run`` describes, for ``classes["model"]`` vehicle models."""
+    return MixedDifferenceNet(classes["model"], run.backbone, run.dim, run.last_stride, run.pixels)
+
+
+def losses(run: Run, network: Trunk, output: Output, targets: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The sum of the model's softmax loss and of CCL on either feature, ``run.margin`` their alpha; and each of them.
+
+    An image whose model is unknown (-1) adds nothing to the first.
+    """
+    logits, models, vehicles = output.logits["model"], targets["model"], targets["vehicle"]
+    summands = {
+        "loss_model": model_loss(logits, models),
+        "loss_difference": coupled_clusters(output.extra["difference"], vehicles, run.margin),
+        "loss_feature": coupled_clusters(output.feature, vehicles, run.margin),
+    }
+    return {"loss": sum(summands.values()), **summands, "accuracy_model": model_accuracy(logits, models)}
+
+
+METHOD = Method(network, losses, by_identity, models_of)

@@ -1,0 +1,155 @@
+"""Table 3, Plate-SNN: Liu et al., "A Deep Learning-Based Approach to Progressive Vehicle Re-id." (ECCV 2016).
+
+A siamese net compares two number plates without reading them: two copies of a LeNet-like net with the same weights, and
+the contrastive loss on pairs of crops of one plate and of two. LeNet's two layers of convolution and of pooling (20 and
+50 channels, 5 x 5) and its layer of 500 are known; *assumed* are the feature's width (256, of length 1; wider in the
+publication), batch normalisation, the margin, Adam, and that every pair of a batch counts, pairs of one plate together
+as much as pairs of two.
+
+Alone, as in Table 3, it cannot rank images without a plate: see `ranked`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from partreg.baselines.metric_losses import contrastive, root
+from partreg.baselines.plates import HEIGHT, WIDTH, computed, disturbed, learn, load, prepared, rows_with_plates
+from partreg.errors import PartregError
+from partreg.reid.device import mixed_precision
+from partreg.reid.train import save
+
+WIDE, MARGIN, RATE = 256, 1.0, 1e-3  # assumed
+EACH = 4  # crops of a vehicle in a batch, assumed
+
+
+class PlateNet(nn.Module):
+    """LeNet on plates: crops (B, 1, 32, 96) to features (B, 256) of length 1."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.features = nn.Sequential(
+            nn.Conv2d(1, 20, 5), nn.BatchNorm2d(20), nn.ReLU(), nn.MaxPool2d(2),
+            nn.Conv2d(20, 50, 5), nn.BatchNorm2d(50), nn.ReLU(), nn.MaxPool2d(2),
+        )  # fmt: skip
+        cells = ((HEIGHT - 4) // 2 - 4) // 2 * (((WIDTH - 4) // 2 - 4) // 2)
+        self.embed = nn.Sequential(nn.Linear(50 * cells, 500), nn.ReLU(), nn.Linear(500, WIDE))
+
+    def forward(self, crops: Tensor) -> Tensor:
+        """Features (B, 256) of prepared crops (B, 1, 32, 96)."""
+        with mixed_precision(crops.device):
+            found = self.embed(self.features(crops.contiguous(memory_format=torch.channels_last)).flatten(1))
+        return F.normalize(found.float(), dim=1)
+
+
+def pair_loss(features: Tensor, vehicles: Tensor, margin: float = MARGIN) -> Tensor:
+    """The contrastive loss on all pairs of a batch, half of it from pairs of one vehicle, half from pairs of two.
+
+    Args:
+        features: (B, D) of length 1.
+        vehicles: (B,) int64.
+        margin: distance from which two plates are different enough.
+
+    Returns:
+        Scalar; a kind of pair that the batch does not have counts as 0.
+    """
+    first, second = torch.triu_indices(len(features), len(features), offset=1)
+    gaps = root((features[first] - features[second]).square().sum(1))
+    same = vehicles[first] == vehicles[second]
+    kinds = [contrastive(gaps[kind], same[kind], margin) for kind in (same, ~same) if kind.any()]
+    return 0.5 * torch.stack(kinds).sum()
+
+
+def by_vehicle(vehicles: Tensor, chance: torch.Generator) -> Tensor:
+    """The rows of one epoch, as many as there are: batches of vehicles at random, each with `EACH` rows at random.
+
+    Rows of a vehicle that has fewer than `EACH` stand there again.
+    """
+    names, counts = vehicles.unique(return_counts=True)
+    shuffled = torch.argsort(vehicles + 0.99 * torch.rand(len(vehicles), generator=chance, dtype=torch.float64))
+    turns = -(-len(vehicles) // (EACH * len(names)))
+    drawn = torch.cat([torch.randperm(len(names), generator=chance) for _ in range(turns)])
+    first = (torch.rand(len(drawn), generator=chance) * counts[drawn]).long()
+    places = (first[:, None] + torch.arange(EACH)) % counts[drawn, None]
+    return shuffled[(counts.cumsum(0) - counts)[drawn, None] + places].flatten()[: len(vehicles)]
+
+
+def train(
+    crops: np.ndarray, has: np.ndarray, vehicles: np.ndarray, folder: str | Path, *, epochs: int, seed: int
+) -> Path:
+    """Train the siamese net on the plates of the training half; nothing is done where its weights stand.
+
+    Args:
+        crops: (N, 32, 96) uint8, see `partreg.baselines.plates.load_crops`.
+        has: (N,) bool, whether there is a plate; the others are left away.
+        vehicles: (N,) whole numbers.
+        folder: of the net alone.
+        epochs: passes over as many crops as there are.
+        seed: of the first weights, the pairs and the disturbances.
+
+    Returns:
+        The path of the weights.
+
+    Raises:
+        PartregError: fewer than two vehicles have plates.
+    """
+    path = Path(folder) / "weights.pt"
+    if path.exists():
+        return path
+    rows = rows_with_plates(has)
+    names, numbers = np.unique(np.asarray(vehicles)[rows], return_inverse=True)
+    if len(names) < 2:
+        raise PartregError("plates.csv: expected plates of at least two training vehicles, found one; add others.")
+    labels, pictures = torch.from_numpy(numbers.astype(np.int64)), torch.from_numpy(crops[rows])
+
+    def loss(net: nn.Module, chosen: Tensor, chance: torch.Generator) -> Tensor:
+        return pair_loss(net(disturbed(prepared(pictures[chosen]), chance)), labels[chosen])
+
+    net = learn(PlateNet, loss, lambda chance: by_vehicle(labels, chance), epochs, seed, RATE, "Plate-SNN")
+    save(path, net.state_dict())
+    return path
+
+
+def distances(
+    folder: str | Path, query: tuple[np.ndarray, np.ndarray], gallery: tuple[np.ndarray, np.ndarray]
+) -> np.ndarray:
+    """The distance of plates between query and gallery images.
+
+    Args:
+        folder: that `train` was given.
+        query: crops (Q, 32, 96) uint8 and whether there is one, (Q,) bool.
+        gallery: the same of G images.
+
+    Returns:
+        (Q, G) float32: half the L2 distance of the features, in [0, 1], NaN where either image has no plate.
+
+    Raises:
+        PartregError: the weights cannot be read.
+    """
+    net = load(PlateNet, Path(folder) / "weights.pt")
+    found = np.full((len(query[1]), len(gallery[1])), np.nan, np.float32)
+    if query[1].any() and gallery[1].any():
+        probes, others = (computed(net, crops[has]).numpy() for crops, has in (query, gallery))
+        gaps = np.sqrt(np.clip(2 - 2 * (probes @ others.T), 0, 4)) / 2
+        found[np.ix_(query[1], gallery[1])] = gaps
+    return found
+
+
+def ranked(distances: np.ndarray) -> np.ndarray:
+    """Distances of plates alone, finite: images without a plate stand last, in the gallery's order (*assumed*).
+
+    A query without a plate has nothing to go by, so that its whole ranking is the gallery's order.
+
+    Args:
+        distances: (Q, G) in [0, 1], NaN where unknown.
+
+    Returns:
+        (Q, G) float32; unknown ones are above 1, and rise from left to right up to 2.
+    """
+    last = 1 + np.arange(1, distances.shape[1] + 1) / distances.shape[1]
+    return np.where(np.isnan(distances), last, distances).astype(np.float32)

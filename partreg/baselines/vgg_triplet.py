@@ -1,0 +1,44 @@
+"""VGG + triplet loss, as Liu et al., "Deep relative distance learning" (CVPR 2016), compare with on VehicleID.
+
+In the original, VGG_CNN_M_1024 gives a feature of 1,024 numbers and length 1, and the loss is a hinge on the squared
+distances of an anchor, a positive and a negative. Here the network has the backbone and the width of feature of all
+rows, ``run.backbone`` and ``run.dim`` (*assumed*).
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from partreg.baselines.metric_losses import triplet
+from partreg.reid.method import Method, by_identity
+from partreg.reid.network import Output, Trunk
+from partreg.reid.run import Run
+
+
+class UnitFeatureNet(Trunk):
+    """A backbone, average pooling, one linear layer, and a feature of length 1."""
+
+    def __init__(self, backbone: str, dim: int, last_stride: int, pixels: str) -> None:
+        super().__init__(backbone, last_stride, pixels)
+        self.embed = nn.Linear(self.channels, dim, bias=False)
+
+    def forward(self, images: Tensor, boxes: Tensor | None = None) -> Output:
+        """Features (B, dim) of length 1 of images (B, 3, H, H), 0 to 255; boxes are not looked at."""
+        feature_map = self.feature_map(images)
+        with torch.autocast(feature_map.device.type, enabled=False):
+            return Output(F.normalize(self.embed(feature_map.mean((2, 3)))))
+
+
+def unit_feature_net(run: Run, classes: dict[str, int]) -> UnitFeatureNet:
+    """The network that ``run`` describes; it has no classifier, so ``classes`` do not matter."""
+    return UnitFeatureNet(run.backbone, run.dim, run.last_stride, run.pixels)
+
+
+def losses(run: Run, network: Trunk, output: Output, targets: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The triplet loss of a batch, with ``run.margin`` between squared distances."""
+    return {"loss": triplet(output.feature, targets["vehicle"], run.margin)}
+
+
+METHOD = Method(unit_feature_net, losses, by_identity)

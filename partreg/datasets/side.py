@@ -1,0 +1,274 @@
+"""Section 4.1: side files beside a data set, which only some methods of Tables 1-3 need.
+
+Each is looked for as ``<root>/<name>`` and then as ``<root>/truth/<name>``, where the rendered benchmark has it:
+
+- ``keypoints.csv``: ``image`` and, for each of the 20 `KEYPOINTS`, ``<name>_x``, ``<name>_y`` (relative to the image's
+  sides) and ``<name>_seen`` (0 or 1). OIFE reads it.
+- ``orientation.csv``: ``image`` and ``orientation``, one of the 8 `ORIENTATIONS`. VAMI reads it.
+- ``plates.csv``: ``image``, ``plate`` (the text) and ``crop`` (a picture of the plate, its path relative to the folder
+  that ``plates.csv`` is in); an image has a row where its plate can be seen. The plate methods read it.
+- ``models.csv``: ``image`` and ``model``, a whole number. GoogLeNet reads it where the table of images has no models.
+- ``camera_ID.txt`` and ``camera_Dist.txt``, as VeRi-776 has them: camera names such as ``c001``, and the square matrix
+  of the distances between them in the same order, in metres. The methods that use time and place read them.
+
+``image`` is the key of the table of images. VeRi-776's query images are copies of gallery images, so a query
+``image_query/<name>`` that is not listed under its own key is looked up as ``image_test/<name>``.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from partreg.datasets.lines import read_lines
+from partreg.errors import PartregError
+from partreg.files import inside
+
+KEYPOINTS = (
+    "left_front_wheel", "left_back_wheel", "right_front_wheel", "right_back_wheel", "right_fog_lamp", "left_fog_lamp",
+    "right_headlight", "left_headlight", "front_logo", "front_plate", "left_mirror", "right_mirror", "right_front_top",
+    "left_front_top", "left_back_top", "right_back_top", "left_rear_lamp", "right_rear_lamp", "rear_logo", "rear_plate",
+)  # fmt: skip
+ORIENTATIONS = ("front", "rear", "left", "left front", "left rear", "right", "right front", "right rear")
+CAMERA = re.compile(r"c?0*([0-9]{1,6})")
+QUERY, GALLERY = "image_query/", "image_test/"
+
+
+def read_keypoints(root: str | Path, images: pd.DataFrame) -> np.ndarray:
+    """The 20 key points of each image, as Wang et al. annotated them for OIFE (ICCV 2017).
+
+    Args:
+        root: the data set's folder.
+        images: a table of images, of N rows.
+
+    Returns:
+        (N, 20, 3) float32: x and y relative to the image's sides, and 1 where the point is seen, 0 where not. An image
+        that the file does not list has zeros only.
+
+    Raises:
+        PartregError: the file is missing or malformed, or lists none of the images.
+    """
+    path = find(root, "keypoints.csv", "OIFE")
+    columns = [f"{name}_{what}" for name in KEYPOINTS for what in ("x", "y", "seen")]
+    lines, keys, rows = read_columns(path, ("image", *columns))
+    values = _numbers(path, lines, rows[:, 1:], columns).reshape(-1, len(KEYPOINTS), 3)
+    bad = ~np.isin(values[..., 2], (0, 1)).all(1)
+    if bad.any():
+        raise PartregError(f"{path}:{lines[int(bad.argmax())]}: expected 0 or 1 as *_seen; mend the line.")
+    at = rows_of(path, keys, images)
+    found = np.zeros((len(images), len(KEYPOINTS), 3), np.float32)
+    found[at >= 0] = values[at[at >= 0]]
+    return found
+
+
+def read_orientation(root: str | Path, images: pd.DataFrame) -> np.ndarray:
+    """The orientation of each image: from which side its vehicle is seen, left and right being the vehicle's own.
+
+    Returns:
+        (N,) text, each one of `ORIENTATIONS`, or "" where the file does not list the image or says nothing of it.
+
+    Raises:
+        PartregError: the file is missing or malformed, or lists none of the images.
+    """
+    path = find(root, "orientation.csv", "VAMI")
+    lines, keys, rows = read_columns(path, ("image", "orientation"))
+    for line, name in zip(lines, rows[:, 1], strict=True):
+        if name and name not in ORIENTATIONS:
+            expected = ", ".join(ORIENTATIONS)
+            raise PartregError(f"{path}:{line}: expected one of {expected}, found {name[:60]!r}; mend the line.")
+    at = rows_of(path, keys, images)
+    return np.where(at >= 0, rows[at, 1], "").astype(str)
+
+
+def read_plates(root: str | Path, images: pd.DataFrame) -> pd.DataFrame:
+    """The number plate of each image, in which the plate itself is blanked.
+
+    Returns:
+        A frame with the columns image, plate (the text) and crop (the path to open), a row an image in the order of
+        ``images``; plate and crop are "" where the file does not list the image. The crops are not opened.
+
+    Raises:
+        PartregError: the file is missing or malformed, or lists none of the images; a crop leads out of the file's
+            folder; or a row has a plate without a crop or a crop without a plate.
+    """
+    path = find(root, "plates.csv", "Plate-SNN and FACT+Plate")
+    lines, keys, rows = read_columns(path, ("image", "plate", "crop"))
+    for line, (_, plate, crop) in zip(lines, rows, strict=True):
+        if bool(plate) != bool(crop):
+            raise PartregError(f"{path}:{line}: expected both plate and crop, or neither; mend the line.")
+    at = rows_of(path, keys, images)
+    listed = [rows[row] if row >= 0 else ("", "", "") for row in at]
+    crops = [str(_crop(path, lines[row], one[2])) if one[2] else "" for row, one in zip(at, listed, strict=True)]
+    return pd.DataFrame({"image": images["image"].to_numpy(), "plate": [one[1] for one in listed], "crop": crops})
+
+
+def read_models(root: str | Path, images: pd.DataFrame) -> np.ndarray:
+    """The vehicle model of each image: the table's own, else from ``models.csv`` or ``truth/images.csv``.
+
+    VehicleID gives models with its lists, VeRi-776 gives none; the rendered VeRi has them in ``truth/images.csv``. A
+    ``models.csv`` has the columns ``image`` and ``model``, a whole number from 0, empty or -1 where unknown.
+
+    Returns:
+        (N,) int64, -1 where unknown.
+
+    Raises:
+        PartregError: the table has no model and there is no such file, or it is malformed or lists none of the images.
+    """
+    models = images["model"].to_numpy(np.int64)
+    if not len(models) or (models >= 0).any():
+        return models
+    truth = Path(root) / "truth" / "images.csv"
+    named = truth if truth.is_file() else find(root, "models.csv", "GoogLeNet and Mixed Diff+CCL")
+    lines, keys, rows = read_columns(named, ("image", "model"))
+    for line, value in zip(lines, rows[:, 1], strict=True):
+        if not re.fullmatch(r"|-1|[0-9]{1,9}", value, re.ASCII):
+            raise PartregError(
+                f"{named}:{line}: expected a whole number as model, found {value[:60]!r}; mend the line."
+            )
+    values = np.array([int(value or -1) for value in rows[:, 1]], np.int64)
+    at = rows_of(named, keys, images)
+    return np.where(at >= 0, values[at], -1)
+
+
+def read_camera_distances(root: str | Path) -> pd.DataFrame:
+    """The distances between cameras: ``camera_ID.txt`` and ``camera_Dist.txt`` of VeRi-776.
+
+    Returns:
+        A symmetric frame (C, C) of float64, metres; index and columns are the cameras' numbers (1 for ``c001``).
+
+    Raises:
+        PartregError: a file is missing, a name is none or stands twice, the matrix is not square, of another size than
+            there are names, not symmetric, has a negative distance, or its diagonal is not zero.
+    """
+    methods = "FACT+Plate-SNN+STR and Siamese+Path"
+    named, measured = (find(root, name, methods) for name in ("camera_ID.txt", "camera_Dist.txt"))
+    numbers: list[int] = []
+    for line, words in read_lines(named, 1, "a camera's name, such as 'c001'", more=True):
+        for word in words:
+            match = CAMERA.fullmatch(word)
+            if match is None or int(match.group(1)) in numbers:
+                why = "a camera's name, such as 'c001'" if match is None else "each camera once"
+                raise PartregError(f"{named}:{line}: expected {why}, found {word[:60]!r}; mend the line.")
+            numbers.append(int(match.group(1)))
+    wanted = f"{len(numbers)} distances, one for each camera of {named.name}"
+    lines, rows = [], []
+    for line, words in read_lines(measured, max(len(numbers), 1), wanted):
+        lines.append(line)
+        rows.append(words)
+    if len(rows) != len(numbers) or not rows:
+        raise PartregError(
+            f"{measured}: expected {len(numbers)} lines of {wanted}, found {len(rows)}; copy the file anew."
+        )
+    columns = [f"distance {k}" for k in range(1, len(numbers) + 1)]
+    matrix = _numbers(measured, lines, np.array(rows), columns, np.float64)
+    bad = (matrix < 0).any(1) | (np.diag(matrix) != 0) | (matrix != matrix.T).any(1)
+    if bad.any():
+        line = lines[int(bad.argmax())]
+        raise PartregError(
+            f"{measured}:{line}: expected a symmetric matrix of distances of 0 or more with a zero diagonal; mend it."
+        )
+    return pd.DataFrame(matrix, index=numbers, columns=numbers)
+
+
+def find(root: str | Path, name: str, methods: str) -> Path:
+    """The side file ``name`` of a data set.
+
+    Raises:
+        PartregError: it is neither in ``root`` nor in ``root/truth``; the sentence says which ``methods`` need it.
+    """
+    places = (Path(root) / name, Path(root) / "truth" / name)
+    for path in places:
+        if path.is_file():
+            return path
+    raise PartregError(
+        f"{places[0]}: no such side file (nor truth/{name} there); {methods} cannot be computed without it: put it "
+        "there, or leave these methods away."
+    )
+
+
+def read_columns(path: Path, columns: tuple[str, ...]) -> tuple[list[int], dict[str, int], np.ndarray]:
+    """Some columns of a CSV whose first is ``image``; further columns are passed over.
+
+    Returns:
+        The line of each row, the row of each image key, and the values as text, (rows, columns).
+
+    Raises:
+        PartregError: not a CSV in UTF-8, a column is missing, a row has another number of fields, an image is empty or
+            stands twice.
+    """
+    try:
+        with open(path, encoding="utf-8-sig", newline="") as file:
+            reader = csv.reader(file)
+            heading = next(reader, [])
+            table = [(reader.line_num, row) for row in reader if row]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise PartregError(f"{path}: could not be read as a CSV in UTF-8 ({error}); save it anew.") from error
+    missing = [name for name in columns if name not in heading]
+    if missing:
+        raise PartregError(f"{path}:1: expected a heading with the column {missing[0]!r}; add it.")
+    keys: dict[str, int] = {}
+    for number, (line, row) in enumerate(table):
+        if len(row) != len(heading):
+            raise PartregError(f"{path}:{line}: expected {len(heading)} fields, found {len(row)}; mend the line.")
+        key = row[heading.index("image")]
+        if not key or keys.setdefault(key, number) != number:
+            what = f"{key} stands in line {table[keys[key]][0]} too, expected it once" if key else "expected an image"
+            raise PartregError(f"{path}:{line}: {what}; delete one of the lines or mend it.")
+    chosen = [heading.index(name) for name in columns]
+    values = [[row[k] for k in chosen] for _, row in table]
+    return [line for line, _ in table], keys, np.array(values, dtype=object).reshape(-1, len(columns))
+
+
+def rows_of(path: Path, keys: dict[str, int], images: pd.DataFrame) -> np.ndarray:
+    """The row of each image in a side file, (N,) int64, -1 where it is not listed.
+
+    Raises:
+        PartregError: none of the images is listed: the file belongs to another data set.
+    """
+    found = np.full(len(images), -1, np.int64)
+    for k, image in enumerate(images["image"]):
+        twin = GALLERY + image.removeprefix(QUERY) if image.startswith(QUERY) else image
+        found[k] = keys.get(image, keys.get(twin, -1))
+    if len(images) and (found < 0).all():
+        raise PartregError(
+            f"{path}: expected rows of the data set's images, such as {images['image'].iloc[0]!r}, found none; check "
+            "that the file belongs to this data set and names its images relative to the data set's folder."
+        )
+    return found
+
+
+def _crop(path: Path, line: int, crop: str) -> Path:
+    """The path of a crop, inside the folder of its side file."""
+    try:
+        return inside(path.parent, crop)
+    except PartregError as error:
+        raise PartregError(
+            f"{path}:{line}: the crop {crop[:60]!r} leads out of the file's folder; give a path inside it."
+        ) from error
+
+
+def _numbers(path: Path, lines: list[int], text: np.ndarray, columns: list[str], dtype: type = np.float32):
+    """Text as finite numbers, (rows, columns)."""
+    try:
+        values = text.astype(dtype)
+    except ValueError:
+        values = np.array([[_number(word) for word in row] for row in text], dtype)
+    bad = np.argwhere(~np.isfinite(values))
+    if len(bad):
+        row, column = bad[0]
+        found = str(text[row, column])[:60]
+        raise PartregError(
+            f"{path}:{lines[row]}: expected a number as {columns[column]}, found {found!r}; mend the line."
+        )
+    return values
+
+
+def _number(word: str) -> float:
+    try:
+        return float(word)
+    except ValueError:
+        return float("nan")

@@ -1,0 +1,174 @@
+"""Where does each method break? The dial near_duplicates turned, all else equal, on small rendered benchmarks.
+
+And the second question beyond the tables: do parts still help where the baseline is strong? `make reference` answers
+both for every row, a piece at a time, and keeps the answers under ``reference/``; a book's own run shows a few points.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from partreg import files
+from partreg.errors import PartregError
+from partreg.retrieval.protocols import bootstrap_over_vehicles
+from partreg.workflow import rows
+from partreg.workflow.profile import REPOSITORY, Profile, Workspace, open_workspace
+from partreg.workflow.provenance import provenance
+from partreg.workflow.runs import STRONG, TABLE_1, TABLE_3, make_run, method_run
+from partreg.workflow.stages import run_folder, vehicleid_scores, veri_scores
+
+REFERENCE = REPOSITORY / "reference"
+SETTINGS, SEEDS = (1, 2, 4, 8, 16), (0, 1, 2)  # what `make reference` runs
+# The rows of each layout: the method, and what it changes.
+ROWS: dict[str, dict[str, tuple[str, dict[str, Any]]]] = {
+    "vehicleid": {
+        "Baseline": ("partreg", {"parts": ()}),
+        "Ours": ("partreg", {}),
+        **{name: (method, {}) for name, method in TABLE_1.items()},
+        **{name: ("strong", changes) for name, changes in STRONG.items()},
+    },
+    "veri": {
+        "Baseline": ("partreg", {"parts": ()}),
+        "Ours": ("partreg", {}),
+        **{name: (method, {}) for name, method in TABLE_3.items()},
+    },
+}
+
+
+def workspace(ws: Workspace, near_duplicates: float) -> Workspace:
+    """The small workspace in which the dial is set to ``near_duplicates``; always rendered, in a folder of its own."""
+    dial = ws.profile.dial
+    fields: dict[str, Any] = {
+        "vehicleid": "",
+        "veri": "",
+        "annotations": "",
+        "photographs": "",
+        "benchmark": {**ws.profile.benchmark, **dial["benchmark"], "near_duplicates": near_duplicates},
+        "reid": {**ws.profile.reid, "epochs": dial["epochs"]},
+        "sizes": {name: [dial["size"]] * 2 for name in ws.profile.sizes},
+        "held_out": dict.fromkeys(ws.profile.held_out, 0),
+    }
+    profile: Profile = replace(ws.profile, **fields)
+    return Workspace(profile, ws.folder / "dial")
+
+
+def point(ws: Workspace, layout: str, row: str) -> dict[str, Any]:
+    """CMC@1 of a row in a workspace of the dial: on VehicleID's longest list, or HIT@1 on VeRi-776."""
+    method, changes = ROWS[layout][row]
+    if method == "partreg":
+        run = make_run(ws, layout, **changes)
+        scores = vehicleid_scores(ws, run) if layout == "vehicleid" else veri_scores(ws, run)
+    else:
+        scores = rows.judge(ws, layout, method, **changes).scores
+    last = scores[max(scores)] if layout == "vehicleid" else scores
+    value = last.cmc1 if layout == "vehicleid" else last.hit1
+    low, high = bootstrap_over_vehicles(last.hits, last.vehicles)
+    sizes, facts = ws.profile.benchmark, provenance(ws)
+    return {
+        "near_duplicates": sizes["near_duplicates"],
+        "layout": layout,
+        "row": row,
+        "method": method,
+        "cmc1": round(value, 4),
+        "low": round(low, 4),
+        "high": round(high, 4),
+        "seed": ws.profile.seeds[0],
+        "train_vehicles": sizes["train_vehicles" if layout == "vehicleid" else "veri_train_vehicles"],
+        "test_vehicles": max(sizes["test_vehicles"]) if layout == "vehicleid" else sizes["veri_test_vehicles"],
+        "size": ws.profile.sizes[layout][-1],
+        "epochs": ws.profile.reid["epochs"],
+        **{name: facts[name] for name in ("profile", "commit", "clean", "device")},
+    }
+
+
+def points_path(ws: Workspace, near_duplicates: float, layout: str, every: bool) -> Path:
+    """Where the points of one setting lie: of every row, or of those that the book's own run shows."""
+    return ws.folder / "dial" / f"{layout}-{near_duplicates:g}-{'every' if every else 'own'}.json"
+
+
+def measure(ws: Workspace, near_duplicates: float, layout: str, every: bool) -> None:
+    """Make the points of one setting; each row's network is kept, so that a stopped run goes on where it was."""
+    from tqdm import tqdm
+
+    here = workspace(ws, near_duplicates)
+    chosen = list(ROWS[layout]) if every else [row for row in ws.profile.dial["rows"] if row in ROWS[layout]]
+    found = [point(here, layout, row) for row in tqdm(chosen, f"{layout}, {near_duplicates:g}", mininterval=1)]
+    files.write_json(points_path(ws, near_duplicates, layout, every), found)
+
+
+def own_points(ws: Workspace) -> pd.DataFrame:
+    """The points of the book's own run, a row a point, made where they are not there; see `point` for the columns."""
+    dial, found = ws.profile.dial, []
+    if ws.profile.other_rows:
+        for near_duplicates in dial["near_duplicates"]:
+            for layout in dial["layouts"]:
+                path = points_path(ws, near_duplicates, layout, every=False)
+                if not path.exists():
+                    measure(ws, float(near_duplicates), layout, every=False)
+                found += files.read_json(path)
+    return pd.DataFrame(found)
+
+
+def strong_rows(ws: Workspace, seeds: tuple[int, ...]) -> pd.DataFrame:
+    """The strong baseline with and without parts, a row a seed, on VehicleID's longest list."""
+    facts, table = provenance(ws), []
+    for name, changes in STRONG.items():
+        for seed in seeds:
+            run = method_run(ws, "vehicleid", "strong", seed=seed, **changes)
+            scores = vehicleid_scores(ws, run)
+            last = scores[max(scores)]
+            low, high = bootstrap_over_vehicles(last.hits, last.vehicles)
+            values = {"cmc1": last.cmc1, "low": low, "high": high, "cmc5": last.cmc5}
+            made = files.read_json(run_folder(ws, run) / "provenance.json")
+            table.append(
+                {
+                    "row": name,
+                    "seed": seed,
+                    **{key: round(value, 4) for key, value in values.items()},
+                    "profile": facts["profile"],
+                    **{key: made[key] for key in ("commit", "clean", "device")},
+                }
+            )
+    return pd.DataFrame(table)
+
+
+def write_reference(ws: Workspace) -> None:
+    """``reference/dial.csv`` and ``reference/strong.csv`` from what has been run."""
+    paths = [points_path(ws, n, layout, every=True) for n in SETTINGS for layout in ROWS]
+    points = [one for path in paths if path.exists() for one in files.read_json(path)]
+    files.write_text(REFERENCE / "dial.csv", pd.DataFrame(points).to_csv(index=False))
+    files.write_text(REFERENCE / "strong.csv", strong_rows(ws, SEEDS).to_csv(index=False))
+
+
+def dial_label(near_duplicates: float | str, layout: str, which: str = "") -> str:
+    """What the points of one setting are called on the terminal."""
+    return f"near-duplicates {float(near_duplicates):g}, {layout}" + (", every row" if which == "every" else "")
+
+
+def main(arguments: list[str]) -> int:
+    """``python -m partreg.workflow.dial JSON-of-choices [near_duplicates layout every]``; without them, the tables."""
+    choices, *which = arguments
+    name, started = dial_label(*which) if which else "reference", time.monotonic()
+    print(f"partreg: {name}: started", flush=True)
+    try:
+        ws = open_workspace(**json.loads(choices))
+        if which:
+            measure(ws, float(which[0]), which[1], every=which[2] == "every")
+        else:
+            write_reference(ws)
+    except PartregError as error:
+        print(f"partreg: {name}: FAILED: {error}", file=sys.stderr, flush=True)
+        return 1
+    print(f"partreg: {name}: done in {time.monotonic() - started:.0f} s", flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,106 @@
+"""The drawings of the methods: whole, legible, and true to the paper's list of rows."""
+
+from itertools import combinations, pairwise
+
+import pytest
+
+from partreg import paper
+from partreg.figures import methods
+
+NAMES = list(methods.FLOWS)
+
+
+def inside(point, box, by=0.05):
+    left, top, wide, high = box
+    return left + by < point[0] < left + wide - by and top + by < point[1] < top + high - by
+
+
+def on(path, steps=60):
+    """Points along a polyline, its ends included."""
+    for (x, y), (there_x, there_y) in pairwise(path):
+        for step in range(steps + 1):
+            share = step / steps
+            yield x + share * (there_x - x), y + share * (there_y - y)
+
+
+def test_every_row_of_the_tables_is_told_and_drawn_once():
+    rows = [methods.about(name).row for name in NAMES]
+    assert set(methods.FACTS) == set(NAMES)
+    assert sorted(rows) == sorted({*paper.ROWS[1], *paper.ROWS[3], "Strong baseline"} - {paper.OURS})
+
+
+def test_an_unknown_method_is_an_error():
+    with pytest.raises(KeyError):
+        methods.draw("partreg")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_facts_are_of_the_known_words(name):
+    facts = methods.about(name)
+    assert set(facts.training) | set(facts.test) <= set(methods.INPUTS)
+    assert set(facts.test) <= {"number plates", "cameras", "time", "camera distances"}  # nobody labels a query
+    assert facts.publication
+    assert facts.feature
+    assert facts.alt.startswith("Flow chart: ")
+    assert facts.alt.endswith(".")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_boxes_stay_apart_and_on_the_page(name):
+    nodes = methods.FLOWS[name].nodes.values()
+    for node in nodes:
+        assert node.kind in methods.COLORS
+        assert node.column in range(methods.COLUMNS)
+        assert node.row >= 0
+        assert node.text.count("\n") < 3
+    for one, other in combinations(nodes, 2):
+        (left, top, wide, high), (x, y, width, height) = methods.frame(one), methods.frame(other)
+        assert left + wide < x or x + width < left or top + high < y or y + height < top
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_arrows_join_boxes_of_the_drawing_and_cross_no_other(name):
+    flow = methods.FLOWS[name]
+    assert len(set(flow.edges)) == len(flow.edges)
+    assert {end for edge in flow.edges for end in edge} == set(flow.nodes)
+    for source, target in flow.edges:
+        first, second = flow.nodes[source], flow.nodes[target]
+        assert second.column > first.column or (second.column == first.column and second.row != first.row)
+        points = list(on(methods.path(first, second)))
+        for node in flow.nodes.values():
+            assert not any(inside(point, methods.frame(node)) for point in points), (source, target)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_something_is_compared_and_it_needs_nothing_of_training_alone(name):
+    flow = methods.FLOWS[name]
+    compared = [node for node, box in flow.nodes.items() if box.kind == "compared"]
+    assert len(compared) == 1
+    needed = set(compared)
+    while more := {a for a, b in flow.edges if b in needed and not flow.nodes[a].training} - needed:
+        needed |= more
+    sources = {node for node in flow.nodes if not any(b == node for _, b in flow.edges)}
+    assert any(flow.nodes[node].kind == "input" for node in needed)
+    assert {node for node, box in flow.nodes.items() if not box.training} == needed
+    assert all(flow.nodes[node].kind == "input" for node in sources)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_words_stay_in_their_box(name):
+    figure = methods.draw(name)
+    figure.draw_without_rendering()
+    high = figure.get_figheight()
+    words = [text for text in figure.axes[0].texts if text.get_gid()]
+    assert {text.get_gid() for text in words} == set(methods.FLOWS[name].nodes)
+    for text in words:
+        node = methods.FLOWS[name].nodes[text.get_gid()]
+        left, top, wide, tall = methods.frame(node)
+        lean = methods.SLANT if node.kind == "input" else 0.06
+        extent = text.get_window_extent()
+        assert extent.x0 / figure.dpi >= left + lean, text.get_text()
+        assert extent.x1 / figure.dpi <= left + wide - lean, text.get_text()
+        assert high - extent.y1 / figure.dpi >= top + 0.03
+        assert high - extent.y0 / figure.dpi <= top + tall - 0.03
+        assert text.get_size() >= 8
+    for text in figure.axes[0].texts:
+        assert text.get_window_extent().x1 <= figure.bbox.x1
