@@ -9,10 +9,14 @@ import sys
 from pathlib import Path
 
 import nbformat
+import numpy as np
+import pandas as pd
 import pytest
 
-from partreg import files, workflow
-from partreg.workflow.driver import chapter_path, run_path
+from partreg import files, paper, workflow
+from partreg.figures.tables import NOT_RUN
+from partreg.workflow import dial, rows
+from partreg.workflow.driver import chapter_path, row_path, run_path
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
@@ -66,12 +70,71 @@ def test_every_network_left_its_description_scores_and_provenance(built):
             folder = workflow.run_folder(built, run)
             assert files.read_json(folder / "run.json")["seed"] == run.seed
             assert {"profile", "device", "commit", "seconds"} <= set(files.read_json(folder / "provenance.json"))
+            if run.method != "partreg":
+                continue  # its scores stand in its notebook
             scores = files.read_json(folder / "scores.json")
             flat = [
                 value for entry in scores.values() for value in (entry.values() if isinstance(entry, dict) else [entry])
             ]
             assert flat
             assert all(0 <= value <= 1 for value in flat)
+
+
+@pytest.mark.chain
+@pytest.mark.parametrize("method", rows.BUILT_ON)
+def test_every_other_row_of_table_3_left_its_distances_cost_and_provenance(built, method):
+    data = workflow.veri(built)
+    for seed in built.profile.seeds:
+        folder = rows.row_folder(built, method, seed)
+        found = np.load(folder / "distances.npy", allow_pickle=False)
+        assert found.shape == (len(data.query), len(data.gallery))
+        assert np.isfinite(found).all()
+        cost = rows.Cost(**files.read_json(folder / "cost.json"))
+        assert cost.query > 0
+        assert cost.training > 0 or method == "lomo"
+        assert {"profile", "device", "commit"} <= set(files.read_json(folder / "provenance.json"))
+        if method in rows.SLOW:
+            assert row_path(built, method, seed).exists()
+
+
+def shown_tables(ws, name: str) -> dict[int, str]:
+    """The HTML of the paper's tables in an executed chapter, by their numbers."""
+    outputs = [
+        output["data"]["text/html"]
+        for cell in nbformat.read(chapter_path(ws, name), as_version=4).cells
+        for output in cell.get("outputs", [])
+        if "text/html" in output.get("data", {})
+    ]
+    found = {text: re.search(r"<caption><span>Table (\d)\.", text) for text in outputs}
+    return {int(number[1]): text for text, number in found.items() if number}
+
+
+@pytest.mark.chain
+def test_no_row_of_tables_1_to_3_was_left_out(built):
+    tables = shown_tables(built, "05_vehicleid") | shown_tables(built, "06_veri")
+    assert set(tables) == {1, 2, 3}
+    for number, text in tables.items():
+        assert NOT_RUN not in text.lower(), number
+        assert text.count('<th scope="row">') >= len(paper.table(number)), number
+
+
+@pytest.mark.chain
+def test_the_points_of_the_books_own_dial_are_there(built):
+    for near_duplicates in built.profile.dial["near_duplicates"]:
+        for layout in built.profile.dial["layouts"]:
+            points = files.read_json(dial.points_path(built, near_duplicates, layout, every=False))
+            assert [point["row"] for point in points] == built.profile.dial["rows"]
+            assert all(0 <= point["low"] <= point["cmc1"] <= point["high"] <= 1 for point in points)
+            assert {point["near_duplicates"] for point in points} == {near_duplicates}
+
+
+@pytest.mark.chain
+def test_the_repositorys_points_have_the_columns_of_the_books_own(built):
+    path = dial.REFERENCE / "dial.csv"
+    if not path.exists():
+        pytest.skip("no reference/dial.csv here: make reference makes it")
+    own = dial.own_points(built)
+    assert set(pd.read_csv(path).columns) == set(own.columns)
 
 
 @pytest.mark.chain

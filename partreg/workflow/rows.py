@@ -51,6 +51,8 @@ BUILT_ON = {
     "oife_st": ("oife",),
     "vami": (),
 }
+# What of partreg.baselines `measure` calls for a row beside the row's own module and its ingredients.
+BESIDE = {"fact_plate_rec": "plates", "fact_plate_str": "spacetime"}
 # Those that take a while besides a network's training: each is made by a papermill run of its own.
 SLOW = ("bow_cn", "lomo", "fact", "plate_snn", "fact_plate_rec", "siamese_path")
 
@@ -99,7 +101,7 @@ def judge(ws: Workspace, dataset: str, method: str, seed: int | None = None, **c
     if dataset == "vehicleid":
         run = method_run(ws, dataset, method, **{"seed": seed, **changes})
         scores = vehicleid_scores(ws, run)
-        return Judged(scores, network_cost(ws, run, "test", max(len(s.cmc[0]) for s in scores.values())))
+        return Judged(scores, network_cost(ws, run, "test", max(len(np.unique(s.vehicles)) for s in scores.values())))
     data = veri(ws)
     found, cost = distances(ws, method, seed, **changes)
     return Judged(protocols.veri_scores(found, data.query, data.gallery), cost)
@@ -126,8 +128,10 @@ def row_key(ws: Workspace, method: str, seed: int, **changes: Any) -> str:
     """Twelve hexadecimal digits for a row of Table 3: its data, its code, its networks and all that it is built on."""
     ingredients = [row_key(ws, name, seed) for name in BUILT_ON.get(method, ())]
     networks = [network(ws, method, seed, **changes).key] if is_network(method) else []
-    code = code_key(*needed_code(f"baselines/{method}"), "datasets/side", "retrieval/distances", "workflow/rows")
-    return digest(data_key(ws, "veri"), code, ws.profile.reid["epochs"], seed, ingredients, networks)
+    modules = [name for one in (method, BESIDE.get(method, method)) for name in needed_code(f"baselines/{one}")]
+    code = code_key(*sorted({*modules, "datasets/side", "retrieval/distances", "workflow/rows"}))
+    learnt = [ws.profile.held_out["veri"], ws.profile.reid["epochs"], seed]
+    return digest(data_key(ws, "veri"), code, learnt, ingredients, networks)
 
 
 def is_network(method: str) -> bool:
@@ -165,7 +169,7 @@ def measure(ws: Workspace, method: str, seed: int, folder: Path, **changes: Any)
     if method == "fact_plate_snn":
         return fused(ws, method, seed)
     if method in ("fact_plate_str", "oife_st", "siamese_path"):
-        return spacetime_distances(ws, method, seed, folder)
+        return spacetime_distances(ws, method, seed, folder, **changes)
     run = network(ws, method, seed, **changes)
     query, gallery = network_features(ws, run)
     return timed(ws, partial(l2, query, gallery), network_cost(ws, run, "veri", 0))
@@ -254,7 +258,7 @@ def plate_distances(ws: Workspace, method: str, seed: int, folder: Path) -> tupl
     started = time.perf_counter()
     if method == "plate_snn":
         plate_snn.train(crops, has, training.vehicle.to_numpy(), folder, epochs=epochs, seed=seed)
-        cost = Cost(training=time.perf_counter() - started)
+        cost = Cost(training=time.perf_counter() - started, width=plate_snn.WIDE)
         found, cost = timed(ws, partial(plate_snn.distances, folder, query, gallery), cost)
         return plate_snn.ranked(found), cost
     plates.train_reader(crops, has, listed.plate.tolist(), folder, epochs=epochs, seed=seed)
@@ -277,7 +281,7 @@ def fused(ws: Workspace, method: str, seed: int) -> tuple[np.ndarray, Cost]:
     return timed(ws, partial(fact_plate_snn.distances, appearance, plate), cost + plate_cost)
 
 
-def spacetime_distances(ws: Workspace, method: str, seed: int, folder: Path) -> tuple[np.ndarray, Cost]:
+def spacetime_distances(ws: Workspace, method: str, seed: int, folder: Path, **changes: Any) -> tuple[np.ndarray, Cost]:
     """The rows that also know when and where: FACT+Plate+STR, OIFE+ST and Siamese+Path."""
     from partreg.baselines import fact_plate_str, oife_st, siamese_path, spacetime
 
@@ -292,7 +296,7 @@ def spacetime_distances(ws: Workspace, method: str, seed: int, folder: Path) -> 
         appearance, cost = distances(ws, "fact_plate_snn", seed)
         apart = partial(spacetime.distances, data.query, data.gallery, cameras, training)
         return timed(ws, lambda: fact_plate_str.distances(appearance, apart()), cost)
-    run = network(ws, method, seed)
+    run = network(ws, method, seed, **changes)
     query, gallery = network_features(ws, run)
     learnt, epochs = features(ws, run, training, "train"), min(ws.profile.reid["epochs"], PATH_EPOCHS)
     started = time.perf_counter()
