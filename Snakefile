@@ -13,7 +13,7 @@ from partreg.workflow.dial import ROWS, SEEDS, SETTINGS, points_path
 from partreg.workflow.driver import chapter_path, row_path, run_label, run_path
 from partreg.workflow.profile import REPOSITORY, data_key, digest, parts_key
 from partreg.workflow.rows import BUILT_ON, SLOW, is_network, network, row_key
-from partreg.workflow.runs import STRONG, method_run
+from partreg.workflow.runs import STRONG, lacking, method_run, other_rows
 from partreg.workflow.settings import tried_runs
 
 CHOICES = {name: config[name] for name in NAMES if config.get(name)}
@@ -21,7 +21,7 @@ ws = open_workspace(**CHOICES)
 TABLES = runs(ws)
 TRIED, TRIED_OTHERS = tried_runs(ws), tried_runs(ws, others=True)
 STRONG_SEEDS = [method_run(ws, "vehicleid", "strong", seed=seed, **what) for what in STRONG.values() for seed in SEEDS]
-OTHER = method_run(ws, "vehicleid", "oife")
+OTHER = method_run(ws, "vehicleid", "vgg_ccl" if lacking(ws, "vehicleid", "oife") else "oife")
 NETWORKS = networks(ws) | {run.key: run for run in [OTHER, *TRIED, *TRIED_OTHERS, *STRONG_SEEDS]}
 FULL = make_run(ws, "vehicleid")
 OTHERS = ws.profile.other_rows
@@ -44,7 +44,8 @@ def shown(*tables):
 
 def rows(seeds=ws.profile.seeds):
     """The executed notebooks of the rows of Table 3 that are more than a network."""
-    return [str(row_path(ws, method, seed)) for method in SLOW for seed in seeds] if OTHERS else []
+    there = [method for method in SLOW if method in other_rows(ws, "veri").values()]
+    return [str(row_path(ws, method, seed)) for method in there for seed in seeds]
 
 
 def built_on(method, seed):

@@ -8,7 +8,19 @@ twice.
 from partreg.workflow.profile import CHAPTERS, CHOICES, DATASETS, Profile, Workspace, code_key, open_workspace
 from partreg.workflow.provenance import provenance, provenance_line
 from partreg.workflow.rows import Cost, Judged, judge
-from partreg.workflow.runs import CONTROLS, STRONG, TABLE_1, TABLE_3, TABLE_4, make_run, method_run, networks, runs
+from partreg.workflow.runs import (
+    CONTROLS,
+    STRONG,
+    TABLE_1,
+    TABLE_3,
+    TABLE_4,
+    left_out,
+    make_run,
+    method_run,
+    networks,
+    other_rows,
+    runs,
+)
 from partreg.workflow.stages import (
     all_images,
     annotated_sets,
@@ -55,11 +67,13 @@ __all__ = [
     "features",
     "filled_boxes",
     "judge",
+    "left_out",
     "locked",
     "make_run",
     "method_run",
     "networks",
     "open_workspace",
+    "other_rows",
     "provenance",
     "provenance_line",
     "run_folder",

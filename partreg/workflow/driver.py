@@ -19,7 +19,7 @@ from partreg.reid.run import Run
 from partreg.workflow.dial import ROWS, SEEDS, SETTINGS, dial_label, points_path
 from partreg.workflow.profile import CHAPTERS, DATASETS, REPOSITORY, Workspace, open_workspace
 from partreg.workflow.rows import SLOW, row_key
-from partreg.workflow.runs import STRONG, method_run, networks
+from partreg.workflow.runs import STRONG, method_run, networks, other_rows
 from partreg.workflow.settings import tried_runs
 from partreg.workflow.stages import run_folder
 
@@ -93,7 +93,8 @@ def row_costs(ws: Workspace, target: str) -> dict[str, float]:
     """The same for the rows of Table 3 that are more than a network, and for the dial of chapter 12."""
     found = {}
     if target == "all" and ws.profile.other_rows:
-        waiting = [(name, seed) for name in SLOW for seed in ws.profile.seeds if not row_path(ws, name, seed).exists()]
+        there = [name for name in SLOW if name in other_rows(ws, "veri").values()]
+        waiting = [(name, seed) for name in there for seed in ws.profile.seeds if not row_path(ws, name, seed).exists()]
         found = {row_label(name, seed): 60.0 for name, seed in waiting}
     dial, every = ws.profile.dial, target == "reference"
     turned = [(n, layout) for n in SETTINGS for layout in ROWS] if every else []

@@ -40,7 +40,28 @@ TABLE_3 = {
     "VAMI": "vami",
 }
 # Those of Table 3 that train a network on VeRi-776's images; GoogLeNet learns models, and so from VehicleID.
-TABLE_3_NETWORKS = {row: TABLE_3[row] for row in ("Siamese+Path", "OIFE", "VAMI")}
+TABLE_3_NETWORKS = ("Siamese+Path", "OIFE", "VAMI")
+# The side files that a row cannot do without; each stands for its first name or, in the same folder, the others.
+MODELS, POINTS, VIEWS, PLATES, PLACES = (
+    ("vehicleid", "attribute/model_attr.txt", "models.csv"),
+    ("", "keypoints.csv"),
+    ("", "orientation.csv"),
+    ("veri", "plates.csv"),
+    ("veri", "camera_Dist.txt"),
+)
+SIDE_FILES = {
+    "mixed_diff_ccl": [MODELS],
+    "oife": [POINTS],
+    "vami": [VIEWS],
+    "googlenet": [MODELS],
+    "fact": [MODELS],
+    "plate_snn": [PLATES],
+    "fact_plate_rec": [MODELS, PLATES],
+    "fact_plate_snn": [MODELS, PLATES],
+    "fact_plate_str": [MODELS, PLATES, PLACES],
+    "siamese_path": [PLACES],
+    "oife_st": [POINTS],
+}
 # What belongs to a method besides its network and loss: random erasing is one of the strong baseline's tricks.
 BELONGS = {"strong": {"augment": AUGMENTATIONS}}
 # Beyond the tables: do parts still help where the baseline is strong?
@@ -81,6 +102,31 @@ def method_run(ws: Workspace, dataset: str, method: str, **changes: Any) -> Run:
     return make_run(ws, dataset, **{**own, "method": method, **changes})
 
 
+def lacking(ws: Workspace, dataset: str, method: str) -> str:
+    """The first side file that a row needs and a folder of one's own has not, by its path; "" where all are there."""
+    for owner, *names in SIDE_FILES.get(method, []):
+        root = ws.root(owner or dataset)
+        found = any((root / place / name).is_file() for name in names for place in ("", "truth"))
+        if not (found or ws.is_synthetic(owner or dataset)):
+            return f"{root.name}/{names[0]}"
+    return ""
+
+
+def other_rows(ws: Workspace, dataset: str) -> dict[str, str]:
+    """The other rows of a data set's tables that can be run here: their methods by the paper's names."""
+    rows = {"vehicleid": TABLE_1, "veri": TABLE_3}[dataset] if ws.profile.other_rows else {}
+    return {row: method for row, method in rows.items() if not lacking(ws, dataset, method)}
+
+
+def left_out(ws: Workspace, dataset: str) -> list[str]:
+    """A sentence for each other row that is not run here, for want of a side file or on request."""
+    if not ws.profile.other_rows:
+        return ["The other rows were left out on request."]
+    rows = {"vehicleid": TABLE_1, "veri": TABLE_3}[dataset]
+    gaps = {row: lacking(ws, dataset, method) for row, method in rows.items()}
+    return [f"{row}: not run, for there is no {gap}." for row, gap in gaps.items() if gap]
+
+
 def networks(ws: Workspace) -> dict[str, Run]:
     """Every network of the book once, by its key."""
     return {run.key: run for table in runs(ws).values() for row in table.values() for run in row}
@@ -105,8 +151,11 @@ def runs(ws: Workspace) -> dict[str, dict[str, list[Run]]]:
         "table_6": {str(size): seeded("veri", size=size) for size in ws.profile.sizes["veri"]},
     }
     if ws.profile.other_rows:
-        found["table_1"] = others("vehicleid", TABLE_1)
-        found["table_3"] = others("veri", TABLE_3_NETWORKS) | others("vehicleid", {"GoogLeNet": "googlenet"})
+        in_veri = other_rows(ws, "veri")
+        found["table_1"] = others("vehicleid", other_rows(ws, "vehicleid"))
+        found["table_3"] = others("veri", {row: in_veri[row] for row in TABLE_3_NETWORKS if row in in_veri})
+        if "GoogLeNet" in in_veri:
+            found["table_3"] |= others("vehicleid", {"GoogLeNet": "googlenet"})
         found["strong"] = {
             name: [method_run(ws, "vehicleid", "strong", seed=seed, **changes) for seed in ws.profile.seeds]
             for name, changes in STRONG.items()
