@@ -207,7 +207,7 @@ LEFT_OPEN = (
     LeftOpen(
         "open-weight",
         "The weight of the part terms in Eq. 2 and 3.",
-        "One weight, 1 for each part, so that three parts weigh three times the global term.",
+        "One weight, 0.3 for each part, so that three parts weigh about as much as the global term.",
     ),
     LeftOpen(
         "open-recipe",

@@ -463,7 +463,7 @@ FACTS = {
     "oife": About(
         "OIFE",
         "Wang et al. 2017",
-        ("identities", "key points", "orientation"),
+        ("identities", "key points"),
         (),
         "256 numbers (assumed)",
         True,
@@ -488,7 +488,7 @@ FACTS = {
         "5,600 numbers",
         False,
         "Flow chart: small patches of an image are described by eleven color names, replaced by the nearest of 350 "
-        "code words, and counted in 16 stripes to make 5,600 numbers.",
+        "code words, ten for each patch, and counted in 16 stripes to make 5,600 numbers.",
     ),
     "lomo": About(
         "LOMO",
@@ -553,7 +553,7 @@ FACTS = {
     "fact_plate_str": About(
         "FACT+Plate+STR",
         "Liu et al. 2016 (ECCV)",
-        _PLATES,
+        (*_PLATES, "time"),
         ("number plates", *_ROADS),
         "FACT's and Plate-SNN's",
         True,
@@ -566,14 +566,14 @@ FACTS = {
         ("identities", *_ROADS),
         _ROADS,
         "a score for each pair",
-        False,
+        True,
         "Flow chart: a Siamese network says how alike two images look; a chain over cameras proposes the most likely "
         "path between them, a path-LSTM scores it, and both scores make one.",
     ),
     "oife_st": About(
         "OIFE+ST",
         "Wang et al. 2017",
-        ("identities", "key points", "orientation", "cameras", "time"),
+        ("identities", "key points", "cameras", "time"),
         ("cameras", "time"),
         "256 numbers (assumed)",
         True,
@@ -586,7 +586,7 @@ FACTS = {
         ("identities",),
         (),
         "2,048 numbers",
-        False,
+        True,
         "Flow chart: a pooled feature map passes through a batch normalisation to the feature; in training a "
         "triplet loss stands before it and a softmax after it; part branches can be added.",
     ),
@@ -630,4 +630,4 @@ def prices(costs: Mapping[str, Any], below: str = "") -> tables.Table:
 def note(reid: Mapping[str, Any], size: int | str) -> str:
     """The note under Tables 1 to 3: what the other rows' networks have in common here, and not with their originals."""
     own = f"backbone {reid['backbone']!r}, {reid['dim']} numbers a feature, {size} px and {reid['epochs']} epochs"
-    return f"The other rows: {own} for all that train a network, in place of their originals' own (assumed)."
+    return f"The other rows: {own} for all networks that see whole images, in place of their originals' own (assumed)."

@@ -49,6 +49,7 @@ MODELS, POINTS, VIEWS, PLATES, PLACES = (
     ("veri", "plates.csv"),
     ("veri", "camera_Dist.txt"),
 )
+CAMERAS = ("veri", "camera_ID.txt")
 SIDE_FILES = {
     "mixed_diff_ccl": [MODELS],
     "oife": [POINTS],
@@ -58,8 +59,8 @@ SIDE_FILES = {
     "plate_snn": [PLATES],
     "fact_plate_rec": [MODELS, PLATES],
     "fact_plate_snn": [MODELS, PLATES],
-    "fact_plate_str": [MODELS, PLATES, PLACES],
-    "siamese_path": [PLACES],
+    "fact_plate_str": [MODELS, PLATES, PLACES, CAMERAS],
+    "siamese_path": [PLACES, CAMERAS],
     "oife_st": [POINTS],
 }
 # What belongs to a method besides its network and loss: random erasing is one of the strong baseline's tricks.

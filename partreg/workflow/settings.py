@@ -36,7 +36,12 @@ TRIED_OTHERS: dict[str, list[dict[str, Any]]] = {
     "vami": [{"margin": 1.0, "lr": 0.1}, {"margin": 1.0, "lr": 0.05}, {"lr": 0.1, "margin": 0.5}],
     "googlenet": [{"lr": 0.1}, {"lr": 0.05}],
     "siamese_path": [{"lr": 0.1}, {"lr": 0.05}],
-    "strong": [{"margin": 0.3, "lr": 0.1}, {"margin": 0.3, "lr": 0.05}, {"margin": 0.3, "lr": 0.02}],
+    "strong": [
+        {"margin": 0.3, "lr": 0.1},
+        {"margin": 0.3, "lr": 0.05},
+        {"margin": 0.3, "lr": 0.02},
+        {"margin": 0.3, "lr": 0.01},
+    ],
 }
 REFERENCE = REPOSITORY / "reference"
 
