@@ -25,6 +25,7 @@ OTHER = method_run(ws, "vehicleid", "vgg_ccl" if lacking(ws, "vehicleid", "oife"
 NETWORKS = networks(ws) | {run.key: run for run in [OTHER, *TRIED, *TRIED_OTHERS, *STRONG_SEEDS]}
 FULL = make_run(ws, "vehicleid")
 OTHERS = ws.profile.other_rows
+TABLE_3_KEYS = [row_key(ws, name, seed) for name in other_rows(ws, "veri").values() for seed in ws.profile.seeds]
 DIAL = [(f"{n:g}", layout) for n in ws.profile.dial["near_duplicates"] for layout in ws.profile.dial["layouts"]] if OTHERS else []
 
 
@@ -154,10 +155,9 @@ rule row:
 
 # The dial of chapter 12: a setting and a layout at a time, on a small benchmark of its own.
 rule dial:
-    output: str(ws.folder / "dial" / "{layout}-{near}-{which}.json")
-    wildcard_constraints: layout="vehicleid|veri", which="own|every"
+    output: str(ws.folder / "dial" / "{layout}-{near}-{which}-{key}.json")
+    wildcard_constraints: layout="vehicleid|veri", which="own|every", key="[0-9a-f]+"
     params:
-        key=code_key("synthetic", "parts", "reid", "baselines", "retrieval"),
         command=lambda wildcards: python("partreg.workflow.dial", wildcards.near, wildcards.layout, wildcards.which),
     shell: "{params.command}"
 
@@ -172,7 +172,7 @@ rule vehicleid:
     input: source("05_vehicleid"), shown("table_4", "table_1")
     output: chapter("05_vehicleid")
     params:
-        key=code_key("figures", "retrieval"),
+        key=code_key("figures", "retrieval", "workflow/rows"),
         command=command("05_vehicleid", chapter("05_vehicleid")),
     shell: "{params.command}"
 
@@ -181,7 +181,7 @@ rule veri:
     input: source("06_veri"), shown("table_6", "table_3"), rows()
     output: chapter("06_veri")
     params:
-        key=code_key("figures", "retrieval"),
+        key=[code_key("figures", "retrieval", "workflow/rows"), *TABLE_3_KEYS],
         command=command("06_veri", chapter("06_veri")),
     shell: "{params.command}"
 

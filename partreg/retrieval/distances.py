@@ -34,7 +34,7 @@ def l2(query: np.ndarray, gallery: np.ndarray) -> np.ndarray:
     # Distances do not change when both sets move together; around the origin the subtraction below loses least.
     centre = gallery.mean(axis=0, dtype=np.float64) if len(gallery) else 0.0
     columns = (gallery - centre).T
-    squares = (columns**2).sum(axis=0)
+    squares = np.einsum("ij,ij->j", columns, columns)  # without a second array of the gallery's size
     distances = np.empty((len(query), len(gallery)), dtype=np.float32)
     for start in range(0, len(query), BLOCK):
         rows = query[start : start + BLOCK] - centre

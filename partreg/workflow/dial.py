@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from partreg import files
 from partreg.errors import PartregError
 from partreg.retrieval.protocols import bootstrap_over_vehicles
 from partreg.workflow import rows
-from partreg.workflow.profile import REPOSITORY, Profile, Workspace, open_workspace
+from partreg.workflow.profile import REPOSITORY, Profile, Workspace, code_key, digest, open_workspace
 from partreg.workflow.provenance import provenance
 from partreg.workflow.runs import STRONG, TABLE_1, TABLE_3, make_run, method_run
 from partreg.workflow.stages import run_folder, vehicleid_scores, veri_scores
@@ -50,7 +50,7 @@ def workspace(ws: Workspace, near_duplicates: float) -> Workspace:
         "veri": "",
         "annotations": "",
         "photographs": "",
-        "benchmark": {**ws.profile.benchmark, **dial["benchmark"], "near_duplicates": near_duplicates},
+        "benchmark": {**ws.profile.benchmark, **dial["benchmark"], "near_duplicates": float(near_duplicates)},
         "reid": {**ws.profile.reid, "epochs": dial["epochs"]},
         "sizes": {name: [dial["size"]] * 2 for name in ws.profile.sizes},
         "held_out": dict.fromkeys(ws.profile.held_out, 0),
@@ -89,8 +89,31 @@ def point(ws: Workspace, layout: str, row: str) -> dict[str, Any]:
 
 
 def points_path(ws: Workspace, near_duplicates: float, layout: str, every: bool) -> Path:
-    """Where the points of one setting lie: of every row, or of those that the book's own run shows."""
-    return ws.folder / "dial" / f"{layout}-{near_duplicates:g}-{'every' if every else 'own'}.json"
+    """Where the points of one setting lie: of every row, or of those that the book's own run shows.
+
+    The name ends in a digest of all that they depend on, so that none is taken for one of other settings or code.
+    """
+    code = code_key("synthetic", "datasets", "parts", "reid", "baselines", "retrieval", "workflow/rows")
+    key = digest(asdict(workspace(ws, near_duplicates).profile), chosen_rows(ws, layout, every), code)
+    return ws.folder / "dial" / f"{layout}-{near_duplicates:g}-{'every' if every else 'own'}-{key}.json"
+
+
+def chosen_rows(ws: Workspace, layout: str, every: bool) -> list[str]:
+    """The rows of a layout: every one, or those that the profile names.
+
+    Raises:
+        PartregError: the profile names a layout or a row that there is not.
+    """
+    known = {row for rows_ in ROWS.values() for row in rows_}
+    wrong = [row for row in ws.profile.dial["rows"] if row not in known] + [
+        name for name in [layout] if name not in ROWS
+    ]
+    if wrong:
+        raise PartregError(
+            f"dial: {wrong[0]!r} is no row or layout; expected layouts out of {', '.join(ROWS)} and rows out of "
+            f"{', '.join(sorted(known))}."
+        )
+    return list(ROWS[layout]) if every else [row for row in ws.profile.dial["rows"] if row in ROWS[layout]]
 
 
 def measure(ws: Workspace, near_duplicates: float, layout: str, every: bool) -> None:
@@ -98,7 +121,7 @@ def measure(ws: Workspace, near_duplicates: float, layout: str, every: bool) -> 
     from tqdm import tqdm
 
     here = workspace(ws, near_duplicates)
-    chosen = list(ROWS[layout]) if every else [row for row in ws.profile.dial["rows"] if row in ROWS[layout]]
+    chosen = chosen_rows(ws, layout, every)
     found = [point(here, layout, row) for row in tqdm(chosen, f"{layout}, {near_duplicates:g}", mininterval=1)]
     files.write_json(points_path(ws, near_duplicates, layout, every), found)
 

@@ -14,6 +14,7 @@ from typing import Any
 import click
 from tqdm import tqdm
 
+from partreg import files
 from partreg.errors import PartregError
 from partreg.reid.run import Run
 from partreg.workflow.dial import ROWS, SEEDS, SETTINGS, dial_label, points_path
@@ -80,7 +81,7 @@ def costs(ws: Workspace, target: str) -> dict[str, float]:
         "settings": tried_runs(ws),
         "settings_others": tried_runs(ws, others=True),
         "reference": [method_run(ws, "vehicleid", "strong", seed=n, **what) for what in STRONG.values() for n in SEEDS],
-    }[target]
+    }.get(target, [])
     if target != "all":
         found = {name: cost for name, cost in found.items() if name < "04"}
     for run in due:
@@ -131,7 +132,12 @@ def snakemake_command(choices: dict[str, Any], folder: Path, cores: int, target:
         str(folder),
     ]
     words += ["--cores", str(cores), "--resources", f"gpu={gpus}", "--rerun-incomplete", "--keep-going"]
-    return [*words, "--config", *(f"{name}={json.dumps(value)}" for name, value in choices.items())]
+    if "overrides" in choices:
+        # Not by --config, which would turn the numbers and booleans within into text.
+        files.write_json(folder / "overrides.json", {"overrides": choices["overrides"]})
+        words += ["--configfile", str(folder / "overrides.json")]
+    named = {name: value for name, value in choices.items() if name != "overrides"}
+    return [*words, "--config", *(f"{name}={json.dumps(value)}" for name, value in named.items())]
 
 
 def follow(command: list[str], log: Path, due: dict[str, float]) -> int:

@@ -64,7 +64,8 @@ class Cost:
     Attributes:
         training: seconds of training, codebooks and plate nets included.
         width: numbers kept for each gallery image; 0 where that is not a feature (a plate's text).
-        query: seconds for one query: its feature, and its distances to the whole gallery.
+        query: seconds for one query: its feature, and its distances to the whole gallery. Plates and paths of the whole
+            gallery are worked out on the way, and their time is shared among the queries.
     """
 
     training: float = 0.0
@@ -102,6 +103,10 @@ def judge(ws: Workspace, dataset: str, method: str, seed: int | None = None, **c
         run = method_run(ws, dataset, method, **{"seed": seed, **changes})
         scores = vehicleid_scores(ws, run)
         return Judged(scores, network_cost(ws, run, "test", max(len(np.unique(s.vehicles)) for s in scores.values())))
+    if changes and not is_network(method):
+        raise PartregError(
+            f"method {method!r} is no network of its own: {', '.join(changes)} cannot be changed for it."
+        )
     data = veri(ws)
     found, cost = distances(ws, method, seed, **changes)
     return Judged(protocols.veri_scores(found, data.query, data.gallery), cost)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from partreg.parts.boxes import PARTS
-from partreg.reid.run import AUGMENTATIONS, Run
+from partreg.reid.run import AUGMENTATIONS, Run, from_dict
 from partreg.workflow.profile import Workspace, code_key, data_key, digest, needed_code, parts_key
 
 TABLE_4 = {
@@ -78,16 +78,13 @@ def make_run(ws: Workspace, dataset: str, **changes: Any) -> Run:
 
     The full model at the data set's main size (its last for VeRi-776, its last for VehicleID) and seed, unless changed.
     """
-    run = Run(
-        **{
-            "dataset": dataset,
-            "size": ws.profile.sizes[dataset][-1],
-            "held_out": ws.profile.held_out[dataset],
-            "seed": ws.profile.seeds[0],
-            **ws.profile.reid,
-            **changes,
-        }
-    )
+    start = {
+        "dataset": dataset,
+        "size": ws.profile.sizes[dataset][-1],
+        "held_out": ws.profile.held_out[dataset],
+        "seed": ws.profile.seeds[0],
+    }
+    run = from_dict({**start, **ws.profile.reid, **changes}, f"profile {ws.profile.name}")
     boxes = parts_key(ws) if run.parts else ""  # the baseline knows of no boxes, and need not wait for them
     other = [] if run.method == "partreg" else [code_key(*needed_code(f"baselines/{run.method}"))]
     return run.changed(data=digest(data_key(ws, dataset), boxes, code_key("reid"), *other))

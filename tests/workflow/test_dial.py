@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -112,10 +113,10 @@ def test_a_setting_keeps_the_rows_that_were_asked_for(ws, monkeypatch):
     dial.measure(ws, 2.0, "vehicleid", every=False)
     dial.measure(ws, 2.0, "veri", every=False)
     dial.measure(ws, 2.0, "veri", every=True)
-    kept = {path.name: files.read_json(path) for path in (ws.folder / "dial").glob("*.json")}
-    assert [one["row"] for one in kept["vehicleid-2-own.json"]] == ["Baseline", "VGG+CCL", "Strong baseline"]
-    assert kept["veri-2-own.json"] == [{"near": 2.0, "row": "Baseline"}]  # the layout has no other row of those
-    assert [one["row"] for one in kept["veri-2-every.json"]] == list(dial.ROWS["veri"])
+    kept = {path.name.rsplit("-", 1)[0]: files.read_json(path) for path in (ws.folder / "dial").glob("*.json")}
+    assert [one["row"] for one in kept["vehicleid-2-own"]] == ["Baseline", "VGG+CCL", "Strong baseline"]
+    assert kept["veri-2-own"] == [{"near": 2.0, "row": "Baseline"}]  # the layout has no other row of those
+    assert [one["row"] for one in kept["veri-2-every"]] == list(dial.ROWS["veri"])
 
 
 def _near(here):
@@ -128,6 +129,20 @@ def test_own_points_makes_what_is_missing(ws, measured):
     dial.points_path(ws, 4, "vehicleid", every=False).unlink()
     assert len(dial.own_points(ws)) == 2
     assert measured[2:] == [(4.0, "vehicleid", False)]
+
+
+def test_points_of_other_settings_are_not_taken_for_these(ws):
+    longer = workflow.open_workspace("smoke", output=str(ws.folder), overrides={"reid": {"lr": 0.05}})
+    assert dial.points_path(ws, 2, "veri", every=True) == dial.points_path(ws, 2.0, "veri", every=True)
+    assert dial.points_path(ws, 2, "veri", every=True) != dial.points_path(longer, 2, "veri", every=True)
+
+
+def test_a_slip_in_the_profile_is_named(ws):
+    wrong = workflow.open_workspace("smoke", overrides={"dial": {"rows": ["VGG"]}})
+    with pytest.raises(PartregError, match="dial: 'VGG' is no row or layout"):
+        dial.points_path(wrong, 2, "veri", every=False)
+    with pytest.raises(PartregError, match="dial: 'VeRi' is no row or layout"):
+        dial.points_path(ws, 2, "VeRi", every=False)
 
 
 def test_without_other_rows_there_are_no_points_of_ones_own(ws, measured):
@@ -213,18 +228,8 @@ def test_without_other_rows_none_of_them_is_due(ws):
     assert not [name for name in few if "near-duplicates 2" in name or name.startswith("veri, lomo")]
 
 
-def asked_of_snakemake(folder):
-    """The choices of `make book BASELINES=no`, as Snakemake hands them to the Snakefile."""
-    from snakemake.cli import parse_config
-
-    command = driver.snakemake_command({"profile": "smoke", "overrides": {"other_rows": False}}, folder, 2)
-    return parse_config(command[command.index("--config") + 1 :])
-
-
-def test_no_baselines_is_a_choice_of_snakemake(tmp_path):
-    assert set(asked_of_snakemake(tmp_path)["overrides"]) == {"other_rows"}
-
-
-@pytest.mark.xfail(strict=True, reason="Snakemake reads values inside a dictionary as text, and 'false' is true")
-def test_no_baselines_switches_the_other_rows_off_in_the_snakefile(tmp_path):
-    assert workflow.open_workspace(**asked_of_snakemake(tmp_path)).profile.other_rows is False
+def test_no_baselines_reaches_the_snakefile_as_false(tmp_path):
+    command = driver.snakemake_command({"profile": "smoke", "overrides": {"other_rows": False}}, tmp_path, 2)
+    asked = json.loads(Path(command[command.index("--configfile") + 1]).read_text())
+    assert command[command.index("--config") + 1 :] == ['profile="smoke"']
+    assert workflow.open_workspace("smoke", **asked).profile.other_rows is False
