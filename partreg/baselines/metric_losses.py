@@ -41,7 +41,7 @@ def contrastive(distances: Tensor, same: Tensor, margin: float) -> Tensor:
 
 
 def triplet(features: Tensor, labels: Tensor, margin: float) -> Tensor:
-    """The hinge on squared distances, max(0, |a - p|^2 + margin - |a - n|^2), of FaceNet (Schroff et al., CVPR 2015).
+    """The hinge on squared distances of FaceNet (Schroff et al., CVPR 2015): ``max(0, |a - p|^2 + margin - |a - n|^2)``.
 
     Every triplet of the batch counts once (*assumed*): a and p two images of one vehicle, n one of another. That is the
     mean of what triplets drawn at random from the batch would give, without the chance.
@@ -66,7 +66,8 @@ def coupled_clusters(features: Tensor, labels: Tensor, margin: float) -> Tensor:
     """The coupled clusters loss (CCL) of Liu et al., "Deep relative distance learning" (CVPR 2016).
 
     The images of a vehicle are a set of positives, c their mean; x* is the negative nearest to c, out of all images of
-    other vehicles in the batch (*assumed*). Each positive x_i adds 1/2 max(0, |f(x_i) - c|^2 + margin - |f(x*) - c|^2).
+    other vehicles in the batch (*assumed*). Each positive x_i adds
+    ``1/2 max(0, |f(x_i) - c|^2 + margin - |f(x*) - c|^2)``.
     The gradient goes through c, too (*assumed*), and the sum is divided by the number of images (*assumed*).
 
     Args:

@@ -24,7 +24,7 @@ def places(images: pd.DataFrame, camera_distances: pd.DataFrame) -> np.ndarray:
 
 
 def gaps(query: np.ndarray, gallery: np.ndarray) -> np.ndarray:
-    """(Q, G) float64 |Ti - Tj| from times (Q,) and (G,), in their unit; NaN where either is unknown (negative)."""
+    """(Q, G) float64 ``|Ti - Tj|`` from times (Q,) and (G,), in their unit; NaN where either is unknown (negative)."""
     query, gallery = (np.where(times < 0, np.nan, times.astype(np.float64)) for times in (query, gallery))
     return np.abs(query[:, None] - gallery)
 
@@ -38,7 +38,7 @@ def metres(query: np.ndarray, gallery: np.ndarray, camera_distances: pd.DataFram
 def distances(
     query: pd.DataFrame, gallery: pd.DataFrame, camera_distances: pd.DataFrame, train: pd.DataFrame
 ) -> np.ndarray:
-    """PROVID's spatio-temporal relation, |Ti - Tj| / Tmax * d(Ci, Cj) / Dmax (Liu et al., ECCV 2016; TMM 2018).
+    """PROVID's spatio-temporal relation, ``|Ti - Tj| / Tmax * d(Ci, Cj) / Dmax`` (Liu et al., ECCV 2016; TMM 2018).
 
     Two images of one camera are at no distance, as the product has it.
 
