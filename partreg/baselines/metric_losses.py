@@ -41,7 +41,7 @@ def contrastive(distances: Tensor, same: Tensor, margin: float) -> Tensor:
 
 
 def triplet(features: Tensor, labels: Tensor, margin: float) -> Tensor:
-    """The hinge on squared distances of FaceNet (Schroff et al., CVPR 2015): ``max(0, |a - p|^2 + margin - |a - n|^2)``.
+    """FaceNet's hinge on squared distances (Schroff et al., CVPR 2015): ``max(0, |a - p|^2 + margin - |a - n|^2)``.
 
     Every triplet of the batch counts once (*assumed*): a and p two images of one vehicle, n one of another. That is the
     mean of what triplets drawn at random from the batch would give, without the chance.

@@ -116,7 +116,7 @@ def sightings(
 
 
 def relations(query: Sightings, gallery: Sightings, camera_distances: pd.DataFrame) -> np.ndarray:
-    """(3, Q, G) float32: L2 distance of features, ``log(1 + |Ti - Tj|)``, kilometres; NaN in the latter where unknown."""
+    """(3, Q, G) float32: L2 distance of features, ``log(1 + |Ti - Tj|)``, kilometres; the latter NaN if unknown."""
     apart = metres(query.places, gallery.places, camera_distances) / 1000
     gap = np.log1p(gaps(query.times, gallery.times))
     return np.stack([l2(query.features, gallery.features), gap, apart]).astype(np.float32)
