@@ -9,24 +9,22 @@ import sys
 from partreg.workflow import CHAPTERS, DATASETS, code_key, make_run, networks, open_workspace, runs
 from partreg.workflow import CHOICES as NAMES
 from partreg.workflow.book import book_sources
-from partreg.workflow.dial import ROWS, SEEDS, SETTINGS, points_path
-from partreg.workflow.driver import chapter_path, row_path, run_label, run_path
-from partreg.workflow.profile import REPOSITORY, data_key, digest, parts_key
-from partreg.workflow.rows import BUILT_ON, SLOW, is_network, network, row_key
-from partreg.workflow.runs import STRONG, lacking, method_run, other_rows
+from partreg.workflow.dial import SEEDS, points_path, turned
+from partreg.workflow.driver import chapter_path, row_label, row_path, run_label, run_path
+from partreg.workflow.profile import REFERENCE, REPOSITORY, data_key, parts_key
+from partreg.workflow.rows import BUILT_ON, SLOW, is_network, network, row_key, slow_rows
+from partreg.workflow.runs import lacking, method_run, other_rows, strong_runs
 from partreg.workflow.settings import tried_runs
 
 CHOICES = {name: config[name] for name in NAMES if config.get(name)}
 ws = open_workspace(**CHOICES)
 TABLES = runs(ws)
 TRIED, TRIED_OTHERS = tried_runs(ws), tried_runs(ws, others=True)
-STRONG_SEEDS = [method_run(ws, "vehicleid", "strong", seed=seed, **what) for what in STRONG.values() for seed in SEEDS]
+STRONG_SEEDS = [run for row in strong_runs(ws, SEEDS).values() for run in row]
 OTHER = method_run(ws, "vehicleid", "vgg_ccl" if lacking(ws, "vehicleid", "oife") else "oife")
 NETWORKS = networks(ws) | {run.key: run for run in [OTHER, *TRIED, *TRIED_OTHERS, *STRONG_SEEDS]}
 FULL = make_run(ws, "vehicleid")
-OTHERS = ws.profile.other_rows
 TABLE_3_KEYS = [row_key(ws, name, seed) for name in other_rows(ws, "veri").values() for seed in ws.profile.seeds]
-DIAL = [(f"{n:g}", layout) for n in ws.profile.dial["near_duplicates"] for layout in ws.profile.dial["layouts"]] if OTHERS else []
 
 
 def source(name):
@@ -43,10 +41,9 @@ def shown(*tables):
     return sorted({str(run_path(ws, run)) for table in named for row in table.values() for run in row})
 
 
-def rows(seeds=ws.profile.seeds):
+def rows():
     """The executed notebooks of the rows of Table 3 that are more than a network."""
-    there = [method for method in SLOW if method in other_rows(ws, "veri").values()]
-    return [str(row_path(ws, method, seed)) for method in there for seed in seeds]
+    return [str(row_path(ws, method, seed)) for method in slow_rows(ws) for seed in ws.profile.seeds]
 
 
 def built_on(method, seed):
@@ -60,8 +57,9 @@ def made(method, seed):
     return [str(row_path(ws, method, seed))] if method in SLOW else built_on(method, seed)
 
 
-def points(every, settings):
-    return [str(points_path(ws, float(n), layout, every)) for n, layout in settings]
+def points(every=False):
+    """The points of the dial: of the book's own run, or of every row and setting."""
+    return [str(points_path(ws, n, layout, every)) for n, layout in turned(ws, every)]
 
 
 def command(notebook, output, **more):
@@ -86,7 +84,7 @@ rule all:
         [chapter(name) for name in CHAPTERS],
         shown(*TABLES),
         rows(),
-        points(False, DIAL),
+        points(),
 
 
 rule near_duplicates:
@@ -148,7 +146,7 @@ rule row:
     params:
         command=lambda wildcards, output: command(
             "11_other_methods", output[0], dataset="veri", method=wildcards.method, seed=int(wildcards.seed),
-            label=f"veri, {wildcards.method}, seed {wildcards.seed}",
+            label=row_label(wildcards.method, int(wildcards.seed)),
         ),
     shell: "{params.command}"
 
@@ -233,8 +231,8 @@ rule where_it_breaks:
     input:
         source("12_where_it_breaks"),
         shown("strong"),
-        points(False, DIAL),
-        [str(path) for name in ("dial", "strong") if (path := REPOSITORY / "reference" / f"{name}.csv").exists()],
+        points(),
+        [str(path) for name in ("dial", "strong") if (path := REFERENCE / f"{name}.csv").exists()],
     output: chapter("12_where_it_breaks")
     params:
         key=code_key("figures", "retrieval"),
@@ -269,7 +267,7 @@ rule settings_others:
 # `make reference`: every row at every setting of the dial, and the strong baseline with three seeds. Takes hours.
 rule reference:
     input:
-        points(True, [(n, layout) for n in SETTINGS for layout in ROWS]),
+        points(every=True),
         sorted({str(run_path(ws, run)) for run in STRONG_SEEDS}),
     params: command=python("partreg.workflow.dial")
     shell: "{params.command}"

@@ -119,3 +119,12 @@ def weigh(codebook: Codebook, counts: np.ndarray) -> np.ndarray:
     features = np.sqrt(counts, dtype=np.float32) * codebook.idf
     features = features.reshape(len(counts), -1)
     return features / np.linalg.norm(features, axis=1, keepdims=True)
+
+
+def weigh_all(codebook: Codebook, counts: Iterable[np.ndarray], images: int, stripes: int = 1) -> np.ndarray:
+    """`weigh` of counts that come a chunk at a time: (images, stripes * W) float32."""
+    found, start = np.empty((images, stripes * len(codebook.words)), dtype=np.float32), 0
+    for chunk in counts:
+        found[start : start + len(chunk)] = weigh(codebook, chunk)
+        start += len(chunk)
+    return found

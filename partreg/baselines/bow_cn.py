@@ -61,10 +61,7 @@ def features(codebook: Codebook, pixels: np.ndarray) -> np.ndarray:
     Raises:
         PartregError: the pixels are not of that kind.
     """
-    found = np.empty((len(pixels), STRIPES * len(codebook.words)), dtype=np.float32)
-    for start, counts in zip(range(0, len(pixels), CHUNK), _counts(codebook.words, pixels), strict=True):
-        found[start : start + CHUNK] = bag_of_words.weigh(codebook, counts)
-    return found
+    return bag_of_words.weigh_all(codebook, _counts(codebook.words, pixels), len(pixels), STRIPES)
 
 
 def _counts(words: np.ndarray, pixels: np.ndarray) -> Iterator[np.ndarray]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import sys
-import time
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -19,12 +18,12 @@ from partreg import files
 from partreg.errors import PartregError
 from partreg.retrieval.protocols import bootstrap_over_vehicles
 from partreg.workflow import rows
-from partreg.workflow.profile import REPOSITORY, Profile, Workspace, code_key, digest, open_workspace
+from partreg.workflow.notebooks import reported
+from partreg.workflow.profile import REFERENCE, Profile, Workspace, code_key, digest, open_workspace
 from partreg.workflow.provenance import provenance
-from partreg.workflow.runs import STRONG, TABLE_1, TABLE_3, make_run, method_run
+from partreg.workflow.runs import STRONG, TABLE_1, TABLE_3, make_run, strong_runs
 from partreg.workflow.stages import run_folder, vehicleid_scores, veri_scores
 
-REFERENCE = REPOSITORY / "reference"
 SETTINGS, SEEDS = (1, 4, 16), (0, 1, 2)  # what `make reference` runs
 # The rows of each layout: the method, and what it changes.
 ROWS: dict[str, dict[str, tuple[str, dict[str, Any]]]] = {
@@ -88,6 +87,14 @@ def point(ws: Workspace, layout: str, row: str) -> dict[str, Any]:
     }
 
 
+def turned(ws: Workspace, every: bool) -> list[tuple[float, str]]:
+    """The settings of the dial and their layouts: all of `make reference`, or those that the book's own run shows."""
+    if every:
+        return [(float(n), layout) for n in SETTINGS for layout in ROWS]
+    dial = ws.profile.dial
+    return [(float(n), layout) for n in dial["near_duplicates"] for layout in dial["layouts"] if ws.profile.other_rows]
+
+
 def points_path(ws: Workspace, near_duplicates: float, layout: str, every: bool) -> Path:
     """Where the points of one setting lie: of every row, or of those that the book's own run shows.
 
@@ -128,23 +135,20 @@ def measure(ws: Workspace, near_duplicates: float, layout: str, every: bool) -> 
 
 def own_points(ws: Workspace) -> pd.DataFrame:
     """The points of the book's own run, a row a point, made where they are not there; see `point` for the columns."""
-    dial, found = ws.profile.dial, []
-    if ws.profile.other_rows:
-        for near_duplicates in dial["near_duplicates"]:
-            for layout in dial["layouts"]:
-                path = points_path(ws, near_duplicates, layout, every=False)
-                if not path.exists():
-                    measure(ws, float(near_duplicates), layout, every=False)
-                found += files.read_json(path)
+    found = []
+    for near_duplicates, layout in turned(ws, every=False):
+        path = points_path(ws, near_duplicates, layout, every=False)
+        if not path.exists():
+            measure(ws, near_duplicates, layout, every=False)
+        found += files.read_json(path)
     return pd.DataFrame(found)
 
 
 def strong_rows(ws: Workspace, seeds: tuple[int, ...]) -> pd.DataFrame:
     """The strong baseline with and without parts, a row a seed, on VehicleID's longest list."""
     facts, table = provenance(ws), []
-    for name, changes in STRONG.items():
-        for seed in seeds:
-            run = method_run(ws, "vehicleid", "strong", seed=seed, **changes)
+    for name, trained in strong_runs(ws, seeds).items():
+        for run in trained:
             scores = vehicleid_scores(ws, run)
             last = scores[max(scores)]
             low, high = bootstrap_over_vehicles(last.hits, last.vehicles)
@@ -153,7 +157,7 @@ def strong_rows(ws: Workspace, seeds: tuple[int, ...]) -> pd.DataFrame:
             table.append(
                 {
                     "row": name,
-                    "seed": seed,
+                    "seed": run.seed,
                     **{key: round(value, 4) for key, value in values.items()},
                     "profile": facts["profile"],
                     **{key: made[key] for key in ("commit", "clean", "device")},
@@ -164,7 +168,7 @@ def strong_rows(ws: Workspace, seeds: tuple[int, ...]) -> pd.DataFrame:
 
 def write_reference(ws: Workspace) -> None:
     """``reference/dial.csv`` and ``reference/strong.csv`` from what has been run."""
-    paths = [points_path(ws, n, layout, every=True) for n in SETTINGS for layout in ROWS]
+    paths = [points_path(ws, n, layout, every=True) for n, layout in turned(ws, every=True)]
     points = [one for path in paths if path.exists() for one in files.read_json(path)]
     if points:
         files.write_text(REFERENCE / "dial.csv", pd.DataFrame(points).to_csv(index=False))
@@ -179,19 +183,15 @@ def dial_label(near_duplicates: float | str, layout: str, which: str = "") -> st
 def main(arguments: list[str]) -> int:
     """``python -m partreg.workflow.dial JSON-of-choices [near_duplicates layout every]``; without them, the tables."""
     choices, *which = arguments
-    name, started = dial_label(*which) if which else "reference", time.monotonic()
-    print(f"partreg: {name}: started", flush=True)
-    try:
+
+    def work() -> None:
         ws = open_workspace(**json.loads(choices))
         if which:
             measure(ws, float(which[0]), which[1], every=which[2] == "every")
         else:
             write_reference(ws)
-    except PartregError as error:
-        print(f"partreg: {name}: FAILED: {error}", file=sys.stderr, flush=True)
-        return 1
-    print(f"partreg: {name}: done in {time.monotonic() - started:.0f} s", flush=True)
-    return 0
+
+    return reported(dial_label(*which) if which else "reference", work)
 
 
 if __name__ == "__main__":

@@ -17,10 +17,10 @@ from tqdm import tqdm
 from partreg import files
 from partreg.errors import PartregError
 from partreg.reid.run import Run
-from partreg.workflow.dial import ROWS, SEEDS, SETTINGS, dial_label, points_path
+from partreg.workflow.dial import ROWS, SEEDS, dial_label, points_path, turned
 from partreg.workflow.profile import CHAPTERS, DATASETS, REPOSITORY, Workspace, open_workspace
-from partreg.workflow.rows import SLOW, row_key
-from partreg.workflow.runs import STRONG, method_run, networks, other_rows
+from partreg.workflow.rows import row_key, slow_rows
+from partreg.workflow.runs import networks, strong_runs
 from partreg.workflow.settings import tried_runs
 from partreg.workflow.stages import run_folder
 
@@ -80,7 +80,7 @@ def costs(ws: Workspace, target: str) -> dict[str, float]:
         "all": [*networks(ws).values()],
         "settings": tried_runs(ws),
         "settings_others": tried_runs(ws, others=True),
-        "reference": [method_run(ws, "vehicleid", "strong", seed=n, **what) for what in STRONG.values() for n in SEEDS],
+        "reference": [run for row in strong_runs(ws, SEEDS).values() for run in row],
     }.get(target, [])
     if target != "all":
         found = {name: cost for name, cost in found.items() if name < "04"}
@@ -93,15 +93,13 @@ def costs(ws: Workspace, target: str) -> dict[str, float]:
 def row_costs(ws: Workspace, target: str) -> dict[str, float]:
     """The same for the rows of Table 3 that are more than a network, and for the dial of chapter 12."""
     found = {}
-    if target == "all" and ws.profile.other_rows:
-        there = [name for name in SLOW if name in other_rows(ws, "veri").values()]
-        waiting = [(name, seed) for name in there for seed in ws.profile.seeds if not row_path(ws, name, seed).exists()]
+    if target == "all":
+        waiting = [
+            (name, seed) for name in slow_rows(ws) for seed in ws.profile.seeds if not row_path(ws, name, seed).exists()
+        ]
         found = {row_label(name, seed): 60.0 for name, seed in waiting}
     dial, every = ws.profile.dial, target == "reference"
-    turned = [(n, layout) for n in SETTINGS for layout in ROWS] if every else []
-    if target == "all" and ws.profile.other_rows:
-        turned = [(n, layout) for n in dial["near_duplicates"] for layout in dial["layouts"]]
-    for n, layout in turned:
+    for n, layout in turned(ws, every) if target in ("all", "reference") else []:
         if not points_path(ws, n, layout, every).exists():
             names = ROWS[layout] if every else dial["rows"]
             found[dial_label(n, layout, "every" if every else "")] = 60.0 + 1.5 * dial["epochs"] * len(names)

@@ -6,6 +6,7 @@ import json
 import os
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -59,18 +60,24 @@ def execute(notebook: str, output: str | Path, parameters: dict[str, Any], label
     os.replace(failed, output)
 
 
-def main(arguments: list[str]) -> int:
-    """``python -m partreg.workflow.notebooks NOTEBOOK OUTPUT [JSON parameters]``: one rule of the Snakefile."""
-    notebook, output, parameters = arguments[0], arguments[1], json.loads(arguments[2]) if len(arguments) > 2 else {}
-    name, started = parameters.pop("label", notebook), time.monotonic()
+def reported(name: str, work: Callable[[], None]) -> int:
+    """Do one rule's work between the lines that `partreg.workflow.driver` follows; the exit status."""
+    started = time.monotonic()
     print(f"partreg: {name}: started", flush=True)
     try:
-        execute(notebook, output, parameters, name)
+        work()
     except PartregError as error:
         print(f"partreg: {name}: FAILED: {error}", file=sys.stderr, flush=True)
         return 1
     print(f"partreg: {name}: done in {time.monotonic() - started:.0f} s", flush=True)
     return 0
+
+
+def main(arguments: list[str]) -> int:
+    """``python -m partreg.workflow.notebooks NOTEBOOK OUTPUT [JSON parameters]``: one rule of the Snakefile."""
+    notebook, output, parameters = arguments[0], arguments[1], json.loads(arguments[2]) if len(arguments) > 2 else {}
+    name = parameters.pop("label", notebook)
+    return reported(name, lambda: execute(notebook, output, parameters, name))
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ import partreg
 from partreg.errors import PartregError
 
 REPOSITORY = Path(partreg.__file__).resolve().parents[1]
+REFERENCE = REPOSITORY / "reference"  # results that are committed
 DATASETS = ("vehicleid", "veri")
 CHAPTERS = (
     "00_near_duplicates",

@@ -23,7 +23,7 @@ from partreg.retrieval import protocols
 from partreg.retrieval.distances import l2
 from partreg.workflow.profile import Workspace, code_key, data_key, digest, needed_code
 from partreg.workflow.provenance import provenance
-from partreg.workflow.runs import TABLE_1, TABLE_3, method_run
+from partreg.workflow.runs import TABLE_1, TABLE_3, method_run, other_rows
 from partreg.workflow.stages import (
     features,
     locked,
@@ -124,6 +124,11 @@ def check_row(dataset: str, method: str) -> None:
         )
 
 
+def slow_rows(ws: Workspace) -> list[str]:
+    """Those of `SLOW` that can be run here."""
+    return [method for method in SLOW if method in other_rows(ws, "veri").values()]
+
+
 def row_folder(ws: Workspace, method: str, seed: int, **changes: Any) -> Path:
     """Where the distances of a row of Table 3 lie, named by what they are made from."""
     return ws.folder / "rows" / f"{method}-{row_key(ws, method, seed, **changes)}"
@@ -172,15 +177,15 @@ def measure(ws: Workspace, method: str, seed: int, folder: Path, **changes: Any)
     if method in ("plate_snn", "fact_plate_rec"):
         return plate_distances(ws, method, seed, folder)
     if method == "fact_plate_snn":
-        return fused(ws, method, seed)
+        return fused(ws, seed)
     if method in ("fact_plate_str", "oife_st", "siamese_path"):
         return spacetime_distances(ws, method, seed, folder, **changes)
     run = network(ws, method, seed, **changes)
     query, gallery = network_features(ws, run)
-    return timed(ws, partial(l2, query, gallery), network_cost(ws, run, "veri", 0))
+    return timed(partial(l2, query, gallery), network_cost(ws, run, "veri", 0))
 
 
-def timed(ws: Workspace, compare: Any, cost: Cost) -> tuple[np.ndarray, Cost]:
+def timed(compare: Any, cost: Cost) -> tuple[np.ndarray, Cost]:
     """The distances that ``compare`` gives, and ``cost`` with the time that they took, a query."""
     started = time.perf_counter()
     found = compare()
@@ -200,7 +205,7 @@ def network_cost(ws: Workspace, run: Run, name: str, gallery: int) -> Cost:
     one = files.read_json(folder / f"features_{name}.json")["seconds_per_image"]
     found = np.load(folder / f"features_{name}.npy", mmap_mode="r", allow_pickle=False)
     cost = Cost(files.read_json(folder / "training.json")["seconds"], found.shape[1], one)
-    return timed(ws, partial(l2, found[:64], found[:gallery]), cost)[1] if gallery else cost
+    return timed(partial(l2, found[:64], found[:gallery]), cost)[1] if gallery else cost
 
 
 def pixels_of(ws: Workspace, images: pd.DataFrame) -> np.ndarray:
@@ -229,7 +234,7 @@ def compared(ws: Workspace, describe: Any, training: float) -> tuple[np.ndarray,
     started = time.perf_counter()
     found = describe(images)
     cost = Cost(training, found.shape[1], (time.perf_counter() - started) / len(images))
-    return timed(ws, partial(l2, found[:queries], found[queries:]), cost)
+    return timed(partial(l2, found[:queries], found[queries:]), cost)
 
 
 def fact_distances(ws: Workspace, seed: int) -> tuple[np.ndarray, Cost]:
@@ -241,7 +246,7 @@ def fact_distances(ws: Workspace, seed: int) -> tuple[np.ndarray, Cost]:
     codebook = fact.fit_sift(pixels_of(ws, training), seed)
     sift, cost = compared(ws, partial(fact.sift_features, codebook), time.perf_counter() - started)
     (cnn, cnn_cost), (names, names_cost) = (distances(ws, name, seed) for name in ("googlenet", "bow_cn"))
-    return timed(ws, partial(fact.distances, cnn, names, sift), cost + cnn_cost + names_cost)
+    return timed(partial(fact.distances, cnn, names, sift), cost + cnn_cost + names_cost)
 
 
 def plate_crops(ws: Workspace, images: pd.DataFrame) -> tuple[pd.DataFrame, tuple[np.ndarray, np.ndarray]]:
@@ -264,7 +269,7 @@ def plate_distances(ws: Workspace, method: str, seed: int, folder: Path) -> tupl
     if method == "plate_snn":
         plate_snn.train(crops, has, training.vehicle.to_numpy(), folder, epochs=epochs, seed=seed)
         cost = Cost(training=time.perf_counter() - started, width=plate_snn.WIDE)
-        found, cost = timed(ws, partial(plate_snn.distances, folder, query, gallery), cost)
+        found, cost = timed(partial(plate_snn.distances, folder, query, gallery), cost)
         return plate_snn.ranked(found), cost
     plates.train_reader(crops, has, listed.plate.tolist(), folder, epochs=epochs, seed=seed)
     cost = Cost(training=time.perf_counter() - started)
@@ -273,17 +278,17 @@ def plate_distances(ws: Workspace, method: str, seed: int, folder: Path) -> tupl
     def compare() -> np.ndarray:
         return fact_plate_rec.distances(appearance, *(plates.read(folder, *some) for some in (query, gallery)))
 
-    return timed(ws, compare, cost + appearance_cost)
+    return timed(compare, cost + appearance_cost)
 
 
-def fused(ws: Workspace, method: str, seed: int) -> tuple[np.ndarray, Cost]:
+def fused(ws: Workspace, seed: int) -> tuple[np.ndarray, Cost]:
     """FACT+Plate-SNN: FACT's list, ranked again by the plates."""
     from partreg.baselines import fact_plate_snn, plate_snn
 
     (appearance, cost), (_, plate_cost) = (distances(ws, name, seed) for name in ("fact", "plate_snn"))
     data, folder = veri(ws), row_folder(ws, "plate_snn", seed)
     plate = plate_snn.distances(folder, *(plate_crops(ws, some)[1] for some in (data.query, data.gallery)))
-    return timed(ws, partial(fact_plate_snn.distances, appearance, plate), cost + plate_cost)
+    return timed(partial(fact_plate_snn.distances, appearance, plate), cost + plate_cost)
 
 
 def spacetime_distances(ws: Workspace, method: str, seed: int, folder: Path, **changes: Any) -> tuple[np.ndarray, Cost]:
@@ -295,16 +300,16 @@ def spacetime_distances(ws: Workspace, method: str, seed: int, folder: Path, **c
     if method == "oife_st":
         appearance, cost = distances(ws, "oife", seed)
         transitions = spacetime.TransitionModel.fit(training)
-        return timed(ws, partial(oife_st.distances, appearance, data.query, data.gallery, transitions), cost)
+        return timed(partial(oife_st.distances, appearance, data.query, data.gallery, transitions), cost)
     cameras = side.read_camera_distances(ws.veri)
     if method == "fact_plate_str":
         appearance, cost = distances(ws, "fact_plate_snn", seed)
         apart = partial(spacetime.distances, data.query, data.gallery, cameras, training)
-        return timed(ws, lambda: fact_plate_str.distances(appearance, apart()), cost)
+        return timed(lambda: fact_plate_str.distances(appearance, apart()), cost)
     run = network(ws, method, seed, **changes)
     query, gallery = network_features(ws, run)
     learnt, epochs = features(ws, run, training, "train"), min(ws.profile.reid["epochs"], PATH_EPOCHS)
     started = time.perf_counter()
     siamese_path.train_path(learnt, training, cameras, folder, epochs=epochs, seed=seed)
     cost = network_cost(ws, run, "veri", 0) + Cost(training=time.perf_counter() - started)
-    return timed(ws, partial(siamese_path.distances, folder, query, gallery, data.query, data.gallery, cameras), cost)
+    return timed(partial(siamese_path.distances, folder, query, gallery, data.query, data.gallery, cameras), cost)

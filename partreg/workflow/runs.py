@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from partreg.parts.boxes import PARTS
@@ -125,6 +126,14 @@ def left_out(ws: Workspace, dataset: str) -> list[str]:
     return [f"{row}: not run, for there is no {gap}." for row, gap in gaps.items() if gap]
 
 
+def strong_runs(ws: Workspace, seeds: Sequence[int]) -> dict[str, list[Run]]:
+    """The strong baseline without and with parts, a run for each seed."""
+    return {
+        name: [method_run(ws, "vehicleid", "strong", seed=seed, **changes) for seed in seeds]
+        for name, changes in STRONG.items()
+    }
+
+
 def networks(ws: Workspace) -> dict[str, Run]:
     """Every network of the book once, by its key."""
     return {run.key: run for table in runs(ws).values() for row in table.values() for run in row}
@@ -136,9 +145,9 @@ def runs(ws: Workspace) -> dict[str, dict[str, list[Run]]]:
     def seeded(dataset: str, **changes: Any) -> list[Run]:
         return [make_run(ws, dataset, seed=seed, **changes) for seed in ws.profile.seeds]
 
-    def others(dataset: str, rows: dict[str, str], **changes: Any) -> dict[str, list[Run]]:
+    def others(dataset: str, rows: dict[str, str]) -> dict[str, list[Run]]:
         return {
-            name: [method_run(ws, dataset, method, seed=seed, **changes) for seed in ws.profile.seeds]
+            name: [method_run(ws, dataset, method, seed=seed) for seed in ws.profile.seeds]
             for name, method in rows.items()
         }
 
@@ -154,8 +163,5 @@ def runs(ws: Workspace) -> dict[str, dict[str, list[Run]]]:
         found["table_3"] = others("veri", {row: in_veri[row] for row in TABLE_3_NETWORKS if row in in_veri})
         if "GoogLeNet" in in_veri:
             found["table_3"] |= others("vehicleid", {"GoogLeNet": "googlenet"})
-        found["strong"] = {
-            name: [method_run(ws, "vehicleid", "strong", seed=seed, **changes) for seed in ws.profile.seeds]
-            for name, changes in STRONG.items()
-        }
+        found["strong"] = strong_runs(ws, ws.profile.seeds)
     return found

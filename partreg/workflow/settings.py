@@ -12,7 +12,7 @@ import pandas as pd
 from partreg import files
 from partreg.errors import PartregError
 from partreg.reid.run import Run
-from partreg.workflow.profile import REPOSITORY, Workspace, open_workspace
+from partreg.workflow.profile import REFERENCE, Workspace, open_workspace
 from partreg.workflow.runs import make_run, method_run
 from partreg.workflow.stages import run_folder
 
@@ -43,7 +43,6 @@ TRIED_OTHERS: dict[str, list[dict[str, Any]]] = {
         {"margin": 0.3, "lr": 0.01},
     ],
 }
-REFERENCE = REPOSITORY / "reference"
 
 
 def tried(ws: Workspace, others: bool = False) -> list[tuple[str, dict[str, Any], Run]]:

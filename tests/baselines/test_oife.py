@@ -14,6 +14,7 @@ from partreg.baselines.viewpoints import REGIONS
 from partreg.datasets.side import KEYPOINTS
 from partreg.reid.network import Output, built
 from partreg.reid.run import Run
+from tests.baselines.steps import descend
 
 RUN = Run(method="oife", parts=(), size=32, dim=8, batch=8)
 FRONT, BACK, LEFT, RIGHT = range(4)
@@ -160,15 +161,7 @@ def test_the_feature_is_the_formula_branch_by_branch(network):
 @pytest.mark.parametrize("count", [2, 8])
 def test_steps_lower_the_losses(network, count):
     images, targets = batch(count)
-    optimizer = torch.optim.SGD(network.parameters(), lr=0.02, momentum=0.9)
-    network.train()
-    rows = []
-    for _ in range(8):
-        found = oife.losses(RUN, network, network(images), targets)
-        rows.append({name: float(value.detach()) for name, value in found.items()})
-        optimizer.zero_grad()
-        found["loss"].backward()
-        optimizer.step()
+    rows = descend(oife, RUN, network, images, targets)
     assert all(math.isfinite(value) for row in rows for value in row.values())
     for name in ("loss", "loss_fused", "loss_branches", "loss_keypoints"):
         assert rows[-1][name] < rows[0][name]

@@ -9,6 +9,7 @@ from partreg.baselines.vami import metric_loss, multi_view_features, reverse_gra
 from partreg.reid.method import by_identity
 from partreg.reid.network import Output, built
 from partreg.reid.run import Run
+from tests.baselines.steps import descend
 
 RUN = Run(method="vami", parts=(), size=32, dim=8, batch=8, margin=0.5)
 
@@ -140,15 +141,7 @@ def test_the_loss_is_the_weighted_sum_of_its_parts(network):
 )
 def test_steps_lower_the_losses_of_any_batch(network, count, views):
     images, targets = batch(count, views)
-    optimizer = torch.optim.SGD(network.parameters(), lr=0.02, momentum=0.9)
-    network.train()
-    rows = []
-    for _ in range(8):
-        found = vami.losses(RUN, network, network(images), targets)
-        rows.append({name: float(value.detach()) for name, value in found.items()})
-        optimizer.zero_grad()
-        found["loss"].backward()
-        optimizer.step()
+    rows = descend(vami, RUN, network, images, targets)
     assert all(math.isfinite(value) for row in rows for value in row.values())
     assert all(torch.isfinite(p).all() for p in network.parameters())
     falls = ["loss", "loss_vehicle"] + ["loss_view"] * (max(views) >= 0)

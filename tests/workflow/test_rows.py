@@ -187,7 +187,7 @@ def test_costs_add():
 def test_the_time_of_a_comparison_is_shared_by_the_queries(ws, monkeypatch):
     clock = iter([10.0, 12.0])
     monkeypatch.setattr(rows.time, "perf_counter", lambda: next(clock))
-    found, cost = rows.timed(ws, lambda: np.zeros((4, 9)), Cost(1.0, 5, 0.25))
+    found, cost = rows.timed(lambda: np.zeros((4, 9)), Cost(1.0, 5, 0.25))
     assert found.shape == (4, 9)
     assert cost == Cost(1.0, 5, 0.75)
 
