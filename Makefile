@@ -48,7 +48,7 @@ settings: .venv/.installed  ## try settings on validation identities; writes ref
 	@$(BIN)/python -m partreg.workflow.driver --target settings $(CHOICES)
 	@$(BIN)/python -m partreg.workflow.driver --target settings_others $(CHOICES)
 
-reference: .venv/.installed  ## every row at every setting of the dial, three seeds; writes reference/*.csv, takes hours
+reference: .venv/.installed  ## every row at every setting of the dial, the strong baseline with three seeds; writes reference/*.csv, takes hours
 	@$(BIN)/python -m partreg.workflow.driver --target reference $(CHOICES)
 
 bench: .venv/.installed  ## time a whole book, a second one, and the evaluator

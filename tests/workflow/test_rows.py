@@ -297,3 +297,24 @@ def test_a_missing_side_file_is_told_in_one_sentence(ws, data, monkeypatch, tmp_
     with pytest.raises(PartregError, match=r"camera_ID\.txt: no such side file"):
         rows.distances(ws, "siamese_path", 0)
     assert not list(tmp_path.rglob("provenance.json"))
+
+
+# ------------------------------------------------------------------------------------------- real photographs
+
+
+def test_the_rows_that_need_no_side_files_run_on_real_photographs(real, tmp_path):
+    cars = real / "khoa_cars"
+    ws = workflow.open_workspace(
+        "smoke", output=str(tmp_path), vehicleid=str(cars / "VehicleID_V1.0"), veri=str(cars / "VeRi")
+    )
+    assert list(workflow.other_rows(ws, "vehicleid").values()) == ["vgg_triplet", "vgg_ccl"]
+    assert list(workflow.other_rows(ws, "veri").values()) == ["bow_cn", "lomo"]
+    told = workflow.left_out(ws, "vehicleid") + workflow.left_out(ws, "veri")
+    assert len(told) == 3 + 10
+    for row in ("vgg_triplet", "vgg_ccl", "strong"):
+        judged = workflow.judge(ws, "vehicleid", row, epochs=1, size=32)
+        assert list(judged.scores) == [40]
+        assert 1 / 40 <= judged.scores[40].cmc5 <= 1
+    for row in ("bow_cn", "lomo"):
+        score = workflow.judge(ws, "veri", row).scores
+        assert score.mAP > 0.3, row  # by chance 0.06
