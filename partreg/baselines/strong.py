@@ -5,8 +5,9 @@ loss, and between the two a layer that normalizes over the batch (BN neck); rand
 warm-up, and the last stage's stride 1 (``run.last_stride``). Pooling is GeM (Radenovic et al., PAMI 2019) instead of
 the mean. The feature is embedded to ``run.dim`` first, as in the paper (*assumed*; Luo et al. keep 2,048).
 
-The triplet loss compares features of length 1 (*assumed*; Luo et al. take them as they are, from pretrained weights):
-from random weights, unscaled features fall into one point at learning rates of 0.03 and more, and stay there.
+The triplet loss compares directions from the batch's mean (*assumed*; Luo et al. take the features as they are, from
+pretrained weights): random weights give all images nearly the same feature, and from there the hardest triplets pull
+everything into one point, where the loss stays at its margin and teaches nothing.
 
 With ``run.parts``, the part branches of Section 3.2 are added, each with a neck of its own, by Eq. 3.
 """
@@ -93,12 +94,12 @@ def network(run: Run, classes: dict[str, int]) -> StrongNet:
 def losses(run: Run, network: Trunk, output: Output, targets: dict[str, Tensor]) -> dict[str, Tensor]:
     """Eq. 3, with smoothed labels and the batch-hard triplet loss (``run.margin``) in the global branch; its summands.
 
-    The parts' losses are Eq. 3's own: labels as they are, and an image without the part adds nothing. A triplet loss
-    that stands still at the margin means that all features have fallen into one point: train with a smaller rate.
+    The parts' losses are Eq. 3's own: labels as they are, and an image without the part adds nothing.
     """
     vehicles = targets["vehicle"]
     identity = F.cross_entropy(output.logits["global"], vehicles, label_smoothing=SMOOTHING)
-    hard = batch_hard(F.normalize(output.extra["before_neck"]), vehicles, run.margin)
+    before = output.extra["before_neck"]
+    hard = batch_hard(F.normalize(before - before.mean(0)), vehicles, run.margin)
     parts = {
         branch: part_loss(logits, vehicles, output.present[branch])
         for branch, logits in output.logits.items()

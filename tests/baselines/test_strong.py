@@ -93,24 +93,38 @@ def test_a_part_that_one_image_has_teaches_nothing(images):
 
 
 def test_the_losses_by_hand():
-    # Two vehicles; softmax (3/4, 1/4) for the first, (1/2, 1/2) for the second. Smoothed labels are (0.95, 0.05).
-    scores = torch.tensor([[math.log(3.0), 0.0], [0.0, 0.0]])
-    # Scaled to length 1, each is its own positive at 0, and the other is 0.2 away: the hinge is 0.3.
-    before = torch.tensor([[2.0, 0.0], [0.98, math.sqrt(1 - 0.98**2)]])
+    # Softmax (3/4, 1/4) for images of the first vehicle, (1/2, 1/2) for the second's. Smoothed labels are (0.95, 0.05).
+    scores = torch.tensor([[math.log(3.0), 0.0], [0.0, 0.0]]).repeat(2, 1)
+    # From their mean (5, 7) the images lie right, above, left and below, at whatever lengths. So each has the other
+    # image of its vehicle at 2, and the nearest of the other vehicle at sqrt(2).
+    before = torch.tensor([[7.0, 7.0], [5.0, 10.0], [3.0, 7.0], [5.0, 4.0]])
     output = Output(
-        torch.full((2, 1), torch.nan),  # no loss looks at what is compared at test
+        torch.full((4, 1), torch.nan),  # no loss looks at what is compared at test
         {"global": scores, "light": scores},
-        {"light": torch.tensor([True, False])},
+        {"light": torch.tensor([True, False, True, False])},
         {"before_neck": before},
     )
-    found = strong.METHOD.losses(RUN, None, output, {"vehicle": torch.tensor([0, 1])})
+    found = strong.METHOD.losses(RUN, None, output, {"vehicle": torch.tensor([0, 1, 0, 1])})
     identity = (0.95 * math.log(4 / 3) + 0.05 * math.log(4) + math.log(2)) / 2
-    light = math.log(4 / 3) / 2
+    light, triplet = math.log(4 / 3) / 2, 0.5 + 2 - math.sqrt(2)
     assert next(iter(found)) == "loss"
     assert {name: value.item() for name, value in found.items()} == pytest.approx({
-        "loss": identity + 0.3 + 0.25 * light, "loss_global": identity, "loss_triplet": 0.3, "loss_light": light,
-        "accuracy_global": 0.5,
+        "loss": identity + triplet + 0.25 * light, "loss_global": identity, "loss_triplet": triplet,
+        "loss_light": light, "accuracy_global": 0.5,
     }, abs=1e-5)  # fmt: skip
+
+
+def test_the_triplet_loss_does_not_mind_what_all_features_share():
+    chance = torch.Generator().manual_seed(0)
+    before, vehicles = torch.randn(8, 4, generator=chance), torch.arange(4).repeat_interleave(2)
+    scores = torch.zeros(8, 4)
+    first, second = (
+        strong.METHOD.losses(
+            RUN, None, Output(some, {"global": scores}, {}, {"before_neck": some}), {"vehicle": vehicles}
+        )
+        for some in (before, before + 100)
+    )
+    assert first["loss_triplet"] == pytest.approx(second["loss_triplet"].item(), abs=1e-3)
 
 
 def test_the_necks_shift_nothing_and_what_no_feature_needs_is_named(images):
