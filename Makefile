@@ -12,7 +12,7 @@ CHOICES := --profile '$(PROFILE)' $(if $(OUTPUT),--output '$(OUTPUT)') $(if $(VE
            $(if $(filter no,$(BASELINES)),--no-baselines) $(if $(CORES),--cores $(CORES))
 SITE    := $(or $(OUTPUT),build/$(notdir $(basename $(PROFILE))))/site/_build/html
 
-.PHONY: help book test lint lab serve settings reference bench clean
+.PHONY: help book test lint lab serve settings reference photographs bench clean
 .DEFAULT_GOAL := help
 
 help:  ## what can be made
@@ -50,6 +50,9 @@ settings: .venv/.installed  ## try settings on validation identities; writes ref
 
 reference: .venv/.installed  ## every row at every setting of the dial, the strong baseline with three seeds; writes reference/*.csv, takes hours
 	@$(BIN)/python -m partreg.workflow.driver --target reference $(CHOICES)
+
+photographs: .venv/.installed  ## every row that real photographs allow, by FILE=mine.yaml; writes reference/photographs.csv
+	@$(BIN)/python -m partreg.workflow.photographs $(if $(FILE),'$(FILE)')
 
 bench: .venv/.installed  ## time a whole book, a second one, and the evaluator
 	@$(BIN)/python -m partreg.workflow.bench $(CHOICES)

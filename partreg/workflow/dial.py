@@ -12,6 +12,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from partreg import files
@@ -58,8 +59,11 @@ def workspace(ws: Workspace, near_duplicates: float) -> Workspace:
     return Workspace(profile, ws.folder / "dial")
 
 
-def point(ws: Workspace, layout: str, row: str) -> dict[str, Any]:
-    """CMC@1 of a row in a workspace of the dial: on VehicleID's longest list, or HIT@1 on VeRi-776."""
+def scored(ws: Workspace, layout: str, row: str) -> dict[str, Any]:
+    """CMC@1 of a row of `ROWS` on VehicleID's longest list, or HIT@1 on VeRi-776, and where it comes from.
+
+    It is a fraction, as is its 95% interval over test vehicles, ``low`` to ``high``.
+    """
     method, changes = ROWS[layout][row]
     if method == "partreg":
         run = make_run(ws, layout, **changes)
@@ -69,9 +73,8 @@ def point(ws: Workspace, layout: str, row: str) -> dict[str, Any]:
     last = scores[max(scores)] if layout == "vehicleid" else scores
     value = last.cmc1 if layout == "vehicleid" else last.hit1
     low, high = bootstrap_over_vehicles(last.hits, last.vehicles)
-    sizes, facts = ws.profile.benchmark, provenance(ws)
+    facts = provenance(ws)
     return {
-        "near_duplicates": sizes["near_duplicates"],
         "layout": layout,
         "row": row,
         "method": method,
@@ -79,11 +82,20 @@ def point(ws: Workspace, layout: str, row: str) -> dict[str, Any]:
         "low": round(low, 4),
         "high": round(high, 4),
         "seed": ws.profile.seeds[0],
-        "train_vehicles": sizes["train_vehicles" if layout == "vehicleid" else "veri_train_vehicles"],
-        "test_vehicles": max(sizes["test_vehicles"]) if layout == "vehicleid" else sizes["veri_test_vehicles"],
+        "test_vehicles": len(np.unique(last.vehicles)),
         "size": ws.profile.sizes[layout][-1],
         "epochs": ws.profile.reid["epochs"],
         **{name: facts[name] for name in ("profile", "commit", "clean", "device")},
+    }
+
+
+def point(ws: Workspace, layout: str, row: str) -> dict[str, Any]:
+    """The score of a row in a workspace of the dial, and how the dial was set."""
+    sizes = ws.profile.benchmark
+    return {
+        "near_duplicates": sizes["near_duplicates"],
+        "train_vehicles": sizes["train_vehicles" if layout == "vehicleid" else "veri_train_vehicles"],
+        **scored(ws, layout, row),
     }
 
 

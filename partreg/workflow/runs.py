@@ -91,12 +91,17 @@ def make_run(ws: Workspace, dataset: str, **changes: Any) -> Run:
     return run.changed(data=digest(data_key(ws, dataset), boxes, code_key("reid"), *other))
 
 
+def compared_size(ws: Workspace, dataset: str) -> int:
+    """The size in pixels that stands for the paper's 256: the profile's second, or its only one."""
+    return ws.profile.sizes[dataset][:2][-1]
+
+
 def method_run(ws: Workspace, dataset: str, method: str, **changes: Any) -> Run:
     """The description of another row's network: the profile's budget, backbone and width, its own settings.
 
     It is trained at the size that stands for the paper's 256 px, as the rows that it is compared with.
     """
-    own = {"parts": (), "size": ws.profile.sizes[dataset][1], **BELONGS.get(method, {})}
+    own = {"parts": (), "size": compared_size(ws, dataset), **BELONGS.get(method, {})}
     own |= ws.profile.methods.get(method, {})
     return make_run(ws, dataset, **{**own, "method": method, **changes})
 

@@ -101,7 +101,8 @@ def test_a_point_says_what_it_is(ws, judged, layout, value, vehicles):
     assert len({tuple(one) for one in found}) == 1
     for one in found:
         assert (one["cmc1"], one["near_duplicates"], one["layout"]) == (value, 2.0, layout)
-        assert (one["test_vehicles"], one["size"], one["epochs"], one["seed"]) == (vehicles, 48, 1, 0)
+        assert (one["train_vehicles"], one["size"], one["epochs"], one["seed"]) == (vehicles, 48, 1, 0)
+        assert one["test_vehicles"] == 4  # those of the scores
         assert 0 <= one["low"] <= one["high"] <= 1
         assert {"profile", "commit", "clean", "device"} <= set(one)
     if layout == "vehicleid":
