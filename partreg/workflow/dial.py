@@ -6,6 +6,7 @@ both for every row, a piece at a time, and keeps the answers under ``reference/`
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 from dataclasses import asdict, replace
@@ -19,7 +20,7 @@ from partreg import files
 from partreg.errors import PartregError
 from partreg.retrieval.protocols import bootstrap_over_vehicles
 from partreg.workflow import rows
-from partreg.workflow.notebooks import reported
+from partreg.workflow.notebooks import TerminalLines, reported
 from partreg.workflow.profile import REFERENCE, Profile, Workspace, code_key, digest, open_workspace
 from partreg.workflow.provenance import provenance
 from partreg.workflow.runs import STRONG, TABLE_1, TABLE_3, make_run, strong_runs
@@ -199,7 +200,8 @@ def main(arguments: list[str]) -> int:
     def work() -> None:
         ws = open_workspace(**json.loads(choices))
         if which:
-            measure(ws, float(which[0]), which[1], every=which[2] == "every")
+            with contextlib.redirect_stderr(TerminalLines(dial_label(*which))):
+                measure(ws, float(which[0]), which[1], every=which[2] == "every")
         else:
             write_reference(ws)
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import math
 import os
 import re
 import shutil
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +66,16 @@ def image_count(ws: Workspace, dataset: str) -> int:
     return vehicles * sizes["tracks_per_vehicle"] * sizes["images_per_track"]
 
 
+def learnt_from(ws: Workspace, run: Run) -> float:
+    """About how many images a network learns from: those of the training vehicles that are not held out."""
+    if not ws.is_synthetic(run.dataset):
+        return image_count(ws, run.dataset) / 2
+    sizes = ws.profile.benchmark
+    if run.dataset == "vehicleid":
+        return (sizes["train_vehicles"] - run.held_out) * sizes["images_per_vehicle"]
+    return (sizes["veri_train_vehicles"] - run.held_out) * sizes["tracks_per_vehicle"] * sizes["images_per_track"]
+
+
 def costs(ws: Workspace, target: str) -> dict[str, float]:
     """Rough seconds that each notebook still to be run takes on one core, by the label that it reports itself under.
 
@@ -86,7 +100,7 @@ def costs(ws: Workspace, target: str) -> dict[str, float]:
         found = {name: cost for name, cost in found.items() if name < "04"}
     for run in due:
         if not run_path(ws, run).exists():
-            found[run_label(run)] = 8.0 + run.epochs * images[run.dataset] / 2 * (run.size / 96) ** 2 / 300
+            found[run_label(run)] = 10.0 + run.epochs * learnt_from(ws, run) * (run.size / 96) ** 2 / 330
     return found | row_costs(ws, target)
 
 
@@ -138,14 +152,34 @@ def snakemake_command(choices: dict[str, Any], folder: Path, cores: int, target:
     return [*words, "--config", *(f"{name}={json.dumps(value)}" for name, value in named.items())]
 
 
-def follow(command: list[str], log: Path, due: dict[str, float]) -> int:
+@contextlib.contextmanager
+def ticking(bar: tqdm, every: float) -> Iterator[None]:
+    """Draw ``bar`` anew every so many seconds, so that its clock goes on while no notebook ends."""
+    ended = threading.Event()
+
+    def draw() -> None:
+        while not ended.wait(every):
+            bar.refresh()
+
+    thread = threading.Thread(target=draw, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
+def follow(command: list[str], log: Path, due: dict[str, float], cores: int = 1) -> int:
     """Run ``command``, its words into ``log``, and its notebooks' progress onto the terminal with the time left."""
     form = "{desc} {percentage:3.0f}% |{bar}| {elapsed} gone, about {remaining} left"
     every = 1.0 if sys.stderr.isatty() else 60.0
     bar = tqdm(total=sum(due.values()) or 1.0, bar_format=form, smoothing=0, mininterval=every, disable=not due)
     total, done = len(due), 0
-    bar.set_description_str(f"0 of {total} notebooks")
+    guess = math.ceil(sum(due.values()) / max(cores, 1) / 60)
+    bar.set_description_str(f"0 of {total} notebooks, some {guess} minutes at a first guess")
     with (
+        ticking(bar, every),
         open(log, "w", encoding="utf-8") as file,
         subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process,  # noqa: S603
     ):
@@ -195,7 +229,7 @@ def main(target: str, cores: int, baselines: bool, **given: str) -> None:
             # A lock that is left here belongs to a driver that was killed: ours is the one that says who is running.
             if any((ws.folder / ".snakemake" / "locks").glob("*")):
                 subprocess.run([*command, "--unlock"], capture_output=True, check=False)  # noqa: S603
-            code = follow(command, log, due)
+            code = follow(command, log, due, cores)
     except Timeout as error:
         raise click.ClickException(f"{ws.folder}: another `make book` is at work there; wait for it to end.") from error
     if code:

@@ -14,13 +14,14 @@ from partreg.errors import PartregError
 from partreg.workflow.profile import REPOSITORY
 
 
-class _TerminalLines:
-    """File-like: shows a kernel's progress bars on the terminal as a plain line now and then."""
+class TerminalLines:
+    """File-like: shows the progress bars that are written to it on the terminal, as a plain line now and then."""
 
     def __init__(self, name: str, every: float = 20.0) -> None:
         self.name, self.every, self.last = name, every, time.monotonic()
 
     def write(self, text: str) -> None:
+        """Print the last bar in ``text``, unless one was printed within the last ``every`` seconds."""
         line = next((piece for piece in reversed(text.replace("\r", "\n").split("\n")) if "%|" in piece), "")
         if line and time.monotonic() - self.last > self.every:
             self.last = time.monotonic()
@@ -53,7 +54,7 @@ def execute(notebook: str, output: str | Path, parameters: dict[str, Any], label
     try:
         papermill.execute_notebook(
             str(source), str(failed), parameters, cwd=str(REPOSITORY), progress_bar=False, kernel_name="python3",
-            stderr_file=_TerminalLines(label or notebook),
+            stderr_file=TerminalLines(label or notebook),
         )  # fmt: skip
     except papermill.PapermillExecutionError as error:
         raise PartregError(f"{failed}: cell {error.cell_index} failed: {error.ename}: {error.evalue}") from error

@@ -234,3 +234,15 @@ def test_no_baselines_reaches_the_snakefile_as_false(tmp_path):
     asked = json.loads(Path(command[command.index("--configfile") + 1]).read_text())
     assert command[command.index("--config") + 1 :] == ['profile="smoke"']
     assert workflow.open_workspace("smoke", **asked).profile.other_rows is False
+
+
+def test_the_terminal_bar_goes_on_while_no_notebook_ends(tmp_path, capsys):
+    code = "import time; print('partreg: a: started', flush=True); time.sleep(1.5); print('partreg: a: done in 2 s')"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(driver.sys.stderr, "isatty", lambda: True, raising=False)
+        assert driver.follow([driver.sys.executable, "-c", code], tmp_path / "log", {"a": 300.0}, cores=2) == 0
+    told = capsys.readouterr().err
+    assert "0 of 1 notebooks, some 3 minutes at a first guess" in told
+    assert "00:01 gone" in told
+    assert "1 of 1 notebooks 100%" in told
+    assert (tmp_path / "log").read_text().startswith("partreg: a: started")

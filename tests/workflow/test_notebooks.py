@@ -43,7 +43,7 @@ def test_a_parameter_that_no_cell_declares_is_refused(shelf):
 
 
 def test_progress_bars_become_a_line_now_and_then(capsys):
-    lines = notebooks._TerminalLines("a network", every=0)
+    lines = notebooks.TerminalLines("a network", every=0)
     lines.write("a network, seed 0:  10%|█   | 1/10\ra network, seed 0:  20%|██  | 2/10")
     lines.write("no bar")
     assert capsys.readouterr().out == "partreg: a network: 20%|██  | 2/10\n"

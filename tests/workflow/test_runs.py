@@ -61,3 +61,13 @@ def test_paths_are_the_same_from_every_folder(tmp_path, monkeypatch):
     here = {"profile": f"{tmp_path}/mine.yaml", "veri": f"{tmp_path}/data/VeRi", "output": "/out", "seeds": "0,1"}
     assert driver.absolute(given) == here
     assert driver.absolute({"profile": "smoke"}) == {"profile": "smoke"}
+
+
+def test_a_network_learns_from_the_vehicles_that_are_not_held_out(tmp_path):
+    ws = workflow.open_workspace("smoke", output=str(tmp_path))
+    assert driver.learnt_from(ws, workflow.make_run(ws, "vehicleid")) == (14 - 4) * 5
+    assert driver.learnt_from(ws, workflow.make_run(ws, "veri")) == (8 - 2) * 3 * 2
+    (tmp_path / "train_test_split").mkdir()
+    (tmp_path / "train_test_split" / "train_list.txt").write_text("1 1\n2 1\n3 2\n4 2\n")
+    mine = workflow.open_workspace("smoke", output=str(tmp_path), vehicleid=str(tmp_path))
+    assert driver.learnt_from(mine, workflow.make_run(mine, "vehicleid")) == 2
