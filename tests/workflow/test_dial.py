@@ -47,6 +47,7 @@ def judged(monkeypatch, scores):
     monkeypatch.setattr(dial, "vehicleid_scores", of_run)
     monkeypatch.setattr(dial, "veri_scores", of_run)
     monkeypatch.setattr(dial.rows, "judge", of_row)
+    monkeypatch.setattr(dial, "informed", lambda ws, layout: 1 / 3)
     return asked
 
 
@@ -103,10 +104,40 @@ def test_a_point_says_what_it_is(ws, judged, layout, value, vehicles):
         assert (one["cmc1"], one["near_duplicates"], one["layout"]) == (value, 2.0, layout)
         assert (one["train_vehicles"], one["size"], one["epochs"], one["seed"]) == (vehicles, 48, 1, 0)
         assert one["test_vehicles"] == 4  # those of the scores
+        assert one["informed"] == 0.3333
         assert 0 <= one["low"] <= one["high"] <= 1
         assert {"profile", "commit", "clean", "device"} <= set(one)
     if layout == "vehicleid":
         assert judged[-2:] == [("strong", ()), ("strong", ("window", "light", "brand"))]
+
+
+@pytest.fixture
+def truth(tmp_path, monkeypatch):
+    """Five vehicles in either layout: 1 and 2 share model and colour, 3 only the model, 4 only the colour; 5 trains."""
+    kinds = {1: (7, 1), 2: (7, 1), 3: (7, 2), 4: (8, 1), 5: (7, 1)}
+    listed = [
+        {"image": f"{vehicle}-{camera}", "vehicle": vehicle, "camera": camera, "track": f"{vehicle}-{camera}"}
+        for vehicle in kinds
+        for camera in (1, 2)
+    ]
+    frame = pd.DataFrame(listed)
+    frame["model"], frame["color"] = zip(*frame.vehicle.map(kinds), strict=True)
+    test = frame[frame.vehicle < 5]
+    monkeypatch.setattr(dial, "vehicleid", lambda ws: SimpleNamespace(tests={2: test[:4], 4: test}))
+    monkeypatch.setattr(dial, "veri", lambda ws: SimpleNamespace(query=test[test.camera == 1], gallery=test))
+    for layout in dial.ROWS:
+        folder = tmp_path / layout / "truth"
+        folder.mkdir(parents=True)
+        frame.to_csv(folder / "images.csv", index=False)
+    return SimpleNamespace(root=lambda layout: tmp_path / layout)
+
+
+def test_whoever_knows_model_and_colour_alone_guesses_among_those_alike(truth):
+    # Vehicles 3 and 4 are found for certain, 1 and 2 by one half.
+    assert dial.informed(truth, "vehicleid") == pytest.approx(3 / 4)
+    # The query's own camera shows nothing but junk and the other vehicle: of three tracks alike one is right. Mean over
+    # the vehicles: (1/3 + 1/3 + 1 + 1) / 4.
+    assert dial.informed(truth, "veri", draws=2000) == pytest.approx(2 / 3, abs=0.02)
 
 
 def test_a_setting_keeps_the_rows_that_were_asked_for(ws, monkeypatch):
