@@ -98,11 +98,10 @@ def informed(ws: Workspace, layout: str, draws: int = 10) -> float:
     On VehicleID's longest list it is 1 / n among n vehicles alike, on average; on VeRi-776 the tracks of vehicles alike
     are put in random order, several times.
     """
-    truth = pd.read_csv(ws.root(layout) / "truth" / "images.csv")
+    data, chance = vehicleid(ws) if layout == "vehicleid" else veri(ws), np.random.default_rng(0)
+    truth = pd.read_csv(ws.root(layout) / "truth" / "images.csv")  # rendered by now
     if layout == "vehicleid":
-        tests = vehicleid(ws).tests
-        return informed_cmc1(truth[truth.image.isin(tests[max(tests)].image)])
-    data, chance = veri(ws), np.random.default_rng(0)
+        return informed_cmc1(truth[truth.image.isin(data.tests[max(data.tests)].image)])
     kinds = dict(zip(truth.vehicle, truth.model.astype(str) + " " + truth.color.astype(str), strict=True))
     query, gallery = (some.vehicle.map(kinds).to_numpy() for some in (data.query, data.gallery))
     differ = query[:, None] != gallery

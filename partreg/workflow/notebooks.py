@@ -70,6 +70,9 @@ def reported(name: str, work: Callable[[], None]) -> int:
     except PartregError as error:
         print(f"partreg: {name}: FAILED: {error}", file=sys.stderr, flush=True)
         return 1
+    except Exception as error:  # a fault of ours: its traceback goes into the log
+        print(f"partreg: {name}: FAILED: {type(error).__name__}: {error}", file=sys.stderr, flush=True)
+        raise
     print(f"partreg: {name}: done in {time.monotonic() - started:.0f} s", flush=True)
     return 0
 

@@ -123,12 +123,19 @@ def truth(tmp_path, monkeypatch):
     frame = pd.DataFrame(listed)
     frame["model"], frame["color"] = zip(*frame.vehicle.map(kinds), strict=True)
     test = frame[frame.vehicle < 5]
-    monkeypatch.setattr(dial, "vehicleid", lambda ws: SimpleNamespace(tests={2: test[:4], 4: test}))
-    monkeypatch.setattr(dial, "veri", lambda ws: SimpleNamespace(query=test[test.camera == 1], gallery=test))
-    for layout in dial.ROWS:
+    data = {
+        "vehicleid": SimpleNamespace(tests={2: test[:4], 4: test}),
+        "veri": SimpleNamespace(query=test[test.camera == 1], gallery=test),
+    }
+
+    def rendered(layout):
         folder = tmp_path / layout / "truth"
         folder.mkdir(parents=True)
         frame.to_csv(folder / "images.csv", index=False)
+        return data[layout]
+
+    for layout in dial.ROWS:
+        monkeypatch.setattr(dial, layout, lambda ws, layout=layout: rendered(layout))
     return SimpleNamespace(root=lambda layout: tmp_path / layout)
 
 
