@@ -83,3 +83,9 @@ def test_the_licences_are_whole():
     assert licence.lstrip().startswith("GNU AFFERO GENERAL PUBLIC LICENSE")
     assert len(licence.splitlines()) == 661
     assert "CC BY 4.0" in (BOOK / "LICENSE").read_text(encoding="utf-8")
+
+
+def test_no_page_refers_to_a_figure_by_a_number_that_is_not_printed():
+    # numfig_format in _config.yml leaves the numbers away, so {numref} would print nothing; {ref} names its words.
+    sources = [*PAGES, *(REPOSITORY / "notebooks").glob("*.ipynb")]
+    assert not [path.name for path in sources if "{numref}" in path.read_text(encoding="utf-8")]
