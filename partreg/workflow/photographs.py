@@ -14,15 +14,22 @@ from tqdm import tqdm
 
 from partreg import files
 from partreg.errors import PartregError
+from partreg.parts.boxes import PARTS
 from partreg.workflow.dial import ROWS, scored
 from partreg.workflow.profile import CHOICES, DATASETS, REFERENCE, Workspace, open_workspace
 from partreg.workflow.runs import lacking
 
 
 def rows_here(ws: Workspace) -> list[tuple[str, str]]:
-    """Layout and name of each row that can be run on the folders of a workspace, the rendered benchmark left out."""
+    """Layout and name of each row that can be run on a reader's own folders; rows with parts want annotations, too."""
     layouts = [name for name in DATASETS if not ws.is_synthetic(name)]
-    return [(name, row) for name in layouts for row, (method, _) in ROWS[name].items() if not lacking(ws, name, method)]
+    return [
+        (name, row)
+        for name in layouts
+        for row, (method, changes) in ROWS[name].items()
+        if not lacking(ws, name, method)
+        and (ws.profile.annotations or not changes.get("parts", PARTS if method == "partreg" else ()))
+    ]
 
 
 def table(ws: Workspace) -> pd.DataFrame:

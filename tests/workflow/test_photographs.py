@@ -20,10 +20,20 @@ def folder(tmp_path):
 def test_rows_that_lack_a_side_file_are_left_out(folder, tmp_path):
     ws = workflow.open_workspace("smoke", output=str(tmp_path / "out"), veri=str(folder))
     # The models of GoogLeNet are those of the rendered vehicles here.
-    expected = ["Baseline", "Ours", "BOW-CN", "LOMO", "GoogLeNet", "FACT"]
+    expected = ["Baseline", "BOW-CN", "LOMO", "GoogLeNet", "FACT"]
     assert photographs.rows_here(ws) == [("veri", row) for row in expected]
     (folder / "keypoints.csv").touch()
     assert {("veri", "OIFE"), ("veri", "OIFE+ST")} < set(photographs.rows_here(ws))
+
+
+def test_rows_with_parts_want_annotations(folder, tmp_path):
+    boxes = tmp_path / "boxes.json"
+    boxes.write_text("{}")
+    choices = {"output": str(tmp_path / "out"), "vehicleid": str(folder)}
+    without = photographs.rows_here(workflow.open_workspace("smoke", **choices))
+    assert [row for _, row in without] == ["Baseline", "VGG+Triplet Loss", "VGG+CCL", "Strong baseline"]
+    both = photographs.rows_here(workflow.open_workspace("smoke", **choices, annotations=str(boxes)))
+    assert {row for _, row in both} - {row for _, row in without} == {"Ours", "Strong baseline + parts"}
 
 
 def test_the_table_is_written_whole(folder, tmp_path, monkeypatch):
@@ -33,7 +43,7 @@ def test_the_table_is_written_whole(folder, tmp_path, monkeypatch):
     choices.write_text(f"profile: smoke\noutput: {tmp_path / 'out'}\nveri: {folder}\n")
     photographs.main([str(choices)])
     found = pd.read_csv(tmp_path / "photographs.csv")
-    assert list(found.row) == ["Baseline", "Ours", "BOW-CN", "LOMO", "GoogLeNet", "FACT"]
+    assert list(found.row) == ["Baseline", "BOW-CN", "LOMO", "GoogLeNet", "FACT"]
 
 
 @pytest.mark.parametrize(
