@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from partreg import baselines, files
+from partreg import files
 from partreg.reid.run import Run
 from partreg.workflow.profile import Workspace
 from partreg.workflow.provenance import provenance
@@ -167,6 +167,7 @@ def trained(ws: Workspace, run: Run) -> Path:
     folder = run_folder(ws, run)
     with locked(folder):
         if not (folder / "provenance.json").exists():
+            from partreg import baselines
             from partreg.reid.train import train
 
             started = time.time()
@@ -184,6 +185,7 @@ def features(ws: Workspace, run: Run, images: pd.DataFrame, name: str) -> np.nda
 
     How many seconds an image took stands in ``features_<name>.json`` beside it.
     """
+    from partreg import baselines
     from partreg.reid.features import extract
 
     folder = trained(ws, run)

@@ -1,5 +1,8 @@
 """Running one notebook: whole or not at all, its failure in one sentence, its progress on the terminal."""
 
+import subprocess
+import sys
+
 import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
@@ -54,3 +57,9 @@ def test_the_book_shows_no_folder_of_one_machine(tmp_path):
     nbformat.write(new_notebook(cells=[parameters, new_code_cell('"a/b"')]), tmp_path / "n.ipynb")
     shown = nbformat.reads(book.without_paths(tmp_path / "n.ipynb"), as_version=4)
     assert [cell.source for cell in shown.cells] == ['profile = "smoke"', '"a/b"']
+
+
+def test_what_starts_a_chapter_does_not_load_torch():
+    # Each of a book's forty notebooks is started by a process of its own; torch and torchvision take three seconds.
+    code = "import sys; import partreg.workflow.notebooks; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
