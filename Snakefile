@@ -230,7 +230,7 @@ rule other_methods:
 rule where_it_breaks:
     input:
         source("12_where_it_breaks"),
-        shown("strong"),
+        shown("table_4", "strong"),
         points(),
         [str(path) for name in ("dial", "strong") if (path := REFERENCE / f"{name}.csv").exists()],
     output: chapter("12_where_it_breaks")
