@@ -14,7 +14,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from partreg.datasets.side import KEYPOINTS
-from partreg.parts.boxes import PART_BOXES
+from partreg.parts.boxes import PART_BOXES, PARTS
+from partreg.parts.cells import BRANCH_BOXES
 
 SCALE = (0.87, 1.15)  # of the picture's sides; below 1 the vehicle is seen smaller, and its edge pixels fill the rim
 SHIFT = 0.06  # largest move, as a share of the side
@@ -166,6 +167,19 @@ def erase(images: Tensor, drawn: Draw) -> Tensor:
     rows = (torch.arange(height, device=images.device) + 0.5) / height
     inside = ((rows >= y0) & (rows < y1))[:, None, :, None] & ((columns >= x0) & (columns < x1))[:, None, None, :]
     return torch.where(inside, images.mean((2, 3), keepdim=True), images)
+
+
+def drop_parts(boxes: Tensor, often: float, generator: torch.Generator) -> Tensor:
+    """An extension of this book: take parts of images for missing at random, both lights together.
+
+    Args:
+        boxes: (B, 4, 4) in the order of PART_BOXES, NaN where missing.
+        often: how often, 0 to 1.
+        generator: what the parts are drawn from.
+    """
+    dropped = torch.rand(len(boxes), len(PARTS), generator=generator) < often
+    gone = torch.stack([dropped[:, [box in BRANCH_BOXES[part] for part in PARTS]].any(1) for box in PART_BOXES], 1)
+    return boxes.masked_fill(gone.to(boxes.device)[..., None], torch.nan)
 
 
 MOVED = {"boxes": move_boxes, "keypoints": move_points}  # targets that lie in the picture

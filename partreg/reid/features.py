@@ -44,8 +44,9 @@ def part_boxes(run: Run, boxes: pd.DataFrame | None, images: pd.DataFrame) -> Te
     """The part boxes of a run, or what stands in for them in the controls under Table 4.
 
     Args:
-        run: whose ``boxes`` is "filled" for the table's own, "whole" for the whole image as every part, or "shuffled"
-            for the boxes of another image, drawn once by the run's seed: as many, as large, in the wrong place.
+        run: whose ``boxes`` is "whole" for the whole image as every part, "shuffled" for the boxes of another image,
+            drawn once by the run's seed: as many, as large, in the wrong place; "random" for boxes as large as the
+            image's own, each moved to a place drawn once; and otherwise says which table was given.
         boxes: the boxes table; may be None where the run has no parts or the whole image stands in.
         images: the images, in the order of the result.
 
@@ -65,8 +66,13 @@ def part_boxes(run: Run, boxes: pd.DataFrame | None, images: pd.DataFrame) -> Te
             f"boxes: expected part boxes of the {len(images)} images, found none; "
             "detect and fill them first, or train a run with parts=()."
         )
+    chance = np.random.default_rng(run.seed)
     if run.boxes == "shuffled":
-        found = found[np.random.default_rng(run.seed).permutation(len(found))]
+        found = found[chance.permutation(len(found))]
+    if run.boxes == "random":
+        size = found[..., 2:] - found[..., :2]
+        corner = torch.from_numpy(chance.random(size.shape, dtype=np.float32)) * (1 - size)
+        found = torch.cat([corner, corner + size], -1)
     return found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -40,11 +41,26 @@ def branch_losses(output: Output, labels: Tensor) -> dict[str, Tensor]:
     }
 
 
-def part_regularized_loss(losses: dict[str, Tensor], part_weight: float) -> Tensor:
+def part_regularized_loss(losses: dict[str, Tensor], part_weight: float, global_weight: float = 1.0) -> Tensor:
     """Eq. 3: the global loss plus lambda times the loss of each part; with no part it is Eq. 1.
 
     Args:
         losses: from `branch_losses`.
         part_weight: lambda, which the paper does not print.
+        global_weight: 1 in Eq. 3.
     """
-    return sum((1.0 if branch == "global" else part_weight) * loss for branch, loss in losses.items())
+    return sum((global_weight if branch == "global" else part_weight) * loss for branch, loss in losses.items())
+
+
+def agreement_loss(output: Output) -> Tensor:
+    """An extension of this book: how far the global prediction lies from the parts' mean one, mean over the batch.
+
+    It is the Kullback-Leibler divergence of the global softmax from the mean softmax of the parts that the image has.
+    Only the global branch is pulled; an image without any part adds nothing.
+    """
+    parts = [branch for branch in output.logits if branch != "global"]
+    present = torch.stack([output.present[part] for part in parts]).float()
+    chances = torch.stack([output.logits[part].detach().softmax(1) for part in parts])
+    told = torch.einsum("pb,pbv->bv", present, chances) / present.sum(0).clamp(min=1)[:, None]
+    apart = F.kl_div(output.logits["global"].log_softmax(1), told, reduction="none").sum(1)
+    return apart.where(present.any(0), 0).mean()

@@ -15,7 +15,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from partreg.reid.loss import branch_losses, part_regularized_loss
+from partreg.reid.loss import agreement_loss, branch_losses, part_regularized_loss
 from partreg.reid.network import Output, Trunk, part_regularized_net
 from partreg.reid.run import Run
 
@@ -93,8 +93,12 @@ def part_regularized_losses(run: Run, network: Trunk, output: Output, targets: d
     """Eq. 3, its summands without lambda, and the share of images that each branch puts to their own vehicle."""
     losses = branch_losses(output, targets["vehicle"])
     hits = {branch: (logits.argmax(1) == targets["vehicle"]).float().mean() for branch, logits in output.logits.items()}
+    total = part_regularized_loss(losses, run.part_weight, run.global_weight)
+    if run.agreement:
+        losses["agreement"] = agreement_loss(output)
+        total = total + run.agreement * losses["agreement"]
     return {
-        "loss": part_regularized_loss(losses, run.part_weight),
+        "loss": total,
         **{f"loss_{branch}": loss for branch, loss in losses.items()},
         **{f"accuracy_{branch}": hit for branch, hit in hits.items()},
     }

@@ -71,8 +71,17 @@ class Trunk(nn.Module):
         Returns:
             (B, C, S, S) float32.
         """
+        return self.feature_maps(images)[1]
+
+    def feature_maps(self, images: Tensor, stage: int = 4) -> tuple[Tensor, Tensor]:
+        """The map after a stage of the backbone and the last map; for stage 4 they are the same. See `feature_map`."""
         images = images.flip(1) if self.bgr else images
-        return self.backbone(torch.addcmul(self.offset, images.float(), self.scale)).float() * self.gain
+        images = torch.addcmul(self.offset, images.float(), self.scale)
+        if stage == 4:
+            last = self.backbone(images).float() * self.gain
+            return last, last
+        early = self.backbone[: stage - 4](images)
+        return early.float() * self.gain, self.backbone[stage - 4 :](early).float() * self.gain
 
     def only_for_training(self) -> list[nn.Parameter]:
         """Parameters that no feature needs."""
@@ -105,14 +114,20 @@ class PartRegularizedNet(Trunk):
         dim: int = 256,
         last_stride: int = 1,
         pixels: str = "rgb",
+        part_stage: int = 4,
     ) -> None:
         super().__init__(backbone, last_stride, pixels)
         self.parts = parts
         self.use_global = use_global
+        self.part_stage = part_stage
         self.branches = ("global",) * use_global + parts
         # "a 1 x 1 convolutional layer to extract the final 256-d global feature vector" (Section 4.2): on the 1 x 1
         # map that pooling leaves, that is a linear layer. A bias would move all features alike and no distance.
-        self.embed = nn.ModuleDict({branch: nn.Linear(self.channels, dim, bias=False) for branch in self.branches})
+        # Each stage of a ResNet has half the channels of the next.
+        channels = {
+            branch: self.channels if branch == "global" else self.channels >> 4 - part_stage for branch in self.branches
+        }
+        self.embed = nn.ModuleDict({branch: nn.Linear(channels[branch], dim, bias=False) for branch in self.branches})
         # The w of Eq. 1, and the w_l of Eq. 3, one a part.
         self.classify = nn.ModuleDict({branch: nn.Linear(dim, vehicles, bias=False) for branch in self.branches})
 
@@ -160,12 +175,14 @@ class PartRegularizedNet(Trunk):
         """
         if boxes is None and not self.use_global:
             raise ValueError("without a global branch the network needs boxes")
-        feature_map = self.feature_map(images)
+        feature_map, last = self.feature_maps(images, 4 if boxes is None else self.part_stage)
         cells = self.cells(boxes, len(images), feature_map.shape[-1]).to(feature_map.device)
         branches = self.branches if boxes is not None else ("global",)
         # The branches are small; in full precision, the features do not depend on how fast the backbone was computed.
         with torch.autocast(feature_map.device.type, enabled=False):
-            pooled = self.pooled(feature_map, cells).unbind(1)
+            pooled = list(self.pooled(feature_map, cells).unbind(1))
+            if self.use_global and feature_map is not last:
+                pooled[0] = last.mean((2, 3))
             features = {branch: self.embed[branch](part) for branch, part in zip(branches, pooled, strict=True)}
             logits = {branch: self.classify[branch](feature) for branch, feature in features.items()}
         present = dict(zip(branches, cells.flatten(2).any(2).unbind(1), strict=True))
@@ -176,7 +193,14 @@ class PartRegularizedNet(Trunk):
 def part_regularized_net(run: Run, classes: dict[str, int]) -> PartRegularizedNet:
     """The paper's network as ``run`` describes it, for ``classes["vehicle"]`` training identities."""
     return PartRegularizedNet(
-        classes["vehicle"], run.backbone, run.parts, run.use_global, run.dim, run.last_stride, run.pixels
+        classes["vehicle"],
+        run.backbone,
+        run.parts,
+        run.use_global,
+        run.dim,
+        run.last_stride,
+        run.pixels,
+        run.part_stage,
     )
 
 

@@ -20,16 +20,21 @@ BACKBONES = ("small", "resnet18", "resnet34", "resnet50", "squeezenet1_0")
 AUGMENTATIONS = ("flip", "affine", "color", "erase")
 CHOICES = {
     "dataset": ("vehicleid", "veri"),
-    "boxes": ("filled", "shuffled", "whole"),
+    "boxes": ("filled", "detected", "truth", "shuffled", "random", "whole"),
     "backbone": BACKBONES,
     "pixels": ("rgb", "caffe"),
     "last_stride": (1, 2),
+    "part_stage": (2, 3, 4),
     "schedule": ("cosine", "exponential"),
 }
 RANGES = {  # closed intervals; whatever lies outside is a slip of the pen
     "size": (32, 2048),
     "dim": (1, 4096),
+    "global_weight": (0.0, 1e3),
     "part_weight": (0.0, 1e3),
+    "hidden": (0.0, 1.0),
+    "part_dropout": (0.0, 1.0),
+    "agreement": (0.0, 1e3),
     "margin": (0.0, 1e3),
     "epochs": (1, 10_000),
     "batch": (2, 65_536),
@@ -53,14 +58,21 @@ class Run:
         method: "partreg", the paper's, or that of another row of Tables 1 to 3, by its module in `partreg.baselines`.
         parts: which part branches there are, any of ("window", "light", "brand"); none is Table 4's baseline.
         use_global: whether there is the global branch; without it, the feature is the part features side by side.
-        boxes: "filled" as detected and averaged; the controls "shuffled" (between images) and "whole" (every cell).
+        boxes: "filled" as detected and averaged; "detected" alone; "truth" of the rendered benchmark; and the controls
+            "shuffled" (between images), "random" (another place, the same size) and "whole" (every cell).
+        hidden: share of the detected windows and lights that is taken away before any is averaged, 0 to 1.
         size: images are resized to size x size pixels.
         backbone: one of `BACKBONES`; the paper's is ResNet-50.
         weights: what the backbone starts from: "" random, "imagenet", or a file of a state dict in torchvision's names.
         pixels: what that backbone expects: "rgb" (torchvision's mean and spread) or "caffe" (BGR minus 104, 117, 123).
         last_stride: stride of the backbone's last stage (*assumed* 1: S = 6 at 96 px, 16 at 256 px).
+        part_stage: stage of the ResNet whose map the part branches pool: 4, the last, is the paper's; 2 and 3 are
+            extensions of this book.
         dim: width of every branch's feature (256 in Section 4.2; *assumed* the same for the parts).
         part_weight: lambda, the weight of each part's loss in Eq. 3 (*assumed*; the profiles say 0.3).
+        global_weight: weight of the global loss, 1 in Eq. 3; the control of equal total weight has less.
+        part_dropout: how often a part of a training image is taken for missing, 0 in the paper (an extension).
+        agreement: weight of a penalty between part and global predictions, 0 in the paper (an extension).
         margin: of the losses that compare distances; the paper's method has none.
         epochs: passes over the training images (*assumed*).
         batch: images in a step (*assumed*).
@@ -81,13 +93,18 @@ class Run:
     parts: tuple[str, ...] = PARTS
     use_global: bool = True
     boxes: str = "filled"
+    hidden: float = 0.0
     size: int = 96
     backbone: str = "small"
     weights: str = ""
     pixels: str = "rgb"
     last_stride: int = 1
+    part_stage: int = 4
     dim: int = 256
     part_weight: float = 1.0
+    global_weight: float = 1.0
+    part_dropout: float = 0.0
+    agreement: float = 0.0
     margin: float = 0.3
     epochs: int = 20
     batch: int = 32
@@ -120,6 +137,8 @@ class Run:
             self.weights,
             "'' or a file, for nobody publishes ImageNet weights of the small ResNet",
         )
+        staged = "resnet" in self.backbone or self.backbone == "small"
+        _demand(self.part_stage == 4 or staged, "part_stage", self.part_stage, f"4, for {self.backbone} has no stages")
 
     @property
     def key(self) -> str:
@@ -134,6 +153,11 @@ class Run:
         return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:12]
 
     @property
+    def detects(self) -> bool:
+        """Whether its boxes come from the detector: not without parts, nor where every cell or the truth serves."""
+        return bool(self.parts) and self.boxes not in ("whole", "truth")
+
+    @property
     def branches(self) -> tuple[str, ...]:
         """The branches of the network: "global" where there is one, then the parts."""
         return ("global",) * self.use_global + self.parts
@@ -143,7 +167,7 @@ class Run:
         """The branches as Table 4 writes them, "Global+Window+Light+Brand"; a control or another method is named."""
         if self.method != "partreg":
             return "+".join([self.method, *self.parts])
-        control = {"filled": "", "shuffled": ", boxes shuffled", "whole": ", whole map"}[self.boxes]
+        control = {"filled": "", "whole": ", whole map"}.get(self.boxes, f", boxes {self.boxes}")
         names = "+".join(branch.capitalize() for branch in self.branches)
         return names + control if self.parts else "Baseline (w/o parts)"
 

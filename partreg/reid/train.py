@@ -21,7 +21,7 @@ from tqdm import tqdm
 
 from partreg import files
 from partreg.errors import PartregError
-from partreg.reid.augment import augment
+from partreg.reid.augment import augment, drop_parts
 from partreg.reid.device import choose_device, has_fast_bfloat16, mixed_precision, reproducible
 from partreg.reid.features import compute, part_boxes
 from partreg.reid.method import PART_REGULARIZED, Method
@@ -58,6 +58,7 @@ def train(
     device: str = "",
     threads: int = 1,
     validate_every: int = 5,
+    test: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """Train the network that ``run`` describes, or go on where an earlier call was stopped.
 
@@ -77,10 +78,12 @@ def train(
         device: "" for a GPU where there is one.
         threads: CPU threads; more of them change the last bits of the result.
         validate_every: epochs between two scores on ``validation``; the last epoch always has one.
+        test: images of test identities to score at the same epochs, for curves of convergence; they decide nothing.
 
     Returns:
         One row an epoch: epoch, lr (its last), loss (Eq. 3), loss_<branch> (without lambda), accuracy_<branch> on the
-        augmented images, cmc1 (VehicleID's protocol on ``validation``; NaN where not scored). Fractions, not percent.
+        augmented images, cmc1 (VehicleID's protocol on ``validation``; NaN where not scored) and, where ``test`` is
+        given, cmc1_test. Fractions, not percent.
         Another method has the losses that it names in place of the branches'.
 
     Raises:
@@ -107,7 +110,9 @@ def train(
         optimizer = torch.optim.SGD(
             network.parameters(), lr=0.0, momentum=run.momentum, weight_decay=run.weight_decay, fused=True
         )
-        score = scorer(run, network, validation, boxes, pixels)
+        scores = {"cmc1": scorer(run, network, validation, boxes, pixels)}
+        if test is not None:
+            scores["cmc1_test"] = scorer(run, network, test, boxes, pixels)
         state = resumed(run, folder, network, optimizer)
         passes = method.order(run, data.targets["vehicle"], epoch_chance(run, 0)).numel()
         total, done = run.epochs * passes, len(state["history"]) * passes
@@ -117,7 +122,8 @@ def train(
                 row = one_epoch(run, method, network, optimizer, data, epoch, bar)
                 state["seconds"] += time.perf_counter() - started
                 due = (epoch + 1) % validate_every == 0 or epoch + 1 == run.epochs
-                state["history"].append({**row, "cmc1": score() if due else math.nan})
+                row |= {name: score() if due else math.nan for name, score in scores.items()}
+                state["history"].append(row)
                 state.update(network=network.state_dict(), optimizer=optimizer.state_dict())
                 save(folder / "checkpoint.pt", state)
     return finish(run, folder, network, state, [int(vehicle) for vehicle in vehicles], data, passes)
@@ -157,6 +163,8 @@ def one_epoch(
             images, moved = augment(images, targets, run.augment, chance)
         if run.boxes == "whole":
             moved["boxes"] = targets["boxes"]  # the whole image stays the whole image
+        if run.part_dropout and run.parts:
+            moved["boxes"] = drop_parts(moved["boxes"], run.part_dropout, chance)
         with mixed_precision(device):
             output = network(images, moved.get("boxes"))
         losses = method.losses(run, network, output, moved)
@@ -194,7 +202,7 @@ def scorer(
     boxes: pd.DataFrame | None,
     pixels: str | Path,
 ) -> Any:
-    """A function that gives the network's present CMC@1 on the images held out, NaN where there are none."""
+    """A function that gives the network's present CMC@1 on images that it does not learn, NaN where there are none."""
     if validation is None or validation.empty:
         return lambda: math.nan
     from partreg.retrieval.protocols import vehicleid

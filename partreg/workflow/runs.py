@@ -86,7 +86,7 @@ def make_run(ws: Workspace, dataset: str, **changes: Any) -> Run:
         "seed": ws.profile.seeds[0],
     }
     run = from_dict({**start, **ws.profile.reid, **changes}, f"profile {ws.profile.name}")
-    boxes = parts_key(ws) if run.parts else ""  # the baseline knows of no boxes, and need not wait for them
+    boxes = parts_key(ws) if run.detects else ""  # the baseline knows of no boxes, and need not wait for them
     other = [] if run.method == "partreg" else [code_key(*needed_code(f"baselines/{run.method}"))]
     return run.changed(data=digest(data_key(ws, dataset), boxes, code_key("reid"), *other))
 

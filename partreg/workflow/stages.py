@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from partreg import files
+from partreg.errors import PartregError
 from partreg.reid.run import Run
 from partreg.workflow.profile import Workspace
 from partreg.workflow.provenance import provenance
@@ -157,13 +158,40 @@ def filled_boxes(ws: Workspace, dataset: str) -> pd.DataFrame:
     return boxes.read_boxes(path)
 
 
+def run_boxes(ws: Workspace, run: Run) -> pd.DataFrame | None:
+    """The boxes table that a network learns from (Section 3.2, and the controls under Table 4); None without parts.
+
+    Raises:
+        PartregError: the true boxes of images that were not rendered here.
+    """
+    from partreg.parts import boxes
+    from partreg.parts.missing import fill_missing, hide
+
+    if not run.parts:
+        return None
+    if run.boxes == "truth":
+        if not ws.is_synthetic(run.dataset):
+            raise PartregError(f"{ws.root(run.dataset)}: nobody knows the true boxes of photographs; use boxes=filled.")
+        _render(ws, run.dataset)
+        return boxes.read_boxes(ws.root(run.dataset) / "truth" / "boxes.csv")
+    if run.boxes == "detected" or run.hidden:
+        left = hide(detected_boxes(ws, run.dataset), run.hidden, run.seed)[0]
+        if run.boxes == "detected":
+            return boxes.infer_brand(left)
+        return fill_missing(left, (vehicleid(ws) if run.dataset == "vehicleid" else veri(ws)).train)
+    return filled_boxes(ws, run.dataset)
+
+
 def run_folder(ws: Workspace, run: Run) -> Path:
     """Where the network of ``run`` lies, named by the description's digest."""
     return ws.folder / "runs" / run.key
 
 
-def trained(ws: Workspace, run: Run) -> Path:
-    """Folder of the trained network (Section 3.3); trains it where absent, from its last checkpoint on."""
+def trained(ws: Workspace, run: Run, watch: pd.DataFrame | None = None) -> Path:
+    """Folder of the trained network (Section 3.3); trains it where absent, from its last checkpoint on.
+
+    ``watch`` are test images whose CMC@1 stands in the history beside that of the validation images.
+    """
     folder = run_folder(ws, run)
     with locked(folder):
         if not (folder / "provenance.json").exists():
@@ -172,8 +200,8 @@ def trained(ws: Workspace, run: Run) -> Path:
 
             started = time.time()
             images, validation = train_images(ws, run.dataset, run.held_out)
-            boxes = filled_boxes(ws, run.dataset) if run.parts else None
-            how = {"method": baselines.method(run.method), "root": ws.root(run.dataset)}
+            boxes = run_boxes(ws, run)
+            how = {"method": baselines.method(run.method), "root": ws.root(run.dataset), "test": watch}
             train(run, images, boxes, folder, ws.folder / "pixels", validation, **how)
             seconds = round(time.time() - started, 1)
             files.write_json(folder / "provenance.json", {**provenance(ws), "seconds": seconds})

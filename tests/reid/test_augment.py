@@ -3,7 +3,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from partreg.datasets.side import KEYPOINTS
-from partreg.reid.augment import Draw, augment, change_color, draw, erase, move_boxes, move_pixels, move_points
+from partreg.reid.augment import (
+    Draw,
+    augment,
+    change_color,
+    draw,
+    drop_parts,
+    erase,
+    move_boxes,
+    move_pixels,
+    move_points,
+)
 
 SIDE = 64
 
@@ -143,3 +153,16 @@ def test_half_of_the_images_are_erased_in_part():
     assert 0.45 < (area > 0).float().mean() < 0.55
     assert area.max() <= 0.4 + 1e-5
     assert ((erased >= 0) & (erased <= 1 + 1e-6)).all()
+
+
+def test_parts_are_dropped_by_branch_so_that_both_lights_go_together():
+    boxes = torch.tensor([0.1, 0.2, 0.3, 0.4]).expand(400, 4, 4)
+    gone = drop_parts(boxes, 0.25, torch.Generator().manual_seed(0)).isnan()
+    assert (gone.all(-1) == gone.any(-1)).all()
+    window, left, right, brand = gone[..., 0].unbind(1)
+    assert torch.equal(left, right)
+    for part in (window, left, brand):
+        assert 0.18 < part.float().mean() < 0.32
+    assert not torch.equal(window, brand)
+    assert not drop_parts(boxes, 0.0, torch.Generator()).isnan().any()
+    assert drop_parts(boxes, 1.0, torch.Generator()).isnan().all()

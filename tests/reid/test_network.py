@@ -199,3 +199,19 @@ def test_the_published_squeezenet_sees_what_it_was_trained_on(real):
     found = network(torch.full((1, 3, 128, 128), 128.0)).feature
     assert found.shape == (1, 256)
     assert bool(found.isfinite().all())
+
+
+@pytest.mark.parametrize(("stage", "channels", "grid"), [(4, 256, 4), (3, 128, 4), (2, 64, 8)])
+def test_parts_may_pool_an_earlier_map_and_the_feature_does_not_change_with_it(stage, channels, grid):
+    chance = torch.Generator().manual_seed(0)
+    pixels = torch.randint(0, 256, (2, 3, 64, 64), generator=chance)
+    network = make_network(Run(size=64, part_stage=stage), 5).eval()
+    assert network.embed["window"].in_features == channels
+    early, last = network.feature_maps(pixels, stage)
+    assert early.shape == (2, channels, grid, grid)
+    assert torch.equal(last, network.feature_map(pixels))
+    boxes = torch.tensor([0.0, 0.0, 0.5, 1.0]).expand(2, 4, 4)
+    found = network(pixels, boxes)
+    by_hand = network.classify["window"](network.embed["window"](early[..., : grid // 2].mean((2, 3))))
+    torch.testing.assert_close(found.logits["window"], by_hand, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(found.feature, network(pixels).feature, rtol=1e-4, atol=1e-4)

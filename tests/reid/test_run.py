@@ -19,7 +19,8 @@ def test_key_is_twelve_hexadecimal_digits_and_changes_with_every_field():
         "part_weight": 0.5, "epochs": 3, "batch": 8, "lr": 0.01, "schedule": "exponential", "decay": 0.9,
         "warmup": 0.0, "momentum": 0.5, "weight_decay": 0.0, "augment": ("flip",), "held_out": 4, "seed": 1,
     }  # fmt: skip
-    changes |= {"method": "vgg_ccl", "margin": 1.0}
+    changes |= {"method": "vgg_ccl", "margin": 1.0, "global_weight": 0.5, "hidden": 0.2}
+    changes |= {"part_stage": 3, "part_dropout": 0.5, "agreement": 1.0}
     base = Run(backbone="resnet50")
     assert set(changes) == set(json.loads(base.to_json()))
     keys = {base.changed(**{name: value}).key for name, value in changes.items()} | {base.key}
@@ -44,6 +45,12 @@ def test_weights_from_a_file_count_as_their_bytes(tmp_path):
         _ = Run(weights=str(tmp_path / "gone.pth")).key
 
 
+def test_which_runs_wait_for_the_detector():
+    assert [Run(boxes=boxes).detects for boxes in ("filled", "detected", "shuffled", "random")] == [True] * 4
+    assert [Run(boxes=boxes).detects for boxes in ("whole", "truth")] == [False] * 2
+    assert not Run(parts=()).detects
+
+
 def test_names():
     assert Run().branches_name == "Global+Window+Light+Brand"
     assert Run(parts=()).branches_name == "Baseline (w/o parts)"
@@ -57,6 +64,10 @@ def test_names():
     [
         ({"parts": "window,wheel"}, "parts is 'window,wheel'; expected names out of window, light, brand"),
         ({"parts": (), "use_global": False}, "at least one part where use_global is false"),
+        (
+            {"backbone": "squeezenet1_0", "part_stage": 3},
+            "part_stage is 3; expected 4, for squeezenet1_0 has no stages",
+        ),
         ({"dataset": "cars"}, "dataset is 'cars'; expected one of vehicleid, veri"),
         ({"last_stride": 3}, "last_stride is 3; expected one of 1, 2"),
         ({"size": 0}, "size is 0; expected a value from 32 to 2048"),

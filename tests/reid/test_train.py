@@ -61,6 +61,30 @@ def test_history_has_a_row_an_epoch(trained, drawn, quick):
     pd.testing.assert_frame_equal(train(quick, *drawn, folder / "run", folder / "pixels"), history)
 
 
+def test_test_images_are_scored_beside_and_decide_nothing(trained, drawn, quick, tmp_path):
+    folder, history = trained
+    images, boxes = drawn
+    validation, test = (images[images.vehicle > floor].reset_index(drop=True) for floor in (15, 14))
+    watched = train(quick, images, boxes, tmp_path / "run", tmp_path, validation, validate_every=2, test=test)
+    assert watched.cmc1_test.isna().tolist() == [True, False, False]
+    pd.testing.assert_frame_equal(watched.drop(columns="cmc1_test"), history)
+    assert (tmp_path / "run" / "weights.pt").read_bytes() == (folder / "run" / "weights.pt").read_bytes()
+
+
+def test_an_agreement_and_dropped_parts_change_what_is_learnt(drawn, quick, tmp_path):
+    images, boxes = drawn
+    kinds = {
+        "none": {},
+        "agreement": {"agreement": 1.0},
+        "dropout": {"part_dropout": 0.5},
+        "equal": {"global_weight": 0.5},
+    }
+    for name, changes in kinds.items():
+        history = train(quick.changed(epochs=1, **changes), images, boxes, tmp_path / name, tmp_path)
+        assert ("loss_agreement" in history) == (name == "agreement")
+    assert len({(tmp_path / name / "weights.pt").read_bytes() for name in kinds}) == len(kinds)
+
+
 def test_it_learns_colors(drawn, tmp_path):
     run = Run(size=32, epochs=20, batch=12, lr=0.02, warmup=2, dim=16, augment=("flip",))
     history = train(run, *drawn, tmp_path / "run", tmp_path)
@@ -151,6 +175,13 @@ def test_controls_of_table_4(drawn, quick):
     assert not torch.equal(shuffled.nan_to_num(), own.nan_to_num())
     assert sorted(shuffled[:, 3, 2].tolist()) == sorted(own[:, 3, 2].tolist())
     assert part_boxes(quick.changed(parts=()), boxes, images) is None
+    moved = part_boxes(quick.changed(boxes="random"), boxes, images)
+    seen = ~own.isnan()
+    assert torch.equal(~moved.isnan(), seen)
+    torch.testing.assert_close(
+        (moved[..., 2:] - moved[..., :2])[seen[..., 2:]], (own[..., 2:] - own[..., :2])[seen[..., 2:]]
+    )
+    assert 0 <= moved[seen].min() < 0.05 < 0.95 < moved[seen].max() <= 1
 
 
 def test_only_a_backbone_trained_elsewhere_is_calibrated(drawn, quick, tmp_path):
