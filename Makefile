@@ -3,9 +3,10 @@ SHELL       := /bin/bash
 .SHELLFLAGS := -o pipefail -c  # a failed installation is not hidden by the filter behind it
 PYTHON  ?= python3.11
 PROFILE ?= laptop
+EVIDENCE := $(if $(filter laptop,$(PROFILE)),reference,$(PROFILE))
 PORT    ?= 8000
 BIN     := .venv/bin
-# What a reader may choose: make book PROFILE=smoke SEEDS=0,1,2 VEHICLEID=dir VERI=dir ANNOTATIONS=file PHOTOGRAPHS=dir OUTPUT=dir BASELINES=no
+# What a reader may choose: make book PROFILE=smoke SEEDS=0,1,2 VEHICLEID=dir VERI=dir ANNOTATIONS=file PHOTOGRAPHS=dir OUTPUT=dir BASELINES=no WEIGHTS=file
 CHOICES := --profile '$(PROFILE)' $(if $(OUTPUT),--output '$(OUTPUT)') $(if $(VEHICLEID),--vehicleid '$(VEHICLEID)') \
            $(if $(VERI),--veri '$(VERI)') $(if $(ANNOTATIONS),--annotations '$(ANNOTATIONS)') \
            $(if $(PHOTOGRAPHS),--photographs '$(PHOTOGRAPHS)') $(if $(SEEDS),--seeds '$(SEEDS)') \
@@ -48,7 +49,8 @@ settings: .venv/.installed  ## try settings on validation identities; writes ref
 	@$(BIN)/python -m partreg.workflow.driver --target settings $(CHOICES)
 	@$(BIN)/python -m partreg.workflow.driver --target settings_others $(CHOICES)
 
-reference: .venv/.installed  ## every row at every setting of the dial, the strong baseline with three seeds; writes reference/*.csv, takes hours
+reference: .venv/.installed  ## repeat the results under reference/: the evidence for the claims, then the dial; takes hours
+	@$(BIN)/python -m partreg.workflow.driver --target evidence $(CHOICES:'$(PROFILE)'='$(EVIDENCE)') $(if $(WEIGHTS),--weights '$(WEIGHTS)')
 	@$(BIN)/python -m partreg.workflow.driver --target reference $(CHOICES)
 
 photographs: .venv/.installed  ## every row that real photographs allow, by FILE=mine.yaml; writes reference/photographs.csv

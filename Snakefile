@@ -11,6 +11,7 @@ from partreg.workflow import CHOICES as NAMES
 from partreg.workflow.book import book_sources
 from partreg.workflow.dial import SEEDS, points_path, turned
 from partreg.workflow.driver import chapter_path, row_label, row_path, run_label, run_path
+from partreg.workflow.evidence import jobs, record_path
 from partreg.workflow.profile import REFERENCE, REPOSITORY, data_key, parts_key
 from partreg.workflow.rows import BUILT_ON, SLOW, is_network, network, row_key, slow_rows
 from partreg.workflow.runs import lacking, method_run, other_rows, strong_runs
@@ -24,6 +25,7 @@ STRONG_SEEDS = [run for row in strong_runs(ws, SEEDS).values() for run in row]
 OTHER = method_run(ws, "vehicleid", "vgg_ccl" if lacking(ws, "vehicleid", "oife") else "oife")
 NETWORKS = networks(ws) | {run.key: run for run in [OTHER, *TRIED, *TRIED_OTHERS, *STRONG_SEEDS]}
 FULL = make_run(ws, "vehicleid")
+JOBS = jobs(ws)
 TABLE_3_KEYS = [row_key(ws, name, seed) for name in other_rows(ws, "veri").values() for seed in ws.profile.seeds]
 
 
@@ -128,7 +130,7 @@ rule missing_parts:
 rule network:
     input:
         lambda wildcards: source("04_reid_training" if NETWORKS[wildcards.key].method == "partreg" else "11_other_methods"),
-        lambda wildcards: chapter("03_missing_parts" if NETWORKS[wildcards.key].parts else "00_near_duplicates"),
+        lambda wildcards: chapter("03_missing_parts" if NETWORKS[wildcards.key].detects else "00_near_duplicates"),
     output: str(ws.folder / "runs" / "{key}" / "notebook.ipynb")
     params: command=lambda wildcards: train(NETWORKS[wildcards.key])
     resources: gpu=1
@@ -264,7 +266,22 @@ rule settings_others:
     shell: "{params.command}"
 
 
-# `make reference`: every row at every setting of the dial, and the strong baseline with three seeds. Takes hours.
+# `make reference`: the many trainings of partreg.workflow.evidence, one at a time and in any order. Takes hours.
+rule evidence_run:
+    input: lambda wildcards: chapter("03_missing_parts") if JOBS[wildcards.key].needs_boxes else []
+    output: str(ws.folder / "evidence" / "{key}.json")
+    params: command=lambda wildcards: python("partreg.workflow.evidence", wildcards.key)
+    resources: gpu=1
+    shell: "{params.command}"
+
+
+rule evidence:
+    input: [str(record_path(ws, key)) for key in JOBS]
+    params: command=python("partreg.workflow.evidence")
+    shell: "{params.command}"
+
+
+# And every row at every setting of the dial, and the strong baseline with three seeds. Takes hours, too.
 rule reference:
     input:
         points(every=True),

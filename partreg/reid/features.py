@@ -77,7 +77,9 @@ def part_boxes(run: Run, boxes: pd.DataFrame | None, images: pd.DataFrame) -> Te
 
 
 @torch.inference_mode()
-def compute(network: Trunk, pixels: np.ndarray, boxes: Tensor | None, batch: int = 128) -> np.ndarray:
+def compute(
+    network: Trunk, pixels: np.ndarray, boxes: Tensor | None, batch: int = 128, fused: bool = False
+) -> np.ndarray:
     """Features of decoded images by a network in the mode and on the device that it is in.
 
     Args:
@@ -85,18 +87,21 @@ def compute(network: Trunk, pixels: np.ndarray, boxes: Tensor | None, batch: int
         pixels: (N, size, size, 3) uint8, red, green, blue.
         boxes: (N, 4, 4) part boxes; None for a network with a global branch, whose feature needs none.
         batch: images at a time.
+        fused: give the features of all branches side by side, which Section 4.2 says yields "similar performance".
 
     Returns:
         (N, D) float32.
     """
     device = network.device
-    boxes = None if network.use_global else boxes
+    boxes = None if network.use_global and not fused else boxes
     found = []
     for start in range(0, len(pixels), batch):
         images = torch.from_numpy(np.array(pixels[start : start + batch])).permute(0, 3, 1, 2).to(device)
         some = None if boxes is None else boxes[start : start + batch].to(device)
         with mixed_precision(device):
-            found.append(network(images, some).feature.float().cpu())
+            output = network(images, some)
+        feature = torch.cat(list(output.features.values()), dim=1) if fused else output.feature
+        found.append(feature.float().cpu())
     return torch.cat(found).numpy()
 
 
@@ -110,18 +115,20 @@ def extract(
     device: str = "",
     threads: int = 1,
     batch: int = 128,
+    fused: bool = False,
 ) -> np.ndarray:
     """Features of images by a trained network: "we only use global branch at test stage".
 
     Args:
         folder: of the trained network.
         images: the table of images.
-        boxes: their boxes; needed only by a network without a global branch.
+        boxes: their boxes; needed only by a network without a global branch, or for fused features.
         pixels: folder of decoded images, see `partreg.reid.pixels`.
         method: that the network was trained by.
         device: "" for a GPU where there is one.
         threads: CPU threads.
         batch: images at a time.
+        fused: give the features of all branches side by side, in place of the global one.
 
     Returns:
         (N, D) float32 in the table's order; D = 256 for the global feature, 768 for three parts side by side.
@@ -130,6 +137,6 @@ def extract(
         PartregError: no trained network there, an unreadable image, or boxes needed and not given.
     """
     run, network, _ = load(folder, str(choose_device(device)), method)
-    boxes = None if run.use_global else part_boxes(run, boxes, images)
+    boxes = part_boxes(run, boxes, images) if fused or not run.use_global else None
     with reproducible(threads, network.device):
-        return compute(network, decoded(images, run.size, pixels), boxes, batch)
+        return compute(network, decoded(images, run.size, pixels), boxes, batch, fused)

@@ -14,7 +14,7 @@ from torchvision.models.resnet import BasicBlock
 from partreg.errors import PartregError
 from partreg.parts.boxes import PARTS
 from partreg.parts.cells import branch_cells
-from partreg.reid.run import Run
+from partreg.reid.run import SMALL, Run
 
 # Mean and spread of the pixels, 0 to 255, that the two families of published weights were trained with.
 RGB = ((123.675, 116.28, 103.53), (58.395, 57.12, 57.375))
@@ -30,12 +30,14 @@ class Output:
         logits: for each branch (B, V) float32, one column a training identity; the phi(x)^T w of Eq. 1 and 3.
         present: for each branch (B,) bool, whether the image has any cell of it; always true for "global".
         extra: what else the loss of another method looks at, by its name there.
+        features: for each branch (B, D) float32, where the paper's own network gives them.
     """
 
     feature: Tensor
     logits: dict[str, Tensor] = field(default_factory=dict)
     present: dict[str, Tensor] = field(default_factory=dict)
     extra: dict[str, Tensor] = field(default_factory=dict)
+    features: dict[str, Tensor] = field(default_factory=dict)
 
 
 class Trunk(nn.Module):
@@ -187,7 +189,7 @@ class PartRegularizedNet(Trunk):
             logits = {branch: self.classify[branch](feature) for branch, feature in features.items()}
         present = dict(zip(branches, cells.flatten(2).any(2).unbind(1), strict=True))
         feature = features["global"] if self.use_global else torch.cat(list(features.values()), dim=1)
-        return Output(feature, logits, present)
+        return Output(feature, logits, present, features=features)
 
 
 def part_regularized_net(run: Run, classes: dict[str, int]) -> PartRegularizedNet:
@@ -236,8 +238,8 @@ def make_backbone(name: str, last_stride: int) -> tuple[nn.Module, int]:
 
     With ``last_stride`` 1 the last stage keeps the map's size, which doubles S.
     """
-    if name == "small":
-        return small_resnet(last_stride)
+    if name in SMALL:
+        return small_resnet(last_stride, {"tiny": 16, "small": 32}[name])
     full = getattr(models, name)(weights=None)
     if name.startswith("squeezenet"):
         if last_stride == 1:
@@ -251,8 +253,8 @@ def make_backbone(name: str, last_stride: int) -> tuple[nn.Module, int]:
     return nn.Sequential(layers), full.fc.in_features
 
 
-def small_resnet(last_stride: int, width: int = 32) -> tuple[nn.Module, int]:
-    """A ResNet for CPUs: the usual stem, then one basic block a stage with 32, 64, 128 and 256 channels."""
+def small_resnet(last_stride: int, width: int) -> tuple[nn.Module, int]:
+    """A ResNet for CPUs: the usual stem, then one basic block a stage with 1, 2, 4 and 8 times ``width`` channels."""
     stem = [nn.Conv2d(3, width, 7, 2, 3, bias=False), nn.BatchNorm2d(width), nn.ReLU(inplace=True)]
     layers, inside = [*stem, nn.MaxPool2d(3, 2, 1)], width
     for outside, stride in ((width, 1), (2 * width, 2), (4 * width, 2), (8 * width, last_stride)):

@@ -16,7 +16,8 @@ from typing import Any
 from partreg.errors import PartregError
 from partreg.parts.boxes import PARTS
 
-BACKBONES = ("small", "resnet18", "resnet34", "resnet50", "squeezenet1_0")
+SMALL = ("tiny", "small")  # of this book, for CPUs
+BACKBONES = (*SMALL, "resnet18", "resnet34", "resnet50", "squeezenet1_0")
 AUGMENTATIONS = ("flip", "affine", "color", "erase")
 CHOICES = {
     "dataset": ("vehicleid", "veri"),
@@ -132,12 +133,12 @@ class Run:
             object.__setattr__(self, name, tuple(word for word in allowed if word in value))
         _demand(self.use_global or self.parts, "parts", "", "at least one part where use_global is false")
         _demand(
-            self.backbone != "small" or self.weights != "imagenet",
+            self.backbone not in SMALL or self.weights != "imagenet",
             "weights",
             self.weights,
-            "'' or a file, for nobody publishes ImageNet weights of the small ResNet",
+            f"'' or a file, for nobody publishes ImageNet weights of {self.backbone}",
         )
-        staged = "resnet" in self.backbone or self.backbone == "small"
+        staged = "resnet" in self.backbone or self.backbone in SMALL
         _demand(self.part_stage == 4 or staged, "part_stage", self.part_stage, f"4, for {self.backbone} has no stages")
 
     @property

@@ -53,6 +53,7 @@ class Profile:
     other_rows: bool
     methods: dict[str, dict[str, Any]]
     dial: dict[str, Any]
+    evidence: dict[str, Any]
     sizes: dict[str, list[int]]
     held_out: dict[str, int]
     seeds: list[int]

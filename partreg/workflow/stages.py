@@ -230,18 +230,42 @@ def features(ws: Workspace, run: Run, images: pd.DataFrame, name: str) -> np.nda
     return np.load(path, allow_pickle=False)
 
 
+def fused_features(ws: Workspace, run: Run) -> np.ndarray:
+    """All branches' features of VehicleID's test images side by side, (N, D) float32 (Section 4.2), made each time."""
+    from partreg.reid.features import extract
+
+    images, boxes = test_images(ws, "vehicleid"), filled_boxes(ws, "vehicleid")
+    return extract(trained(ws, run), images, boxes, pixels=ws.folder / "pixels", fused=True)
+
+
+def backbone_weights(ws: Workspace, run: Run) -> Path:
+    """A trained network's backbone as a file of weights that another run may start from."""
+    import torch
+
+    from partreg.reid.train import save
+
+    path = trained(ws, run) / "backbone.pt"
+    with locked(path):
+        if not path.exists():
+            state = torch.load(path.with_name("weights.pt"), map_location="cpu", weights_only=True)["network"]
+            mine = {name: value for name, value in state.items() if name.startswith("backbone.")}
+            save(path, {name.removeprefix("backbone."): value for name, value in mine.items()})
+    return path
+
+
 def vehicleid_scores(ws: Workspace, run: Run) -> dict[int, Any]:
     """`partreg.retrieval.VehicleIDScores` of each test list, by its number (Tables 1, 2, 4, 5)."""
+    found = features(ws, run, test_images(ws, "vehicleid"), "test")
+    return {number: vehicleid_protocol(ws, found, number) for number in vehicleid(ws).tests}
+
+
+def vehicleid_protocol(ws: Workspace, found: np.ndarray, number: int) -> Any:
+    """`partreg.retrieval.VehicleIDScores` of one test list, from features in the order of `test_images`."""
     from partreg.retrieval import protocols
 
-    images = test_images(ws, "vehicleid")
-    found = pd.DataFrame(features(ws, run, images, "test"), index=images.image)
-    return {
-        size: protocols.vehicleid(
-            found.loc[test.image].to_numpy(), test.vehicle.to_numpy(), galleries=ws.profile.galleries
-        )
-        for size, test in vehicleid(ws).tests.items()
-    }
+    test = vehicleid(ws).tests[number]
+    mine = pd.DataFrame(found, index=test_images(ws, "vehicleid").image).loc[test.image].to_numpy()
+    return protocols.vehicleid(mine, test.vehicle.to_numpy(), galleries=ws.profile.galleries)
 
 
 def veri_scores(ws: Workspace, run: Run, rule: str = "rectangular") -> Any:

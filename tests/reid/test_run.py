@@ -76,7 +76,7 @@ def test_names():
         ({"use_global": 1}, "use_global is 1; expected true or false"),
         ({"epochs": 0}, "epochs is 0"),
         ({"lr": float("nan")}, "lr is nan"),
-        ({"weights": "imagenet"}, "nobody publishes ImageNet weights of the small ResNet"),
+        ({"weights": "imagenet"}, "nobody publishes ImageNet weights of small"),
         ({"colour": "red"}, "here: a run has no field 'colour'"),
     ],
 )

@@ -228,6 +228,16 @@ def test_features_of_parts_alone(drawn, quick, tmp_path):
         extract(tmp_path / "run", images, pixels=tmp_path)
 
 
+def test_fused_features_begin_with_the_global_one(trained, drawn):
+    folder, _ = trained
+    images, boxes = drawn
+    alone = extract(folder / "run", images, pixels=folder / "pixels")
+    fused = extract(folder / "run", images, boxes, pixels=folder / "pixels", fused=True)
+    assert fused.shape == (24, 4 * 8)
+    np.testing.assert_allclose(fused[:, :8], alone, rtol=1e-4, atol=1e-4)
+    assert (fused[-4:, 8:16] == 0).all()  # vehicle 17 shows no window
+
+
 def test_a_folder_without_a_network_is_named(trained, tmp_path):
     folder, _ = trained
     with pytest.raises(PartregError, match=r"run\.json: no such file"):

@@ -18,9 +18,9 @@ def test_tables_share_the_runs_that_they_have_in_common():
     assert full == tables["table_5"]["64"] == [workflow.make_run(ws, "vehicleid")]
     keys = {run.key for table in tables.values() for row in table.values() for run in row}
     # Table 4, its controls, Table 5's smaller size, Table 6; Table 1's others, Table 3's four, and the strong baseline.
-    assert len(keys) == 7 + 2 + 1 + 3 + 5 + 4 + 2
+    assert len(keys) == 7 + 4 + 1 + 3 + 5 + 4 + 2
     few = workflow.open_workspace("smoke", overrides={"other_rows": False})
-    assert len(workflow.networks(few)) == 7 + 2 + 1 + 3
+    assert len(workflow.networks(few)) == 7 + 4 + 1 + 3
 
 
 def test_each_seed_is_a_run_of_its_own():
@@ -46,7 +46,7 @@ def test_make_settings_asks_snakemake_for_the_settings(tmp_path):
 def test_the_costs_name_what_is_still_to_run(tmp_path):
     ws = workflow.open_workspace("smoke", output=str(tmp_path))
     book, settings = driver.costs(ws, "all"), driver.costs(ws, "settings")
-    assert len(book) == 11 + 24 + 6 + 2  # the chapters but for the copied ones, networks, other rows, and the dial
+    assert len(book) == 11 + 26 + 6 + 2  # the chapters but for the copied ones, networks, other rows, and the dial
     assert {driver.run_label(run) for run in tried_runs(ws)} <= set(settings)
     assert "10_rank_lists" not in settings
     done = driver.chapter_path(ws, "03_missing_parts")

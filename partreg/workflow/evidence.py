@@ -1,0 +1,344 @@
+"""What is true of the paper: controls, convergence and the question when parts pay, by trainings of small networks.
+
+`jobs` lists every training: the rows of Table 4, its controls and what the paper leaves open with several seeds; other
+input sizes; and the cells of the question when parts pay, in which one thing about the benchmark is changed at a time.
+Each is run once, alone and in any order, and leaves one record. ``make reference`` runs all of them with the profile
+``reference`` and keeps the records as three tables under ``reference/``: runs.csv, curves.csv and hits.csv.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from partreg import files
+from partreg.errors import PartregError
+from partreg.paper import BASELINE, FULL
+from partreg.reid.run import Run
+from partreg.workflow.notebooks import TerminalLines, reported
+from partreg.workflow.profile import REFERENCE, Workspace, digest, open_workspace
+from partreg.workflow.runs import CONTROLS, TABLE_4, control_changes, make_run
+from partreg.workflow.stages import (
+    backbone_weights,
+    fused_features,
+    trained,
+    vehicleid,
+    vehicleid_protocol,
+    vehicleid_scores,
+    veri_scores,
+)
+
+# Rows beyond Table 4 and its controls. Names are what tables and claims call them.
+BOXES = {"True boxes": {"boxes": "truth"}, "Detected boxes, none averaged": {"boxes": "detected"}}
+HIDDEN = {
+    f"{share}% of parts hidden, {done}": {"boxes": boxes, "hidden": share / 100}
+    for share in (5, 20, 50)
+    for done, boxes in (("averaged", "filled"), ("left out", "detected"))
+}
+ALONE = {"Global+Light": {"parts": ("light",)}, "Global+Brand": {"parts": ("brand",)}}
+WEIGHTS = {f"Part weight {value:g}": {"part_weight": value} for value in (0.1, 1.0, 3.0)}
+PAIRS = {
+    "last stride 2": {"last_stride": 2},
+    "pretrained on other models": {"weights": "other models", "lr": 0.05},
+    "SqueezeNet from ImageNet": {
+        "backbone": "squeezenet1_0",
+        "weights": "imagenet file",
+        "pixels": "caffe",
+        "last_stride": 2,
+        "lr": 0.003,
+        "epochs": 20,
+        "schedule": "exponential",
+        "warmup": 1.0,
+    },
+}
+PAIRED = {
+    f"{name}, {words}": {**changes, **more}
+    for words, more in PAIRS.items()
+    for name, changes in ((BASELINE, {"parts": ()}), (FULL, {}))
+}
+EXTENSIONS = {
+    "Parts on the map of stage 3": {"part_stage": 3},
+    "Parts on the map of stage 2": {"part_stage": 2},
+    "Parts dropped half of the time": {"part_dropout": 0.5},
+    "Global prediction pulled to the parts'": {"agreement": 1.0},
+}
+WHOLE = next(iter(CONTROLS))
+FUSED = "all features fused at test time"  # of the full model's own trainings
+OTHER_MODELS, IMAGENET_FILE = "other models", "imagenet file"
+
+
+@dataclass(frozen=True)
+class Job:
+    """One training and what it is for.
+
+    Attributes:
+        study: "rows" (Table 4, controls, what is left open), "curves" (convergence), "sizes" (Tables 5 and 6) or
+            "cells" (when parts pay).
+        cell: of "cells", what is changed of the benchmark, as "shortcuts=1.0"; "base" or "" where nothing is.
+        row: the network's name in tables and claims.
+        budget: "long" for the profile's epochs, "short" for a few, "converged" for many.
+        run: the description; its weights may still be the words "other models" or "imagenet file".
+        workspace: where its data and its network lie.
+    """
+
+    study: str
+    cell: str
+    row: str
+    budget: str
+    run: Run
+    workspace: Workspace = field(repr=False)
+
+    @property
+    def key(self) -> str:
+        """Twelve hexadecimal digits that are the same for the same training for the same purpose."""
+        return digest(self.study, self.cell, self.row, self.budget, self.run.to_json())
+
+    @property
+    def needs_boxes(self) -> bool:
+        """Whether the detector's boxes must be there: to learn from, or to fuse the full model's features."""
+        return self.run.detects or not self.run.use_global
+
+    @property
+    def label(self) -> str:
+        """What it is called on the terminal."""
+        words = [self.study, self.cell, self.row, f"{self.run.size} px", self.budget, f"seed {self.run.seed}"]
+        return ", ".join(word for word in words if word)
+
+
+def rows(ws: Workspace) -> dict[str, dict[str, Any]]:
+    """What each row of the study "rows" changes of the full model, by its name."""
+    table = {**TABLE_4, **control_changes(ws), **BOXES, **HIDDEN, **ALONE, **WEIGHTS, **PAIRED, **EXTENSIONS}
+    if not ws.profile.evidence.get("weights"):
+        table = {row: changes for row, changes in table.items() if changes.get("weights") != IMAGENET_FILE}
+    return table
+
+
+def main_rows(ws: Workspace) -> tuple[str, ...]:
+    """The rows with the most seeds: the baseline, the full model, and the controls that stand under Table 4."""
+    return (BASELINE, FULL, *control_changes(ws))
+
+
+def jobs(ws: Workspace) -> dict[str, Job]:
+    """Every training by its key, those that are needed most first; none where the profile asks for none."""
+    plan = ws.profile.evidence
+    if not plan:
+        return {}
+    few = plan["cell_seeds"]
+    found = [*row_jobs(ws, plan["seeds"]), *cell_jobs(ws, few), *curve_jobs(ws, few), *size_jobs(ws, few)]
+    return {job.key: job for job in found}
+
+
+def row_jobs(ws: Workspace, seeds: Sequence[int]) -> list[Job]:
+    """The study "rows": main rows with every seed, the others with the first three."""
+    few, table = list(seeds)[:3], rows(ws)
+    return [
+        Job("rows", "", row, "long", described(ws, "vehicleid", seed=seed, **changes), ws)
+        for seed in seeds
+        for row, changes in table.items()
+        if row in main_rows(ws) or seed in few
+    ]
+
+
+def curve_jobs(ws: Workspace, seeds: Sequence[int]) -> list[Job]:
+    """The study "curves": baseline, full model and heads on the whole map, at a short budget and to convergence."""
+    table = {row: changes for row, changes in rows(ws).items() if row in (BASELINE, FULL, WHOLE)}
+    return [
+        Job("curves", "", row, budget, described(ws, "vehicleid", seed=seed, epochs=epochs, **changes), ws)
+        for seed in seeds
+        for budget, epochs in (("short", ws.profile.evidence["short"]), ("converged", ws.profile.evidence["converged"]))
+        for row, changes in table.items()
+    ]
+
+
+def size_jobs(ws: Workspace, seeds: Sequence[int]) -> list[Job]:
+    """The study "sizes": the full model at the sizes of Tables 5 and 6 that no other study has."""
+    found = []
+    for dataset, sizes in ws.profile.sizes.items():
+        for size in sizes if dataset == "veri" else sizes[:-1]:
+            runs = [described(ws, dataset, size=size, seed=seed) for seed in seeds]
+            found += [Job("sizes", dataset, FULL, "long", run, ws) for run in runs]
+    return found
+
+
+def cells(ws: Workspace) -> dict[str, Workspace]:
+    """The benchmarks of the question when parts pay: the base, and one for each value of each axis."""
+    plan = ws.profile.evidence
+    settings = {"base": {}} | {
+        f"{axis}={value:g}": {axis: value} for axis, values in plan["axes"].items() for value in values
+    }
+    return {name: cell_workspace(ws, changes) for name, changes in settings.items()}
+
+
+def cell_workspace(ws: Workspace, changes: dict[str, Any]) -> Workspace:
+    """A small rendered workspace of its own. ``train_vehicles`` are those learnt; validation vehicles come on top."""
+    plan = ws.profile.evidence
+    fields = {**plan["base"], **changes}
+    size, held_out = fields.pop("pixels"), fields.pop("held_out")
+    fields["train_vehicles"] += held_out
+    profile = replace(
+        ws.profile,
+        benchmark={**ws.profile.benchmark, **fields},
+        sizes={**ws.profile.sizes, "vehicleid": [size]},
+        held_out={**ws.profile.held_out, "vehicleid": held_out},
+        reid={**ws.profile.reid, "epochs": plan["long"]},
+        vehicleid="",
+        veri="",
+    )
+    return Workspace(profile, ws.folder / "cells")
+
+
+def cell_jobs(ws: Workspace, seeds: Sequence[int]) -> list[Job]:
+    """The study "cells": with and without parts, at a short budget and trained on. Boxes are the true ones."""
+    found = []
+    for seed in seeds:
+        for name, here in cells(ws).items():
+            for budget in ("long", "short"):
+                for row, changes in ((BASELINE, {"parts": ()}), (FULL, {"boxes": "truth"})):
+                    run = described(here, "vehicleid", seed=seed, epochs=ws.profile.evidence[budget], **changes)
+                    found.append(Job("cells", name, row, budget, run, here))
+    return found
+
+
+def described(ws: Workspace, dataset: str, **changes: Any) -> Run:
+    """The description of a network whose weights are perhaps still to be made, and so named by words."""
+    words = changes.pop("weights", "")
+    return make_run(ws, dataset, **changes).changed(weights=words)
+
+
+def with_weights(ws: Workspace, run: Run) -> Run:
+    """The run with the file that its words for weights stand for; other models are learnt first where need be."""
+    if run.weights == OTHER_MODELS:
+        other = replace(ws.profile, benchmark={**ws.profile.benchmark, "seed": ws.profile.benchmark["seed"] + 1})
+        strangers = Workspace(other, ws.folder / "other")
+        return run.changed(weights=str(backbone_weights(strangers, make_run(strangers, "vehicleid", parts=()))))
+    if run.weights == IMAGENET_FILE:
+        return run.changed(weights=ws.profile.evidence["weights"])
+    return run
+
+
+def record_path(ws: Workspace, key: str) -> Path:
+    """Where the record of a job lies."""
+    return ws.folder / "evidence" / f"{key}.json"
+
+
+def measure(ws: Workspace, job: Job) -> None:
+    """Train a job's network and leave its record, also where training fails: then its error is the record."""
+    facts = {"study": job.study, "cell": job.cell, "row": job.row, "budget": job.budget, "key": job.key}
+    run, here = job.run, job.workspace
+    facts |= {"dataset": run.dataset, "seed": run.seed, "size": run.size, "epochs": run.epochs}
+    try:
+        run = with_weights(here, run)
+        if run.dataset == "vehicleid":
+            facts |= vehicleid_record(here, run, fused=job.study == "rows" and job.row == FULL)
+        else:
+            scores = veri_scores(here, run)
+            facts |= {"mAP": scores.mAP, "hit1": scores.hit1, "hit5": scores.hit5, **made(here, run)}
+        facts["outcome"] = "done"
+    except PartregError as error:
+        facts["outcome"] = str(error)
+    files.write_json(record_path(ws, job.key), facts)
+
+
+def vehicleid_record(ws: Workspace, run: Run, fused: bool) -> dict[str, Any]:
+    """Scores on all test lists, curves, and the share of hits of each test vehicle of the longest list."""
+    tests = vehicleid(ws).tests
+    longest = max(tests)
+    history = pd.read_csv(trained(ws, run, watch=tests[longest]) / "history.csv")
+    scores = vehicleid_scores(ws, run)
+    found: dict[str, Any] = made(ws, run)
+    for name, number in zip(("small", "medium", "large")[-len(tests) :], sorted(tests), strict=True):
+        found |= {f"cmc1_{name}": scores[number].cmc1, f"cmc5_{name}": scores[number].cmc5}
+    found |= best_epoch(history)
+    found["accuracy"] = float(history.filter(like="accuracy").iloc[-1, 0])
+    found["hits"] = vehicle_hits(scores[longest])
+    watched = history.dropna(subset="cmc1_test")
+    found["curve"] = {name: watched[name].tolist() for name in ("epoch", "cmc1", "cmc1_test")}
+    found["curve"]["accuracy"] = watched.filter(like="accuracy").iloc[:, 0].tolist()
+    if fused:
+        judged = vehicleid_protocol(ws, fused_features(ws, run), longest)
+        found |= {"cmc1_fused": judged.cmc1, "cmc5_fused": judged.cmc5, "hits_fused": vehicle_hits(judged)}
+    return found
+
+
+def best_epoch(history: pd.DataFrame) -> dict[str, Any]:
+    """The epoch that is best on validation identities, and what the test identities have then; {} without validation.
+
+    The first of equal epochs counts.
+    """
+    scored = history.dropna(subset=["cmc1", "cmc1_test"])
+    if scored.empty:
+        return {}
+    best = scored.loc[scored.cmc1.idxmax()]
+    return {
+        "validation": float(scored.cmc1.iloc[-1]),
+        "best_epoch": int(best.epoch),
+        "best_validation": float(best.cmc1),
+        "cmc1_best": float(best.cmc1_test),
+    }
+
+
+def vehicle_hits(scores: Any) -> list[float]:
+    """The share of its queries that found each test vehicle at rank 1, by ascending vehicle number."""
+    return pd.Series(scores.hits).groupby(scores.vehicles).mean().round(4).tolist()
+
+
+def made(ws: Workspace, run: Run) -> dict[str, Any]:
+    """How a network came about: images, passes, parameters, time, device and commit."""
+    folder = trained(ws, run)
+    training, provenance = (files.read_json(folder / f"{name}.json") for name in ("training", "provenance"))
+    return {
+        "vehicles": training["vehicles"],
+        "images": training["images"],
+        "passes": run.epochs * (training["images"] // run.batch) * run.batch,
+        "parameters_at_test": training["parameters_at_test"],
+        "seconds": training["seconds"],
+        "profile": ws.profile.name,
+        **{name: provenance[name] for name in ("device", "commit", "clean")},
+    }
+
+
+def collect(ws: Workspace, folder: Path) -> None:
+    """Write runs.csv, curves.csv and hits.csv into ``folder`` from the records that are there."""
+    paths = [path for key in jobs(ws) if (path := record_path(ws, key)).exists()]
+    records = [files.read_json(path) for path in paths]
+    curves, hits = [], []
+    for one in records:
+        curve = one.pop("curve", {})
+        curves += [
+            {"key": one["key"], **dict(zip(curve, values, strict=True))} for values in zip(*curve.values(), strict=True)
+        ]
+        for name in ("hits", "hits_fused"):
+            if name in one:
+                hits.append(
+                    {"key": one["key"], "which": name, "hits": " ".join(f"{value:g}" for value in one.pop(name))}
+                )
+    tables = {"runs": records, "curves": curves, "hits": hits}
+    for name, table in tables.items():
+        frame = pd.DataFrame(table).round(4)
+        files.write_text(folder / f"{name}.csv", frame.to_csv(index=False))
+
+
+def kept_in(ws: Workspace) -> Path:
+    """Where the tables of a profile go: the repository's for ``reference``, beside the records for any other."""
+    return REFERENCE if ws.profile.name == "reference" else ws.folder / "evidence"
+
+
+def main(arguments: list[str]) -> int:
+    """``python -m partreg.workflow.evidence JSON-of-choices [key]``: one training, or without a key the tables."""
+    ws = open_workspace(**json.loads(arguments[0]))
+    if len(arguments) == 1:
+        return reported("evidence", lambda: collect(ws, kept_in(ws)))
+    job = jobs(ws)[arguments[1]]
+    with contextlib.redirect_stderr(TerminalLines(job.label)):
+        return reported(job.label, lambda: measure(ws, job))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
