@@ -112,6 +112,22 @@ def extend_lights(objects: pd.DataFrame) -> pd.DataFrame:
     return objects.assign(y1=objects["y1"].where(~lights, bottoms))
 
 
+def tight_lights(boxes: pd.DataFrame, objects: pd.DataFrame) -> pd.DataFrame:
+    """Take the extension of the lights back: the bottom of each light is that of its tight object.
+
+    Args:
+        boxes: boxes table, lights extended.
+        objects: `OBJECT_COLUMNS`, lights tight, one of each side an image.
+
+    Returns:
+        The boxes in their order; other parts, and lights without an object, as they were.
+    """
+    bottoms = objects.drop_duplicates(["image", "name"]).set_index(["image", "name"])["y1"]
+    own = bottoms.reindex(pd.MultiIndex.from_frame(boxes[["image", "part"]])).to_numpy()
+    lights = boxes["part"].isin(["left_light", "right_light"]).to_numpy() & ~np.isnan(own)
+    return boxes.assign(y1=np.where(lights, own, boxes["y1"]))
+
+
 def choose(objects: pd.DataFrame, source: str, threshold: float = 0.0) -> pd.DataFrame:
     """The one window, left light and right light of each image, and the brand inferred from the lights.
 

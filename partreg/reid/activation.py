@@ -40,6 +40,21 @@ def class_activation(
     return torch.einsum("bchw,dc,bd->bhw", feature_map, embed, classify[labels])
 
 
+def share_on_cells(cams: np.ndarray, cells: np.ndarray) -> np.ndarray:
+    """How much of each map's positive part lies in given cells.
+
+    Args:
+        cams: (N, S, S) class activation maps.
+        cells: (N, P, S, S) bool.
+
+    Returns:
+        (N, P) in [0, 1]; NaN where an image has none of the cells.
+    """
+    positive = np.maximum(cams, 0)[:, None]
+    inside = (positive * cells).sum((2, 3)) / positive.sum((2, 3)).clip(1e-9)
+    return np.where(cells.any((2, 3)), inside, np.nan)
+
+
 def activation_maps(
     folder: str | Path,
     images: pd.DataFrame,

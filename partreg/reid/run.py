@@ -21,7 +21,7 @@ BACKBONES = (*SMALL, "resnet18", "resnet34", "resnet50", "squeezenet1_0")
 AUGMENTATIONS = ("flip", "affine", "color", "erase")
 CHOICES = {
     "dataset": ("vehicleid", "veri"),
-    "boxes": ("filled", "detected", "truth", "shuffled", "random", "whole"),
+    "boxes": ("filled", "detected", "truth", "tight", "shuffled", "random", "whole"),
     "backbone": BACKBONES,
     "pixels": ("rgb", "caffe"),
     "last_stride": (1, 2),
@@ -59,8 +59,9 @@ class Run:
         method: "partreg", the paper's, or that of another row of Tables 1 to 3, by its module in `partreg.baselines`.
         parts: which part branches there are, any of ("window", "light", "brand"); none is Table 4's baseline.
         use_global: whether there is the global branch; without it, the feature is the part features side by side.
-        boxes: "filled" as detected and averaged; "detected" alone; "truth" of the rendered benchmark; and the controls
-            "shuffled" (between images), "random" (another place, the same size) and "whole" (every cell).
+        boxes: "filled" as detected and averaged; "detected" alone; "truth" of the rendered benchmark, or "tight", the
+            same with lights not extended down; and the controls "shuffled" (between images), "random" (another
+            place, the same size) and "whole" (every cell).
         hidden: share of the detected windows and lights that is taken away before any is averaged, 0 to 1.
         size: images are resized to size x size pixels.
         backbone: one of `BACKBONES`; the paper's is ResNet-50.
@@ -156,7 +157,7 @@ class Run:
     @property
     def detects(self) -> bool:
         """Whether its boxes come from the detector: not without parts, nor where every cell or the truth serves."""
-        return bool(self.parts) and self.boxes not in ("whole", "truth")
+        return bool(self.parts) and self.boxes not in ("whole", "truth", "tight")
 
     @property
     def branches(self) -> tuple[str, ...]:

@@ -16,18 +16,25 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
+import torch
 
 from partreg import files
 from partreg.errors import PartregError
 from partreg.paper import BASELINE, FULL
+from partreg.parts.boxes import PARTS, to_array
+from partreg.parts.cells import branch_cells
+from partreg.reid.activation import activation_maps, share_on_cells
 from partreg.reid.run import Run
 from partreg.workflow.notebooks import TerminalLines, reported
 from partreg.workflow.profile import REFERENCE, Workspace, digest, open_workspace
 from partreg.workflow.runs import CONTROLS, TABLE_4, control_changes, make_run
 from partreg.workflow.stages import (
     backbone_weights,
+    detected_boxes,
     fused_features,
+    test_images,
     trained,
     vehicleid,
     vehicleid_protocol,
@@ -36,7 +43,11 @@ from partreg.workflow.stages import (
 )
 
 # Rows beyond Table 4 and its controls. Names are what tables and claims call them.
-BOXES = {"True boxes": {"boxes": "truth"}, "Detected boxes, none averaged": {"boxes": "detected"}}
+BOXES = {
+    "True boxes": {"boxes": "truth"},
+    "True boxes, lights not extended": {"boxes": "tight"},
+    "Detected boxes, none averaged": {"boxes": "detected"},
+}
 HIDDEN = {
     f"{share}% of parts hidden, {done}": {"boxes": boxes, "hidden": share / 100}
     for share in (5, 20, 50)
@@ -103,7 +114,7 @@ class Job:
     @property
     def needs_boxes(self) -> bool:
         """Whether the detector's boxes must be there: to learn from, or to fuse the full model's features."""
-        return self.run.detects or not self.run.use_global
+        return self.run.detects or not self.run.use_global or (self.study == "rows" and self.row == BASELINE)
 
     @property
     def label(self) -> str:
@@ -236,7 +247,8 @@ def measure(ws: Workspace, job: Job) -> None:
     try:
         run = with_weights(here, run)
         if run.dataset == "vehicleid":
-            facts |= vehicleid_record(here, run, fused=job.study == "rows" and job.row == FULL)
+            fused, looked_at = (job.study == "rows" and job.row in some for some in ((FULL,), (FULL, BASELINE)))
+            facts |= vehicleid_record(here, run, fused, looked_at)
         else:
             scores = veri_scores(here, run)
             facts |= {"mAP": scores.mAP, "hit1": scores.hit1, "hit5": scores.hit5, **made(here, run)}
@@ -246,8 +258,15 @@ def measure(ws: Workspace, job: Job) -> None:
     files.write_json(record_path(ws, job.key), facts)
 
 
-def vehicleid_record(ws: Workspace, run: Run, fused: bool) -> dict[str, Any]:
-    """Scores on all test lists, curves, and the share of hits of each test vehicle of the longest list."""
+def vehicleid_record(ws: Workspace, run: Run, fused: bool, looked_at: bool) -> dict[str, Any]:
+    """Scores on all test lists, curves, and the share of hits of each test vehicle of the longest list.
+
+    Args:
+        ws: where the data lie.
+        run: the network, with a file for its weights.
+        fused: score the features of all branches side by side, too.
+        looked_at: say what share of its activation lies on parts, too.
+    """
     tests = vehicleid(ws).tests
     longest = max(tests)
     history = pd.read_csv(trained(ws, run, watch=tests[longest]) / "history.csv")
@@ -261,6 +280,8 @@ def vehicleid_record(ws: Workspace, run: Run, fused: bool) -> dict[str, Any]:
     watched = history.dropna(subset="cmc1_test")
     found["curve"] = {name: watched[name].tolist() for name in ("epoch", "cmc1", "cmc1_test")}
     found["curve"]["accuracy"] = watched.filter(like="accuracy").iloc[:, 0].tolist()
+    if looked_at:
+        found["on_parts"] = on_parts(ws, run)
     if fused:
         judged = vehicleid_protocol(ws, fused_features(ws, run), longest)
         found |= {"cmc1_fused": judged.cmc1, "cmc5_fused": judged.cmc5, "hits_fused": vehicle_hits(judged)}
@@ -282,6 +303,15 @@ def best_epoch(history: pd.DataFrame) -> dict[str, Any]:
         "best_validation": float(best.cmc1),
         "cmc1_best": float(best.cmc1_test),
     }
+
+
+def on_parts(ws: Workspace, run: Run) -> float:
+    """The mean share of the global branch's activation that lies on parts seen in the test images (Figure 5)."""
+    images = test_images(ws, "vehicleid")
+    cams = activation_maps(trained(ws, run), images, pixels=ws.folder / "pixels")
+    seen = torch.from_numpy(to_array(detected_boxes(ws, "vehicleid"), images))
+    cells = branch_cells(seen, PARTS, cams.shape[-1]).any(dim=1, keepdim=True).numpy()
+    return float(np.nanmean(share_on_cells(cams, cells)))
 
 
 def vehicle_hits(scores: Any) -> list[float]:

@@ -164,16 +164,19 @@ def run_boxes(ws: Workspace, run: Run) -> pd.DataFrame | None:
     Raises:
         PartregError: the true boxes of images that were not rendered here.
     """
-    from partreg.parts import boxes
+    from partreg.parts import annotation, boxes
     from partreg.parts.missing import fill_missing, hide
 
     if not run.parts:
         return None
-    if run.boxes == "truth":
+    if run.boxes in ("truth", "tight"):
         if not ws.is_synthetic(run.dataset):
             raise PartregError(f"{ws.root(run.dataset)}: nobody knows the true boxes of photographs; use boxes=filled.")
         _render(ws, run.dataset)
-        return boxes.read_boxes(ws.root(run.dataset) / "truth" / "boxes.csv")
+        true = boxes.read_boxes(ws.root(run.dataset) / "truth" / "boxes.csv")
+        if run.boxes == "tight":
+            true = boxes.tight_lights(true, annotation.read_truth(ws.root(run.dataset)).objects)
+        return true
     if run.boxes == "detected" or run.hidden:
         left = hide(detected_boxes(ws, run.dataset), run.hidden, run.seed)[0]
         if run.boxes == "detected":

@@ -226,3 +226,11 @@ def test_choose_keeps_at_most_one_box_a_part_and_the_best(rows):
     assert max(kept.reindex(["left_light", "right_light"]).max(), -1) == max(lights_seen, default=-1) or not lights_seen
     lights = boxes["part"].isin(["left_light", "right_light"]).sum()
     assert (boxes["part"] == "brand").sum() == (lights == 2)
+
+
+def test_tight_lights_end_where_their_objects_end():
+    rows = [one(part, corners=(0.1, 0.5, 0.3, 1.0)) for part in ("window", "left_light", "right_light")]
+    boxes = b.boxes_table(table(*rows, one("left_light", "b.jpg", "rear", (0.1, 0.5, 0.3, 1.0))))
+    tight = b.tight_lights(boxes, objects(("left_light", 0.1, 0.5, 0.3, 0.6), ("front_window", 0.1, 0.5, 0.3, 0.7)))
+    assert tight.y1.tolist() == [1.0, 0.6, 1.0, 1.0]  # only a's left light has a tight object
+    assert tight.drop(columns="y1").equals(boxes.drop(columns="y1"))

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from partreg.reid.activation import activation_maps, class_activation
+from partreg.reid.activation import activation_maps, class_activation, share_on_cells
 from partreg.reid.network import PartRegularizedNet
 from partreg.reid.train import train
 
@@ -42,3 +42,11 @@ def test_of_a_trained_network(drawn, quick, tmp_path):
     assert np.isfinite(own).all()
     with pytest.raises(ValueError, match="vehicles that the network learnt"):
         activation_maps(tmp_path / "run", images.assign(vehicle=1), pixels=tmp_path, own=True)
+
+
+def test_the_share_of_a_map_on_cells_by_hand():
+    cams = np.array([[[3.0, -5.0], [1.0, 0.0]], [[1.0, 1.0], [1.0, 1.0]]])
+    cells = np.zeros((2, 2, 2, 2), bool)
+    cells[0, 0, 0, :] = True  # the upper row of image 0: 3 of 3 + 1, what is negative counts as nothing
+    cells[1, 1, 0, 0] = True
+    np.testing.assert_allclose(share_on_cells(cams, cells), [[0.75, np.nan], [np.nan, 0.25]])
