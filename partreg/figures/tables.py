@@ -16,6 +16,7 @@ from partreg.retrieval.protocols import VehicleIDScores, VeRiScores, bootstrap_o
 
 VEHICLE_SETS = ("Small", "Medium", "Large")
 KINDS = ("published", "reproduced", "difference")
+REFERENCE = "reference"  # a fourth, where trainings kept in the repository are shown beside
 DASH = "–"
 NOT_RUN = "not run"
 SIGNS = "*†‡§¶"
@@ -49,7 +50,8 @@ class Score:
 
     Attributes:
         values: a fraction in [0, 1] for each seed.
-        interval: with one seed, the 95% bootstrap interval over vehicles, where it was computed.
+        interval: with one seed, the 95% bootstrap interval over vehicles, where it was computed; for trainings that are
+            kept in the repository, the 95% interval over seeds.
     """
 
     values: tuple[float, ...]
@@ -67,7 +69,7 @@ class Score:
 
     def __str__(self) -> str:
         """Mean and spread over seeds, "0.659 ± 0.012", or one seed's number and interval, "0.659 [0.621, 0.698]"."""
-        if len(self.values) > 1:
+        if len(self.values) > 1 and self.interval is None:
             return f"{self.mean:.3f} ± {self.spread:.3f}"
         return f"{self.mean:.3f}" + ("" if self.interval is None else " [{:.3f}, {:.3f}]".format(*self.interval))
 
@@ -202,6 +204,7 @@ def comparison(
     published: pd.DataFrame | None = None,
     headings: Mapping[str, str] | None = None,
     notes: Sequence[str] = (),
+    kept: Mapping[Any, Mapping[str, Score]] | None = None,
 ) -> Table:
     """Table ``number`` of the paper with what was reproduced beside it.
 
@@ -214,20 +217,28 @@ def comparison(
         published: the paper's table where its rows were renamed (`sizes`); `partreg.paper.table` otherwise.
         headings: another heading for a column, such as "Small (800; here 60)".
         notes: further sentences for under the table.
+        kept: the same as ``reproduced`` for the trainings kept in the repository, whose scores stand beside; their rows
+            that the paper has not come last, too.
 
     Returns:
-        The table; its frame has a column for each of the paper's columns and `KINDS`, the difference in fractions.
+        The table; its frame has a column for each of the paper's columns and `KINDS`, the difference in fractions, and
+        one more, `REFERENCE`, where something is kept.
     """
+    kept = kept or {}
     printed = paper.table(number) if published is None else published
-    extra = [row for row in reproduced if row not in printed.index]
+    extra = [row for row in dict.fromkeys([*reproduced, *kept]) if row not in printed.index]
     rows = [*printed.index, *extra]
     printed = printed.reindex(pd.Index(rows) if printed.index.nlevels == 1 else printed.index)
     cells: dict[tuple[str, str], list[float]] = {}
     for column in printed:
-        means = [reproduced[row][column].mean if column in reproduced.get(row, {}) else float("nan") for row in rows]
+        here, there = (
+            np.array([scores[row][column].mean if column in scores.get(row, {}) else np.nan for row in rows])
+            for scores in (reproduced, kept)
+        )
         values = printed[column].to_numpy()
-        for kind, numbers in zip(KINDS, (values, np.array(means), np.array(means) - values), strict=True):
-            cells[column, kind] = list(numbers)
+        for kind, numbers in zip((*KINDS, REFERENCE), (values, here, here - values, there), strict=True):
+            if kept or kind != REFERENCE:
+                cells[column, kind] = list(numbers)
     frame = pd.DataFrame(cells, index=printed.index)
     frame.index.names = list(paper.INDEX[number])
     marks, footnotes = _footnotes(number, paper.table(number).index, rows)
@@ -235,7 +246,7 @@ def comparison(
         f"Table {number}. {paper.CAPTIONS[number]}{marks.pop(None, '')}. Published: the paper. Reproduced: {data}."
     )
     legend = [*footnotes, *_legend(frame, reproduced, extra), *notes]
-    return Table(frame, _html(frame, reproduced, marks, caption, headings or {}, legend, below))
+    return Table(frame, _html(frame, (reproduced, kept), marks, caption, headings or {}, legend, below))
 
 
 def simple(frame: pd.DataFrame, caption: str, below: str = "") -> Table:
@@ -289,7 +300,7 @@ def _legend(frame: pd.DataFrame, reproduced: Mapping[Any, Mapping[str, Score]], 
 
 def _html(
     frame: pd.DataFrame,
-    reproduced: Mapping[Any, Mapping[str, Score]],
+    found: tuple[Mapping[Any, Mapping[str, Score]], Mapping[Any, Mapping[str, Score]]],
     marks: Mapping[Any, str],
     caption: str,
     headings: Mapping[str, str],
@@ -299,20 +310,26 @@ def _html(
     """The table as HTML: two rows of headings with their scopes, the rows, and the legend under it."""
     columns = list(dict.fromkeys(frame.columns.get_level_values(0)))
     head = "".join(f'<th scope="col" rowspan="2">{escape(str(name))}</th>' for name in frame.index.names)
-    head += "".join(f'<th scope="colgroup" colspan="3">{escape(headings.get(name, name))}</th>' for name in columns)
-    kinds = "".join(f'<th scope="col">{kind}</th>' for _ in columns for kind in KINDS)
+    kinds = list(dict.fromkeys(frame.columns.get_level_values(1)))
+    span = len(kinds)
+    head += "".join(
+        f'<th scope="colgroup" colspan="{span}">{escape(headings.get(name, name))}</th>' for name in columns
+    )
+    names = "".join(f'<th scope="col">{kind}</th>' for _ in columns for kind in kinds)
     body = []
     for row, labels in zip(frame.index, _row_headers(frame.index), strict=True):
         cells = [
             text
             for column in columns
             for text in _cell(
-                frame.loc[[row], column].iloc[0], reproduced.get(row, {}).get(column), marks.get((row, column), "")
-            )
+                frame.loc[[row], column].iloc[0],
+                [scores.get(row, {}).get(column) for scores in found],
+                marks.get((row, column), ""),
+            )[:span]
         ]
         body.append(f"<tr>{labels}{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>")
     notes = f'<p class="partreg-notes">{"<br>".join(escape(line) for line in legend)}</p>'
-    return _scrolling(caption, f"<tr>{head}</tr><tr>{kinds}</tr>", "".join(body)) + notes + below
+    return _scrolling(caption, f"<tr>{head}</tr><tr>{names}</tr>", "".join(body)) + notes + below
 
 
 def _row_headers(index: pd.Index) -> list[str]:
@@ -341,9 +358,11 @@ def _breakable(name: Any) -> str:
     return escape(str(name)).replace("/", "/<wbr/>").replace("+", "+<wbr/>")
 
 
-def _cell(values: pd.Series, score: Score | None, mark: str) -> tuple[str, str, str]:
-    """Published, reproduced and difference of one cell as text."""
+def _cell(values: pd.Series, scores: Sequence[Score | None], mark: str) -> tuple[str, str, str, str]:
+    """Published, reproduced, difference and reference of one cell as text."""
+    score, kept = scores
     printed = f"{values['published']:.3f}" if np.isfinite(values["published"]) else DASH
     there = f"<em>{NOT_RUN}</em>" if score is None else _interval_below(str(score))
     difference = signed(values["difference"]) if np.isfinite(values["difference"]) else DASH
-    return f"{printed}{f'<sup>{mark}</sup>' if mark else ''}", there, difference
+    beside = DASH if kept is None else _interval_below(str(kept))
+    return f"{printed}{f'<sup>{mark}</sup>' if mark else ''}", there, difference, beside

@@ -12,6 +12,7 @@ import pandas as pd
 from scipy import stats
 
 from partreg.errors import PartregError
+from partreg.figures.tables import Score
 from partreg.retrieval.protocols import bootstrap_over_vehicles
 from partreg.workflow.profile import REFERENCE
 
@@ -108,27 +109,33 @@ def interval(values: Sequence[float]) -> tuple[float, float]:
 
 
 def effect(
-    evidence: Evidence, of: Mapping[str, Any], minus: Mapping[str, Any] | None = None, score: str = "cmc1_large"
+    evidence: Evidence,
+    plus: Sequence[Mapping[str, Any]],
+    minus: Sequence[Mapping[str, Any]] = (),
+    score: str = "cmc1_large",
 ) -> Effect:
-    """A row's score, or its difference from another row's, seed by seed.
+    """A row's score, or a sum and difference of several rows' scores, seed by seed.
 
     Args:
         evidence: the tables.
-        of: the row, see `chosen`; with "score", a score of its own.
-        minus: what is subtracted; the seeds that both have count, and each pair shares its seed.
+        plus: the rows that are added, see `chosen`; "score" in one of them is its own.
+        minus: the rows that are subtracted. Only seeds that all have count: trainings of one seed share their start.
         score: a column of ``runs``.
     """
-    sides = [dict(side) for side in ([of] if minus is None else [of, minus])]
-    names = [side.pop("score", score) for side in sides]
-    tables = [chosen(evidence, side) for side in sides]
-    both = pd.concat([table[name] for table, name in zip(tables, names, strict=True)], axis=1).dropna()
-    values = both.iloc[:, 0] - both.iloc[:, 1] if minus is not None else both.iloc[:, 0]
-    shares = [vehicle_shares(evidence, table.loc[both.index], name) for table, name in zip(tables, names, strict=True)]
+    terms = [(sign, dict(side)) for sign, sides in ((1, plus), (-1, minus)) for side in sides]
+    names = [side.pop("score", score) for _, side in terms]
+    tables = [chosen(evidence, side) for _, side in terms]
+    columns = [table[name] for table, name in zip(tables, names, strict=True)]
+    signs = np.array([sign for sign, _ in terms])
+    joined = pd.concat(columns, axis=1, join="inner").dropna()
+    values = joined.to_numpy(dtype=float) @ signs
+    used = [table.loc[joined.index] for table in tables]
+    shares = [vehicle_shares(evidence, table, name) for table, name in zip(used, names, strict=True)]
     over = (float("nan"), float("nan"))
-    if all(share is not None for share in shares) and len(values):
-        apart = shares[0] - shares[1] if minus is not None and len(shares[0]) == len(shares[1]) else shares[0]
-        if minus is None or len(shares[0]) == len(shares[1]):
-            over = bootstrap_over_vehicles(apart, np.arange(len(apart)))
+    # Rows of different benchmarks have other test vehicles, which cannot be paired.
+    if len({side.get("cell", "") for _, side in terms}) == 1 and all(share is not None for share in shares):
+        apart = signs @ np.stack(shares)
+        over = bootstrap_over_vehicles(apart, np.arange(len(apart)))
     return Effect(tuple(float(value) for value in values), *interval(values), over)
 
 
@@ -139,3 +146,45 @@ def vehicle_shares(evidence: Evidence, trainings: pd.DataFrame, score: str) -> n
     if which is None or len(kept) != len(trainings) or kept.empty:
         return None
     return np.mean([np.array(text.split(), dtype=float) for text in kept.hits], axis=0)
+
+
+def kept(
+    evidence: Evidence | None, rows: Mapping[Any, Mapping[str, Any]], columns: Mapping[str, str]
+) -> dict[Any, dict[str, Score]]:
+    """Kept scores for beside a reader's own in `partreg.figures.tables.comparison`.
+
+    Args:
+        evidence: the tables; None gives no scores.
+        rows: for each row of the table, the row of the evidence, see `chosen`.
+        columns: for each column of the table, the column of ``runs``.
+
+    Returns:
+        For each row and column the scores of all seeds with their interval; rows without any training are left out.
+    """
+    found: dict[Any, dict[str, Score]] = {}
+    for row, of in rows.items() if evidence is not None else ():
+        for column, score in columns.items():
+            one = effect(evidence, [of], score=score)
+            if one.values:
+                ends = None if len(one.values) < 2 else (one.low, one.high)
+                found.setdefault(row, {})[column] = Score(one.values, ends)
+    return found
+
+
+def kept_note(evidence: Evidence | None, study: str = "rows") -> str:
+    """A sentence for under a table about where its kept scores come from."""
+    if evidence is None:
+        return "Reference: not there; make reference makes it, which takes hours."
+    runs = evidence.runs[(evidence.runs.study == study) & (evidence.runs.outcome == "done")]
+    if runs.empty:
+        return "Reference: not run yet."
+    sizes = "–".join(str(size) for size in sorted({runs["size"].min(), runs["size"].max()}))
+    seeds = runs.groupby("row").seed.nunique()
+    count = "–".join(str(number) for number in sorted({seeds.min(), seeds.max()}))
+    commits = runs[["commit", "clean"]].drop_duplicates().itertuples(index=False)
+    made = ", ".join(one.commit[:10] + ("" if one.clean else " with changes") for one in commits)
+    return (
+        f"Reference: mean of {count} seeds and its 95% interval by Student's t, kept in the repository; profile "
+        f"{', '.join(sorted(set(runs.profile)))}, {sizes} px, {', '.join(sorted(set(runs.device)))}, commit {made}. "
+        "Another benchmark than this run's: compare rows with rows."
+    )

@@ -119,7 +119,15 @@ class Job:
     @property
     def label(self) -> str:
         """What it is called on the terminal."""
-        words = [self.study, self.cell, self.row, f"{self.run.size} px", self.budget, f"seed {self.run.seed}"]
+        words = [
+            self.study,
+            self.run.dataset,
+            self.cell,
+            self.row,
+            f"{self.run.size} px",
+            self.budget,
+            f"seed {self.run.seed}",
+        ]
         return ", ".join(word for word in words if word)
 
 
@@ -174,7 +182,7 @@ def size_jobs(ws: Workspace, seeds: Sequence[int]) -> list[Job]:
     for dataset, sizes in ws.profile.sizes.items():
         for size in sizes if dataset == "veri" else sizes[:-1]:
             runs = [described(ws, dataset, size=size, seed=seed) for seed in seeds]
-            found += [Job("sizes", dataset, FULL, "long", run, ws) for run in runs]
+            found += [Job("sizes", "", FULL, "long", run, ws) for run in runs]
     return found
 
 

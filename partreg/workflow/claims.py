@@ -1,0 +1,169 @@
+"""The claims ledger: what the paper says, what was measured of it, and the verdict that follows from the numbers.
+
+``book/claims.yaml`` holds the claims with the verdicts that people wrote; `verdict` works out what the numbers say, and
+a test compares the two.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from partreg.errors import PartregError
+from partreg.workflow.effects import Effect, Evidence, effect
+from partreg.workflow.profile import REPOSITORY
+
+CLAIMS = REPOSITORY / "book" / "claims.yaml"
+REPRODUCED, PARTLY, NOT, CANNOT = "reproduced", "partly", "not", "cannot be tested without the real data"
+VERDICTS = (REPRODUCED, PARTLY, NOT, CANNOT)
+EXPECTED = ("above", "below", "within")
+
+
+@dataclass(frozen=True)
+class Test:
+    """One measurement that a claim stands or falls with.
+
+    Attributes:
+        words: what is measured.
+        plus: rows that are added, as `partreg.workflow.effects.effect` takes them.
+        minus: rows that are subtracted.
+        score: a column of ``reference/runs.csv``.
+        expect: "above", "below" (the whole interval over seeds lies there) or "within" (it lies around zero, so near).
+        bound: the number that ``expect`` speaks of, a fraction.
+    """
+
+    __test__ = False  # not one of pytest's
+
+    words: str
+    plus: tuple[dict[str, Any], ...]
+    minus: tuple[dict[str, Any], ...]
+    score: str
+    expect: str
+    bound: float
+
+    def measured(self, evidence: Evidence) -> Effect:
+        """The effect over all seeds."""
+        return effect(evidence, self.plus, self.minus, self.score)
+
+    def holds(self, found: Effect) -> bool:
+        """Whether the effect lies where the claim has it, with its whole interval where there are several seeds."""
+        low, high = (found.mean, found.mean) if math.isnan(found.low) else (found.low, found.high)
+        if self.expect == "within":
+            return -self.bound < low and high < self.bound
+        return low > self.bound if self.expect == "above" else high < self.bound
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A claim of the paper.
+
+    Attributes:
+        place: where the paper has it.
+        claim: what it says, in our words.
+        tests: what was measured; none for a claim about data that are not at hand.
+        verdict: one of `VERDICTS`.
+        link: the page or notebook that shows it, from the book's root, with a label of its own after "#" if need be.
+        remark: what a reader should know beside the numbers.
+    """
+
+    place: str
+    claim: str
+    tests: tuple[Test, ...]
+    verdict: str
+    link: str
+    remark: str
+
+
+def read_claims(path: Path = CLAIMS) -> list[Claim]:
+    """The claims of a YAML file, in its order.
+
+    Raises:
+        PartregError: not YAML, or a field is missing, unknown or not allowed; the sentence names the claim.
+    """
+    try:
+        entries = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
+        raise PartregError(f"{path}: expected a YAML list of claims ({' '.join(str(error).split())}).") from error
+    claims = []
+    for number, entry in enumerate(entries, 1):
+        where = f"{path}: claim {number}"
+        try:
+            tests = tuple(_test(one, where) for one in entry.pop("tests", []))
+            claims.append(Claim(tests=tests, **{"remark": "", **entry}))
+        except (TypeError, AttributeError) as error:
+            raise PartregError(f"{where}: expected place, claim, tests, verdict, link and remark ({error}).") from error
+        if claims[-1].verdict not in VERDICTS:
+            raise PartregError(f"{where}: verdict is {claims[-1].verdict!r}; expected one of {', '.join(VERDICTS)}.")
+    return claims
+
+
+def _test(entry: dict[str, Any], where: str) -> Test:
+    expected = [name for name in EXPECTED if name in entry]
+    if len(expected) != 1:
+        raise PartregError(f"{where}: a test expects one of {', '.join(EXPECTED)}, got {sorted(entry)}; mend it.")
+    plus, minus = (tuple(entry.get(side, ())) for side in ("plus", "minus"))
+    bound = float(entry[expected[0]])
+    return Test(entry["words"], plus, minus, entry.get("score", "cmc1_large"), expected[0], bound)
+
+
+def verdict(results: Sequence[bool]) -> str:
+    """What the tests of a claim amount to: all hold, some, none; without any it cannot be tested here."""
+    if not results:
+        return CANNOT
+    return REPRODUCED if all(results) else PARTLY if any(results) else NOT
+
+
+def judged(claim: Claim, evidence: Evidence) -> tuple[str, list[tuple[Test, Effect]]]:
+    """The verdict that follows from the numbers, and each test with its effect."""
+    found = [(test, test.measured(evidence)) for test in claim.tests]
+    return verdict([test.holds(one) for test, one in found]), found
+
+
+def points(value: float) -> str:
+    """A fraction in points with its sign: "+2.3", "−8.0"."""
+    return f"{100 * value:+.1f}".replace("-", "−")
+
+
+def effect_words(test: Test, found: Effect) -> str:
+    """An effect with its intervals in one line; a difference in points, a score in percent."""
+    say = points if test.minus else lambda value: f"{100 * value:.1f}%"
+    if not found.values:
+        return "not run yet"
+    words = say(found.mean)
+    if not math.isnan(found.low):
+        words += f" [{say(found.low)}, {say(found.high)}] over {len(found.values)} seeds"
+    else:
+        words += ", one training"
+    if not math.isnan(found.over_vehicles[0]):
+        words += f", [{say(found.over_vehicles[0])}, {say(found.over_vehicles[1])}] over vehicles"
+    return words
+
+
+def ledger(claims: Sequence[Claim], evidence: Evidence | None) -> str:
+    """The ledger as a MyST list-table for the first page."""
+    lines = [
+        "::::{list-table} Each claim of the paper, what was measured, and the verdict. Effects are CMC@1 in percentage "
+        "points with 95% intervals, unless another score is named.",
+        ":header-rows: 1",
+        ":widths: 34 46 20",
+        ":name: claims",
+        "",
+        "* - claim, and where the paper has it",
+        "  - measured",
+        "  - verdict",
+    ]
+    for claim in claims:
+        found = [] if evidence is None else judged(claim, evidence)[1]
+        told = [f"{test.words}: {effect_words(test, one)}" for test, one in found]
+        told += [claim.remark.strip()] * bool(claim.remark)
+        lines += [
+            f"* - {claim.claim.strip()} *{claim.place}*",
+            f"  - {'<br>'.join(told) or 'nothing'}",
+            f"  - **{claim.verdict}**<br>[shown here]({claim.link})",
+        ]
+    return "\n".join([*lines, "::::", ""])
