@@ -11,6 +11,7 @@ from partreg.workflow import CHOICES as NAMES
 from partreg.workflow.book import book_sources
 from partreg.workflow.dial import SEEDS, points_path, turned
 from partreg.workflow.driver import chapter_path, row_label, row_path, run_label, run_path
+from partreg.workflow.effects import COLUMNS
 from partreg.workflow.evidence import jobs, record_path
 from partreg.workflow.profile import REFERENCE, REPOSITORY, data_key, parts_key
 from partreg.workflow.rows import BUILT_ON, SLOW, is_network, network, row_key, slow_rows
@@ -26,6 +27,7 @@ OTHER = method_run(ws, "vehicleid", "vgg_ccl" if lacking(ws, "vehicleid", "oife"
 NETWORKS = networks(ws) | {run.key: run for run in [OTHER, *TRIED, *TRIED_OTHERS, *STRONG_SEEDS]}
 FULL = make_run(ws, "vehicleid")
 JOBS = jobs(ws)
+KEPT = [str(path) for name in COLUMNS if (path := REFERENCE / f"{name}.csv").exists()]
 TABLE_3_KEYS = [row_key(ws, name, seed) for name in other_rows(ws, "veri").values() for seed in ws.profile.seeds]
 
 
@@ -187,10 +189,10 @@ rule veri:
 
 
 rule ablation:
-    input: source("07_ablation"), shown("table_4", "controls")
+    input: source("07_ablation"), shown("table_4", "controls"), KEPT
     output: chapter("07_ablation")
     params:
-        key=code_key("figures", "retrieval"),
+        key=code_key("figures", "retrieval", "workflow/effects", "workflow/evidence"),
         command=command("07_ablation", chapter("07_ablation")),
     shell: "{params.command}"
 
@@ -239,6 +241,16 @@ rule where_it_breaks:
     params:
         key=code_key("figures", "retrieval"),
         command=command("12_where_it_breaks", chapter("12_where_it_breaks")),
+    shell: "{params.command}"
+
+
+# What the trainings say that are kept in the repository.
+rule when_parts_pay:
+    input: source("13_when_parts_pay"), KEPT
+    output: chapter("13_when_parts_pay")
+    params:
+        key=code_key("figures", "workflow/effects", "workflow/evidence"),
+        command=command("13_when_parts_pay", chapter("13_when_parts_pay")),
     shell: "{params.command}"
 
 

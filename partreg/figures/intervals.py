@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from partreg.figures.sheets import DPI
 
-REPRODUCED, PUBLISHED = "#0173b2", "#de8f05"
+REPRODUCED, PUBLISHED, REFERENCE = "#0173b2", "#de8f05", "#029e73"
 
 
 def interval_chart(
@@ -20,6 +20,7 @@ def interval_chart(
     intervals: Sequence[tuple[float, float]],
     published: Sequence[float],
     label: str,
+    kept: Sequence[tuple[float, float, float]] = (),
 ) -> Figure:
     """Draw reproduced differences with their intervals, and the published ones beside them.
 
@@ -29,17 +30,23 @@ def interval_chart(
         intervals: low and high end for each, as fractions.
         published: the paper's differences; NaN where it has none.
         label: what is on the axis, in percentage points.
+        kept: where given, mean, low and high end of each difference over the trainings kept in the repository.
 
     Returns:
-        The closed figure; circles for what was reproduced, diamonds for what was published.
+        The closed figure; circles for what was reproduced, diamonds for what was published, squares for what is kept.
     """
-    figure, ax = plt.subplots(figsize=(5.2, 1.1 + 0.5 * len(names)), facecolor="white", layout="constrained", dpi=DPI)
+    height = 1.2 + (0.7 if len(kept) else 0.5) * len(names)
+    figure, ax = plt.subplots(figsize=(5.2, height), facecolor="white", layout="constrained", dpi=DPI)
     plt.close(figure)
     rows = np.arange(len(names))
     values, ends = 100 * np.asarray(values, float), 100 * np.asarray(intervals, float).reshape(-1, 2)
     ax.hlines(rows - 0.1, ends[:, 0], ends[:, 1], color=REPRODUCED, linewidth=2)
     ax.plot(values, rows - 0.1, "o", color=REPRODUCED, markersize=7, label="reproduced, 95% interval")
     ax.plot(100 * np.asarray(published, float), rows + 0.15, "D", color=PUBLISHED, markersize=6, label="published")
+    if len(kept):
+        means, *limits = 100 * np.asarray(kept, float).T
+        ax.hlines(rows + 0.3, *limits, color=REFERENCE, linewidth=2)
+        ax.plot(means, rows + 0.3, "s", color=REFERENCE, markersize=6, label="reference, 95% interval over seeds")
     ax.axvline(0, color="black", linewidth=0.8)
     ax.set_yticks(rows, [_folded(name) for name in names])
     ax.set_ylim(len(names) - 0.5, -0.5)
@@ -47,7 +54,7 @@ def interval_chart(
     ax.grid(axis="x", color="0.9")
     ax.set_axisbelow(True)
     ax.spines[["top", "right", "left"]].set_visible(False)
-    figure.legend(loc="outside upper right", ncols=2, frameon=False)
+    figure.legend(loc="outside upper right", ncols=1 if len(kept) else 2, frameon=False)
     return figure
 
 

@@ -15,6 +15,7 @@ from typing import Any
 import yaml
 
 from partreg.errors import PartregError
+from partreg.figures.tables import signed
 from partreg.workflow.effects import Effect, Evidence, effect
 from partreg.workflow.profile import REPOSITORY
 
@@ -124,14 +125,9 @@ def judged(claim: Claim, evidence: Evidence) -> tuple[str, list[tuple[Test, Effe
     return verdict([test.holds(one) for test, one in found]), found
 
 
-def points(value: float) -> str:
-    """A fraction in points with its sign: "+2.3", "−8.0"."""
-    return f"{100 * value:+.1f}".replace("-", "−")
-
-
 def effect_words(test: Test, found: Effect) -> str:
     """An effect with its intervals in one line; a difference in points, a score in percent."""
-    say = points if test.minus else lambda value: f"{100 * value:.1f}%"
+    say = signed if test.minus else lambda value: f"{100 * value:.1f}%"
     if not found.values:
         return "not run yet"
     words = say(found.mean)
@@ -144,7 +140,7 @@ def effect_words(test: Test, found: Effect) -> str:
     return words
 
 
-def ledger(claims: Sequence[Claim], evidence: Evidence | None) -> str:
+def ledger(claims: Sequence[Claim], evidence: Evidence) -> str:
     """The ledger as a MyST list-table for the first page."""
     lines = [
         "::::{list-table} Each claim of the paper, what was measured, and the verdict. Effects are CMC@1 in percentage "
@@ -158,7 +154,7 @@ def ledger(claims: Sequence[Claim], evidence: Evidence | None) -> str:
         "  - verdict",
     ]
     for claim in claims:
-        found = [] if evidence is None else judged(claim, evidence)[1]
+        found = judged(claim, evidence)[1]
         told = [f"{test.words}: {effect_words(test, one)}" for test, one in found]
         told += [claim.remark.strip()] * bool(claim.remark)
         lines += [

@@ -12,11 +12,24 @@ import pandas as pd
 from scipy import stats
 
 from partreg.errors import PartregError
-from partreg.figures.tables import Score
+from partreg.figures.tables import DASH, Score, percent, signed
 from partreg.retrieval.protocols import bootstrap_over_vehicles
 from partreg.workflow.profile import REFERENCE
 
-TABLES = ("runs", "curves", "hits")
+# The columns of the kept tables; what a training has not stands empty.
+SCORES = (
+    *(f"{score}_{size}" for size in ("small", "medium", "large") for score in ("cmc1", "cmc5")),
+    *("mAP", "hit1", "hit5", "cmc1_fused", "cmc5_fused", "on_parts", "accuracy"),
+    *("validation", "best_epoch", "best_validation", "cmc1_best"),
+)
+MADE = ("vehicles", "images", "passes", "parameters_at_test", "seconds", "profile", "device", "commit", "clean")
+TEXT = ("study", "cell", "row", "budget", "dataset", "outcome")
+COLUMNS = {
+    "runs": ("key", *TEXT[:-1], "seed", "size", "epochs", *SCORES, *MADE, "outcome"),
+    "curves": ("key", "epoch", "cmc1", "cmc1_test", "accuracy"),
+    "hits": ("key", "which", "hits"),
+}
+SPANS = ["95% over seeds", "95% over vehicles"]
 USUAL = {"study": "rows", "cell": "", "budget": "long", "dataset": "vehicleid"}
 
 
@@ -57,21 +70,21 @@ class Effect:
         return float(np.mean(self.values)) if self.values else float("nan")
 
 
-def read_evidence(folder: Path = REFERENCE) -> Evidence | None:
-    """The tables of a folder; None where nobody has made them.
+def read_evidence(folder: Path = REFERENCE) -> Evidence:
+    """The tables of a folder; empty ones where nobody has made them.
 
     Raises:
-        PartregError: one of the three tables is missing or cannot be read.
+        PartregError: one of the three tables is missing beside the others, or cannot be read.
     """
-    if not (folder / "runs.csv").exists():
-        return None
+    if not any((folder / f"{name}.csv").exists() for name in COLUMNS):
+        return Evidence(*(pd.DataFrame(columns=list(columns)) for columns in COLUMNS.values()))
     try:
-        frames = [pd.read_csv(folder / f"{name}.csv", keep_default_na=True) for name in TABLES]
+        frames = {name: pd.read_csv(folder / f"{name}.csv") for name in COLUMNS}
     except (OSError, ValueError) as error:
-        raise PartregError(f"{folder}: expected {', '.join(TABLES)}.csv ({error}); run make reference.") from error
-    runs = frames[0]
-    text = ["study", "cell", "row", "budget", "dataset", "outcome"]
-    return Evidence(runs.assign(**runs[text].fillna("").astype(str)), *frames[1:])
+        raise PartregError(f"{folder}: expected {', '.join(COLUMNS)}.csv ({error}); run make reference.") from error
+    frames = {name: frame.reindex(columns=list(COLUMNS[name])) for name, frame in frames.items()}
+    texts = {name: frames["runs"][name].fillna("").astype(str) for name in TEXT}
+    return Evidence(frames["runs"].assign(**texts), frames["curves"], frames["hits"])
 
 
 def chosen(evidence: Evidence, of: Mapping[str, Any]) -> pd.DataFrame:
@@ -148,13 +161,43 @@ def vehicle_shares(evidence: Evidence, trainings: pd.DataFrame, score: str) -> n
     return np.mean([np.array(text.split(), dtype=float) for text in kept.hits], axis=0)
 
 
+def words(found: Effect) -> list[str]:
+    """Mean, interval over seeds and interval over vehicles of a difference, in points; a dash where there is none."""
+    ends = [(found.low, found.high), found.over_vehicles]
+    spans = [DASH if np.isnan(low) else f"{signed(low)} to {signed(high)}" for low, high in ends]
+    return [signed(found.mean) if found.values else DASH, *spans]
+
+
+def gain_table(
+    evidence: Evidence,
+    pairs: Mapping[str, tuple[Mapping[str, Any], Mapping[str, Any]]],
+    names: tuple[str, str] = ("with parts", "without parts"),
+    score: str = "cmc1_large",
+) -> pd.DataFrame:
+    """Two rows' scores and their difference with its intervals, ready to be shown; what was not run is left out.
+
+    Args:
+        evidence: the tables.
+        pairs: by the name of a line, the two rows, see `chosen`.
+        names: of the two rows' columns.
+        score: a column of ``runs``.
+    """
+    lines = {}
+    for line, (mine, theirs) in pairs.items():
+        apart = effect(evidence, [mine], [theirs], score)
+        if apart.values:
+            scores = [percent(effect(evidence, [side], score=score).mean) for side in (mine, theirs)]
+            lines[line] = [*scores, *words(apart), len(apart.values)]
+    return pd.DataFrame(lines, index=[*names, "difference", *SPANS, "seeds"]).T
+
+
 def kept(
-    evidence: Evidence | None, rows: Mapping[Any, Mapping[str, Any]], columns: Mapping[str, str]
+    evidence: Evidence, rows: Mapping[Any, Mapping[str, Any]], columns: Mapping[str, str]
 ) -> dict[Any, dict[str, Score]]:
     """Kept scores for beside a reader's own in `partreg.figures.tables.comparison`.
 
     Args:
-        evidence: the tables; None gives no scores.
+        evidence: the tables.
         rows: for each row of the table, the row of the evidence, see `chosen`.
         columns: for each column of the table, the column of ``runs``.
 
@@ -162,7 +205,7 @@ def kept(
         For each row and column the scores of all seeds with their interval; rows without any training are left out.
     """
     found: dict[Any, dict[str, Score]] = {}
-    for row, of in rows.items() if evidence is not None else ():
+    for row, of in rows.items():
         for column, score in columns.items():
             one = effect(evidence, [of], score=score)
             if one.values:
@@ -171,13 +214,11 @@ def kept(
     return found
 
 
-def kept_note(evidence: Evidence | None, study: str = "rows") -> str:
+def kept_note(evidence: Evidence, study: str = "rows") -> str:
     """A sentence for under a table about where its kept scores come from."""
-    if evidence is None:
-        return "Reference: not there; make reference makes it, which takes hours."
     runs = evidence.runs[(evidence.runs.study == study) & (evidence.runs.outcome == "done")]
     if runs.empty:
-        return "Reference: not run yet."
+        return "Reference: not run yet; make reference runs it, which takes hours."
     sizes = "–".join(str(size) for size in sorted({runs["size"].min(), runs["size"].max()}))
     seeds = runs.groupby("row").seed.nunique()
     count = "–".join(str(number) for number in sorted({seeds.min(), seeds.max()}))

@@ -27,6 +27,7 @@ from partreg.parts.boxes import PARTS, to_array
 from partreg.parts.cells import branch_cells
 from partreg.reid.activation import activation_maps, share_on_cells
 from partreg.reid.run import Run
+from partreg.workflow.effects import COLUMNS
 from partreg.workflow.notebooks import TerminalLines, reported
 from partreg.workflow.profile import REFERENCE, Workspace, digest, open_workspace
 from partreg.workflow.runs import CONTROLS, TABLE_4, control_changes, make_run
@@ -357,9 +358,8 @@ def collect(ws: Workspace, folder: Path) -> None:
                 hits.append(
                     {"key": one["key"], "which": name, "hits": " ".join(f"{value:g}" for value in one.pop(name))}
                 )
-    tables = {"runs": records, "curves": curves, "hits": hits}
-    for name, table in tables.items():
-        frame = pd.DataFrame(table).round(4)
+    for name, table in {"runs": records, "curves": curves, "hits": hits}.items():
+        frame = pd.DataFrame(table).reindex(columns=list(COLUMNS[name])).round(4)
         files.write_text(folder / f"{name}.csv", frame.to_csv(index=False))
 
 

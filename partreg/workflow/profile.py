@@ -33,6 +33,7 @@ CHAPTERS = (
     "10_rank_lists",
     "11_other_methods",
     "12_where_it_breaks",
+    "13_when_parts_pay",
 )
 CHOICES = ("profile", "output", "vehicleid", "veri", "annotations", "photographs", "seeds", "overrides")
 
