@@ -171,19 +171,19 @@ rule reid_training:
 
 
 rule vehicleid:
-    input: source("05_vehicleid"), shown("table_4", "table_1")
+    input: source("05_vehicleid"), shown("table_4", "table_1"), KEPT
     output: chapter("05_vehicleid")
     params:
-        key=code_key("figures", "retrieval", "workflow/rows"),
+        key=code_key("figures", "retrieval", "workflow/rows", "workflow/effects"),
         command=command("05_vehicleid", chapter("05_vehicleid")),
     shell: "{params.command}"
 
 
 rule veri:
-    input: source("06_veri"), shown("table_6", "table_3"), rows()
+    input: source("06_veri"), shown("table_6", "table_3"), rows(), KEPT
     output: chapter("06_veri")
     params:
-        key=[code_key("figures", "retrieval", "workflow/rows"), *TABLE_3_KEYS],
+        key=[code_key("figures", "retrieval", "workflow/rows", "workflow/effects"), *TABLE_3_KEYS],
         command=command("06_veri", chapter("06_veri")),
     shell: "{params.command}"
 
@@ -198,10 +198,10 @@ rule ablation:
 
 
 rule resolution:
-    input: source("08_resolution"), shown("table_5", "table_6")
+    input: source("08_resolution"), shown("table_5", "table_6"), KEPT
     output: chapter("08_resolution")
     params:
-        key=code_key("figures", "retrieval"),
+        key=code_key("figures", "retrieval", "workflow/effects"),
         command=command("08_resolution", chapter("08_resolution")),
     shell: "{params.command}"
 

@@ -13,7 +13,9 @@ import nbformat
 
 from partreg import files
 from partreg.errors import PartregError
+from partreg.workflow.claims import ledger, read_claims
 from partreg.workflow.driver import chapter_path, run_path
+from partreg.workflow.effects import Evidence, read_evidence
 from partreg.workflow.profile import CHAPTERS, REPOSITORY, Workspace, open_workspace
 from partreg.workflow.provenance import device, provenance
 from partreg.workflow.runs import networks
@@ -58,6 +60,9 @@ def assemble(ws: Workspace, site: Path) -> None:
     mathjax = distribution("sphinx-mathjax-offline").locate_file("sphinx-mathjax-offline/static/mathjax/tex-svg.js")
     _write(site / "book" / "_static" / "mathjax" / "tex-svg.js", Path(str(mathjax)).read_bytes())
     _write(site / "book" / "statistics.md", statistics(ws).encode())
+    evidence = read_evidence()
+    _write(site / "book" / "ledger.md", ledger(read_claims(), evidence).encode())
+    _write(site / "book" / "runs_table.md", runs_table(evidence).encode())
 
 
 def without_paths(path: Path) -> str:
@@ -111,6 +116,25 @@ def statistics(ws: Workspace) -> str:
         ran = nbformat.read(path, as_version=4).metadata.papermill
         lines.append(f"| {run.name} | `{run.key}` | {trained['seconds']:.0f} | {ran['duration']:.0f} |")
     return "\n".join(lines) + "\n"
+
+
+def runs_table(evidence: Evidence) -> str:
+    """For the page of all runs: how many trainings of each row there are, and each one that failed."""
+    runs = evidence.runs.assign(failed=evidence.runs.outcome != "done")
+    if runs.empty:
+        return "None has been run yet.\n"
+    lines = [
+        f"{len(runs)} trainings are kept, {int(runs.failed.sum())} of them failed; together they took "
+        f"{runs.seconds.sum() / 3600:.1f} hours of training on one thread each.",
+        "",
+        "| study | cell | budget | data set | row | trainings | failed | minutes |",
+        "|---|---|---|---|---|---:|---:|---:|",
+    ]
+    for names, some in runs.groupby(["study", "cell", "budget", "dataset", "row"], sort=False):
+        minutes = some.seconds.sum() / 60
+        lines.append(f"| {' | '.join(names)} | {len(some)} | {int(some.failed.sum())} | {minutes:.0f} |")
+    failures = [f"- `{one.key}` ({one.row}, seed {one.seed}): {one.outcome}" for one in runs[runs.failed].itertuples()]
+    return "\n".join([*lines, "", *failures, ""])
 
 
 def book_sources() -> list[Path]:

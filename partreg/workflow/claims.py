@@ -21,7 +21,8 @@ from partreg.workflow.profile import REPOSITORY
 
 CLAIMS = REPOSITORY / "book" / "claims.yaml"
 REPRODUCED, PARTLY, NOT, CANNOT = "reproduced", "partly", "not", "cannot be tested without the real data"
-VERDICTS = (REPRODUCED, PARTLY, NOT, CANNOT)
+PENDING = "not run yet"  # fewer than two seeds of some test
+VERDICTS = (REPRODUCED, PARTLY, NOT, CANNOT, PENDING)
 EXPECTED = ("above", "below", "within")
 
 
@@ -51,12 +52,13 @@ class Test:
         """The effect over all seeds."""
         return effect(evidence, self.plus, self.minus, self.score)
 
-    def holds(self, found: Effect) -> bool:
-        """Whether the effect lies where the claim has it, with its whole interval where there are several seeds."""
-        low, high = (found.mean, found.mean) if math.isnan(found.low) else (found.low, found.high)
+    def holds(self, found: Effect) -> bool | None:
+        """Whether the whole interval over seeds lies where the claim has it; None without an interval."""
+        if math.isnan(found.low):
+            return None
         if self.expect == "within":
-            return -self.bound < low and high < self.bound
-        return low > self.bound if self.expect == "above" else high < self.bound
+            return -self.bound < found.low and found.high < self.bound
+        return found.low > self.bound if self.expect == "above" else found.high < self.bound
 
 
 @dataclass(frozen=True)
@@ -112,10 +114,12 @@ def _test(entry: dict[str, Any], where: str) -> Test:
     return Test(entry["words"], plus, minus, entry.get("score", "cmc1_large"), expected[0], bound)
 
 
-def verdict(results: Sequence[bool]) -> str:
+def verdict(results: Sequence[bool | None]) -> str:
     """What the tests of a claim amount to: all hold, some, none; without any it cannot be tested here."""
     if not results:
         return CANNOT
+    if None in results:
+        return PENDING
     return REPRODUCED if all(results) else PARTLY if any(results) else NOT
 
 
@@ -129,7 +133,7 @@ def effect_words(test: Test, found: Effect) -> str:
     """An effect with its intervals in one line; a difference in points, a score in percent."""
     say = signed if test.minus else lambda value: f"{100 * value:.1f}%"
     if not found.values:
-        return "not run yet"
+        return PENDING
     words = say(found.mean)
     if not math.isnan(found.low):
         words += f" [{say(found.low)}, {say(found.high)}] over {len(found.values)} seeds"

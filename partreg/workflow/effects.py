@@ -83,7 +83,7 @@ def read_evidence(folder: Path = REFERENCE) -> Evidence:
     except (OSError, ValueError) as error:
         raise PartregError(f"{folder}: expected {', '.join(COLUMNS)}.csv ({error}); run make reference.") from error
     frames = {name: frame.reindex(columns=list(COLUMNS[name])) for name, frame in frames.items()}
-    texts = {name: frames["runs"][name].fillna("").astype(str) for name in TEXT}
+    texts = {name: frames["runs"][name].astype(object).fillna("").astype(str) for name in TEXT}
     return Evidence(frames["runs"].assign(**texts), frames["curves"], frames["hits"])
 
 
@@ -212,6 +212,18 @@ def kept(
                 ends = None if len(one.values) < 2 else (one.low, one.high)
                 found.setdefault(row, {})[column] = Score(one.values, ends)
     return found
+
+
+def kept_sentence(evidence: Evidence, of: Mapping[str, Any], columns: Mapping[str, str]) -> str:
+    """The kept scores of one row in a sentence, for under a table that has no room for another column.
+
+    Args:
+        evidence: the tables.
+        of: the row, see `chosen`.
+        columns: for each name in the sentence the column of ``runs``.
+    """
+    scores = kept(evidence, {"": of}, columns).get("", {})
+    return f"Ours in the reference: {'; '.join(f'{name} {one}' for name, one in scores.items()) or 'not run yet'}."
 
 
 def kept_note(evidence: Evidence, study: str = "rows") -> str:

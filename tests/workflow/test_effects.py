@@ -1,0 +1,124 @@
+"""Effects and their intervals, on trainings made up by hand."""
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from partreg.errors import PartregError
+from partreg.workflow import effects
+
+
+def training(row, seed, cmc1, **more):
+    usual = {"study": "rows", "cell": "", "budget": "long", "dataset": "vehicleid", "size": 96, "outcome": "done"}
+    facts = {"profile": "made up", "device": "by hand", "commit": "0123456789ab", "clean": True}
+    return {"key": f"{row}{seed}", "row": row, "seed": seed, "cmc1_large": cmc1, **usual, **facts, **more}
+
+
+def made_up(trainings, hits=()):
+    runs = pd.DataFrame(trainings).reindex(columns=list(effects.COLUMNS["runs"]))
+    shown = [{"key": key, "which": "hits", "hits": text} for key, text in hits]
+    frames = [
+        pd.DataFrame(columns=list(effects.COLUMNS["curves"])),
+        pd.DataFrame(shown, columns=["key", "which", "hits"]),
+    ]
+    return effects.Evidence(runs, *frames)
+
+
+@pytest.fixture
+def evidence():
+    scores = {"a": (0.50, 0.52, 0.54), "b": (0.40, 0.44, 0.45)}
+    found = [training(row, seed, value) for row, values in scores.items() for seed, value in enumerate(values)]
+    found.append(training("a", 3, 0.9))  # b has no seed 3
+    found.append(training("b", 4, np.nan, outcome="b: the loss is nan"))
+    shares = {"a": "1 0.5 0 0.5", "b": "0.5 0.5 0 0"}
+    return made_up(found, [(f"{row}{seed}", text) for row, text in shares.items() for seed in range(3)])
+
+
+def test_a_difference_is_taken_seed_by_seed_with_students_interval(evidence):
+    found = effects.effect(evidence, [{"row": "a"}], [{"row": "b"}])
+    assert found.values == pytest.approx((0.10, 0.08, 0.09))
+    assert found.mean == pytest.approx(0.09)
+    half = 4.302652729911275 * 0.01 / math.sqrt(3)  # t at 0.975 for two degrees of freedom; the spread is 0.01
+    assert (found.low, found.high) == pytest.approx((0.09 - half, 0.09 + half))
+
+
+def test_over_vehicles_the_shares_of_each_vehicle_are_resampled(evidence):
+    low, high = effects.effect(evidence, [{"row": "a"}], [{"row": "b"}]).over_vehicles
+    assert 0 <= low < 0.25 < high <= 0.5  # differences 0.5, 0, 0, 0.5 of four vehicles, whose mean is 0.25
+
+
+def test_a_score_alone_and_one_of_its_own(evidence):
+    assert effects.effect(evidence, [{"row": "a"}]).mean == pytest.approx((0.50 + 0.52 + 0.54 + 0.9) / 4)
+    runs = evidence.runs.assign(validation=evidence.runs.cmc1_large + 0.1)
+    watched = effects.Evidence(runs, evidence.curves, evidence.hits)
+    both = effects.effect(watched, [{"row": "a", "score": "validation"}], [{"row": "a"}])
+    assert both.values == pytest.approx((0.1,) * 4)
+    assert (both.low, both.high) == pytest.approx((0.1, 0.1))
+    assert all(math.isnan(end) for end in both.over_vehicles)  # validation has no shares of test vehicles
+
+
+def test_differences_of_differences_add_up(evidence):
+    found = effects.effect(evidence, [{"row": "a"}, {"row": "b"}], [{"row": "b"}, {"row": "b"}])
+    assert found.mean == pytest.approx(0.09)
+
+
+def test_one_seed_has_no_interval_and_none_has_no_mean(evidence):
+    alone = made_up([training("a", 0, 0.5)])
+    assert math.isnan(effects.effect(alone, [{"row": "a"}]).low)
+    nothing = effects.effect(evidence, [{"row": "nobody"}])
+    assert nothing.values == ()
+    assert math.isnan(nothing.mean)
+    assert effects.words(nothing) == ["–", "–", "–"]
+
+
+def test_rows_of_different_cells_are_not_paired_by_vehicle():
+    here = [training("a", seed, 0.5, key=f"x{seed}", cell="x", study="cells") for seed in range(2)]
+    there = [training("a", seed, 0.4, key=f"y{seed}", cell="y", study="cells") for seed in range(2)]
+    evidence = made_up(here + there, [(f"{cell}{seed}", "1 0") for cell in "xy" for seed in range(2)])
+    sides = [{"study": "cells", "cell": cell, "row": "a"} for cell in "xy"]
+    found = effects.effect(evidence, sides[:1], sides[1:])
+    assert found.mean == pytest.approx(0.1)
+    assert all(math.isnan(end) for end in found.over_vehicles)
+
+
+def test_slips_are_named(evidence):
+    with pytest.raises(PartregError, match=r"runs\.csv has no column 'colour'"):
+        effects.chosen(evidence, {"colour": "red"})
+    twice = made_up([training("a", 0, 0.5), training("a", 0, 0.6, size=48)])
+    with pytest.raises(PartregError, match="two trainings of one seed"):
+        effects.chosen(twice, {"row": "a"})
+
+
+def test_a_table_leaves_out_what_was_not_run(evidence):
+    pairs = {"a and b": ({"row": "a"}, {"row": "b"}), "a and nobody": ({"row": "a"}, {"row": "nobody"})}
+    table = effects.gain_table(evidence, pairs)
+    assert list(table.index) == ["a and b"]
+    assert table.loc["a and b", "difference"] == "+9.0"
+    assert table.loc["a and b", "95% over seeds"] == "+6.5 to +11.5"
+    assert table.loc["a and b", "seeds"] == 3
+
+
+def test_kept_scores_stand_beside_a_table(evidence):
+    scores = effects.kept(evidence, {"row of b": {"row": "b"}, "nobody": {"row": "nobody"}}, {"CMC@1": "cmc1_large"})
+    assert list(scores) == ["row of b"]
+    assert str(scores["row of b"]["CMC@1"]).startswith("0.430 [0.364, 0.496]")
+    note = effects.kept_note(evidence)
+    assert "3–4 seeds" in note
+    assert "0123456789" in note
+    assert "CMC@1 0.430 [0.364, 0.496]" in effects.kept_sentence(evidence, {"row": "b"}, {"CMC@1": "cmc1_large"})
+
+
+def test_tables_come_back_as_they_were_written(evidence, tmp_path):
+    for name in effects.COLUMNS:
+        getattr(evidence, name).to_csv(tmp_path / f"{name}.csv", index=False)
+    again = effects.read_evidence(tmp_path)
+    assert effects.effect(again, [{"row": "a"}], [{"row": "b"}]).values == pytest.approx((0.10, 0.08, 0.09))
+    (tmp_path / "hits.csv").unlink()
+    with pytest.raises(PartregError, match="run make reference"):
+        effects.read_evidence(tmp_path)
+    nothing = effects.read_evidence(tmp_path / "nowhere")
+    assert nothing.runs.empty
+    assert effects.effect(nothing, [{"row": "a"}]).values == ()
+    assert "not run yet" in effects.kept_note(nothing)

@@ -1,0 +1,143 @@
+"""The many trainings: which there are, and that one leaves a whole record, also where it fails."""
+
+import json
+import shutil
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from partreg import files, paper, workflow
+from partreg.errors import PartregError
+from partreg.workflow import driver, effects, evidence
+
+REFERENCE = {"weights": "some.pth"}
+
+
+@pytest.fixture(scope="module")
+def reference():
+    return workflow.open_workspace("reference", overrides={"evidence": REFERENCE})
+
+
+@pytest.fixture
+def ws(tmp_path):
+    return workflow.open_workspace("smoke", output=str(tmp_path))
+
+
+def test_the_reference_has_what_it_promises(reference):
+    jobs = evidence.jobs(reference).values()
+    seeds = pd.DataFrame([(job.study, job.cell, job.row, job.budget, job.run.size, job.run.seed) for job in jobs])
+    counts = seeds.groupby([0, 2])[5].nunique()
+    assert all(counts["rows", row] == 5 for row in evidence.main_rows(reference))
+    assert set(counts["rows"]) == {3, 5}
+    assert set(paper.table(4).index) <= set(counts["rows"].index)
+    cells = {(job.cell, job.budget) for job in jobs if job.study == "cells"}
+    assert len(cells) >= 2 * 12
+    assert {job.budget for job in jobs if job.study == "curves"} == {"short", "converged"}
+
+
+def test_jobs_differ_in_their_keys_and_labels_say_what_they_are(reference):
+    jobs = evidence.jobs(reference)
+    assert len({job.label for job in jobs.values()}) == len(jobs)
+    assert all(len(key) == 12 for key in jobs)
+    assert not evidence.jobs(workflow.open_workspace("laptop"))
+
+
+def test_a_cell_changes_one_thing(reference):
+    cells = evidence.cells(reference)
+    base = cells.pop("base").profile
+    for name, here in cells.items():
+        axis = name.split("=")[0]
+        differ = {key for key in base.benchmark if base.benchmark[key] != here.profile.benchmark[key]}
+        differ |= {"pixels"} if base.sizes != here.profile.sizes else set()
+        assert differ == {axis}
+        assert here.profile.held_out == base.held_out
+
+
+def test_without_the_file_of_weights_its_rows_are_left_out():
+    without = evidence.rows(workflow.open_workspace("reference"))
+    assert not [row for row in without if "ImageNet" in row]
+    assert "Baseline (w/o parts), pretrained on other models" in without
+
+
+def test_equal_total_weight_weighs_one(reference):
+    changes = workflow.control_changes(reference)["Equal total weight of the losses"]
+    assert changes["global_weight"] + 3 * changes["part_weight"] == pytest.approx(1)
+    assert changes["part_weight"] / changes["global_weight"] == pytest.approx(reference.profile.reid["part_weight"])
+
+
+def test_the_best_epoch_is_the_first_of_the_best_on_validation_and_never_on_test():
+    history = pd.DataFrame(
+        {"epoch": [1, 2, 3, 4], "cmc1": [np.nan, 0.5, 0.5, 0.4], "cmc1_test": [np.nan, 0.1, 0.9, 0.8]}
+    )
+    expected = {"validation": 0.4, "best_epoch": 2, "best_validation": 0.5, "cmc1_best": 0.1}
+    assert evidence.best_epoch(history) == expected
+    assert evidence.best_epoch(history.assign(cmc1=np.nan)) == {}
+
+
+def test_hits_of_a_vehicle_are_the_mean_over_its_queries():
+    scores = SimpleNamespace(hits=np.array([1.0, 0.0, np.nan, 0.5]), vehicles=np.array([7, 7, 3, 3]))
+    assert evidence.vehicle_hits(scores) == [0.5, 0.5]
+
+
+def first(jobs, choose):
+    return next(job for job in jobs.values() if choose(job))
+
+
+def test_a_cell_leaves_a_record_from_which_the_tables_are_made(ws):
+    job = first(evidence.jobs(ws), lambda job: (job.cell, job.budget, job.row) == ("base", "long", paper.FULL))
+    evidence.measure(ws, job)
+    record = files.read_json(evidence.record_path(ws, job.key))
+    assert record["outcome"] == "done"
+    assert 0 <= record["cmc1_large"] <= record["cmc5_large"] <= 1
+    assert len(record["hits"]) == 5
+    assert len(record["curve"]["epoch"]) == len(record["curve"]["cmc1_test"])
+    evidence.collect(ws, evidence.kept_in(ws))
+    kept = effects.read_evidence(ws.folder / "evidence")
+    assert kept.runs.loc[0, "cmc1_large"] == pytest.approx(record["cmc1_large"], abs=1e-4)
+    found = effects.effect(kept, [{"study": "cells", "cell": "base", "row": paper.FULL}])
+    assert found.values == pytest.approx([record["cmc1_large"]], abs=1e-4)
+    assert np.mean([float(value) for value in kept.hits.hits[0].split()]) == pytest.approx(found.mean, abs=1e-3)
+    assert set(kept.curves.key) == {job.key}
+
+
+def test_a_training_that_fails_leaves_its_error_and_is_counted(ws, monkeypatch):
+    def fail(*_, **__):
+        raise PartregError("the loss is nan in epoch 1, step 1; train with a smaller lr.")
+
+    monkeypatch.setattr(evidence, "trained", fail)
+    job = first(evidence.jobs(ws), lambda job: job.study == "cells")
+    evidence.measure(ws, job)
+    evidence.collect(ws, evidence.kept_in(ws))
+    kept = effects.read_evidence(ws.folder / "evidence")
+    assert kept.runs.outcome.tolist() == ["the loss is nan in epoch 1, step 1; train with a smaller lr."]
+    assert effects.effect(kept, [{"study": "cells", "cell": job.cell, "row": job.row}]).values == ()
+
+
+def test_only_the_profile_reference_writes_into_the_repository(ws, reference):
+    assert evidence.kept_in(ws) == ws.folder / "evidence"
+    assert evidence.kept_in(reference).name == "reference"
+
+
+def test_the_costs_of_make_reference_name_each_training(ws):
+    jobs = evidence.jobs(ws)
+    due = driver.costs(ws, "evidence")
+    assert {job.label for job in jobs.values()} <= set(due)
+    assert "07_ablation" not in due
+    one = next(iter(jobs.values()))
+    files.write_json(evidence.record_path(ws, one.key), {})
+    assert one.label not in driver.costs(ws, "evidence")
+    shutil.rmtree(ws.folder)
+
+
+def test_a_job_runs_by_its_key_and_the_tables_without_one(ws, monkeypatch, capsys):
+    done = []
+    monkeypatch.setattr(evidence, "measure", lambda ws, job: done.append(job.label))
+    monkeypatch.setattr(evidence, "collect", lambda ws, folder: done.append(folder))
+    choices = json.dumps({"profile": "smoke", "output": str(ws.folder)})
+    key, job = next(iter(evidence.jobs(ws).items()))
+    assert evidence.main([choices, key]) == 0
+    assert evidence.main([choices]) == 0
+    assert done == [job.label, ws.folder / "evidence"]
+    assert f"partreg: {job.label}: done in" in capsys.readouterr().out
