@@ -207,10 +207,10 @@ rule resolution:
 
 
 rule activation_maps:
-    input: source("09_activation_maps"), shown("table_4")
+    input: source("09_activation_maps"), shown("table_4"), KEPT
     output: chapter("09_activation_maps")
     params:
-        key=code_key("figures", "retrieval"),
+        key=code_key("figures", "retrieval", "workflow/effects"),
         command=command("09_activation_maps", chapter("09_activation_maps")),
     shell: "{params.command}"
 
