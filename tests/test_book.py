@@ -14,8 +14,9 @@ import pandas as pd
 import pytest
 
 from partreg import files, paper, workflow
+from partreg.errors import PartregError
 from partreg.figures.tables import NOT_RUN
-from partreg.workflow import dial, rows
+from partreg.workflow import dial, effects, evidence, rows
 from partreg.workflow.driver import chapter_path, row_path, run_path
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -135,6 +136,34 @@ def test_the_repositorys_points_have_the_columns_of_the_books_own(built):
         pytest.skip("no reference/dial.csv here: make reference makes it")
     own = dial.own_points(built)
     assert set(pd.read_csv(path).columns) == set(own.columns)
+
+
+@pytest.mark.chain
+def test_trainings_for_the_claims_leave_whole_records(built, tmp_path):
+    wanted = [
+        paper.FULL,
+        "True boxes, lights not extended",
+        "50% of parts hidden, averaged",
+        f"{paper.FULL}, last stride 2",
+    ]
+    wanted += ["50% of parts hidden, left out", f"{paper.BASELINE}, pretrained on other models"]
+    every = [job for job in evidence.jobs(built).values() if job.study == "rows" and job.run.seed == 1]
+    for job in every:
+        if job.row in wanted:
+            evidence.measure(built, job)
+    evidence.collect(built, tmp_path)
+    kept = effects.read_evidence(tmp_path)
+    assert set(kept.runs.row) == set(wanted)
+    assert (kept.runs.outcome == "done").all()
+    assert kept.runs[["cmc1_small", "cmc1_large", "validation", "cmc1_best", "accuracy"]].notna().all().all()
+    full = effects.chosen(kept, {"row": paper.FULL}).iloc[0]
+    assert 0 < full.on_parts < 1
+    assert 0 <= full.cmc1_fused <= full.cmc5_fused <= 1
+    assert effects.effect(kept, [{"row": paper.FULL, "score": "cmc1_fused"}], [{"row": paper.FULL}]).values
+    assert len(kept.hits) == len(wanted) + 1
+    again = next(job for job in evidence.jobs(built).values() if job.row == paper.FULL and job.run.seed == 0)
+    with pytest.raises(PartregError, match="were not scored on the way"):  # the book's own run trained it
+        evidence.measure(built, again)
 
 
 @pytest.mark.chain

@@ -146,7 +146,7 @@ def main_rows(ws: Workspace) -> tuple[str, ...]:
 
 
 def jobs(ws: Workspace) -> dict[str, Job]:
-    """Every training by its key, those that are needed most first; none where the profile asks for none."""
+    """Every training by its key; none where the profile asks for none."""
     plan = ws.profile.evidence
     if not plan:
         return {}
@@ -249,7 +249,11 @@ def record_path(ws: Workspace, key: str) -> Path:
 
 
 def measure(ws: Workspace, job: Job) -> None:
-    """Train a job's network and leave its record, also where training fails: then its error is the record."""
+    """Train a job's network and leave its record, also where its loss is no number any more: then that is the record.
+
+    Raises:
+        PartregError: whatever else goes wrong; no record is left, and the job is due again.
+    """
     facts = {"study": job.study, "cell": job.cell, "row": job.row, "budget": job.budget, "key": job.key}
     run, here = job.run, job.workspace
     facts |= {"dataset": run.dataset, "seed": run.seed, "size": run.size, "epochs": run.epochs}
@@ -263,6 +267,8 @@ def measure(ws: Workspace, job: Job) -> None:
             facts |= {"mAP": scores.mAP, "hit1": scores.hit1, "hit5": scores.hit5, **made(here, run)}
         facts["outcome"] = "done"
     except PartregError as error:
+        if "the loss is" not in str(error):  # a full disk, say, which has nothing to do with the network
+            raise
         facts["outcome"] = str(error)
     files.write_json(record_path(ws, job.key), facts)
 
@@ -275,10 +281,16 @@ def vehicleid_record(ws: Workspace, run: Run, fused: bool, looked_at: bool) -> d
         run: the network, with a file for its weights.
         fused: score the features of all branches side by side, too.
         looked_at: say what share of its activation lies on parts, too.
+
+    Raises:
+        PartregError: the network was trained before without being scored on test vehicles on its way.
     """
     tests = vehicleid(ws).tests
     longest = max(tests)
-    history = pd.read_csv(trained(ws, run, watch=tests[longest]) / "history.csv")
+    folder = trained(ws, run, watch=tests[longest])
+    history = pd.read_csv(folder / "history.csv")
+    if "cmc1_test" not in history:
+        raise PartregError(f"{folder}: its test vehicles were not scored on the way; delete it and run again.")
     scores = vehicleid_scores(ws, run)
     found: dict[str, Any] = made(ws, run)
     for name, number in zip(("small", "medium", "large")[-len(tests) :], sorted(tests), strict=True):
