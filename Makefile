@@ -6,7 +6,7 @@ PROFILE ?= laptop
 EVIDENCE := $(if $(filter laptop,$(PROFILE)),reference,$(PROFILE))
 PORT    ?= 8000
 BIN     := .venv/bin
-# What a reader may choose: make book PROFILE=smoke SEEDS=0,1,2 VEHICLEID=dir VERI=dir ANNOTATIONS=file PHOTOGRAPHS=dir OUTPUT=dir BASELINES=no WEIGHTS=file
+# What a reader may choose: make book PROFILE=smoke SEEDS=0,1,2 VEHICLEID=dir VERI=dir ANNOTATIONS=file PHOTOGRAPHS=dir OUTPUT=dir BASELINES=no WEIGHTS=file RESUME=yes
 CHOICES := --profile '$(PROFILE)' $(if $(OUTPUT),--output '$(OUTPUT)') $(if $(VEHICLEID),--vehicleid '$(VEHICLEID)') \
            $(if $(VERI),--veri '$(VERI)') $(if $(ANNOTATIONS),--annotations '$(ANNOTATIONS)') \
            $(if $(PHOTOGRAPHS),--photographs '$(PHOTOGRAPHS)') $(if $(SEEDS),--seeds '$(SEEDS)') \
@@ -50,6 +50,7 @@ settings: .venv/.installed  ## try settings on validation identities; writes ref
 	@$(BIN)/python -m partreg.workflow.driver --target settings_others $(CHOICES)
 
 reference: .venv/.installed  ## repeat the results under reference/: the evidence for the claims, then the dial; takes hours
+	$(if $(filter yes,$(RESUME)),@$(BIN)/python -m partreg.workflow.evidence '{"profile": "$(EVIDENCE)"}' restore)
 	@$(BIN)/python -m partreg.workflow.driver --target evidence $(CHOICES:'$(PROFILE)'='$(EVIDENCE)') $(if $(WEIGHTS),--weights '$(WEIGHTS)')
 	@$(BIN)/python -m partreg.workflow.driver --target reference $(CHOICES)
 

@@ -27,7 +27,7 @@ from partreg.parts.boxes import PARTS, to_array
 from partreg.parts.cells import branch_cells
 from partreg.reid.activation import activation_maps, share_on_cells
 from partreg.reid.run import Run
-from partreg.workflow.effects import COLUMNS
+from partreg.workflow.effects import COLUMNS, read_evidence
 from partreg.workflow.notebooks import TerminalLines, reported
 from partreg.workflow.profile import REFERENCE, Workspace, digest, open_workspace
 from partreg.workflow.runs import CONTROLS, TABLE_4, control_changes, make_run
@@ -91,11 +91,11 @@ class Job:
     """One training and what it is for.
 
     Attributes:
-        study: "rows" (Table 4, controls, what is left open), "curves" (convergence), "sizes" (Tables 5 and 6) or
-            "cells" (when parts pay).
+        study: "rows" (Table 4, controls, what is left open), "budgets" (some of these, trained for shorter), "sizes"
+            (Tables 5 and 6) or "cells" (when parts pay).
         cell: of "cells", what is changed of the benchmark, as "shortcuts=1.0"; "base" or "" where nothing is.
         row: the network's name in tables and claims.
-        budget: "long" for the profile's epochs, "short" for a few, "converged" for many.
+        budget: "long" for the profile's epochs, "short" for a few, "middle" for some between.
         run: the description; its weights may still be the words "other models" or "imagenet file".
         workspace: where its data and its network lie.
     """
@@ -151,7 +151,7 @@ def jobs(ws: Workspace) -> dict[str, Job]:
     if not plan:
         return {}
     few = plan["cell_seeds"]
-    found = [*row_jobs(ws, plan["seeds"]), *cell_jobs(ws, few), *curve_jobs(ws, few), *size_jobs(ws, few)]
+    found = [*row_jobs(ws, plan["seeds"]), *cell_jobs(ws, few), *budget_jobs(ws, few), *size_jobs(ws, few)]
     return {job.key: job for job in found}
 
 
@@ -166,13 +166,13 @@ def row_jobs(ws: Workspace, seeds: Sequence[int]) -> list[Job]:
     ]
 
 
-def curve_jobs(ws: Workspace, seeds: Sequence[int]) -> list[Job]:
-    """The study "curves": baseline, full model and heads on the whole map, at a short budget and to convergence."""
+def budget_jobs(ws: Workspace, seeds: Sequence[int]) -> list[Job]:
+    """The study "budgets": baseline, full model and heads on the whole map, trained for shorter than in "rows"."""
     table = {row: changes for row, changes in rows(ws).items() if row in (BASELINE, FULL, WHOLE)}
     return [
-        Job("curves", "", row, budget, described(ws, "vehicleid", seed=seed, epochs=epochs, **changes), ws)
+        Job("budgets", "", row, budget, described(ws, "vehicleid", seed=seed, epochs=epochs, **changes), ws)
         for seed in seeds
-        for budget, epochs in (("short", ws.profile.evidence["short"]), ("converged", ws.profile.evidence["converged"]))
+        for budget, epochs in ((name, ws.profile.evidence[name]) for name in ("short", "middle"))
         for row, changes in table.items()
     ]
 
@@ -207,7 +207,6 @@ def cell_workspace(ws: Workspace, changes: dict[str, Any]) -> Workspace:
         benchmark={**ws.profile.benchmark, **fields},
         sizes={**ws.profile.sizes, "vehicleid": [size]},
         held_out={**ws.profile.held_out, "vehicleid": held_out},
-        reid={**ws.profile.reid, "epochs": plan["long"]},
         vehicleid="",
         veri="",
     )
@@ -219,9 +218,9 @@ def cell_jobs(ws: Workspace, seeds: Sequence[int]) -> list[Job]:
     found = []
     for seed in seeds:
         for name, here in cells(ws).items():
-            for budget in ("long", "short"):
+            for budget, epochs in (("long", here.profile.reid["epochs"]), ("short", ws.profile.evidence["short"])):
                 for row, changes in ((BASELINE, {"parts": ()}), (FULL, {"boxes": "truth"})):
-                    run = described(here, "vehicleid", seed=seed, epochs=ws.profile.evidence[budget], **changes)
+                    run = described(here, "vehicleid", seed=seed, epochs=epochs, **changes)
                     found.append(Job("cells", name, row, budget, run, here))
     return found
 
@@ -375,16 +374,42 @@ def collect(ws: Workspace, folder: Path) -> None:
         files.write_text(folder / f"{name}.csv", frame.to_csv(index=False))
 
 
+def restore(ws: Workspace, folder: Path) -> int:
+    """Make records anew from kept tables, where their descriptions are this code's own; gives how many.
+
+    So what was run elsewhere need not be run again, and what is missing can be added.
+    """
+    kept = read_evidence(folder)
+    curves, wanted, count = dict(list(kept.curves.groupby("key"))), jobs(ws), 0
+    for row in kept.runs.to_dict("records"):
+        key = row["key"]
+        if key not in wanted or record_path(ws, key).exists():
+            continue
+        record = {name: value for name, value in row.items() if value == value}  # what is empty is NaN
+        if key in curves:
+            record["curve"] = {name: curves[key][name].tolist() for name in COLUMNS["curves"][1:]}
+        for share in kept.hits[kept.hits.key == key].itertuples():
+            record[share.which] = [float(value) for value in share.hits.split()]
+        files.write_json(record_path(ws, key), record)
+        count += 1
+    return count
+
+
 def kept_in(ws: Workspace) -> Path:
     """Where the tables of a profile go: the repository's for ``reference``, beside the records for any other."""
     return REFERENCE if ws.profile.name == "reference" else ws.folder / "evidence"
 
 
 def main(arguments: list[str]) -> int:
-    """``python -m partreg.workflow.evidence JSON-of-choices [key]``: one training, or without a key the tables."""
+    """``python -m partreg.workflow.evidence JSON-of-choices [key]``: one training, or without a key the tables.
+
+    "restore" in place of a key makes records from the tables that are kept, for ``make reference RESUME=yes``.
+    """
     ws = open_workspace(**json.loads(arguments[0]))
     if len(arguments) == 1:
         return reported("evidence", lambda: collect(ws, kept_in(ws)))
+    if arguments[1] == "restore":
+        return reported("restore", lambda: print(f"partreg: restored {restore(ws, kept_in(ws))} trainings"))
     job = jobs(ws)[arguments[1]]
     with contextlib.redirect_stderr(TerminalLines(job.label)):
         return reported(job.label, lambda: measure(ws, job))

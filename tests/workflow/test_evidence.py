@@ -34,7 +34,7 @@ def test_the_reference_has_what_it_promises(reference):
     assert set(paper.table(4).index) <= set(counts["rows"].index)
     cells = {(job.cell, job.budget) for job in jobs if job.study == "cells"}
     assert len(cells) >= 2 * 12
-    assert {job.budget for job in jobs if job.study == "curves"} == {"short", "converged"}
+    assert {job.budget for job in jobs if job.study == "budgets"} == {"short", "middle"}
 
 
 def test_jobs_differ_in_their_keys_and_labels_say_what_they_are(reference):
@@ -100,6 +100,23 @@ def test_a_cell_leaves_a_record_from_which_the_tables_are_made(ws):
     assert found.values == pytest.approx([record["cmc1_large"]], abs=1e-4)
     assert np.mean([float(value) for value in kept.hits.hits[0].split()]) == pytest.approx(found.mean, abs=1e-3)
     assert set(kept.curves.key) == {job.key}
+
+
+def test_kept_tables_give_the_records_back(ws):
+    job = first(evidence.jobs(ws), lambda job: job.study == "cells" and job.budget == "short")
+    evidence.measure(ws, job)
+    before = files.read_json(evidence.record_path(ws, job.key))
+    evidence.collect(ws, ws.folder / "kept")
+    tables = {name: (ws.folder / "kept" / f"{name}.csv").read_text() for name in effects.COLUMNS}
+    evidence.record_path(ws, job.key).unlink()
+    assert evidence.restore(ws, ws.folder / "kept") == 1
+    assert evidence.restore(ws, ws.folder / "kept") == 0  # it is there already
+    after = files.read_json(evidence.record_path(ws, job.key))
+    assert after["cmc1_large"] == pytest.approx(before["cmc1_large"], abs=1e-4)
+    evidence.collect(ws, ws.folder / "again")
+    assert tables == {name: (ws.folder / "again" / f"{name}.csv").read_text() for name in effects.COLUMNS}
+    stranger = workflow.open_workspace("smoke", output=str(ws.folder / "other"), overrides={"reid": {"lr": 0.2}})
+    assert evidence.restore(stranger, ws.folder / "kept") == 0
 
 
 def test_a_training_that_fails_leaves_its_error_and_is_counted(ws, monkeypatch):
