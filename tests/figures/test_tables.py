@@ -52,6 +52,18 @@ def test_one_seed_is_called_one_seed():
     assert "bootstrap" not in tables.comparison(4, {paper.FULL: {"CMC@1": Score((0.6,))}}, data="here").html
 
 
+def test_kept_scores_stand_in_a_column_of_their_own():
+    kept = {paper.FULL: {"CMC@1": Score((0.20, 0.22), (0.08, 0.34))}, "Global+Brand": {"CMC@1": Score((0.1,))}}
+    table = tables.comparison(4, {paper.FULL: {"CMC@1": Score((0.6,))}}, data="here", kept=kept)
+    found = rows(table)
+    assert found[paper.FULL][:4] == ["0.742", "0.600", "−14.2", "0.210 [0.080, 0.340]"]
+    assert found[paper.BASELINE][:4] == ["0.645", "not run", "–", "–"]
+    assert found["Global+Brand"][:4] == ["–", "not run", "–", "0.100"]
+    assert table.frame.loc[paper.FULL, ("CMC@1", "reference")] == pytest.approx(0.21)
+    assert 'colspan="4"' in table.html
+    assert "reference" not in tables.comparison(4, {}, data="here").html
+
+
 def test_controls_come_beneath_the_papers_rows():
     table = tables.comparison(4, {"Boxes shuffled": {"CMC@1": Score((0.6,))}}, data="here")
     assert list(rows(table)) == [*paper.table(4).index, "Boxes shuffled"]
