@@ -158,6 +158,7 @@ def test_trainings_for_the_claims_leave_whole_records(built, tmp_path):
     assert kept.runs[["cmc1_small", "cmc1_large", "validation", "cmc1_best", "accuracy"]].notna().all().all()
     full = effects.chosen(kept, {"row": paper.FULL}).iloc[0]
     assert 0 < full.on_parts < 1
+    assert 0 < full.same_model <= 1
     assert 0 <= full.cmc1_fused <= full.cmc5_fused <= 1
     assert effects.effect(kept, [{"row": paper.FULL, "score": "cmc1_fused"}], [{"row": paper.FULL}]).values
     assert len(kept.hits) == len(wanted) + 1

@@ -19,7 +19,7 @@ from partreg.workflow.profile import REFERENCE
 # The columns of the kept tables; what a training has not stands empty.
 SCORES = (
     *(f"{score}_{size}" for size in ("small", "medium", "large") for score in ("cmc1", "cmc5")),
-    *("mAP", "hit1", "hit5", "cmc1_fused", "cmc5_fused", "on_parts", "accuracy"),
+    *("mAP", "hit1", "hit5", "cmc1_fused", "cmc5_fused", "on_parts", "same_model", "accuracy"),
     *("validation", "best_epoch", "best_validation", "cmc1_best"),
 )
 MADE = ("vehicles", "images", "passes", "parameters_at_test", "seconds", "profile", "device", "commit", "clean")

@@ -22,11 +22,13 @@ import torch
 
 from partreg import files
 from partreg.errors import PartregError
+from partreg.figures.ranklist import rank_lists
 from partreg.paper import BASELINE, FULL
 from partreg.parts.boxes import PARTS, to_array
 from partreg.parts.cells import branch_cells
 from partreg.reid.activation import activation_maps, share_on_cells
 from partreg.reid.run import Run
+from partreg.retrieval.protocols import draw_gallery
 from partreg.workflow.effects import COLUMNS, read_evidence
 from partreg.workflow.notebooks import TerminalLines, reported
 from partreg.workflow.profile import REFERENCE, Workspace, digest, open_workspace
@@ -34,6 +36,7 @@ from partreg.workflow.runs import CONTROLS, TABLE_4, control_changes, make_run
 from partreg.workflow.stages import (
     backbone_weights,
     detected_boxes,
+    features,
     fused_features,
     test_images,
     trained,
@@ -279,7 +282,7 @@ def vehicleid_record(ws: Workspace, run: Run, fused: bool, looked_at: bool) -> d
         ws: where the data lie.
         run: the network, with a file for its weights.
         fused: score the features of all branches side by side, too.
-        looked_at: say what share of its activation lies on parts, too.
+        looked_at: say what share of its activation lies on parts, and of its first answers on the query's model, too.
 
     Raises:
         PartregError: the network was trained before without being scored on test vehicles on its way.
@@ -301,7 +304,7 @@ def vehicleid_record(ws: Workspace, run: Run, fused: bool, looked_at: bool) -> d
     found["curve"] = {name: watched[name].tolist() for name in ("epoch", "cmc1", "cmc1_test")}
     found["curve"]["accuracy"] = watched.filter(like="accuracy").iloc[:, 0].tolist()
     if looked_at:
-        found["on_parts"] = on_parts(ws, run)
+        found |= {"on_parts": on_parts(ws, run), "same_model": same_model(ws, run, longest)}
     if fused:
         judged = vehicleid_protocol(ws, fused_features(ws, run), longest)
         found |= {"cmc1_fused": judged.cmc1, "cmc5_fused": judged.cmc5, "hits_fused": vehicle_hits(judged)}
@@ -332,6 +335,17 @@ def on_parts(ws: Workspace, run: Run) -> float:
     seen = torch.from_numpy(to_array(detected_boxes(ws, "vehicleid"), images))
     cells = branch_cells(seen, PARTS, cams.shape[-1]).any(dim=1, keepdim=True).numpy()
     return float(np.nanmean(share_on_cells(cams, cells)))
+
+
+def same_model(ws: Workspace, run: Run, number: int) -> float:
+    """Of the first ten answers to each query of a test list, the share that are of the query's own model (Figure 6)."""
+    images, test = test_images(ws, "vehicleid"), vehicleid(ws).tests[number]
+    mine = pd.DataFrame(features(ws, run, images, "test"), index=images.image).loc[test.image].to_numpy()
+    gallery = draw_gallery(test.vehicle.to_numpy(), np.random.default_rng(0))
+    queries = np.setdiff1d(np.arange(len(test)), gallery)
+    lists = rank_lists(mine, test.vehicle.to_numpy(), queries, gallery)
+    models = test.model.to_numpy()
+    return float((models[lists.results] == models[queries][:, None]).mean())
 
 
 def vehicle_hits(scores: Any) -> list[float]:
