@@ -23,6 +23,7 @@ CLAIMS = REPOSITORY / "book" / "claims.yaml"
 REPRODUCED, PARTLY, NOT, CANNOT = "reproduced", "partly", "not", "cannot be tested without the real data"
 PENDING = "not run yet"  # fewer than two seeds of some test
 VERDICTS = (REPRODUCED, PARTLY, NOT, CANNOT, PENDING)
+SHOWN = {PARTLY: "partly reproduced", NOT: "not reproduced"}  # on the page, where a word must stand by itself
 EXPECTED = ("above", "below", "within")
 
 
@@ -164,6 +165,6 @@ def ledger(claims: Sequence[Claim], evidence: Evidence) -> str:
         lines += [
             f"* - {claim.claim.strip()} *{claim.place}*",
             f"  - {'<br>'.join(told) or 'nothing'}",
-            f"  - **{claim.verdict}**<br>[shown here]({claim.link})",
+            f"  - **{SHOWN.get(claim.verdict, claim.verdict)}**<br>[shown here]({claim.link})",
         ]
     return "\n".join([*lines, "::::", ""])
