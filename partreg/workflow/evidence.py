@@ -60,6 +60,7 @@ HIDDEN = {
 ALONE = {"Global+Light": {"parts": ("light",)}, "Global+Brand": {"parts": ("brand",)}}
 WEIGHTS = {f"Part weight {value:g}": {"part_weight": value} for value in (0.1, 1.0, 3.0)}
 PAIRS = {
+    "half the learning rate": {"lr": 0.05},
     "last stride 2": {"last_stride": 2},
     "pretrained on other models": {"weights": "other models", "lr": 0.05},
     "SqueezeNet from ImageNet": {
