@@ -39,7 +39,7 @@ STYLE = """<style>
 .partreg-scroll th[scope=row], .partreg-scroll th[scope=rowgroup] { text-align: left; white-space: normal; }
 .partreg-scroll th[scope=row] { min-width: min(10em, 40cqi); }
 .partreg-scroll thead th[scope=colgroup] { text-align: center; }
-.partreg-scroll thead th[rowspan], .partreg-scroll thead th:first-child { text-align: left; vertical-align: bottom; }
+.partreg-scroll thead th[rowspan], .partreg-scroll thead th:first-child, .partreg-scroll thead th.name { text-align: left; vertical-align: bottom; }
 .partreg-notes { font-size: 0.85em; margin: 0.3em 0; }
 </style>"""
 
@@ -251,7 +251,8 @@ def comparison(
 
 def simple(frame: pd.DataFrame, caption: str, below: str = "") -> Table:
     """A small table of words in the same dress: the index as row headers, every value as it prints."""
-    head = "".join(f'<th scope="col">{escape(str(name or ""))}</th>' for name in [*frame.index.names, *frame.columns])
+    head = "".join(f'<th scope="col" class="name">{escape(str(name or ""))}</th>' for name in frame.index.names)
+    head += "".join(f'<th scope="col">{escape(str(name))}</th>' for name in frame.columns)
     body = "".join(
         f"<tr>{labels}{''.join(f'<td>{escape(str(value))}</td>' for value in values)}</tr>"
         for labels, values in zip(_row_headers(frame.index), frame.itertuples(index=False), strict=True)
