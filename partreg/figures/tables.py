@@ -39,7 +39,8 @@ STYLE = """<style>
 .partreg-scroll th[scope=row], .partreg-scroll th[scope=rowgroup] { text-align: left; white-space: normal; }
 .partreg-scroll th[scope=row] { min-width: min(10em, 40cqi); }
 .partreg-scroll thead th[scope=colgroup] { text-align: center; }
-.partreg-scroll thead th[rowspan], .partreg-scroll thead th:first-child, .partreg-scroll thead th.name { text-align: left; vertical-align: bottom; }
+.partreg-scroll thead th[rowspan], .partreg-scroll thead th:first-child,
+.partreg-scroll thead th.name { text-align: left; vertical-align: bottom; }
 .partreg-notes { font-size: 0.85em; margin: 0.3em 0; }
 </style>"""
 
