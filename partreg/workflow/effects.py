@@ -223,14 +223,14 @@ def kept_sentence(evidence: Evidence, of: Mapping[str, Any], columns: Mapping[st
         columns: for each name in the sentence the column of ``runs``.
     """
     scores = kept(evidence, {"": of}, columns).get("", {})
-    return f"Ours in the reference: {'; '.join(f'{name} {one}' for name, one in scores.items()) or 'not run yet'}."
+    return f"Ours in the reference: {'; '.join(f'{name} {one}' for name, one in scores.items()) or 'not made yet'}."
 
 
 def kept_note(evidence: Evidence, study: str = "rows") -> str:
     """A sentence for under a table about where its kept scores come from."""
     runs = evidence.runs[(evidence.runs.study == study) & (evidence.runs.outcome == "done")]
     if runs.empty:
-        return "Reference: not run yet; make reference runs it, which takes hours."
+        return "Reference: not made yet; make reference makes it, which takes hours."
     sizes = "–".join(str(size) for size in sorted({runs["size"].min(), runs["size"].max()}))
     seeds = runs.groupby("row").seed.nunique()
     count = "–".join(str(number) for number in sorted({seeds.min(), seeds.max()}))

@@ -121,4 +121,4 @@ def test_tables_come_back_as_they_were_written(evidence, tmp_path):
     nothing = effects.read_evidence(tmp_path / "nowhere")
     assert nothing.runs.empty
     assert effects.effect(nothing, [{"row": "a"}]).values == ()
-    assert "not run yet" in effects.kept_note(nothing)
+    assert "not made yet" in effects.kept_note(nothing)
