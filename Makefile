@@ -11,6 +11,8 @@ CHOICES := --profile '$(PROFILE)' $(if $(OUTPUT),--output '$(OUTPUT)') $(if $(VE
            $(if $(VERI),--veri '$(VERI)') $(if $(ANNOTATIONS),--annotations '$(ANNOTATIONS)') \
            $(if $(PHOTOGRAPHS),--photographs '$(PHOTOGRAPHS)') $(if $(SEEDS),--seeds '$(SEEDS)') \
            $(if $(filter no,$(BASELINES)),--no-baselines) $(if $(CORES),--cores $(CORES))
+# In a variable, for its commas would part the arguments of $(if) below.
+RESTORE := {"profile": "$(EVIDENCE)", "output": "$(OUTPUT)", "overrides": {"evidence": {"weights": "$(WEIGHTS)"}}}
 SITE    := $(or $(OUTPUT),build/$(notdir $(basename $(PROFILE))))/site/_build/html
 
 .PHONY: help book test lint lab serve settings reference photographs bench clean
@@ -18,7 +20,7 @@ SITE    := $(or $(OUTPUT),build/$(notdir $(basename $(PROFILE))))/site/_build/ht
 
 help:  ## what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /  make \1\t/' | expand -t 18
-	@echo "  with PROFILE=smoke|laptop|paper, SEEDS=0,1,2, VEHICLEID=dir, VERI=dir, ANNOTATIONS=file, PHOTOGRAPHS=dir, OUTPUT=dir, CORES=n, BASELINES=no"
+	@echo "  with PROFILE=smoke|laptop|paper, SEEDS=0,1,2, VEHICLEID=dir, VERI=dir, ANNOTATIONS=file, PHOTOGRAPHS=dir, OUTPUT=dir, CORES=n, BASELINES=no, WEIGHTS=file, RESUME=yes"
 
 .venv/.installed: requirements.lock
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) was not found: install Python 3.11 or say make PYTHON=path." >&2; exit 1; }
@@ -50,7 +52,7 @@ settings: .venv/.installed  ## try settings on validation identities; writes ref
 	@$(BIN)/python -m partreg.workflow.driver --target settings_others $(CHOICES)
 
 reference: .venv/.installed  ## repeat the results under reference/: the evidence for the claims, then the dial; takes hours
-	$(if $(filter yes,$(RESUME)),@$(BIN)/python -m partreg.workflow.evidence '{"profile": "$(EVIDENCE)"}' restore)
+	$(if $(filter yes,$(RESUME)),@$(BIN)/python -m partreg.workflow.evidence '$(RESTORE)' restore)
 	@$(BIN)/python -m partreg.workflow.driver --target evidence $(CHOICES:'$(PROFILE)'='$(EVIDENCE)') $(if $(WEIGHTS),--weights '$(WEIGHTS)')
 	@$(BIN)/python -m partreg.workflow.driver --target reference $(CHOICES)
 

@@ -135,21 +135,29 @@ def effect(
         minus: the rows that are subtracted. Only seeds that all have count: trainings of one seed share their start.
         score: a column of ``runs``.
     """
-    terms = [(sign, dict(side)) for sign, sides in ((1, plus), (-1, minus)) for side in sides]
-    names = [side.pop("score", score) for _, side in terms]
-    tables = [chosen(evidence, side) for _, side in terms]
-    columns = [table[name] for table, name in zip(tables, names, strict=True)]
-    signs = np.array([sign for sign, _ in terms])
-    joined = pd.concat(columns, axis=1, join="inner").dropna()
+    sides = [*plus, *minus]
+    signs = np.array([1] * len(plus) + [-1] * len(minus))
+    joined, tables = side_by_side(evidence, sides, score)
     values = joined.to_numpy(dtype=float) @ signs
-    used = [table.loc[joined.index] for table in tables]
-    shares = [vehicle_shares(evidence, table, name) for table, name in zip(used, names, strict=True)]
+    shares = [
+        vehicle_shares(evidence, table, side.get("score", score)) for table, side in zip(tables, sides, strict=True)
+    ]
     over = (float("nan"), float("nan"))
     # Rows of different benchmarks have other test vehicles, which cannot be paired.
-    if len({side.get("cell", "") for _, side in terms}) == 1 and all(share is not None for share in shares):
+    if len({side.get("cell", "") for side in sides}) == 1 and all(share is not None for share in shares):
         apart = signs @ np.stack(shares)
         over = bootstrap_over_vehicles(apart, np.arange(len(apart)))
     return Effect(tuple(float(value) for value in values), *interval(values), over)
+
+
+def side_by_side(
+    evidence: Evidence, sides: Sequence[Mapping[str, Any]], score: str
+) -> tuple[pd.DataFrame, list[pd.DataFrame]]:
+    """The scores of several rows, a column a row, for the seeds that all of them have; and these trainings of each."""
+    tables = [chosen(evidence, {name: value for name, value in side.items() if name != "score"}) for side in sides]
+    columns = [table[side.get("score", score)] for table, side in zip(tables, sides, strict=True)]
+    joined = pd.concat(columns, axis=1, join="inner").dropna()
+    return joined, [table.loc[joined.index] for table in tables]
 
 
 def vehicle_shares(evidence: Evidence, trainings: pd.DataFrame, score: str) -> np.ndarray | None:
@@ -176,6 +184,8 @@ def gain_table(
 ) -> pd.DataFrame:
     """Two rows' scores and their difference with its intervals, ready to be shown; what was not run is left out.
 
+    All are of the seeds that both rows have, so that the scores differ by just the difference.
+
     Args:
         evidence: the tables.
         pairs: by the name of a line, the two rows, see `chosen`.
@@ -186,8 +196,8 @@ def gain_table(
     for line, (mine, theirs) in pairs.items():
         apart = effect(evidence, [mine], [theirs], score)
         if apart.values:
-            scores = [percent(effect(evidence, [side], score=score).mean) for side in (mine, theirs)]
-            lines[line] = [*scores, *words(apart), len(apart.values)]
+            scores = side_by_side(evidence, [mine, theirs], score)[0].mean()
+            lines[line] = [*map(percent, scores), *words(apart), len(apart.values)]
     return pd.DataFrame(lines, index=[*names, "difference", *SPANS, "seeds"]).T
 
 

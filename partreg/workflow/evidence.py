@@ -46,6 +46,7 @@ from partreg.workflow.stages import (
     veri_scores,
 )
 
+OTHER_MODELS, IMAGENET_FILE = "other models", "imagenet file"  # what stands for weights until a training begins
 # Rows beyond Table 4 and its controls. Names are what tables and claims call them.
 BOXES = {
     "True boxes": {"boxes": "truth"},
@@ -62,10 +63,10 @@ WEIGHTS = {f"Part weight {value:g}": {"part_weight": value} for value in (0.1, 1
 PAIRS = {
     "half the learning rate": {"lr": 0.05},
     "last stride 2": {"last_stride": 2},
-    "pretrained on other models": {"weights": "other models", "lr": 0.05},
+    "pretrained on other models": {"weights": OTHER_MODELS, "lr": 0.05},
     "SqueezeNet from ImageNet": {
         "backbone": "squeezenet1_0",
-        "weights": "imagenet file",
+        "weights": IMAGENET_FILE,
         "pixels": "caffe",
         "last_stride": 2,
         "lr": 0.003,
@@ -86,8 +87,6 @@ EXTENSIONS = {
     "Global prediction pulled to the parts'": {"agreement": 1.0},
 }
 WHOLE = next(iter(CONTROLS))
-FUSED = "all features fused at test time"  # of the full model's own trainings
-OTHER_MODELS, IMAGENET_FILE = "other models", "imagenet file"
 
 
 @dataclass(frozen=True)

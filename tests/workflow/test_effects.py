@@ -98,6 +98,8 @@ def test_a_table_leaves_out_what_was_not_run(evidence):
     assert table.loc["a and b", "difference"] == "+9.0"
     assert table.loc["a and b", "95% over seeds"] == "+6.5 to +11.5"
     assert table.loc["a and b", "seeds"] == 3
+    # a has a fourth seed, which b has not: it counts neither in the difference nor in the scores.
+    assert table.loc["a and b", ["with parts", "without parts"]].tolist() == ["52.0%", "43.0%"]
 
 
 def test_kept_scores_stand_beside_a_table(evidence):
