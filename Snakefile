@@ -254,6 +254,16 @@ rule when_parts_pay:
     shell: "{params.command}"
 
 
+# One set of features under every rule: nothing is trained for it.
+rule every_rule:
+    input: source("14_every_rule"), shown("table_4", "table_6")
+    output: chapter("14_every_rule")
+    params:
+        key=code_key("figures", "retrieval"),
+        command=command("14_every_rule", chapter("14_every_rule")),
+    shell: "{params.command}"
+
+
 rule book:
     input:
         [chapter(name) for name in CHAPTERS],

@@ -5,6 +5,8 @@ Two papers' numbers on one benchmark need not be comparable. These tables show b
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import pandas as pd
 
@@ -13,6 +15,7 @@ from partreg.retrieval.distances import check_features, l2
 from partreg.retrieval.metrics import (
     AP_RULES,
     TIES,
+    MatchRanks,
     average_precision,
     cmc,
     group_ranks,
@@ -21,9 +24,80 @@ from partreg.retrieval.metrics import (
 )
 from partreg.retrieval.protocols import draw_gallery, track_numbers, vehicleid
 
+WHOLE, NO_QUERIES, NO_JUNK = "whole", "without queries", "nothing left out"
+FIRST, EVERY = "first match", "every match"
+
+
+@dataclass(frozen=True)
+class Toolbox:
+    """How somebody else's evaluator reads VeRi-776's protocol.
+
+    Attributes:
+        name: of the repository, or what the evaluator is.
+        does: what it does, in a few words.
+        gallery: `WHOLE` (the query's own camera is left out), `NO_QUERIES` (and the queries' images are taken away) or
+            `NO_JUNK` (every image of the vehicle is right, the query itself too).
+        rule: of average precision, one of `partreg.retrieval.metrics.AP_RULES`.
+        curve: CMC by the `FIRST` match of a query, or by `EVERY` match (see `every_match_cmc`).
+    """
+
+    name: str
+    does: str
+    gallery: str = WHOLE
+    rule: str = "rectangular"
+    curve: str = FIRST
+
+
+# Read in their code as it was published; images at one distance stand in any order in all but ours.
+TOOLBOXES = (
+    Toolbox("partreg", "Equations 4 to 6, the query's own camera left out"),
+    Toolbox("KaiyangZhou/deep-person-reid, JDAI-CV/fast-reid", "the same, in any order at one distance"),
+    Toolbox("VeRi-776's own evaluation", "trapezoidal AP", rule="trapezoidal"),
+    Toolbox("BravoLu/OpenVehicleReID", "scikit-learn's AP", rule="sklearn"),
+    Toolbox("Cysu/open-reid", "scikit-learn's AP; CMC counts every match", rule="sklearn", curve=EVERY),
+    Toolbox("an evaluator that takes the queries out of the gallery", "a smaller gallery", gallery=NO_QUERIES),
+    Toolbox("regob/vehicle_reid", "trapezoidal AP, no cameras", gallery=NO_JUNK, rule="trapezoidal"),
+)
+
+
+@dataclass(frozen=True)
+class Part:
+    """A gallery as a variant has it, ranked.
+
+    Attributes:
+        kept: (G,) which gallery images there are.
+        good: for each query the matches, as columns of the images that are kept.
+        junk: for each query the columns left out.
+        ranks: of the matches.
+    """
+
+    kept: np.ndarray
+    good: list[np.ndarray]
+    junk: list[np.ndarray]
+    ranks: MatchRanks
+
+
+def ranked(distances: np.ndarray, query: pd.DataFrame, gallery: pd.DataFrame) -> dict[str, Part]:
+    """The three galleries in use for VeRi-776, by their names.
+
+    Args:
+        distances: (Q, G).
+        query: table of images.
+        gallery: table of images; a query is the gallery image of the same file name.
+    """
+    queries, names = (table["image"].str.split("/").str[-1] for table in (query, gallery))
+    every = np.ones(len(gallery), dtype=bool)
+    found = {}
+    for name, kept in ((WHOLE, every), (NO_QUERIES, ~names.isin(queries).to_numpy()), (NO_JUNK, every)):
+        good, junk = cross_camera(query, gallery[kept].reset_index(drop=True))
+        if name == NO_JUNK:
+            good, junk = [np.union1d(*pair) for pair in zip(good, junk, strict=True)], [rows[:0] for rows in junk]
+        found[name] = Part(kept, good, junk, match_ranks(np.asarray(distances)[:, kept], good, junk))
+    return found
+
 
 def veri_variants(distances: np.ndarray, query: pd.DataFrame, gallery: pd.DataFrame) -> pd.DataFrame:
-    """VeRi-776's scores under each rule of average precision and of ties, with and without the queries in the gallery.
+    """VeRi-776's scores under each rule of average precision and of ties, and for each gallery in use.
 
     Args:
         distances: (Q, G).
@@ -31,23 +105,60 @@ def veri_variants(distances: np.ndarray, query: pd.DataFrame, gallery: pd.DataFr
         gallery: table of images; a query is the gallery image of the same file name.
 
     Returns:
-        A row a variant: gallery ("whole" or "without queries"), ties, rule, mAP, rank1 (image to image), hit1 (image to
-        track); fractions. "sklearn" has its own tie rule and stands once for each gallery.
+        A row a variant: gallery (see `Toolbox`), ties, rule, mAP, rank1 and rank5 (image to image), hit1 and hit5
+        (image to track); fractions. "sklearn" has its own tie rule and stands once for each gallery.
+
+    Raises:
+        PartregError: shapes do not fit, a distance is not finite, or no query has a match.
     """
-    names = query["image"].str.split("/").str[-1]
-    left = ~gallery["image"].str.split("/").str[-1].isin(names).to_numpy()
     rows = []
-    for name, kept in (("whole", np.ones(len(gallery), dtype=bool)), ("without queries", left)):
-        part, near = gallery[kept].reset_index(drop=True), np.asarray(distances)[:, kept]
-        good, junk = cross_camera(query, part)
-        ranks = match_ranks(near, good, junk)
-        hit1 = cmc(group_ranks(near, good, junk, track_numbers(part), ranks), 1)[0]
+    for name, part in ranked(distances, query, gallery).items():
+        near, tracks = np.asarray(distances)[:, part.kept], track_numbers(gallery[part.kept])
+        hit = cmc(group_ranks(near, part.good, part.junk, tracks, part.ranks), 5)[[0, 4]]
         for ties in TIES:
             for rule in AP_RULES:
                 if (rule == "sklearn") == (ties == "together"):
-                    score = mean_average_precision(average_precision(ranks, rule, ties))
-                    rows.append((name, ties, rule, score, cmc(ranks.first(ties), 1)[0], hit1))
-    return pd.DataFrame(rows, columns=["gallery", "ties", "rule", "mAP", "rank1", "hit1"])
+                    score = mean_average_precision(average_precision(part.ranks, rule, ties))
+                    rows.append((name, ties, rule, score, *cmc(part.ranks.first(ties), 5)[[0, 4]], *hit))
+    return pd.DataFrame(rows, columns=["gallery", "ties", "rule", "mAP", "rank1", "rank5", "hit1", "hit5"])
+
+
+def every_match_cmc(ranks: MatchRanks, k_max: int, ties: str = "stable") -> np.ndarray:
+    """CMC in which every match counts: the share of a query's matches with fewer than k wrong images before them.
+
+    A query with m matches adds 1/m for each; its other matches are taken out of the list. Equation 4 where m is 1.
+
+    Args:
+        ranks: of the matches.
+        k_max: length of the curve.
+        ties: one of `partreg.retrieval.metrics.TIES`.
+
+    Returns:
+        (k_max,) fractions in [0, 1], never falling; the mean over the queries that have a match.
+    """
+    query = np.repeat(np.arange(len(ranks.counts)), ranks.counts)
+    before = getattr(ranks, ties) - 1 - (np.arange(len(query)) - (np.cumsum(ranks.counts) - ranks.counts)[query])
+    share = 1 / ranks.counts[query] / np.count_nonzero(ranks.counts)
+    return np.cumsum(np.bincount(np.clip(before, 0, k_max), weights=share, minlength=k_max + 1)[:k_max])
+
+
+def veri_toolboxes(distances: np.ndarray, query: pd.DataFrame, gallery: pd.DataFrame) -> pd.DataFrame:
+    """What each evaluator would print for the same distances.
+
+    Args:
+        distances: (Q, G).
+        query: table of images.
+        gallery: table of images; a query is the gallery image of the same file name.
+
+    Returns:
+        A row for each of `TOOLBOXES`: toolbox, does, mAP, rank1, rank5; fractions.
+    """
+    parts, rows = ranked(distances, query, gallery), []
+    for one in TOOLBOXES:
+        ranks = parts[one.gallery].ranks
+        curve = cmc(ranks.first(), 5) if one.curve == FIRST else every_match_cmc(ranks, 5)
+        rows.append((one.name, one.does, mean_average_precision(average_precision(ranks, one.rule)), *curve[[0, 4]]))
+    return pd.DataFrame(rows, columns=["toolbox", "does", "mAP", "rank1", "rank5"])
 
 
 def vehicleid_variants(
@@ -62,18 +173,23 @@ def vehicleid_variants(
         seed: of the draws.
 
     Returns:
-        A row a variant with cmc1 and cmc5: one random image of each vehicle is the gallery (the protocol); its
-        first-listed image is; one random image is the query and all others are the gallery (swapped).
+        A row a variant with cmc1 and cmc5: one random image of each vehicle is the gallery (the protocol), on average,
+        and in the draws where CMC@1 is lowest and highest; its first-listed image is; one random image is the query and
+        all others are the gallery (swapped).
     """
     vehicles = np.asarray(vehicles)
     features = check_features(features, "test", len(vehicles))
     protocol = vehicleid(features, vehicles, galleries=galleries, seed=seed)
+    curves = protocol.cmc[np.argsort(protocol.cmc[:, 0], kind="stable")]
     first = np.unique(vehicles, return_index=True)[1]
     rng = np.random.default_rng(seed)
     swapped = [_curve(features, vehicles, draw_gallery(vehicles, rng)) for _ in range(galleries)]
     rest = np.setdiff1d(np.arange(len(vehicles)), first)
+    fifth = min(5, curves.shape[1]) - 1
     rows = [
         ("one random image is the gallery", protocol.cmc1, protocol.cmc5),
+        ("the same, the draw with the lowest score", *curves[0, [0, fifth]]),
+        ("the same, the draw with the highest score", *curves[-1, [0, fifth]]),
         ("the first-listed image is the gallery", *_curve(features, vehicles, rest, first)),
         ("one random image is the query", *np.mean(swapped, axis=0)),
     ]

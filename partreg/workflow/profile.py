@@ -34,6 +34,7 @@ CHAPTERS = (
     "11_other_methods",
     "12_where_it_breaks",
     "13_when_parts_pay",
+    "14_every_rule",
 )
 CHOICES = ("profile", "output", "vehicleid", "veri", "annotations", "photographs", "seeds", "overrides")
 

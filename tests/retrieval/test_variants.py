@@ -29,7 +29,12 @@ def test_veri_variants_by_hand():
     assert table.loc[("without queries", "together", "sklearn"), "mAP"] == pytest.approx((1 / 2 + 1) / 2)
     assert table.loc["whole", "rank1"].tolist() == [0] * 5
     assert table.loc[("without queries", "stable", "rectangular"), ["rank1", "hit1"]].tolist() == [1, 1]
-    assert len(table) == 10
+    # With nothing left out a query finds itself first: query 0 at ranks 1, 3 (b behind d) and 4, query 1 at 1 and 3.
+    assert table.loc[("nothing left out", "stable", "rectangular"), "rank1"] == 1
+    assert table.loc[("nothing left out", "stable", "rectangular"), "mAP"] == pytest.approx(
+        ((1 + 2 / 3 + 3 / 4) / 3 + (1 + 2 / 3) / 2) / 2
+    )
+    assert len(table) == 15
     assert veri_scores(distances, query, gallery).mAP == table.loc[("whole", "stable", "rectangular"), "mAP"]
 
 
