@@ -1,8 +1,9 @@
-"""Section 4.1 at the command line: ``partreg check DIR`` says what a data set holds and what is wrong in it."""
+"""``partreg check`` says what a data set holds (Section 4.1), ``partreg verify`` whether results are what they say."""
 
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 import click
 
@@ -25,6 +26,22 @@ def check(folder: str, decode: bool) -> None:
     report = check_folder(folder, decode=decode)
     click.echo(str(report))
     sys.exit(1 if report.problems else 0)
+
+
+@commands.command()
+@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("again", type=click.Path(path_type=Path), required=False)
+@click.option("--tolerance", default=0.0, help="Numbers that differ by no more than this count as the same.")
+def verify(run: Path, again: Path | None, tolerance: float) -> None:
+    """Check the results folder RUN against its SHA256SUMS, or against a re-run in the folder AGAIN.
+
+    Exit status 1 where they differ.
+    """
+    from partreg.workflow import verify as verification
+
+    found = verification.against_rerun(run, again, tolerance) if again else verification.against_record(run)
+    click.echo(verification.report(found, len(verification.results(run))))
+    sys.exit(1 if found else 0)
 
 
 def main() -> None:

@@ -19,10 +19,11 @@ from partreg.workflow.effects import Evidence, read_evidence
 from partreg.workflow.profile import CHAPTERS, REPOSITORY, Workspace, open_workspace
 from partreg.workflow.provenance import device, provenance
 from partreg.workflow.runs import networks
+from partreg.workflow.verify import record
 
 
 def build(ws: Workspace) -> Path:
-    """Assemble the book's sources under ``site/`` and render them, warnings counting as errors.
+    """Assemble the book's sources under ``site/`` and render them, warnings counting as errors, and record all results.
 
     Returns:
         The path of the first page.
@@ -44,6 +45,7 @@ def build(ws: Workspace) -> Path:
         raise PartregError(
             f"{log}: the book has {len(complaints)} complaints, first: {(complaints or ['?'])[0].strip()}"
         )
+    record(ws.folder)
     return page
 
 

@@ -46,7 +46,7 @@ def test_make_settings_asks_snakemake_for_the_settings(tmp_path):
 def test_the_costs_name_what_is_still_to_run(tmp_path):
     ws = workflow.open_workspace("smoke", output=str(tmp_path))
     book, settings = driver.costs(ws, "all"), driver.costs(ws, "settings")
-    assert len(book) == 12 + 26 + 6 + 2  # the chapters but for the copied ones, networks, other rows, and the dial
+    assert len(book) == 13 + 26 + 6 + 2  # the chapters but for the copied ones, networks, other rows, and the dial
     assert {driver.run_label(run) for run in tried_runs(ws)} <= set(settings)
     assert "10_rank_lists" not in settings
     done = driver.chapter_path(ws, "03_missing_parts")

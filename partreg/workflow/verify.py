@@ -1,0 +1,206 @@
+"""Whether a results folder is what it says: against the hashes that were recorded with it, or against a re-run.
+
+``SHA256SUMS`` lies in every results folder (``build/<profile>``), a line a file, so that ``sha256sum -c SHA256SUMS``
+checks it too, without this project. Files that say when and how fast something was made are not in it: they differ
+from run to run, and nothing is computed from them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from partreg import files
+from partreg.errors import PartregError
+
+SUMS = "SHA256SUMS"
+KINDS = {".txt", ".csv", ".xml", ".json", ".jpg", ".npy", ".pt"}
+# What a run leaves besides its results: executed notebooks, the site, decoded pixels, logs, records of time.
+BESIDE = {"notebooks", "site", "pixels", "evidence", "yolo-example"}
+TIMED = {"provenance.json", "training.json", "cost.json", "overrides.json"}
+# Where a result came from, in files that hold both.
+ORIGIN = ("commit", "clean", "device")
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A file that is not as it should be: its name in the folder, what is wrong, and by how much where that is known.
+
+    ``largest`` is the largest difference between two numbers at the same place; None where the files cannot be compared
+    number by number.
+    """
+
+    name: str
+    message: str
+    largest: float | None = None
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.message}"
+
+
+def results(folder: Path) -> list[str]:
+    """The names of all result files in a results folder, sorted; "/" between folders.
+
+    Raises:
+        PartregError: there is no such folder, or nothing that a run leaves is in it.
+    """
+    if not folder.is_dir():
+        raise PartregError(f"{folder}: no such folder; give a results folder, such as build/laptop.")
+    found = sorted(path.relative_to(folder).as_posix() for path in _files(folder))
+    if not any(name.startswith(("runs/", "data-", "parts-")) for name in found):
+        raise PartregError(f"{folder}: no results of a run in it; give a results folder, such as build/laptop.")
+    return found
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    for path in folder.rglob("*"):
+        inside = path.relative_to(folder).parts
+        timed = path.name in TIMED or (path.suffix == ".json" and path.name.startswith("features_"))
+        hidden = any(part.startswith(".") for part in inside)
+        if path.suffix in KINDS and not (timed or hidden or BESIDE & set(inside)) and path.is_file():
+            yield path
+
+
+def sha256(path: Path) -> str:
+    """The hash of a file's bytes, in hexadecimal."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def record(folder: Path) -> Path:
+    """Write the hashes of all results of a folder into its ``SHA256SUMS``; gives its path."""
+    lines = [f"{sha256(folder / name)}  {name}\n" for name in results(folder)]
+    files.write_text(folder / SUMS, "".join(lines))
+    return folder / SUMS
+
+
+def recorded(folder: Path) -> dict[str, str]:
+    """The hashes in a folder's ``SHA256SUMS`` by file name.
+
+    Raises:
+        PartregError: there is none, or a line is not a hash and a name inside the folder.
+    """
+    path, found = folder / SUMS, {}
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError as error:
+        raise PartregError(f"{path}: no such file; a whole `make book` writes it, or name a re-run.") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise PartregError(f"{path}: could not be read as UTF-8 text ({error}); copy it anew.") from error
+    for number, line in enumerate(lines, start=1):
+        digest, gap, name = line[:64], line[64:66], line[66:]
+        if gap != "  " or not name or set(digest) - set("0123456789abcdef"):
+            raise PartregError(f"{path}:{number}: expected a SHA-256 hash, two spaces and a name; copy it anew.")
+        files.inside(folder, name)
+        found[name] = digest
+    return found
+
+
+def against_record(folder: Path) -> list[Difference]:
+    """How a results folder differs from its own ``SHA256SUMS``; [] where every file is as recorded.
+
+    Raises:
+        PartregError: there is no such folder or no record.
+    """
+    here, there = set(results(folder)), recorded(folder)
+    found = [Difference(name, "is missing") for name in sorted(set(there) - here)]
+    found += [Difference(name, "is not in the record") for name in sorted(here - set(there))]
+    changed = [name for name in sorted(here & set(there)) if sha256(folder / name) != there[name]]
+    return found + [Difference(name, "is not the file that was recorded") for name in changed]
+
+
+def against_rerun(folder: Path, again: Path, tolerance: float = 0.0) -> list[Difference]:
+    """How the results of a folder differ from those of a re-run; [] where all are the same, or near enough.
+
+    Folders of runs are named by digests of their descriptions, so results of other settings or code stand under other
+    names, and count as missing.
+
+    Args:
+        folder: a results folder.
+        again: the results folder of a run of the same description.
+        tolerance: numbers that differ by no more than this count as the same.
+
+    Raises:
+        PartregError: one of them is no results folder.
+    """
+    here, there = set(results(folder)), set(results(again))
+    found = [Difference(name, f"is missing in {again}") for name in sorted(here - there)]
+    found += [Difference(name, f"is missing in {folder}") for name in sorted(there - here)]
+    for name in sorted(here & there):
+        one = compared(folder / name, again / name, name)
+        if one is not None and (one.largest is None or one.largest > tolerance):
+            found.append(one)
+    return found
+
+
+def compared(first: Path, second: Path, name: str) -> Difference | None:
+    """The difference between two files; None where their bytes, or all their values, are the same."""
+    if sha256(first) == sha256(second):
+        return None
+    try:
+        mine, theirs = numbers(first), numbers(second)
+    except Exception:  # torch raises many kinds for files that are not its own
+        mine = theirs = None
+    if mine is None or theirs is None or mine.keys() != theirs.keys():
+        return Difference(name, "has other bytes")
+    if any(mine[key].shape != theirs[key].shape for key in mine):
+        return Difference(name, "has other values, and another number of them")
+    largest = max((_apart(mine[key], theirs[key]) for key in mine), default=0.0)
+    return Difference(name, f"numbers differ by up to {largest:.2g}", largest) if largest else None
+
+
+def _apart(first: np.ndarray, second: np.ndarray) -> float:
+    """The largest difference of two arrays; infinite where only one of two is NaN, or where texts differ."""
+    if first.dtype.kind not in "biuf" or second.dtype.kind not in "biuf":
+        return 0.0 if np.array_equal(first, second) else float("inf")
+    first, second = first.astype(np.float64), second.astype(np.float64)
+    if not np.array_equal(np.isnan(first), np.isnan(second)):
+        return float("inf")
+    return float(np.nanmax(np.abs(first - second), initial=0.0))
+
+
+def numbers(path: Path) -> dict[str, np.ndarray] | None:
+    """What can be compared number by number in a result file, by name; None for a kind that has no numbers.
+
+    Raises:
+        Exception: of many kinds, where the file is not what its suffix says.
+    """
+    if path.suffix == ".npy":
+        return {"": np.load(path, allow_pickle=False)}
+    if path.suffix == ".csv":
+        return {name: column.to_numpy() for name, column in pd.read_csv(path).items()}
+    if path.suffix == ".json":
+        return {name: np.array(value) for name, value in _leaves(json.loads(path.read_text(encoding="utf-8")), "")}
+    if path.suffix == ".pt":
+        import torch
+
+        return {
+            name: np.array(value)
+            for name, value in _leaves(torch.load(path, map_location="cpu", weights_only=True), "")
+        }
+    return None
+
+
+def _leaves(value: Any, name: str) -> Iterator[tuple[str, Any]]:
+    """Numbers and texts of nested lists and dictionaries by their place, without where they come from."""
+    if isinstance(value, dict | list | tuple):
+        pairs = value.items() if isinstance(value, dict) else enumerate(value)
+        for key, inner in pairs:
+            if key not in ORIGIN:
+                yield from _leaves(inner, f"{name}/{key}")
+    else:
+        yield name, value.float().numpy() if hasattr(value, "numpy") else str(value) if value is None else value
+
+
+def report(found: list[Difference], count: int) -> str:
+    """What was found, a line each, worst last, and one line that sums it up."""
+    lines = [str(one) for one in sorted(found, key=lambda one: (one.largest is None, one.largest or 0, one.name))]
+    said = f"{len(found):,} of {count:,} files differ" if found else f"all {count:,} files are the same"
+    return "\n".join([*lines, said])
