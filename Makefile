@@ -7,15 +7,15 @@ EVIDENCE := $(if $(filter laptop,$(PROFILE)),reference,$(PROFILE))
 PORT    ?= 8000
 BIN     := .venv/bin
 # What a reader may choose: make book PROFILE=smoke SEEDS=0,1,2 VEHICLEID=dir VERI=dir ANNOTATIONS=file PHOTOGRAPHS=dir OUTPUT=dir BASELINES=no WEIGHTS=file RESUME=yes
-CHOICES := --profile '$(PROFILE)' $(if $(OUTPUT),--output '$(OUTPUT)') $(if $(VEHICLEID),--vehicleid '$(VEHICLEID)') \
-           $(if $(VERI),--veri '$(VERI)') $(if $(ANNOTATIONS),--annotations '$(ANNOTATIONS)') \
-           $(if $(PHOTOGRAPHS),--photographs '$(PHOTOGRAPHS)') $(if $(SEEDS),--seeds '$(SEEDS)') \
-           $(if $(filter no,$(BASELINES)),--no-baselines) $(if $(CORES),--cores $(CORES))
-# In a variable, for its commas would part the arguments of $(if) below.
-RESTORE := {"profile": "$(EVIDENCE)", "output": "$(OUTPUT)", "overrides": {"evidence": {"weights": "$(WEIGHTS)"}}}
+# Every word goes through `quoted`, which quotes it for the shell whatever is in it.
+quoted   = '$(subst ','\'',$(1))'
+option   = $(if $($(1)),--$(2) $(call quoted,$($(1))))
+CHOICES := --profile $(call quoted,$(PROFILE)) $(call option,OUTPUT,output) $(call option,VEHICLEID,vehicleid) \
+           $(call option,VERI,veri) $(call option,ANNOTATIONS,annotations) $(call option,PHOTOGRAPHS,photographs) \
+           $(call option,SEEDS,seeds) $(call option,CORES,cores) $(if $(filter no,$(BASELINES)),--no-baselines)
 SITE    := $(or $(OUTPUT),build/$(notdir $(basename $(PROFILE))))/site/_build/html
 
-.PHONY: help book test lint lab serve settings reference photographs bench clean
+.PHONY: help book test lint lab serve settings reference photographs bench audit clean
 .DEFAULT_GOAL := help
 
 help:  ## what can be made
@@ -44,23 +44,27 @@ lab: .venv/.installed  ## open the notebooks in JupyterLab
 	@$(BIN)/jupyter lab --ip=127.0.0.1 notebooks
 
 serve: .venv/.installed  ## show the built book at http://127.0.0.1:8000
-	@test -f '$(SITE)/index.html' || { echo "No book at $(SITE): run make book PROFILE=$(PROFILE) first." >&2; exit 1; }
-	@$(BIN)/python -m http.server $(PORT) --bind 127.0.0.1 --directory '$(SITE)'
+	@test -f $(call quoted,$(SITE)/index.html) || { echo "There is no book there yet: run make book with the same choices first." >&2; exit 1; }
+	@$(BIN)/python -m http.server $(call quoted,$(PORT)) --bind 127.0.0.1 --directory $(call quoted,$(SITE))
 
 settings: .venv/.installed  ## try settings on validation identities; writes reference/settings*.csv
 	@$(BIN)/python -m partreg.workflow.driver --target settings $(CHOICES)
 	@$(BIN)/python -m partreg.workflow.driver --target settings_others $(CHOICES)
 
 reference: .venv/.installed  ## repeat the results under reference/: the evidence for the claims, then the dial; takes hours
-	$(if $(filter yes,$(RESUME)),@$(BIN)/python -m partreg.workflow.evidence '$(RESTORE)' restore)
-	@$(BIN)/python -m partreg.workflow.driver --target evidence $(CHOICES:'$(PROFILE)'='$(EVIDENCE)') $(if $(WEIGHTS),--weights '$(WEIGHTS)')
+	@$(BIN)/python -m partreg.workflow.driver --target evidence $(CHOICES) --profile $(call quoted,$(EVIDENCE)) $(call option,WEIGHTS,weights) $(if $(filter yes,$(RESUME)),--restore)
 	@$(BIN)/python -m partreg.workflow.driver --target reference $(CHOICES)
 
 photographs: .venv/.installed  ## every row that real photographs allow, by FILE=mine.yaml; writes reference/photographs.csv
-	@$(BIN)/python -m partreg.workflow.photographs $(if $(FILE),'$(FILE)')
+	@$(BIN)/python -m partreg.workflow.photographs $(if $(FILE),$(call quoted,$(FILE)))
 
 bench: .venv/.installed  ## time a whole book, a second one, and the evaluator
 	@$(BIN)/python -m partreg.workflow.bench $(CHOICES)
+
+audit: .venv/.installed  ## unsafe code, and known vulnerabilities of what is installed (asks the package index)
+	@test -x .venv/audit/bin/pip-audit || { $(PYTHON) -m venv .venv/audit && .venv/audit/bin/python -m pip install --quiet --disable-pip-version-check bandit==1.9.4 pip-audit==2.10.1 2>&1 | { grep -v '^WARNING: Location' || true; }; }
+	@.venv/audit/bin/bandit --quiet --recursive --severity-level medium partreg && echo "bandit: nothing of medium or high severity"
+	@.venv/audit/bin/pip-audit --requirement requirements.lock --no-deps --disable-pip --progress-spinner off --strict || { echo "pip-audit: see above; without a list of known vulnerabilities nothing is known of the packages." >&2; exit 1; }
 
 clean:  ## remove everything that was made (build/), not the installation
 	@rm -rf build

@@ -11,6 +11,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from partreg.errors import PartregError
 
 UNWRITABLE = {
@@ -88,6 +90,23 @@ def read_json(path: str | Path) -> Any:
         ) from error
     except (OSError, UnicodeDecodeError) as error:
         raise PartregError(f"{path}: could not be read as UTF-8 text ({error}); check the file.") from error
+
+
+def read_array(path: str | Path) -> np.ndarray:
+    """Read a .npy file of numbers; objects, which would run code, are never loaded.
+
+    Raises:
+        PartregError: it is missing, truncated, or no array of numbers.
+    """
+    try:
+        return np.load(path, allow_pickle=False)
+    except FileNotFoundError as error:
+        raise PartregError(f"{path}: no such file; check the path.") from error
+    except (OSError, ValueError, EOFError) as error:
+        raise PartregError(
+            f"{path}: expected an array of numbers in NumPy's format ({str(error).splitlines()[0]}); "
+            "delete the file and run the same command again."
+        ) from error
 
 
 def inside(root: str | Path, name: str) -> Path:

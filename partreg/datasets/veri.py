@@ -117,7 +117,7 @@ def read_labels(path: Path, on_problem: OnProblem = stop) -> dict[str, tuple[int
         return {}
     try:
         text = path.read_bytes().decode("gb18030")
-        items = fromstring(text).iter("Item")
+        items = fromstring(text, forbid_dtd=True).iter("Item")
     except (ParseError, UnicodeDecodeError, DefusedXmlException) as error:
         line = error.position[0] if isinstance(error, ParseError) else 0
         on_problem(Problem(str(path), line, f"expected XML in gb2312 ({error}); copy the file anew."))

@@ -22,7 +22,8 @@ from partreg import files
 from partreg.errors import PartregError
 from partreg.reid.run import Run
 from partreg.workflow.dial import ROWS, SEEDS, dial_label, points_path, turned
-from partreg.workflow.evidence import jobs, record_path
+from partreg.workflow.evidence import jobs, kept_in, record_path
+from partreg.workflow.evidence import restore as restored
 from partreg.workflow.profile import CHAPTERS, DATASETS, REPOSITORY, Workspace, open_workspace
 from partreg.workflow.rows import row_key, slow_rows
 from partreg.workflow.runs import networks, strong_runs
@@ -219,8 +220,9 @@ def follow(command: list[str], log: Path, due: dict[str, float], cores: int = 1)
 @click.option("--photographs", default="", help="Folder of the images that it names.")
 @click.option("--seeds", default="", help="Training seeds such as 0,1,2.")
 @click.option("--weights", default="", help="State dict of SqueezeNet 1.0 for the target evidence.")
+@click.option("--restore", is_flag=True, help="Take up kept trainings first, for the target evidence.")
 @click.option("--baselines/--no-baselines", default=True, help="Whether to run the other rows of Tables 1 to 3.")
-def main(target: str, cores: int, baselines: bool, **given: str) -> None:
+def main(target: str, cores: int, baselines: bool, restore: bool, **given: str) -> None:
     """Run whatever of the book is due and render it."""
     from filelock import FileLock, Timeout
 
@@ -231,6 +233,8 @@ def main(target: str, cores: int, baselines: bool, **given: str) -> None:
         choices["overrides"] = overrides
     try:
         ws = open_workspace(**choices)
+        if restore:
+            click.echo(f"partreg: took up {restored(ws, kept_in(ws))} kept trainings")
         due = costs(ws, target)
     except PartregError as error:
         raise click.ClickException(str(error)) from error

@@ -415,15 +415,10 @@ def kept_in(ws: Workspace) -> Path:
 
 
 def main(arguments: list[str]) -> int:
-    """``python -m partreg.workflow.evidence JSON-of-choices [key]``: one training, or without a key the tables.
-
-    "restore" in place of a key makes records from the tables that are kept, for ``make reference RESUME=yes``.
-    """
+    """``python -m partreg.workflow.evidence JSON-of-choices [key]``: one training, or without a key the tables."""
     ws = open_workspace(**json.loads(arguments[0]))
     if len(arguments) == 1:
         return reported("evidence", lambda: collect(ws, kept_in(ws)))
-    if arguments[1] == "restore":
-        return reported("restore", lambda: print(f"partreg: restored {restore(ws, kept_in(ws))} trainings"))
     job = jobs(ws)[arguments[1]]
     with contextlib.redirect_stderr(TerminalLines(job.label)):
         return reported(job.label, lambda: measure(ws, job))

@@ -165,7 +165,7 @@ def distances(ws: Workspace, method: str, seed: int, **changes: Any) -> tuple[np
                 np.save(temporary, found.astype(np.float32), allow_pickle=False)
             files.write_json(folder / "cost.json", asdict(cost))
             files.write_json(folder / "provenance.json", provenance(ws))
-    return np.load(folder / "distances.npy", allow_pickle=False), Cost(**files.read_json(folder / "cost.json"))
+    return files.read_array(folder / "distances.npy"), Cost(**files.read_json(folder / "cost.json"))
 
 
 def measure(ws: Workspace, method: str, seed: int, folder: Path, **changes: Any) -> tuple[np.ndarray, Cost]:

@@ -230,7 +230,7 @@ def features(ws: Workspace, run: Run, images: pd.DataFrame, name: str) -> np.nda
             files.write_json(path.with_suffix(".json"), {"seconds_per_image": seconds})
             with files.whole(path) as temporary:
                 np.save(temporary, found, allow_pickle=False)
-    return np.load(path, allow_pickle=False)
+    return files.read_array(path)
 
 
 def fused_features(ws: Workspace, run: Run) -> np.ndarray:
