@@ -2,4 +2,10 @@
 
 
 class PartregError(Exception):
-    """Something the user can mend: one sentence that names the file, the line, what was expected and what to do."""
+    """Something the user can mend: one sentence that names the file, the line, what was expected and what to do.
+
+    It stays on one line, whatever message of a library is quoted in it.
+    """
+
+    def __init__(self, sentence: str = "") -> None:
+        super().__init__(" ".join(str(sentence).splitlines()))

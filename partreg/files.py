@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import json
 import os
 import tempfile
@@ -92,6 +93,16 @@ def read_json(path: str | Path) -> Any:
         raise PartregError(f"{path}: could not be read as UTF-8 text ({error}); check the file.") from error
 
 
+def write_weights(path: str | Path, value: Any) -> None:
+    """`torch.save`, whole or not at all; the same value gives the same bytes, for the file's name is not stored."""
+    import torch
+
+    buffer = io.BytesIO()
+    torch.save(value, buffer)
+    with whole(path) as temporary:
+        temporary.write_bytes(buffer.getvalue())
+
+
 def read_array(path: str | Path) -> np.ndarray:
     """Read a .npy file of numbers; objects, which would run code, are never loaded.
 
@@ -102,9 +113,9 @@ def read_array(path: str | Path) -> np.ndarray:
         return np.load(path, allow_pickle=False)
     except FileNotFoundError as error:
         raise PartregError(f"{path}: no such file; check the path.") from error
-    except (OSError, ValueError, EOFError) as error:
+    except Exception as error:  # NumPy raises many kinds for a spoilt header
         raise PartregError(
-            f"{path}: expected an array of numbers in NumPy's format ({str(error).splitlines()[0]}); "
+            f"{path}: expected an array of numbers in NumPy's format ({type(error).__name__}: {str(error)[:200]}); "
             "delete the file and run the same command again."
         ) from error
 

@@ -21,8 +21,8 @@ from torch import Tensor, nn
 from partreg.baselines.metric_losses import contrastive, root
 from partreg.baselines.plates import HEIGHT, WIDTH, computed, disturbed, learn, load, prepared, rows_with_plates
 from partreg.errors import PartregError
+from partreg.files import write_weights
 from partreg.reid.device import mixed_precision
-from partreg.reid.train import save
 
 WIDE, MARGIN, RATE = 256, 1.0, 1e-3  # assumed
 EACH = 4  # crops of a vehicle in a batch, assumed
@@ -111,7 +111,7 @@ def train(
         return pair_loss(net(disturbed(prepared(pictures[chosen]), chance)), labels[chosen])
 
     net = learn(PlateNet, loss, lambda chance: by_vehicle(labels, chance), epochs, seed, RATE, "Plate-SNN")
-    save(path, net.state_dict())
+    write_weights(path, net.state_dict())
     return path
 
 

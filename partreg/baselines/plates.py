@@ -20,9 +20,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from partreg.datasets.pictures import read_picture
 from partreg.errors import PartregError
+from partreg.files import write_weights
 from partreg.reid.device import mixed_precision, reproducible
-from partreg.reid.train import save
 
 HEIGHT, WIDTH = 32, 96
 PLACES = 7
@@ -49,9 +50,7 @@ def load_crops(frame: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
     for row, path in enumerate(paths):
         if not path:
             continue
-        image = cv2.imread(path, cv2.IMREAD_GRAYSCALE)
-        if image is None:
-            raise PartregError(f"{path}: expected a picture of a number plate; copy the file anew, or mend plates.csv.")
+        image = cv2.cvtColor(read_picture(path), cv2.COLOR_RGB2GRAY)
         shrinks = image.shape[0] > HEIGHT or image.shape[1] > WIDTH
         crops[row] = cv2.resize(image, (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
     return crops, np.array([bool(path) for path in paths], bool)
@@ -168,7 +167,7 @@ def train_reader(
         return torch.randperm(len(rows), generator=chance)
 
     net = learn(Reader, loss, order, epochs, seed, RATE, "plate reader")
-    save(path, net.state_dict())
+    write_weights(path, net.state_dict())
     return path
 
 

@@ -24,11 +24,11 @@ from tqdm import tqdm
 
 from partreg.baselines.spacetime import gaps, metres, places, training_tracks
 from partreg.errors import PartregError
+from partreg.files import write_weights
 from partreg.reid.device import reproducible
 from partreg.reid.method import Method, by_identity
 from partreg.reid.network import Output, Trunk
 from partreg.reid.run import Run
-from partreg.reid.train import save
 from partreg.retrieval.distances import l2
 from partreg.retrieval.protocols import track_numbers
 
@@ -327,7 +327,7 @@ def train_path(
         torch.manual_seed(seed)
         net = PathNet()
         learn(net, seen, vehicles, camera_distances, epochs, np.random.default_rng(seed))
-    save(path, net.state_dict())
+    write_weights(path, net.state_dict())
     return path
 
 

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from PIL import Image
 from tqdm import tqdm
 
 from partreg.datasets import table_csv, vehicleid, veri
 from partreg.datasets.lines import Problem, read_numbers
+from partreg.datasets.pictures import fault
 from partreg.errors import PartregError
 
 THREADS = 8
@@ -200,14 +200,8 @@ def _images(lists: dict[str, pd.DataFrame], decode: bool) -> list[Problem]:
 
 
 def _fault(path: str, decode: bool) -> str:
-    """What is wrong with an image file, "" where nothing is."""
-    try:
-        with Image.open(path) as image:
-            if decode:
-                image.load()
-    except FileNotFoundError:
+    """What is wrong with an image file, in a sentence; "" where nothing is."""
+    if not Path(path).exists():
         return f"the image {path} is missing; put it there or take the line out."
-    # ImportError: once ultralytics is loaded, its Image.open asks for a plug-in where Pillow knows no format.
-    except (OSError, SyntaxError, ValueError, ImportError, Image.DecompressionBombError) as error:
-        return f"the image {path} is unreadable ({str(error).splitlines()[0][:120]}); copy it anew or drop the line."
-    return ""
+    found = fault(path, decode)
+    return f"the image {path} is unreadable ({found}); copy it anew or drop the line." if found else ""

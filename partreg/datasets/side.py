@@ -210,6 +210,9 @@ def read_columns(path: Path, columns: tuple[str, ...]) -> tuple[list[int], dict[
     missing = [name for name in columns if name not in heading]
     if missing:
         raise PartregError(f"{path}:1: expected a heading with the column {missing[0]!r}; add it.")
+    twice = [name for name in columns if heading.count(name) > 1]
+    if twice:
+        raise PartregError(f"{path}:1: expected each column once, {twice[0]!r} stands there twice; delete one.")
     keys: dict[str, int] = {}
     for number, (line, row) in enumerate(table):
         if len(row) != len(heading):

@@ -50,6 +50,10 @@ def read_rows(path: Path, on_problem: OnProblem = stop) -> pd.DataFrame:
         if name not in columns:
             on_problem(Problem(str(path), 1, f"expected a heading with path and vehicle, {name!r} is missing; add it."))
             return pd.DataFrame(columns=["path", "opened", "vehicle", "line"])
+    twice = [name for name in columns if columns.count(name) > 1]
+    if twice:
+        on_problem(Problem(str(path), 1, f"expected each column once, {twice[0]!r} stands there twice; delete one."))
+        return pd.DataFrame(columns=["path", "opened", "vehicle", "line"])
     seen: dict[str, int] = {}
     good = []
     for line, row in raw:

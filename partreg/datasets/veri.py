@@ -19,8 +19,9 @@ from defusedxml.ElementTree import fromstring
 
 from partreg.datasets.images import images_table
 from partreg.datasets.lines import OnProblem, Problem, read_lines, stop
+from partreg.errors import PartregError
 
-NAME = re.compile(r"([0-9]{4,})_c([0-9]{3,})_([0-9]{8,})_([0-9]+)\.jpg")
+NAME = re.compile(r"([0-9]{4,9})_c([0-9]{3,6})_([0-9]{8,15})_([0-9]{1,6})\.jpg")
 NAMES = "a name such as '0001_c001_00016450_0.jpg'"
 TRACK = "a track's name and its images, such as '0002_c002_t0175 0002_c002_00030600_0.jpg'"
 SPLITS = {"train": "name_train.txt", "query": "name_query.txt", "test": "name_test.txt"}
@@ -118,7 +119,7 @@ def read_labels(path: Path, on_problem: OnProblem = stop) -> dict[str, tuple[int
     try:
         text = path.read_bytes().decode("gb18030")
         items = fromstring(text, forbid_dtd=True).iter("Item")
-    except (ParseError, UnicodeDecodeError, DefusedXmlException) as error:
+    except (OSError, ParseError, UnicodeDecodeError, DefusedXmlException) as error:
         line = error.position[0] if isinstance(error, ParseError) else 0
         on_problem(Problem(str(path), line, f"expected XML in gb2312 ({error}); copy the file anew."))
         return {}
@@ -145,12 +146,25 @@ def _line(text: str, name: str) -> int:
 
 
 def _read_words(path: Path) -> dict[int, str]:
-    """``list_color.txt`` or ``list_type.txt``: lines ``number name``; other lines are taken for headings."""
+    """``list_color.txt`` or ``list_type.txt``: lines ``number name``; lines without a digit are taken for headings.
+
+    Raises:
+        PartregError: the file cannot be read as text, a line with a digit is not so, or a number has two names.
+    """
     if not path.exists():
         return {}
-    lines = path.read_bytes().decode("gb18030", errors="replace").splitlines()
-    pairs = (re.fullmatch(r"\s*([0-9]{1,9})[\s.:,]+(\S.*?)\s*", line) for line in lines)
-    return {int(pair.group(1)): pair.group(2) for pair in pairs if pair}
+    try:
+        lines = path.read_bytes().decode("gb18030").split("\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise PartregError(f"{path}: could not be read as text in gb18030 ({error}); copy the file anew.") from error
+    found: dict[int, str] = {}
+    for line, text in enumerate(lines, start=1):
+        pair = re.fullmatch(r"\s*([0-9]{1,9})[\s.:,]+(\S.*?)\s*", text)
+        if pair and found.setdefault(int(pair.group(1)), pair.group(2)) != pair.group(2):
+            raise PartregError(f"{path}:{line}: {pair.group(1)} stands above with another name; keep one line.")
+        if not pair and re.search(r"[0-9]", text):
+            raise PartregError(f"{path}:{line}: expected a number and a name, found {text.strip()[:60]!r}; mend it.")
+    return found
 
 
 def cross_camera(query: pd.DataFrame, gallery: pd.DataFrame) -> tuple[list[np.ndarray], list[np.ndarray]]:

@@ -22,7 +22,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from partreg.errors import PartregError
+from partreg.datasets.pictures import read_picture
 
 # Okabe and Ito's colours as seaborn's "colorblind" palette has them; the line's style tells the parts apart as well.
 PART_COLORS = {
@@ -44,14 +44,7 @@ def read_image(path: str | Path) -> np.ndarray:
     Raises:
         PartregError: the file is missing or is not an image.
     """
-    path = Path(path)
-    try:
-        pixels = cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), cv2.IMREAD_COLOR)
-    except (OSError, cv2.error):
-        pixels = None
-    if pixels is None:
-        raise PartregError(f"{path}: could not be read as an image; check it with `partreg check` on its data set.")
-    return cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)
+    return read_picture(path)
 
 
 def as_pixels(image: str | Path | np.ndarray) -> np.ndarray:

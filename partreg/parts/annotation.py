@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from PIL import Image
 
+from partreg.datasets.pictures import picture_size
 from partreg.datasets.vehicleid import read_vehicleid
 from partreg.errors import PartregError
 from partreg.files import inside
@@ -83,8 +83,7 @@ class Session:
             PartregError: the queue is finished, or a label is unknown; nothing is written.
         """
         image = self._needed()
-        with Image.open(self._paths[image]) as picture:
-            size = picture.size
+        size = picture_size(self._paths[image])
         rows = [row for box in boxes if (row := _clamped(box, size, image)) is not None]
         self._done.append({"image": image, "width": size[0], "height": size[1]})
         self._objects[image] = pd.DataFrame(rows, columns=list(OBJECT_COLUMNS))

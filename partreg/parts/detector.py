@@ -24,8 +24,9 @@ import pandas as pd
 import torch
 from tqdm import tqdm
 
+from partreg.datasets.pictures import read_picture
 from partreg.errors import PartregError
-from partreg.files import read_json, whole, write_json
+from partreg.files import read_json, whole, write_json, write_weights
 from partreg.parts.boxes import CLASSES, CORNERS, OBJECT_COLUMNS, choose, in_order, iou
 from partreg.parts.formats import write_yolo, yolo_names
 
@@ -89,8 +90,7 @@ def train_detector(
         "batch": batch,
     }
     write_json(folder / "detector.json", {**description, "images": len(images), "objects": len(known)})
-    with whole(folder / "weights.pt") as temporary:
-        torch.save(weights, temporary)
+    write_weights(folder / "weights.pt", weights)
     return folder / "weights.pt"
 
 
@@ -229,12 +229,7 @@ def read_fitted(path: str | Path, size: int) -> np.ndarray:
     Raises:
         PartregError: the file cannot be read as an image.
     """
-    try:
-        pixels = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_COLOR)
-    except (OSError, cv2.error):
-        pixels = None
-    if pixels is None:
-        raise PartregError(f"{path}: could not be read as an image; replace it, or take it off its list.")
+    pixels = cv2.cvtColor(read_picture(path), cv2.COLOR_RGB2BGR)
     scale = size / max(pixels.shape[:2])
     if scale >= 1:
         return pixels

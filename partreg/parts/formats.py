@@ -204,7 +204,11 @@ def read_yolo(folder: str | Path, images: pd.Series | list[str]) -> pd.DataFrame
         path = Path(folder) / "labels" / Path(name).with_suffix(".txt")
         if not path.is_file():
             raise PartregError(f"{path}: no such file; expected one label file an image, empty where it shows nothing.")
-        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        try:
+            lines = path.read_text(encoding="utf-8").splitlines()
+        except (OSError, UnicodeDecodeError) as error:
+            raise PartregError(f"{path}: could not be read as UTF-8 text ({error}); export the labels anew.") from error
+        for number, line in enumerate(lines, 1):
             rows.append((image, *_yolo_line(line, f"{path}:{number}"), 1.0))
     return objects_table(pd.DataFrame(rows, columns=list(OBJECT_COLUMNS)), str(folder))
 

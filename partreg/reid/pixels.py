@@ -17,6 +17,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from partreg import files
+from partreg.datasets.pictures import open_picture
 from partreg.errors import PartregError
 
 
@@ -77,9 +78,4 @@ def decode(path: str | Path, size: int) -> np.ndarray:
     Raises:
         PartregError: it is missing or cannot be decoded whole.
     """
-    try:
-        with Image.open(path) as image:
-            return np.array(image.convert("RGB").resize((size, size), Image.Resampling.BILINEAR))
-    # ImportError: once ultralytics is loaded, its Image.open asks for a plug-in where Pillow knows no format.
-    except (OSError, SyntaxError, ValueError, ImportError, Image.DecompressionBombError) as error:
-        raise PartregError(f"{path}: not a readable image ({error}); run `partreg check` on its data set.") from error
+    return np.array(open_picture(path).resize((size, size), Image.Resampling.BILINEAR))

@@ -191,13 +191,18 @@ def from_dict(values: dict[str, Any], source: str = "run") -> Run:
     """A run from a dictionary of its fields; those left out take their defaults.
 
     Raises:
-        PartregError: a field is unknown or its value not allowed; the sentence starts with ``source``.
+        PartregError: no dictionary, a field is unknown or its value not allowed; the sentence starts with ``source``.
     """
+    if not isinstance(values, dict):
+        raise PartregError(f'{source}: expected a JSON object such as {{"dataset": "veri"}}; got {str(values)[:40]!r}.')
     known = [field.name for field in fields(Run)]
     unknown = [name for name in values if name not in known]
     if unknown:
         raise PartregError(f"{source}: a run has no field {unknown[0]!r}; its fields are {', '.join(known)}.")
-    return Run(**values)
+    try:
+        return Run(**values)
+    except PartregError as error:
+        raise PartregError(f"{source}: {str(error).removeprefix('run: ')}") from error
 
 
 def from_json(text: str, source: str = "run") -> Run:
@@ -210,8 +215,6 @@ def from_json(text: str, source: str = "run") -> Run:
         values = json.loads(text)
     except json.JSONDecodeError as error:
         raise PartregError(f"{source}: expected the JSON description of a run ({error}); check the quotes.") from error
-    if not isinstance(values, dict):
-        raise PartregError(f'{source}: expected a JSON object such as {{"dataset": "veri"}}; got {text[:40]!r}.')
     return from_dict(values, source)
 
 

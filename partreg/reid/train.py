@@ -6,7 +6,6 @@ network and its optimizer is all that is needed to go on exactly where a killed 
 
 from __future__ import annotations
 
-import io
 import math
 import time
 from dataclasses import asdict
@@ -125,7 +124,7 @@ def train(
                 row |= {name: score() if due else math.nan for name, score in scores.items()}
                 state["history"].append(row)
                 state.update(network=network.state_dict(), optimizer=optimizer.state_dict())
-                save(folder / "checkpoint.pt", state)
+                files.write_weights(folder / "checkpoint.pt", state)
     return finish(run, folder, network, state, [int(vehicle) for vehicle in vehicles], data, passes)
 
 
@@ -234,18 +233,11 @@ def resumed(run: Run, folder: Path, network: Trunk, optimizer: torch.optim.Optim
             network.load_state_dict(state["network"])
             optimizer.load_state_dict(state["optimizer"])
     except Exception as error:  # torch raises many kinds for files that are not its own
-        raise PartregError(f"{path}: not a readable checkpoint ({error}); delete it and train anew.") from error
+        why = f"{type(error).__name__}: {str(error).splitlines()[0][:80]}" if str(error) else type(error).__name__
+        raise PartregError(f"{path}: not a readable checkpoint ({why}); delete it and train anew.") from error
     if not same:
         raise PartregError(f"{path}: a checkpoint of another run; give each run a folder of its own, or delete it.")
     return state
-
-
-def save(path: Path, value: Any) -> None:
-    """`torch.save`, whole or not at all; the same value gives the same bytes, for the file's name is not stored."""
-    buffer = io.BytesIO()
-    torch.save(value, buffer)
-    with files.whole(path) as temporary:
-        temporary.write_bytes(buffer.getvalue())
 
 
 def finish(
@@ -268,7 +260,7 @@ def finish(
         "images_per_second": round(run.epochs * passes / max(state["seconds"], 1e-9), 1),
     }
     files.write_json(folder / "training.json", facts)
-    save(
+    files.write_weights(
         folder / "weights.pt",
         {"network": network.cpu().state_dict(), "vehicles": torch.tensor(vehicles), "classes": data.classes},
     )

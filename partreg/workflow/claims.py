@@ -93,13 +93,15 @@ def read_claims(path: Path = CLAIMS) -> list[Claim]:
         entries = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
         raise PartregError(f"{path}: expected a YAML list of claims ({' '.join(str(error).split())}).") from error
+    if not isinstance(entries, list) or not entries:
+        raise PartregError(f"{path}: expected a YAML list of claims, found {type(entries).__name__}; mend the file.")
     claims = []
     for number, entry in enumerate(entries, 1):
         where = f"{path}: claim {number}"
         try:
-            tests = tuple(_test(one, where) for one in entry.pop("tests", []))
-            claims.append(Claim(tests=tests, **{"remark": "", **entry}))
-        except (TypeError, AttributeError) as error:
+            tests = tuple(_test(one, where) for one in entry.get("tests", []))
+            claims.append(Claim(**{"remark": "", **entry, "tests": tests}))
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise PartregError(f"{where}: expected place, claim, tests, verdict, link and remark ({error}).") from error
         if claims[-1].verdict not in VERDICTS:
             raise PartregError(f"{where}: verdict is {claims[-1].verdict!r}; expected one of {', '.join(VERDICTS)}.")

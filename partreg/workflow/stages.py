@@ -245,14 +245,12 @@ def backbone_weights(ws: Workspace, run: Run) -> Path:
     """A trained network's backbone as a file of weights that another run may start from."""
     import torch
 
-    from partreg.reid.train import save
-
     path = trained(ws, run) / "backbone.pt"
     with locked(path):
         if not path.exists():
             state = torch.load(path.with_name("weights.pt"), map_location="cpu", weights_only=True)["network"]
             mine = {name: value for name, value in state.items() if name.startswith("backbone.")}
-            save(path, {name.removeprefix("backbone."): value for name, value in mine.items()})
+            files.write_weights(path, {name.removeprefix("backbone."): value for name, value in mine.items()})
     return path
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from partreg import files
 from partreg.baselines import plate_snn
 from partreg.errors import PartregError
 
@@ -84,7 +85,7 @@ def test_images_without_plates(crops, tmp_path):
         plate_snn.train(pictures, vehicles == 5, vehicles, tmp_path, epochs=1, seed=0)
     with pytest.raises(PartregError, match=r"weights.pt: not readable weights of a plate net"):
         plate_snn.distances(tmp_path, (pictures, has), (pictures, has))
-    plate_snn.save(tmp_path / "weights.pt", plate_snn.PlateNet().state_dict())
+    files.write_weights(tmp_path / "weights.pt", plate_snn.PlateNet().state_dict())
     found = plate_snn.distances(tmp_path, (pictures[:2], ~has[:2]), (pictures, has))
     assert found.shape == (2, 20)
     assert np.isnan(found).all()

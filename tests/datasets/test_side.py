@@ -165,3 +165,9 @@ def test_a_camera_file_without_its_matrix(tmp_path):
     write(tmp_path / "camera_ID.txt", "c001")
     with pytest.raises(PartregError, match=r"camera_Dist.txt: no such side file"):
         side.read_camera_distances(tmp_path)
+
+
+def test_a_column_stands_once(tmp_path):
+    (tmp_path / "models.csv").write_text("image,model,model\na.jpg,1,2\n")
+    with pytest.raises(PartregError, match=r"models.csv:1: expected each column once, 'model'"):
+        side.read_columns(tmp_path / "models.csv", ("image", "model"))

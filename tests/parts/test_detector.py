@@ -194,7 +194,7 @@ def test_faults_are_told_in_a_sentence(toys, tmp_path):
     with pytest.raises(PartregError, match="ultralytics has no such model"):
         detector.train_detector(images, objects, tmp_path / "b", model="yolo99x.yaml", epochs=1, size=32)
     gone = images.assign(path=str(tmp_path / "gone.jpg"))
-    with pytest.raises(PartregError, match=r"gone.jpg: could not be read as an image"):
+    with pytest.raises(PartregError, match=r"gone.jpg: no such picture"):
         detector.detect(folder / "detector" / "weights.pt", gone)
     with pytest.raises(PartregError, match=r"detector.json: no such file"):
         detector.load_detector(tmp_path / "weights.pt")

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 import torch
 
+from partreg import files
 from partreg.errors import PartregError
 from partreg.reid import train as training
 from partreg.reid.device import choose_device, reproducible
@@ -131,7 +132,7 @@ def test_a_killed_training_goes_on_bit_for_bit(trained, drawn, quick, tmp_path, 
 
 def test_a_foreign_or_broken_checkpoint_is_refused(drawn, quick, tmp_path):
     (tmp_path / "run").mkdir()
-    training.save(tmp_path / "run" / "checkpoint.pt", {"run": quick.changed(seed=5).to_json(), "history": []})
+    files.write_weights(tmp_path / "run" / "checkpoint.pt", {"run": quick.changed(seed=5).to_json(), "history": []})
     with pytest.raises(PartregError, match=r"checkpoint\.pt: a checkpoint of another run"):
         train(quick, *drawn, tmp_path / "run", tmp_path)
     (tmp_path / "run" / "checkpoint.pt").write_bytes(b"half a file")

@@ -1,0 +1,108 @@
+"""Section 4.1: one way to open a picture, the same for people, detector and network.
+
+Photographs come turned by their EXIF orientation, in 16 bits, in CMYK or with a palette. A detector that turns them and
+a network that does not would not speak of the same pixels, so all of this project opens them here.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from partreg.errors import PartregError
+
+SIXTEEN = ("I;16", "I;16L", "I;16B", "I;16N", "I")
+# Kinds of errors that Pillow raises for files that are none of its own, or broken ones. ImportError: once ultralytics
+# is loaded, its Image.open asks for a plug-in where Pillow knows no format.
+BROKEN = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    ImportError,
+    OverflowError,
+    EOFError,
+    TypeError,
+    Image.DecompressionBombError,
+)
+TURNED = range(5, 9)  # EXIF orientations in which width and height are swapped
+ORIENTATION = 0x0112
+
+
+def open_picture(path: str | Path) -> Image.Image:
+    """A picture, whole, upright by its EXIF orientation, as RGB with 8 bits a channel.
+
+    16 bits of grey are scaled to 8 (65,535 becomes 255); CMYK and palettes are converted; transparency is dropped.
+
+    Raises:
+        PartregError: it is missing, truncated, no picture, has more than 16 bits a channel, or would fill more memory
+            than a picture may (179 million pixels).
+    """
+    try:
+        with Image.open(path) as image:
+            image.load()
+            upright = ImageOps.exif_transpose(image)
+        if upright.mode in SIXTEEN:
+            upright = _eight_bits(upright)
+        if upright.mode == "F":
+            raise ValueError("floating-point pixels, expected 8 or 16 bits a channel")
+        return upright.convert("RGB")
+    except FileNotFoundError as error:
+        raise PartregError(f"{path}: no such picture; run `partreg check` on its data set.") from error
+    except BROKEN as error:
+        raise PartregError(
+            f"{path}: not a readable image ({reason(error)}); run `partreg check` on its data set."
+        ) from error
+
+
+def _eight_bits(image: Image.Image) -> Image.Image:
+    values = np.asarray(image).astype(np.int64)
+    if values.min() < 0 or values.max() > 65_535:
+        raise ValueError("more than 16 bits a channel, expected 8 or 16")
+    return Image.fromarray((values * 255 // 65_535).astype(np.uint8))
+
+
+def read_picture(path: str | Path) -> np.ndarray:
+    """`open_picture` as an array, (height, width, 3) uint8, red, green, blue.
+
+    Raises:
+        PartregError: as `open_picture`.
+    """
+    return np.asarray(open_picture(path))
+
+
+def picture_size(path: str | Path) -> tuple[int, int]:
+    """Width and height of a picture in pixels once it is upright; only its header is read.
+
+    Raises:
+        PartregError: it is missing or no picture.
+    """
+    try:
+        with Image.open(path) as image:
+            turned = image.getexif().get(ORIENTATION) in TURNED
+            return (image.height, image.width) if turned else image.size
+    except BROKEN as error:
+        raise PartregError(
+            f"{path}: not a readable image ({reason(error)}); replace it, or take it off its list."
+        ) from error
+
+
+def fault(path: str | Path, decode: bool) -> str:
+    """What is wrong with a picture file, "" where nothing is; only its header is read, or with ``decode`` all of it."""
+    try:
+        if decode:
+            open_picture(path)
+        else:
+            picture_size(path)
+    except PartregError as error:
+        return reason(error.__cause__ or error)
+    return ""
+
+
+def reason(error: BaseException) -> str:
+    """A library's error in a few words on one line."""
+    if isinstance(error, UnidentifiedImageError | ImportError):
+        return "no format of pictures that is known here"
+    lines = str(error).splitlines() or [type(error).__name__]
+    return lines[0][:120]
