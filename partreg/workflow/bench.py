@@ -27,6 +27,7 @@ def main(choices: list[str]) -> None:
         timed("book from an empty folder", *book)
         timed("book again, nothing changed", *book)
     timed("evaluator against numpy.argsort", "partreg.retrieval.benchmark")
+    timed("check of 200,000 entries", "partreg.datasets.benchmark", "--decode")
 
 
 if __name__ == "__main__":

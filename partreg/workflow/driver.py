@@ -181,8 +181,32 @@ def ticking(bar: tqdm, every: float) -> Iterator[None]:
         thread.join()
 
 
-def follow(command: list[str], log: Path, due: dict[str, float], cores: int = 1) -> int:
-    """Run ``command``, its words into ``log``, and its notebooks' progress onto the terminal with the time left."""
+@contextlib.contextmanager
+def only_one(folder: Path) -> Iterator[int]:
+    """Let one run at a time work in a results folder; gives the lock's file descriptor.
+
+    Whoever inherits the descriptor holds the lock too: where a driver is killed alone, its Snakemake works on, and the
+    next run waits for it to end.
+    """
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(folder / ".make.lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        click.echo(f"partreg: another run is at work in {folder}; waiting for it to end.", err=True)
+        lock.acquire()
+    try:
+        yield lock._context.lock_file_fd  # there is no public name for it
+    finally:
+        lock.release()
+
+
+def follow(command: list[str], log: Path, due: dict[str, float], cores: int = 1, keep: tuple[int, ...] = ()) -> int:
+    """Run ``command``, its words into ``log``, and its notebooks' progress onto the terminal with the time left.
+
+    It inherits the file descriptors in ``keep``.
+    """
     form = "{desc} {percentage:3.0f}% |{bar}| {elapsed} gone, about {remaining} left"
     every = 1.0 if sys.stderr.isatty() else 60.0
     bar = tqdm(total=sum(due.values()) or 1.0, bar_format=form, smoothing=0, mininterval=every, disable=not due)
@@ -192,7 +216,9 @@ def follow(command: list[str], log: Path, due: dict[str, float], cores: int = 1)
     with (
         ticking(bar, every),
         open(log, "w", encoding="utf-8") as file,
-        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process,  # noqa: S603
+        subprocess.Popen(  # noqa: S603
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, pass_fds=keep
+        ) as process,
     ):
         for line in process.stdout or ():
             file.write(line)
@@ -224,8 +250,6 @@ def follow(command: list[str], log: Path, due: dict[str, float], cores: int = 1)
 @click.option("--baselines/--no-baselines", default=True, help="Whether to run the other rows of Tables 1 to 3.")
 def main(target: str, cores: int, baselines: bool, restore: bool, **given: str) -> None:
     """Run whatever of the book is due and render it."""
-    from filelock import FileLock, Timeout
-
     choices: dict[str, Any] = absolute({name: value for name, value in given.items() if value})
     weights = choices.pop("weights", "")
     overrides = ({} if baselines else {"other_rows": False}) | ({"evidence": {"weights": weights}} if weights else {})
@@ -240,15 +264,12 @@ def main(target: str, cores: int, baselines: bool, restore: bool, **given: str) 
         raise click.ClickException(str(error)) from error
     ws.folder.mkdir(parents=True, exist_ok=True)
     log = ws.folder / "make.log"
-    try:
-        with FileLock(ws.folder / ".make.lock", timeout=0):
-            command = snakemake_command(choices, ws.folder, cores, target)
-            # A lock that is left here belongs to a driver that was killed: ours is the one that says who is running.
-            if any((ws.folder / ".snakemake" / "locks").glob("*")):
-                subprocess.run([*command, "--unlock"], capture_output=True, check=False)  # noqa: S603
-            code = follow(command, log, due, cores)
-    except Timeout as error:
-        raise click.ClickException(f"{ws.folder}: another `make book` is at work there; wait for it to end.") from error
+    with only_one(ws.folder) as descriptor:
+        command = snakemake_command(choices, ws.folder, cores, target)
+        # A lock that is left here belongs to a run that was killed: ours is the one that says who is running.
+        if any((ws.folder / ".snakemake" / "locks").glob("*")):
+            subprocess.run([*command, "--unlock"], capture_output=True, check=False)  # noqa: S603
+        code = follow(command, log, due, cores, (descriptor,))
     if code:
         raise click.ClickException(f"{log}: not everything ran; mend what the FAILED line says and run it again.")
     if target == "all":

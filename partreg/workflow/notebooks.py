@@ -12,6 +12,7 @@ from typing import Any
 
 from partreg.errors import PartregError
 from partreg.workflow.profile import REPOSITORY
+from partreg.workflow.stages import locked
 
 
 class TerminalLines:
@@ -51,14 +52,16 @@ def execute(notebook: str, output: str | Path, parameters: dict[str, Any], label
             f"{source}: no parameter is called {sorted(unknown)}; `papermill --help-notebook` lists them."
         )
     os.environ["JUPYTER_PREFER_ENV_PATH"] = "1"  # the kernel of this environment, not one of the user's own
-    try:
-        papermill.execute_notebook(
-            str(source), str(failed), parameters, cwd=str(REPOSITORY), progress_bar=False, kernel_name="python3",
-            stderr_file=TerminalLines(label or notebook),
-        )  # fmt: skip
-    except papermill.PapermillExecutionError as error:
-        raise PartregError(f"{failed}: cell {error.cell_index} failed: {error.ename}: {error.evalue}") from error
-    os.replace(failed, output)
+    # The lock: what a killed run left behind may still be at the same notebook.
+    with locked(output):
+        try:
+            papermill.execute_notebook(
+                str(source), str(failed), parameters, cwd=str(REPOSITORY), progress_bar=False, kernel_name="python3",
+                stderr_file=TerminalLines(label or notebook),
+            )  # fmt: skip
+        except papermill.PapermillExecutionError as error:
+            raise PartregError(f"{failed}: cell {error.cell_index} failed: {error.ename}: {error.evalue}") from error
+        os.replace(failed, output)
 
 
 def reported(name: str, work: Callable[[], None]) -> int:

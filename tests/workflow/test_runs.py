@@ -1,5 +1,6 @@
 """The networks of the book: which there are, and which tables share them."""
 
+import subprocess
 import sys
 
 from partreg import paper, workflow
@@ -71,3 +72,20 @@ def test_a_network_learns_from_the_vehicles_that_are_not_held_out(tmp_path):
     (tmp_path / "train_test_split" / "train_list.txt").write_text("1 1\n2 1\n3 2\n4 2\n")
     mine = workflow.open_workspace("smoke", output=str(tmp_path), vehicleid=str(tmp_path))
     assert driver.learnt_from(mine, workflow.make_run(mine, "vehicleid")) == 2
+
+
+def test_a_run_waits_for_what_a_killed_driver_left(tmp_path):
+    """A driver that is killed alone leaves its Snakemake at work, which holds the lock by its descriptor."""
+    child = "import os, sys, time; print('in'); sys.stdout.flush(); time.sleep(1.5); open(sys.argv[1], 'w').close()"
+    script = f"""
+import os, subprocess, sys
+from pathlib import Path
+from partreg.workflow.driver import only_one
+with only_one(Path({str(tmp_path)!r})) as held:
+    subprocess.Popen([sys.executable, "-c", {child!r}, {str(tmp_path / "end")!r}], pass_fds=(held,)).stdout
+    os.kill(os.getpid(), 9)
+"""
+    subprocess.run([sys.executable, "-c", script], check=False, stdout=subprocess.DEVNULL)
+    assert not (tmp_path / "end").exists()
+    with driver.only_one(tmp_path):
+        assert (tmp_path / "end").exists(), "it waited"

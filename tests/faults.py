@@ -1,0 +1,172 @@
+"""`make faults`: the smoke chain, killed at random moments, on a full disk and in a folder that is read-only.
+
+``python -m tests.faults FOLDER [KILLS]`` makes the chain once undisturbed, then again and again while part of it is
+killed (``kill -9``) at a random moment: the driver, Snakemake, a notebook, its kernel, whatever a kernel started, the
+book's build, or all at once. Each chain goes on until `make book` ends well, and then every result must be the file of
+the undisturbed chain, by its hash. After that the chain runs into a full disk and a read-only folder. What was done and
+seen is written to FOLDER/report.json after every chain, and a chain that was stopped begins anew.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import psutil
+
+from partreg import files
+from partreg.workflow.verify import Difference, against_record, recorded, report
+
+EACH = 10  # kills in a chain
+TRIES = 40  # runs until a chain must have ended
+# What a process is, by the words of its command; the first that fits.
+KINDS = {
+    "driver": "partreg.workflow.driver",
+    "Snakemake": "snakemake",
+    "notebook": "partreg.workflow.notebooks",
+    "kernel": "ipykernel",
+    "dial": "partreg.workflow.dial",
+    "book": "partreg.workflow.book",
+    "renderer of the book": "jupyter-book",
+}
+
+
+def command(folder: Path) -> list[str]:
+    return [sys.executable, "-m", "partreg.workflow.driver", "--profile", "smoke", "--output", str(folder)]
+
+
+def kind(process: psutil.Process) -> str:
+    words = " ".join(process.cmdline())
+    return next((name for name, part in KINDS.items() if part in words), "worker")
+
+
+def at_work(process: subprocess.Popen) -> list[psutil.Process]:
+    with suppress(psutil.NoSuchProcess):
+        top = psutil.Process(process.pid)
+        return [one for one in [top, *top.children(recursive=True)] if one.status() != psutil.STATUS_ZOMBIE]
+    return []
+
+
+def started(folder: Path, log: Path) -> subprocess.Popen:
+    with open(log, "a", encoding="utf-8") as file:
+        return subprocess.Popen(command(folder), stdout=file, stderr=file, start_new_session=True)
+
+
+def kill_one(process: subprocess.Popen, chance: random.Random) -> str:
+    """Kill one process of the chain, or all of them; gives what it was, "" where nothing was left to kill."""
+    alive = {one: kind(one) for one in at_work(process)}
+    if not alive:
+        return ""
+    what = chance.choice([*sorted(set(alive.values())), "everything"])
+    for one, name in alive.items():
+        if what in (name, "everything"):
+            with suppress(psutil.NoSuchProcess):
+                one.send_signal(signal.SIGKILL)
+                if what != "everything":
+                    break
+    return what
+
+
+def disturbed(folder: Path, log: Path, kills: int, wait: float, chance: random.Random) -> Counter:
+    """Make a chain while ``kills`` processes of it are killed, some ``wait`` seconds apart, until it ends well."""
+    killed: Counter = Counter()
+    for _ in range(TRIES):
+        process = started(folder, log)
+        while killed.total() < kills:
+            try:
+                process.wait(timeout=chance.uniform(0, 2 * wait))
+                break
+            except subprocess.TimeoutExpired:
+                what = kill_one(process, chance)
+                killed[what] += bool(what)
+                if what in ("driver", "everything"):
+                    break
+        if process.wait() == 0:
+            return killed
+    raise AssertionError(f"{log}: the chain did not end in {TRIES} runs")
+
+
+def against(folder: Path, expected: dict[str, str]) -> list[Difference]:
+    """How the results in a folder differ from those of the undisturbed chain."""
+    mine = recorded(folder)
+    names = sorted(name for name in {*mine, *expected} if mine.get(name) != expected.get(name))
+    return [*against_record(folder), *(Difference(name, "is not the undisturbed chain's") for name in names)]
+
+
+def remains(folder: Path) -> list[str]:
+    """What a write that was killed left behind: temporary names beside results, and half-made folders."""
+    found = [path for path in folder.rglob(".*") if path.suffix != ".lock" and ".snakemake" not in path.parts]
+    return sorted(path.relative_to(folder).as_posix() for path in found if "site" not in path.parts)
+
+
+@contextmanager
+def full_disk(folder: Path, megabytes: int):
+    """A file system of so many megabytes, which needs the right to mount one."""
+    folder.mkdir(parents=True, exist_ok=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "none", str(folder)], check=True)
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def refused(folder: Path, log: Path) -> str:
+    """Run into something that must fail; gives the sentence that said so."""
+    offset = log.stat().st_size if log.exists() else 0
+    code = started(folder, log).wait()
+    told = log.read_text(encoding="utf-8")[offset:]
+    assert code, f"{log}: it should not have ended well"
+    sentences = [line for line in told.splitlines() if "could not be written" in line or "No space left" in line]
+    assert sentences, f"{log}: nothing said what to free:\n{told[-2000:]}"
+    return sentences[0].strip()
+
+
+def main(arguments: list[str]) -> int:
+    """Do it all, and say what was seen; the exit status."""
+    folder, kills = Path(arguments[0]).resolve(), int(arguments[1]) if len(arguments) > 1 else 50
+    folder.mkdir(parents=True, exist_ok=True)
+    found: dict = {"kills": {}, "chains": 0, "different": 0, "left": 0, "refused": []}
+    calm, log = folder / "undisturbed", folder / "chains.log"
+    begun = time.monotonic()
+    if started(calm, log).wait():
+        raise SystemExit(f"{log}: the undisturbed chain failed")
+    took, expected, killed = time.monotonic() - begun, recorded(calm), Counter()
+    print(f"undisturbed: {took:.0f} s, {len(expected):,} result files", flush=True)
+    if arguments[2:] == ["calm"]:
+        return 0
+    chance = random.Random(0)
+    while killed.total() < kills:
+        one = folder / f"chain-{found['chains']}"
+        subprocess.run(["rm", "-rf", str(one)], check=True)
+        wanted = min(EACH, kills - killed.total())
+        killed += disturbed(one, log, wanted, took / EACH, chance)
+        apart, left = against(one, expected), remains(one)
+        found["chains"] += 1
+        found["different"] += len(apart)
+        found["left"] += len(left)
+        found["kills"] = dict(sorted(killed.items()))
+        files.write_json(folder / "report.json", found)
+        print(f"chain {found['chains']}: {dict(killed)}; {report(apart, len(expected))}; left: {left}", flush=True)
+        if not apart:
+            subprocess.run(["rm", "-rf", str(one)], check=True)
+    for megabytes in (1, 4, 16):
+        with full_disk(folder / f"full-{megabytes}", megabytes) as small:
+            found["refused"].append(refused(small, log).replace(str(folder), ""))
+            for path in small.rglob("*.json"):
+                if ".snakemake" not in path.parts:
+                    files.read_json(path)  # whole or absent
+    files.write_json(folder / "report.json", found)
+    print("\n".join(found["refused"]), flush=True)
+    return int(bool(found["different"]))
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("PYTHONUNBUFFERED", "1")
+    sys.exit(main(sys.argv[1:]))

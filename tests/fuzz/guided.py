@@ -1,0 +1,68 @@
+"""`make fuzz`: a coverage-guided fuzzer (atheris) on every reader of text, which looks for new paths through our code.
+
+``python -m tests.fuzz.guided [SECONDS]`` gives each reader so many seconds and prints a line for it; the exit status is
+1 where a reader failed, and the file that it failed on is kept under ``build/fuzz/``. ``... NAME SECONDS`` is one reader.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+FOLDER = Path(__file__).resolve().parents[2] / "build" / "fuzz"
+SECONDS = 20
+
+
+def one(name: str, seconds: int) -> None:
+    """Fuzz one reader in this process, which ends with it."""
+    import atheris
+
+    with atheris.instrument_imports(include=["partreg"]):
+        from tests.fuzz.readers import READERS, judge, lay
+
+    reader, corpus = READERS[name], FOLDER / name.replace(" ", "-")
+    corpus.mkdir(parents=True, exist_ok=True)
+    (corpus / "whole").write_bytes(reader.content)
+    with tempfile.TemporaryDirectory(dir="/dev/shm" if Path("/dev/shm").is_dir() else None) as folder:
+        path = lay(Path(folder), reader)
+
+        def test(content: bytes) -> None:
+            path.write_bytes(content)
+            judge(reader, Path(folder))
+
+        given = [
+            f"-max_total_time={seconds}",
+            "-max_len=4000",
+            "-len_control=0",
+            "-timeout=20",
+            f"-artifact_prefix={corpus}/failed-",
+        ]
+        atheris.Setup([name, *given, "-print_final_stats=1", "-seed=1", str(corpus)], test)
+        atheris.Fuzz()
+
+
+def main(arguments: list[str]) -> int:
+    """One reader, or all of them one after the other; the exit status."""
+    if len(arguments) == 2:
+        one(arguments[0], int(arguments[1]))
+    from tests.fuzz.readers import READERS
+
+    seconds, failed = int(arguments[0]) if arguments else SECONDS, 0
+    for name in (name for name, reader in READERS.items() if reader.text):
+        command = [sys.executable, "-m", "tests.fuzz.guided", name, str(seconds)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        said = done.stdout + done.stderr
+        runs = re.findall(r"number_of_executed_units: (\d+)", said)
+        paths = re.findall(r"cov: (\d+)", said)
+        print(f"{name}: {int(runs[-1]) if runs else 0:,} files, {paths[-1] if paths else 0} branches reached", end="")
+        print("" if done.returncode == 0 else f", FAILED:\n{said[-3000:]}", flush=True)
+        failed += done.returncode != 0
+    print(f"{failed} readers failed" if failed else "no reader failed")
+    return int(failed > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
