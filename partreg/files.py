@@ -10,11 +10,12 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from partreg.errors import PartregError
+
+if TYPE_CHECKING:
+    import numpy as np
 
 UNWRITABLE = {
     errno.ENOSPC,
@@ -63,6 +64,16 @@ def whole(path: str | Path) -> Iterator[Path]:
                 temporary.unlink(missing_ok=True)
 
 
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Let one process at a time make ``path``; the lock dies with its holder."""
+    from filelock import FileLock
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(path.parent / f".{path.name}.lock"):
+        yield
+
+
 def write_text(path: str | Path, text: str) -> None:
     """Write ``text`` as UTF-8, whole or not at all."""
     with whole(path) as temporary:
@@ -109,6 +120,8 @@ def read_array(path: str | Path) -> np.ndarray:
     Raises:
         PartregError: it is missing, truncated, or no array of numbers.
     """
+    import numpy as np
+
     try:
         return np.load(path, allow_pickle=False)
     except FileNotFoundError as error:

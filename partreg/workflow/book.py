@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
+import re
 import subprocess
 import sys
 from importlib.metadata import distribution
@@ -20,6 +21,8 @@ from partreg.workflow.profile import CHAPTERS, REPOSITORY, Workspace, open_works
 from partreg.workflow.provenance import device, provenance
 from partreg.workflow.runs import networks
 from partreg.workflow.verify import record
+
+PROVENANCE = re.compile(r'<p class="provenance">.*?</p>')
 
 
 def build(ws: Workspace) -> Path:
@@ -58,7 +61,7 @@ def assemble(ws: Workspace, site: Path) -> None:
             if path.is_file() and "__pycache__" not in path.parts:
                 _write(site / path.relative_to(REPOSITORY), path.read_bytes())
     for name in CHAPTERS:
-        _write(site / "notebooks" / f"{name}.ipynb", without_paths(chapter_path(ws, name)).encode())
+        _write(site / "notebooks" / f"{name}.ipynb", nbformat.writes(readable(chapter_path(ws, name))).encode())
     mathjax = distribution("sphinx-mathjax-offline").locate_file("sphinx-mathjax-offline/static/mathjax/tex-svg.js")
     _write(site / "book" / "_static" / "mathjax" / "tex-svg.js", Path(str(mathjax)).read_bytes())
     _write(site / "book" / "statistics.md", statistics(ws).encode())
@@ -67,13 +70,29 @@ def assemble(ws: Workspace, site: Path) -> None:
     _write(site / "book" / "runs_table.md", runs_table(evidence).encode())
 
 
-def without_paths(path: Path) -> str:
-    """An executed notebook without the injected parameters that name folders of one machine."""
+def readable(path: Path) -> nbformat.NotebookNode:
+    """An executed notebook as the book shows it: without folders of one machine, and with provenance under figures.
+
+    A figure gets the line that stands under the next table of its chapter, or under the last one before it.
+    """
     notebook = nbformat.read(path, as_version=4)
-    for cell in notebook.cells:
+    lines = [next(iter(PROVENANCE.findall(shown(cell))), "") for cell in notebook.cells]
+    cells = []
+    for number, cell in enumerate(notebook.cells):
         if "injected-parameters" in cell.metadata.get("tags", []):
             cell.source = "\n".join(line for line in cell.source.splitlines() if "/" not in line)
-    return nbformat.writes(notebook)
+        cells.append(cell)
+        near = [line for line in (*lines[number + 1 :], *reversed(lines[:number])) if line]
+        if "figure" in cell.metadata.get("mystnb", {}) and near:
+            cells.append(nbformat.v4.new_markdown_cell(near[0], id=f"{cell.id}-provenance"))
+    notebook.cells = cells
+    return notebook
+
+
+def shown(cell: nbformat.NotebookNode) -> str:
+    """The HTML that a cell has put out."""
+    pieces = [output.get("data", {}).get("text/html", "") for output in cell.get("outputs", [])]
+    return "".join("".join(piece) for piece in pieces)
 
 
 def _write(target: Path, content: bytes) -> None:

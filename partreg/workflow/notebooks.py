@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from partreg.errors import PartregError
+from partreg.files import locked
 from partreg.workflow.profile import REPOSITORY
-from partreg.workflow.stages import locked
 
 
 class TerminalLines:

@@ -6,10 +6,14 @@ import html
 import os
 import platform
 import subprocess
+from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any
 
 from partreg.workflow.profile import REPOSITORY, Workspace
+
+PACKAGES = ("partreg", "torch", "torchvision", "ultralytics", "numpy", "pandas", "pillow", "opencv-python")
+THREADS = 1  # each network is computed by so many, so that its bytes do not depend on the number of cores
 
 
 def _git(*arguments: str) -> str:
@@ -30,24 +34,27 @@ def device() -> str:
 
 
 def provenance(ws: Workspace) -> dict[str, Any]:
-    """Where a number comes from: profile, seeds, device, commit and whether it was clean, versions."""
+    """Where a number comes from: profile, seeds, device, threads, commit and whether clean, versions, time (UTC)."""
     return {
         "profile": ws.profile.name,
         "seeds": list(ws.profile.seeds),
         "device": device(),
+        "threads": THREADS,
+        "made": datetime.now(UTC).isoformat(timespec="minutes"),
         "commit": _git("rev-parse", "--short=10", "HEAD") or "unknown",
         "clean": not _git("status", "--porcelain", "--untracked-files=no"),
-        "versions": {name: version(name) for name in ("partreg", "torch", "torchvision", "ultralytics", "numpy")},
+        "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
     }
 
 
 def provenance_line(ws: Workspace, dataset: str = "vehicleid") -> str:
-    """One line of HTML for under a table: data, profile, seeds, device, commit."""
+    """One line of HTML for under a table: data, profile, seeds, device, threads, commit, version of torch, day."""
     facts = provenance(ws)
     data = "rendered benchmark" if ws.is_synthetic(dataset) else f"<code>{html.escape(ws.root(dataset).name)}</code>"
     seeds = ", ".join(str(seed) for seed in facts["seeds"])
     commit = facts["commit"] + ("" if facts["clean"] else " with uncommitted changes")
     return (
         f'<p class="provenance">Data: {data} · profile <code>{html.escape(facts["profile"])}</code> · seed {seeds} · '
-        f"{html.escape(facts['device'])} · commit <code>{html.escape(commit)}</code></p>"
+        f"{html.escape(facts['device'])}, {THREADS} thread a network · commit <code>{html.escape(commit)}</code> · "
+        f"torch {html.escape(facts['versions']['torch'])} · {facts['made'][:10]}</p>"
     )

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,19 +12,10 @@ import pandas as pd
 
 from partreg import files
 from partreg.errors import PartregError
+from partreg.files import locked
 from partreg.reid.run import Run
 from partreg.workflow.profile import Workspace
 from partreg.workflow.provenance import provenance
-
-
-@contextlib.contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Let one process at a time make ``path``; the lock dies with its holder."""
-    from filelock import FileLock
-
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(path.parent / f".{path.name}.lock"):
-        yield
 
 
 def vehicleid(ws: Workspace) -> Any:

@@ -5,7 +5,7 @@ import sys
 
 import nbformat
 import pytest
-from nbformat.v4 import new_code_cell, new_notebook
+from nbformat.v4 import new_code_cell, new_notebook, new_output
 
 from partreg.errors import PartregError
 from partreg.workflow import book, notebooks
@@ -56,7 +56,7 @@ def test_progress_bars_become_a_line_now_and_then(capsys):
 def test_the_book_shows_no_folder_of_one_machine(tmp_path):
     parameters = new_code_cell('profile = "smoke"\noutput = "/home/me/out"', metadata={"tags": ["injected-parameters"]})
     nbformat.write(new_notebook(cells=[parameters, new_code_cell('"a/b"')]), tmp_path / "n.ipynb")
-    shown = nbformat.reads(book.without_paths(tmp_path / "n.ipynb"), as_version=4)
+    shown = book.readable(tmp_path / "n.ipynb")
     assert [cell.source for cell in shown.cells] == ['profile = "smoke"', '"a/b"']
 
 
@@ -64,3 +64,18 @@ def test_what_starts_a_chapter_does_not_load_torch():
     # Each of a book's forty notebooks is started by a process of its own; torch and torchvision take three seconds.
     code = "import sys; import partreg.workflow.notebooks; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_figure_gets_the_provenance_of_the_table_beside_it(tmp_path):
+    def table(day):
+        html = f'<table></table><p class="provenance">made on {day}\'s "clean" commit</p>'
+        return new_code_cell("t", outputs=[new_output("display_data", {"text/html": html})])
+
+    figure = {"mystnb": {"figure": {"name": "fig-a"}}}
+    cells = [new_code_cell("a", metadata=figure), table("Monday"), new_code_cell("b"), table("Tuesday")]
+    cells.append(new_code_cell("c", metadata=figure))
+    nbformat.write(new_notebook(cells=cells), tmp_path / "n.ipynb")
+    shown = book.readable(tmp_path / "n.ipynb").cells
+    assert [cell.cell_type for cell in shown] == ["code", "markdown", "code", "code", "code", "code", "markdown"]
+    assert shown[1].source == '<p class="provenance">made on Monday\'s "clean" commit</p>'
+    assert "Tuesday" in shown[-1].source
