@@ -27,9 +27,14 @@ def choose_device(name: str = "") -> torch.device:
 
 
 def has_fast_bfloat16(device: torch.device) -> bool:
-    """Whether the device computes in bfloat16 faster than in float32: most GPUs, and CPUs with avx512_bf16 or AMX."""
+    """Whether the device computes in bfloat16 faster than in float32: most GPUs, and CPUs with avx512_bf16 or AMX.
+
+    A CPU that torch is told to use without AVX-512 (``ATEN_CPU_CAPABILITY=avx2``) counts as one that has none.
+    """
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
+    if torch.backends.cpu.get_cpu_capability() != "AVX512":
+        return False
     return any(getattr(torch.cpu, f"_is_{name}_supported", bool)() for name in ("avx512_bf16", "amx_tile"))
 
 

@@ -1,0 +1,70 @@
+"""`make machines`: by how much results differ where the processor computes otherwise.
+
+``python -m tests.machines FOLDER`` makes the smoke chain (without other people's rows) with one notebook at a time and
+with several, which must give the same bytes, and then as a machine without AVX-512, and so without bfloat16, computes
+it. The largest difference for each kind of result is printed and written to FOLDER/machines.csv.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from fnmatch import fnmatch
+from pathlib import Path
+
+import pandas as pd
+
+from partreg import files
+from partreg.workflow.verify import against_rerun, results
+
+# How a machine with fewer instructions computes, by the switches of torch and oneDNN.
+MACHINES = {
+    "several notebooks at a time": {},
+    "no AVX-512, no bfloat16": {"ONEDNN_MAX_CPU_ISA": "AVX2", "ATEN_CPU_CAPABILITY": "avx2"},
+}
+KINDS = {
+    "pictures": "*.jpg",
+    "lists and truth": "data-*/*",
+    "part boxes, fraction of the image": "parts-*/*.csv",
+    "detector's weights": "parts-*/*.pt",
+    "weights of networks": "runs/*/weights.pt",
+    "features": "runs/*/features_*.npy",
+    "scores, fraction": "runs/*/scores.json",
+    "history": "runs/*/history.csv",
+}
+
+
+def chain(folder: Path, cores: int, environment: dict[str, str]) -> Path:
+    """Make the smoke chain into a folder."""
+    command = [sys.executable, "-m", "partreg.workflow.driver", "--profile", "smoke", "--output", str(folder)]
+    command += ["--no-baselines", "--cores", str(cores)]
+    with open(folder.with_suffix(".log"), "w", encoding="utf-8") as log:
+        subprocess.run(command, env={**os.environ, **environment}, stdout=log, stderr=log, check=True)
+    return folder
+
+
+def main(arguments: list[str]) -> int:
+    """Make the chains, compare them, print and write the table; 1 where the number of processes changed a byte."""
+    folder = Path(arguments[0]).resolve()
+    folder.mkdir(parents=True, exist_ok=True)
+    first, rows = chain(folder / "first", 1, {}), []
+    for machine, environment in MACHINES.items():
+        again = chain(folder / machine.replace(" ", "-"), os.cpu_count() or 2, environment)
+        apart = {one.name: one for one in against_rerun(first, again)}
+        for what, pattern in KINDS.items():
+            there = [name for name in results(first) if fnmatch(name, pattern)]
+            mine = [apart[name] for name in there if name in apart]
+            known = [one.largest for one in mine if one.largest is not None]
+            largest = max(known, default=0.0) if len(known) == len(mine) else float("nan")
+            rows.append(
+                {"machine": machine, "results": what, "files": len(there), "differ": len(mine), "largest": largest}
+            )
+        print(pd.DataFrame(rows)[-len(KINDS) :].to_string(index=False), flush=True)
+    table = pd.DataFrame(rows)
+    files.write_text(folder / "machines.csv", table.to_csv(index=False))
+    return int((table[table.machine == next(iter(MACHINES))].differ > 0).any())
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
