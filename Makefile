@@ -15,7 +15,7 @@ CHOICES := --profile $(call quoted,$(PROFILE)) $(call option,OUTPUT,output) $(ca
            $(call option,SEEDS,seeds) $(call option,CORES,cores) $(if $(filter no,$(BASELINES)),--no-baselines)
 SITE    := $(or $(OUTPUT),build/$(notdir $(basename $(PROFILE))))/site/_build/html
 
-.PHONY: help book test lint lab serve settings reference photographs bench fuzz audit clean
+.PHONY: help book test lint lab serve settings reference photographs bench fuzz faults machines audit clean
 .DEFAULT_GOAL := help
 
 help:  ## what can be made
@@ -61,9 +61,15 @@ photographs: .venv/.installed  ## every row that real photographs allow, by FILE
 bench: .venv/.installed  ## time a whole book, a second one, the evaluator, and the check of a large folder
 	@$(BIN)/python -m partreg.workflow.bench $(CHOICES)
 
-fuzz: .venv/.installed  ## a coverage-guided fuzzer on every reader of text, SECONDS=20 for each
+fuzz: .venv/.installed  ## a coverage-guided fuzzer on every reader of text, SECONDS=20 for each; writes reference/fuzz.csv
 	@test -d .venv/fuzz/atheris || $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --target .venv/fuzz atheris==3.0.0 2>&1 | { grep -v '^WARNING: Location' || true; }
 	@PYTHONPATH=.venv/fuzz $(BIN)/python -m tests.fuzz.guided $(call quoted,$(or $(SECONDS),20))
+
+faults: .venv/.installed  ## kill the smoke chain at 50 random moments (KILLS=50), fill its disk; writes reference/faults.json; takes hours
+	@$(BIN)/python -m tests.faults $(call quoted,$(or $(KILLS),50))
+
+machines: .venv/.installed  ## compare smoke chains made by one and by several processes, and without AVX-512; writes reference/machines.csv
+	@$(BIN)/python -m tests.machines
 
 audit: .venv/.installed  ## unsafe code, and known vulnerabilities of what is installed (asks the package index)
 	@test -x .venv/audit/bin/pip-audit || { $(PYTHON) -m venv .venv/audit && .venv/audit/bin/python -m pip install --quiet --disable-pip-version-check bandit==1.9.4 pip-audit==2.10.1 2>&1 | { grep -v '^WARNING: Location' || true; }; }

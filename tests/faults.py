@@ -1,16 +1,16 @@
-"""`make faults`: the smoke chain, killed at random moments, on a full disk and in a folder that is read-only.
+"""`make faults`: the smoke chain, killed at random moments, and on disks that are full.
 
-``python -m tests.faults FOLDER [KILLS]`` makes the chain once undisturbed, then again and again while part of it is
+``python -m tests.faults [KILLS]`` makes the chain once undisturbed, then again and again while part of it is
 killed (``kill -9``) at a random moment: the driver, Snakemake, a notebook, its kernel, whatever a kernel started, the
 book's build, or all at once. Each chain goes on until `make book` ends well, and then every result must be the file of
-the undisturbed chain, by its hash. After that the chain runs into a full disk and a read-only folder. What was done and
-seen is written to FOLDER/report.json after every chain, and a chain that was stopped begins anew.
+the undisturbed chain, by its hash. After that the chain runs into disks that are full. What was seen is written to
+``reference/faults.json``, for the book's page of promises.
 """
 
 from __future__ import annotations
 
-import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,13 +18,18 @@ import time
 from collections import Counter
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import psutil
 
 from partreg import files
+from partreg.workflow.profile import REFERENCE, REPOSITORY
+from partreg.workflow.promises import origin
 from partreg.workflow.verify import Difference, against_record, recorded, report
 
+FOLDER = REPOSITORY / "build" / "faults"
 EACH = 10  # kills in a chain
+DISKS = (1, 4, 16)  # megabytes, all too few
 TRIES = 40  # runs until a chain must have ended
 # What a process is, by the words of its command; the first that fits.
 KINDS = {
@@ -128,45 +133,54 @@ def refused(folder: Path, log: Path) -> str:
     return sentences[0].strip()
 
 
-def main(arguments: list[str]) -> int:
-    """Do it all, and say what was seen; the exit status."""
-    folder, kills = Path(arguments[0]).resolve(), int(arguments[1]) if len(arguments) > 1 else 50
-    folder.mkdir(parents=True, exist_ok=True)
-    found: dict = {"kills": {}, "chains": 0, "different": 0, "left": 0, "refused": []}
-    calm, log = folder / "undisturbed", folder / "chains.log"
-    begun = time.monotonic()
-    if started(calm, log).wait():
-        raise SystemExit(f"{log}: the undisturbed chain failed")
-    took, expected, killed = time.monotonic() - begun, recorded(calm), Counter()
-    print(f"undisturbed: {took:.0f} s, {len(expected):,} result files", flush=True)
-    if arguments[2:] == ["calm"]:
-        return 0
-    chance = random.Random(0)
+def kill_chains(calm: Path, took: float, kills: int) -> dict[str, Any]:
+    """Chains killed so many times in all, each compared with the undisturbed one; what was seen."""
+    folder, log, expected = calm.parent, calm.parent / "chains.log", recorded(calm)
+    killed, different, left, chains, chance = Counter(), 0, 0, 0, random.Random(0)
     while killed.total() < kills:
-        one = folder / f"chain-{found['chains']}"
-        subprocess.run(["rm", "-rf", str(one)], check=True)
-        wanted = min(EACH, kills - killed.total())
-        killed += disturbed(one, log, wanted, took / EACH, chance)
-        apart, left = against(one, expected), remains(one)
-        found["chains"] += 1
-        found["different"] += len(apart)
-        found["left"] += len(left)
-        found["kills"] = dict(sorted(killed.items()))
-        files.write_json(folder / "report.json", found)
-        print(f"chain {found['chains']}: {dict(killed)}; {report(apart, len(expected))}; left: {left}", flush=True)
+        one = folder / f"chain-{chains}"
+        killed += disturbed(one, log, min(EACH, kills - killed.total()), took / EACH, chance)
+        apart, behind = against(one, expected), remains(one)
+        chains, different, left = chains + 1, different + len(apart), left + len(behind)
+        print(f"chain {chains}: {dict(killed)}; {report(apart, len(expected))}; left behind: {behind}", flush=True)
         if not apart:
-            subprocess.run(["rm", "-rf", str(one)], check=True)
-    for megabytes in (1, 4, 16):
+            shutil.rmtree(one)
+    return {
+        "kills": dict(sorted(killed.items())),
+        "chains": chains,
+        "files": len(expected),
+        "differ": different,
+        "left": left,
+    }
+
+
+def fill_disks(folder: Path) -> list[str]:
+    """The chain on disks that are too small for it: what was said, and that no JSON file is half a one."""
+    told = []
+    for megabytes in DISKS:
         with full_disk(folder / f"full-{megabytes}", megabytes) as small:
-            found["refused"].append(refused(small, log).replace(str(folder), ""))
+            told.append(refused(small / "out", folder / "full.log").replace(str(folder), ""))
             for path in small.rglob("*.json"):
                 if ".snakemake" not in path.parts:
-                    files.read_json(path)  # whole or absent
-    files.write_json(folder / "report.json", found)
+                    files.read_json(path)
+    return told
+
+
+def main(arguments: list[str]) -> int:
+    """Do it all, and say what was seen; 1 where a result is not the undisturbed chain's."""
+    kills = int(arguments[0]) if arguments else 50
+    shutil.rmtree(FOLDER, ignore_errors=True)
+    FOLDER.mkdir(parents=True)
+    calm, begun = FOLDER / "undisturbed", time.monotonic()
+    if started(calm, FOLDER / "chains.log").wait():
+        raise SystemExit(f"{FOLDER / 'chains.log'}: the undisturbed chain failed")
+    took = time.monotonic() - begun
+    print(f"undisturbed: {took:.0f} s, {len(recorded(calm)):,} result files", flush=True)
+    found = {**kill_chains(calm, took, kills), "refused": fill_disks(FOLDER), **origin()}
+    files.write_json(REFERENCE / "faults.json", found)
     print("\n".join(found["refused"]), flush=True)
-    return int(bool(found["different"]))
+    return int(found["differ"] > 0)
 
 
 if __name__ == "__main__":
-    os.environ.setdefault("PYTHONUNBUFFERED", "1")
     sys.exit(main(sys.argv[1:]))

@@ -1,13 +1,14 @@
 """`make machines`: by how much results differ where the processor computes otherwise.
 
-``python -m tests.machines FOLDER`` makes the smoke chain (without other people's rows) with one notebook at a time and
+``python -m tests.machines`` makes the smoke chain (without other people's rows) with one notebook at a time and
 with several, which must give the same bytes, and then as a machine without AVX-512, and so without bfloat16, computes
-it. The largest difference for each kind of result is printed and written to FOLDER/machines.csv.
+it. The largest difference for each kind of result is printed and written to ``reference/machines.csv``.
 """
 
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from fnmatch import fnmatch
@@ -16,6 +17,8 @@ from pathlib import Path
 import pandas as pd
 
 from partreg import files
+from partreg.workflow.profile import REFERENCE, REPOSITORY
+from partreg.workflow.promises import origin
 from partreg.workflow.verify import against_rerun, results
 
 # How a machine with fewer instructions computes, by the switches of torch and oneDNN.
@@ -44,10 +47,11 @@ def chain(folder: Path, cores: int, environment: dict[str, str]) -> Path:
     return folder
 
 
-def main(arguments: list[str]) -> int:
+def main() -> int:
     """Make the chains, compare them, print and write the table; 1 where the number of processes changed a byte."""
-    folder = Path(arguments[0]).resolve()
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = REPOSITORY / "build" / "machines"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
     first, rows = chain(folder / "first", 1, {}), []
     for machine, environment in MACHINES.items():
         again = chain(folder / machine.replace(" ", "-"), os.cpu_count() or 2, environment)
@@ -61,10 +65,10 @@ def main(arguments: list[str]) -> int:
                 {"machine": machine, "results": what, "files": len(there), "differ": len(mine), "largest": largest}
             )
         print(pd.DataFrame(rows)[-len(KINDS) :].to_string(index=False), flush=True)
-    table = pd.DataFrame(rows)
-    files.write_text(folder / "machines.csv", table.to_csv(index=False))
+    table = pd.DataFrame(rows).assign(**origin())
+    files.write_text(REFERENCE / "machines.csv", table.to_csv(index=False))
     return int((table[table.machine == next(iter(MACHINES))].differ > 0).any())
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

@@ -1,7 +1,7 @@
 """`make fuzz`: a coverage-guided fuzzer (atheris) on every reader of text, which looks for new paths through our code.
 
 ``python -m tests.fuzz.guided [SECONDS]`` gives each reader so many seconds and prints a line for it; the exit status is
-1 where a reader failed, and the file that it failed on is kept under ``build/fuzz/``. ``... NAME SECONDS`` is one reader.
+1 where a reader failed, and the file that it failed on is kept under ``build/fuzz/``. ``reference/fuzz.csv`` has the lines. ``... NAME SECONDS`` is one reader.
 """
 
 from __future__ import annotations
@@ -48,19 +48,28 @@ def main(arguments: list[str]) -> int:
     """One reader, or all of them one after the other; the exit status."""
     if len(arguments) == 2:
         one(arguments[0], int(arguments[1]))
+    import pandas as pd
+
+    from partreg import files
+    from partreg.workflow.profile import REFERENCE
+    from partreg.workflow.promises import origin
     from tests.fuzz.readers import READERS
 
-    seconds, failed = int(arguments[0]) if arguments else SECONDS, 0
+    seconds, rows = int(arguments[0]) if arguments else SECONDS, []
     for name in (name for name, reader in READERS.items() if reader.text):
         command = [sys.executable, "-m", "tests.fuzz.guided", name, str(seconds)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         said = done.stdout + done.stderr
         runs = re.findall(r"number_of_executed_units: (\d+)", said)
         paths = re.findall(r"cov: (\d+)", said)
-        print(f"{name}: {int(runs[-1]) if runs else 0:,} files, {paths[-1] if paths else 0} branches reached", end="")
+        counts = [int(found[-1]) if found else 0 for found in (runs, paths)]
+        rows.append((name, *counts, int(done.returncode != 0)))
+        print(f"{name}: {counts[0]:,} files, {counts[1]} branches reached", end="")
         print("" if done.returncode == 0 else f", FAILED:\n{said[-3000:]}", flush=True)
-        failed += done.returncode != 0
-    print(f"{failed} readers failed" if failed else "no reader failed")
+    table = pd.DataFrame(rows, columns=["reader", "files", "branches", "failed"]).assign(**origin())
+    files.write_text(REFERENCE / "fuzz.csv", table.to_csv(index=False))
+    failed = int(table.failed.sum())
+    print(f"{failed} readers failed" if failed else f"no reader failed, {table.files.sum():,} files")
     return int(failed > 0)
 
 

@@ -1,0 +1,80 @@
+"""The figures of the book's page of promises: what the last kills, spoilt files and other machines came to.
+
+``make faults``, ``make fuzz`` and ``make machines`` leave them under ``reference/``, with where they come from.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from partreg import files
+from partreg.workflow.profile import REFERENCE, open_workspace
+from partreg.workflow.provenance import provenance
+
+
+def origin() -> dict[str, Any]:
+    """Where such a figure comes from: device, commit, whether it was clean, and the day."""
+    facts = provenance(open_workspace("smoke"))
+    return {**{name: facts[name] for name in ("device", "commit", "clean")}, "made": facts["made"][:10]}
+
+
+def told(facts: Any) -> str:
+    """`origin` in a sentence."""
+    commit = f"`{facts['commit']}`{'' if facts['clean'] else ' with uncommitted changes'}"
+    return f"Last run: {facts['made']}, {facts['device']}, commit {commit}."
+
+
+def faults(folder: Path = REFERENCE) -> str:
+    """What the kills and the full disks came to, in Markdown."""
+    path = folder / "faults.json"
+    if not path.exists():
+        return "Not run yet: `make faults` runs it.\n"
+    found = files.read_json(path)
+    kinds = ", ".join(f"{name} {count}" for name, count in found["kills"].items())
+    lines = [
+        f"{sum(found['kills'].values())} kills in {found['chains']} chains ({kinds}): "
+        f"{found['differ']} of {found['chains'] * found['files']:,} result files differ from the undisturbed chain's, "
+        f"and {found['left']} temporary files were left behind. {told(found)}",
+        "",
+        "What was said on full disks of 1, 4 and 16 MB:",
+        "",
+        *(f"- `{sentence}`" for sentence in found["refused"]),
+    ]
+    return "\n".join([*lines, ""])
+
+
+def fuzz(folder: Path = REFERENCE) -> str:
+    """How many spoilt files each reader was given, in Markdown."""
+    path = folder / "fuzz.csv"
+    if not path.exists():
+        return "Not run yet: `make fuzz` runs it.\n"
+    table = pd.read_csv(path)
+    lines = [
+        f"{table.files.sum():,} files, {table.failed.sum()} readers failed. {told(table.iloc[0])}",
+        "",
+        "| reader | files | branches reached | failed |",
+        "|---|---:|---:|---:|",
+        *(f"| {one.reader} | {one.files:,} | {one.branches} | {one.failed} |" for one in table.itertuples()),
+    ]
+    return "\n".join([*lines, ""])
+
+
+def machines(folder: Path = REFERENCE) -> str:
+    """By how much the results of other machines differ, in Markdown."""
+    path = folder / "machines.csv"
+    if not path.exists():
+        return "Not run yet: `make machines` runs it.\n"
+    table = pd.read_csv(path)
+    lines = [
+        f"Against one notebook at a time on the same machine. {told(table.iloc[0])}",
+        "",
+        "| how | results | files | differ | largest difference |",
+        "|---|---|---:|---:|---:|",
+    ]
+    for one in table.itertuples():
+        largest = "–" if not one.differ else "cannot be compared" if pd.isna(one.largest) else f"{one.largest:.2g}"
+        lines.append(f"| {one.machine} | {one.results} | {one.files:,} | {one.differ:,} | {largest} |")
+    return "\n".join([*lines, ""])
