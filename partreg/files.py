@@ -6,6 +6,7 @@ import errno
 import io
 import json
 import os
+import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -17,6 +18,7 @@ from partreg.errors import PartregError
 if TYPE_CHECKING:
     import numpy as np
 
+TEMPORARY = re.compile(r"\..+\.[a-z0-9_]{8}\.[a-z0-9]+")  # as tempfile.mkstemp makes them
 UNWRITABLE = {
     errno.ENOSPC,
     errno.EDQUOT,
@@ -27,6 +29,24 @@ UNWRITABLE = {
     errno.ENOTDIR,
     errno.EEXIST,
 }
+
+
+@contextmanager
+def writable(path: str | Path) -> Iterator[None]:
+    """Turn what goes wrong when something is written at ``path`` into a sentence.
+
+    Raises:
+        PartregError: the folder is not writable or the disk is full.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in UNWRITABLE:
+            raise
+        raise PartregError(
+            f"{path}: could not be written ({error.strerror or error}); free some space there or choose a folder that "
+            "is yours to write to, then run the same command again."
+        ) from error
 
 
 @contextmanager
@@ -42,26 +62,31 @@ def whole(path: str | Path) -> Iterator[Path]:
     path = Path(path)
     temporary = None
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.stem}.", suffix=path.suffix, dir=path.parent)
-        os.close(handle)
-        temporary = Path(name)
-        temporary.chmod(0o644)
-        yield temporary
-        with open(temporary, "rb") as written:
-            os.fsync(written.fileno())
-        os.replace(temporary, path)
-    except OSError as error:
-        if error.errno not in UNWRITABLE:
-            raise
-        raise PartregError(
-            f"{path}: could not be written ({error.strerror or error}); free some space there or choose a folder that "
-            "is yours to write to, then run the same command again."
-        ) from error
+        with writable(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            handle, name = tempfile.mkstemp(prefix=f".{path.stem}.", suffix=path.suffix, dir=path.parent)
+            os.close(handle)
+            temporary = Path(name)
+            temporary.chmod(0o644)
+            yield temporary
+            with open(temporary, "rb") as written:
+                os.fsync(written.fileno())
+            os.replace(temporary, path)
     finally:
         if temporary is not None:
             with suppress(OSError):
                 temporary.unlink(missing_ok=True)
+
+
+def sweep(folder: str | Path) -> int:
+    """Remove what killed writers left in a folder under `whole`'s temporary names; gives how many files.
+
+    Nobody else may be at work there.
+    """
+    found = [path for path in Path(folder).rglob(".*") if TEMPORARY.fullmatch(path.name) and path.is_file()]
+    for path in found:
+        path.unlink(missing_ok=True)
+    return len(found)
 
 
 @contextmanager

@@ -1,10 +1,10 @@
-"""`make faults`: the smoke chain, killed at random moments, and on disks that are full.
+"""`make faults`: the smoke chain, killed at random moments, and on disks that are read-only or full.
 
-``python -m tests.faults [KILLS]`` makes the chain once undisturbed, then again and again while part of it is
-killed (``kill -9``) at a random moment: the driver, Snakemake, a notebook, its kernel, whatever a kernel started, the
-book's build, or all at once. Each chain goes on until `make book` ends well, and then every result must be the file of
-the undisturbed chain, by its hash. After that the chain runs into disks that are full. What was seen is written to
-``reference/faults.json``, for the book's page of promises.
+``python -m tests.faults [KILLS]`` makes the chain once undisturbed, then again and again while part of it is killed
+(``kill -9``) at a random moment: the driver, Snakemake, a notebook, its kernel, whatever a kernel started, the book's
+build, or all at once. Each chain goes on until `make book` ends well, and then every result must be the file of the
+undisturbed chain, by its hash. After that the chain runs into disks that are read-only or full. What was seen is
+written to ``reference/faults.json``, for the book's page of promises.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from partreg.workflow.verify import Difference, against_record, recorded, report
 
 FOLDER = REPOSITORY / "build" / "faults"
 EACH = 10  # kills in a chain
-DISKS = (1, 4, 16)  # megabytes, all too few
+DISKS = ("ro", "size=1m", "size=4m", "size=8m", "size=16m", "size=30m")  # read-only, and too small for the chain
 TRIES = 40  # runs until a chain must have ended
 # What a process is, by the words of its command; the first that fits.
 KINDS = {
@@ -107,15 +107,16 @@ def against(folder: Path, expected: dict[str, str]) -> list[Difference]:
 
 def remains(folder: Path) -> list[str]:
     """What a write that was killed left behind: temporary names beside results, and half-made folders."""
-    found = [path for path in folder.rglob(".*") if path.suffix != ".lock" and ".snakemake" not in path.parts]
-    return sorted(path.relative_to(folder).as_posix() for path in found if "site" not in path.parts)
+    found = [path for path in folder.rglob(".*") if path.suffix != ".lock" and path.name != ".snakemake"]
+    found = [path.relative_to(folder) for path in found]
+    return sorted(path.as_posix() for path in found if not {".snakemake", "site"} & set(path.parts))
 
 
 @contextmanager
-def full_disk(folder: Path, megabytes: int):
-    """A file system of so many megabytes, which needs the right to mount one."""
+def disk(folder: Path, how: str):
+    """A file system of its own, mounted as ``how`` says; it needs the right to mount."""
     folder.mkdir(parents=True, exist_ok=True)
-    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "none", str(folder)], check=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", how, "none", str(folder)], check=True)
     try:
         yield folder
     finally:
@@ -155,10 +156,10 @@ def kill_chains(calm: Path, took: float, kills: int) -> dict[str, Any]:
 
 
 def fill_disks(folder: Path) -> list[str]:
-    """The chain on disks that are too small for it: what was said, and that no JSON file is half a one."""
+    """The chain on disks that are read-only or too small: what was said, and that no JSON file is half a one."""
     told = []
-    for megabytes in DISKS:
-        with full_disk(folder / f"full-{megabytes}", megabytes) as small:
+    for number, how in enumerate(DISKS):
+        with disk(folder / f"disk-{number}", how) as small:
             told.append(refused(small / "out", folder / "full.log").replace(str(folder), ""))
             for path in small.rglob("*.json"):
                 if ".snakemake" not in path.parts:

@@ -3,6 +3,8 @@
 import errno
 import json
 import os
+import subprocess
+import sys
 
 import pytest
 from hypothesis import given
@@ -122,3 +124,31 @@ def test_the_same_value_gives_the_same_bytes(tmp_path):
     files.write_json(tmp_path / "a", {"x": 1, "y": 2})
     files.write_json(tmp_path / "b", json.loads('{"y": 2, "x": 1}'))
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+def test_what_a_killed_writer_left_is_swept(tmp_path):
+    code = f"""
+import os
+import subprocess
+import sys
+from partreg.files import whole
+with whole({str(tmp_path / "runs" / "weights.pt")!r}) as temporary:
+    temporary.write_text("half")
+    os.kill(os.getpid(), 9)
+"""
+    subprocess.run([sys.executable, "-c", code], check=False)
+    (left,) = (tmp_path / "runs").iterdir()
+    assert left.name.startswith(".weights.")
+    for kept in (".weights.pt.lock", ".hidden.json", "a.12345678.pt"):
+        (tmp_path / kept).touch()
+    assert files.sweep(tmp_path) == 1
+    assert not left.exists()
+    assert len(list(tmp_path.glob("*.*"))) == 3
+
+
+def test_what_cannot_be_written_is_a_sentence_whoever_writes(tmp_path):
+    told = r"out: could not be written \(No space left on device\); free some space"
+    with pytest.raises(PartregError, match=told), files.writable(tmp_path / "out"):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    with pytest.raises(FileNotFoundError), files.writable(tmp_path):
+        (tmp_path / "none").read_text()

@@ -26,7 +26,7 @@ from tqdm import tqdm
 
 from partreg.datasets.pictures import read_picture
 from partreg.errors import PartregError
-from partreg.files import read_json, whole, write_json, write_weights
+from partreg.files import read_json, whole, writable, write_json, write_weights
 from partreg.parts.boxes import CLASSES, CORNERS, OBJECT_COLUMNS, choose, in_order, iou
 from partreg.parts.formats import write_yolo, yolo_names
 
@@ -75,10 +75,11 @@ def train_detector(
     known = objects[objects["image"].isin(images["image"])]
     if known.empty:
         raise PartregError(f"{folder}: there are no boxes to train the detector on; annotate images first.")
-    folder.mkdir(parents=True, exist_ok=True)
+    with writable(folder):
+        folder.mkdir(parents=True, exist_ok=True)
     for remains in folder.glob(".training-*"):  # of a training that was killed
         shutil.rmtree(remains, ignore_errors=True)
-    with tempfile.TemporaryDirectory(prefix=".training-", dir=folder) as work, _untouched():
+    with writable(folder), tempfile.TemporaryDirectory(prefix=".training-", dir=folder) as work, _untouched():
         data = _write_training_set(images, known, Path(work), size)
         weights = _train(model, data, Path(work), epochs=epochs, imgsz=size, seed=seed, batch=batch)
     description = {
@@ -217,8 +218,8 @@ def _write_training_set(images: pd.DataFrame, objects: pd.DataFrame, folder: Pat
     files = {name: str(folder / "images" / Path(file).with_suffix(".png")) for name, file in yolo_names(names).items()}
     for row in tqdm(images.itertuples(), total=len(images), desc="reading photographs", unit="image", mininterval=1):
         pixels = read_fitted(row.path, size)
-        cv2.imwrite(files[row.image], pixels)
-        cv2.imwrite(files["mirrored__" + row.image], pixels[:, ::-1])
+        for name, picture in ((row.image, pixels), ("mirrored__" + row.image, pixels[:, ::-1])):
+            Path(files[name]).write_bytes(cv2.imencode(".png", picture)[1].tobytes())  # imwrite tells no full disk
     write_yolo(folder, pd.concat([objects, mirrored], ignore_index=True), names)
     return folder / "data.yaml"
 

@@ -64,12 +64,26 @@ def decoded(images: pd.DataFrame, size: int, folder: str | Path, threads: int = 
         with files.whole(path) as temporary, ThreadPoolExecutor(threads) as pool:
             shape = (len(images), size, size, 3)
             pixels = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.uint8, shape=shape)
+            reserve(temporary)
             found = pool.map(lambda name: decode(name, size), images["path"])
             for row, image in enumerate(tqdm(found, "decoding", len(images), mininterval=1, leave=False)):
                 pixels[row] = image
             pixels.flush()
             del pixels
     return np.load(path, mmap_mode="r", allow_pickle=False)
+
+
+def reserve(path: Path) -> None:
+    """Take the disk that a file without content needs, where the system can.
+
+    On a full disk that is an error; without it, memory that is written and has no place in the file ends the process.
+
+    Raises:
+        OSError: there is not so much.
+    """
+    if hasattr(os, "posix_fallocate"):
+        with open(path, "r+b") as file:
+            os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
 
 
 def decode(path: str | Path, size: int) -> np.ndarray:

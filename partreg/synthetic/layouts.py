@@ -17,7 +17,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from partreg.errors import PartregError
-from partreg.files import read_json, whole, write_json, write_text
+from partreg.files import read_json, whole, writable, write_json, write_text
 from partreg.synthetic.benchmark import Benchmark, Plan, plan_vehicleid, plan_veri
 from partreg.synthetic.cameras import camera_distances
 from partreg.synthetic.marks import plate_crop, plate_width
@@ -73,13 +73,14 @@ def write_layout(benchmark: Benchmark, root: str | Path, layout: str, jobs: int)
     key = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:12]
     work = root.parent / f".{root.name}.{key}"
     plan = PLANS[layout](benchmark)
-    rows = render(benchmark, plan, layout, work, jobs)
-    (write_vehicleid_lists if layout == "vehicleid" else write_veri_lists)(plan, work, benchmark)
-    write_truth(plan, rows, work, told, benchmark)
-    shutil.rmtree(work / "rows")
-    if root.exists():
-        shutil.rmtree(root)
-    os.replace(work, root)
+    with writable(root):
+        rows = render(benchmark, plan, layout, work, jobs)
+        (write_vehicleid_lists if layout == "vehicleid" else write_veri_lists)(plan, work, benchmark)
+        write_truth(plan, rows, work, told, benchmark)
+        shutil.rmtree(work / "rows")
+        if root.exists():
+            shutil.rmtree(root)
+        os.replace(work, root)
     return root
 
 

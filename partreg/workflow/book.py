@@ -169,7 +169,9 @@ def book_sources() -> list[Path]:
 
 if __name__ == "__main__":
     try:
-        build(open_workspace(**json.loads(sys.argv[1])))
+        ws = open_workspace(**json.loads(sys.argv[1]))
+        with files.writable(ws.folder):
+            build(ws)
     except PartregError as error:
         sys.exit(f"partreg: book: FAILED: {error}")
     print("partreg: book: done")

@@ -235,6 +235,20 @@ def follow(command: list[str], log: Path, due: dict[str, float], cores: int = 1,
     return code
 
 
+def brought_up_to_date(
+    choices: dict[str, Any], folder: Path, cores: int, target: str, log: Path, due: dict[str, float]
+) -> int:
+    """Run Snakemake in a results folder, one run at a time; its exit status."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with only_one(folder) as descriptor:
+        files.sweep(folder)
+        command = snakemake_command(choices, folder, cores, target)
+        # A lock that is left here belongs to a run that was killed: ours is the one that says who is running.
+        if any((folder / ".snakemake" / "locks").glob("*")):
+            subprocess.run([*command, "--unlock"], capture_output=True, check=False)  # noqa: S603
+        return follow(command, log, due, cores, (descriptor,))
+
+
 @click.command()
 @click.option("--target", default="all", help="Rule of the Snakefile to bring up to date.")
 @click.option("--cores", type=int, default=os.cpu_count(), help="Notebooks that may run at a time.")
@@ -262,14 +276,12 @@ def main(target: str, cores: int, baselines: bool, restore: bool, **given: str) 
         due = costs(ws, target)
     except PartregError as error:
         raise click.ClickException(str(error)) from error
-    ws.folder.mkdir(parents=True, exist_ok=True)
     log = ws.folder / "make.log"
-    with only_one(ws.folder) as descriptor:
-        command = snakemake_command(choices, ws.folder, cores, target)
-        # A lock that is left here belongs to a run that was killed: ours is the one that says who is running.
-        if any((ws.folder / ".snakemake" / "locks").glob("*")):
-            subprocess.run([*command, "--unlock"], capture_output=True, check=False)  # noqa: S603
-        code = follow(command, log, due, cores, (descriptor,))
+    try:
+        with files.writable(ws.folder):
+            code = brought_up_to_date(choices, ws.folder, cores, target, log, due)
+    except PartregError as error:
+        raise click.ClickException(str(error)) from error
     if code:
         raise click.ClickException(f"{log}: not everything ran; mend what the FAILED line says and run it again.")
     if target == "all":

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from partreg.errors import PartregError
-from partreg.files import locked
+from partreg.files import locked, writable
 from partreg.workflow.profile import REPOSITORY
 
 
@@ -44,7 +44,6 @@ def execute(notebook: str, output: str | Path, parameters: dict[str, Any], label
 
     output = Path(output)
     failed = output.with_suffix(".failed.ipynb")
-    output.parent.mkdir(parents=True, exist_ok=True)
     source = REPOSITORY / "notebooks" / f"{notebook}.ipynb"
     unknown = set(parameters) - set(papermill.inspect_notebook(str(source)))
     if unknown:
@@ -53,7 +52,7 @@ def execute(notebook: str, output: str | Path, parameters: dict[str, Any], label
         )
     os.environ["JUPYTER_PREFER_ENV_PATH"] = "1"  # the kernel of this environment, not one of the user's own
     # The lock: what a killed run left behind may still be at the same notebook.
-    with locked(output):
+    with writable(output), locked(output):
         try:
             papermill.execute_notebook(
                 str(source), str(failed), parameters, cwd=str(REPOSITORY), progress_bar=False, kernel_name="python3",

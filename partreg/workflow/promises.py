@@ -39,7 +39,7 @@ def faults(folder: Path = REFERENCE) -> str:
         f"{found['differ']} of {found['chains'] * found['files']:,} result files differ from the undisturbed chain's, "
         f"and {found['left']} temporary files were left behind. {told(found)}",
         "",
-        "What was said on full disks of 1, 4 and 16 MB:",
+        "What was said in a folder that is read-only, and on disks of 1, 4, 8, 16 and 30 MB:",
         "",
         *(f"- `{sentence}`" for sentence in found["refused"]),
     ]

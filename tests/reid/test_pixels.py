@@ -1,3 +1,6 @@
+import errno
+import os
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -68,3 +71,13 @@ def test_a_missing_image_and_an_empty_list_are_named(tmp_path):
         decoded(table(tmp_path, ["gone.jpg"]), 32, tmp_path)
     with pytest.raises(PartregError, match="expected at least one image"):
         decoded(table(tmp_path, []), 32, tmp_path)
+
+
+def test_a_full_disk_is_an_error_and_no_crash(drawn, tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(pixels.os, "posix_fallocate", full)
+    with pytest.raises(PartregError, match="No space left on device"):
+        pixels.decoded(drawn[0], 16, tmp_path)
+    assert not list(tmp_path.iterdir())
