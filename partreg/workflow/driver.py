@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import math
 import os
 import re
@@ -155,12 +154,9 @@ def snakemake_command(choices: dict[str, Any], folder: Path, cores: int, target:
         str(folder),
     ]
     words += ["--cores", str(cores), "--resources", f"gpu={gpus}", "--rerun-incomplete", "--keep-going"]
-    if "overrides" in choices:
-        # Not by --config, which would turn the numbers and booleans within into text.
-        files.write_json(folder / "overrides.json", {"overrides": choices["overrides"]})
-        words += ["--configfile", str(folder / "overrides.json")]
-    named = {name: value for name, value in choices.items() if name != "overrides"}
-    return [*words, "--config", *(f"{name}={json.dumps(value)}" for name, value in named.items())]
+    # In a file and not by --config, which would turn numbers into text and other letters into escapes.
+    files.write_json(folder / "choices.json", choices)
+    return [*words, "--configfile", str(folder / "choices.json")]
 
 
 @contextlib.contextmanager
@@ -271,6 +267,8 @@ def main(target: str, cores: int, baselines: bool, restore: bool, **given: str) 
         choices["overrides"] = overrides
     try:
         ws = open_workspace(**choices)
+        if set("{}") & set(str(ws.folder)):
+            raise PartregError(f"{ws.folder}: braces are Snakemake's own signs; choose a results folder without any.")
         if restore:
             click.echo(f"partreg: took up {restored(ws, kept_in(ws))} kept trainings")
         due = costs(ws, target)

@@ -3,7 +3,9 @@
 import subprocess
 import sys
 
-from partreg import paper, workflow
+from click.testing import CliRunner
+
+from partreg import files, paper, workflow
 from partreg.workflow import driver
 from partreg.workflow.settings import tried_runs
 
@@ -41,7 +43,7 @@ def test_the_baseline_does_not_wait_for_the_detector():
 def test_make_settings_asks_snakemake_for_the_settings(tmp_path):
     command = driver.snakemake_command({"profile": "smoke"}, tmp_path, 2, "settings")
     assert command[:4] == [sys.executable, "-m", "snakemake", "settings"]
-    assert command[-1] == 'profile="smoke"'
+    assert files.read_json(command[command.index("--configfile") + 1]) == {"profile": "smoke"}
 
 
 def test_the_costs_name_what_is_still_to_run(tmp_path):
@@ -89,3 +91,9 @@ with only_one(Path({str(tmp_path)!r})) as held:
     assert not (tmp_path / "end").exists()
     with driver.only_one(tmp_path):
         assert (tmp_path / "end").exists(), "it waited"
+
+
+def test_a_results_folder_has_no_braces(tmp_path):
+    done = CliRunner().invoke(driver.main, ["--profile", "smoke", "--output", str(tmp_path / "a{b}")])
+    assert done.exit_code == 1
+    assert "choose a results folder without any" in done.output
