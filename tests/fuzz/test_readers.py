@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tests.fuzz.readers import READERS, judge, lay
 
-CASES = int(os.environ.get("PARTREG_FUZZ_CASES", "270"))  # of each reader
+CASES = int(os.environ.get("PARTREG_FUZZ_CASES", "290"))  # of each reader; more than 10,000 in all
 SLOW = {"network": 60, "checkpoint": 120, "veri colours": 120}  # what takes longer gets fewer
 # What readers trip over: other spaces, signs, numbers out of range, other digits, quotes, and the ends of lines.
 TOKENS = [
@@ -54,10 +54,11 @@ def test_spoilt_files_end_in_a_result_or_a_sentence(name, tmp_path_factory):
     outcomes = set()
 
     @settings(
-        max_examples=min(CASES, SLOW.get(name, CASES)) if CASES == 270 else CASES,
+        max_examples=min(CASES, SLOW.get(name, CASES)) if CASES == 290 else CASES,
         deadline=20_000,  # milliseconds: what takes longer hangs
         suppress_health_check=list(HealthCheck),
         database=None,
+        derandomize=CASES == 290,  # the same cases each time; more of them, and others, are asked for by the variable
     )
     @given(spoilt(reader.content, reader.text))
     def run(content):
