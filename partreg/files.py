@@ -18,7 +18,7 @@ from partreg.errors import PartregError
 if TYPE_CHECKING:
     import numpy as np
 
-TEMPORARY = re.compile(r"\..+\.[a-z0-9_]{8}\.[a-z0-9]+")  # as tempfile.mkstemp makes them
+TEMPORARY = re.compile(r"\..+\.~[a-z0-9_]{8}(\.[a-z0-9]+)?")  # names that `whole` gives, and nobody else
 UNWRITABLE = {
     errno.ENOSPC,
     errno.EDQUOT,
@@ -64,7 +64,7 @@ def whole(path: str | Path) -> Iterator[Path]:
     try:
         with writable(path):
             path.parent.mkdir(parents=True, exist_ok=True)
-            handle, name = tempfile.mkstemp(prefix=f".{path.stem}.", suffix=path.suffix, dir=path.parent)
+            handle, name = tempfile.mkstemp(prefix=f".{path.stem}.~", suffix=path.suffix, dir=path.parent)
             os.close(handle)
             temporary = Path(name)
             temporary.chmod(0o644)

@@ -139,11 +139,11 @@ with whole({str(tmp_path / "runs" / "weights.pt")!r}) as temporary:
     subprocess.run([sys.executable, "-c", code], check=False)
     (left,) = (tmp_path / "runs").iterdir()
     assert left.name.startswith(".weights.")
-    for kept in (".weights.pt.lock", ".hidden.json", "a.12345678.pt"):
+    for kept in (".weights.pt.lock", ".hidden.json", "a.12345678.pt", ".mine.settings.json"):
         (tmp_path / kept).touch()
     assert files.sweep(tmp_path) == 1
     assert not left.exists()
-    assert len(list(tmp_path.glob("*.*"))) == 3
+    assert len(list(tmp_path.glob("*.*"))) == 4
 
 
 def test_what_cannot_be_written_is_a_sentence_whoever_writes(tmp_path):

@@ -123,7 +123,7 @@ def veri_variants(distances: np.ndarray, query: pd.DataFrame, gallery: pd.DataFr
     return pd.DataFrame(rows, columns=["gallery", "ties", "rule", "mAP", "rank1", "rank5", "hit1", "hit5"])
 
 
-def every_match_cmc(ranks: MatchRanks, k_max: int, ties: str = "stable") -> np.ndarray:
+def every_match_cmc(ranks: MatchRanks, k_max: int) -> np.ndarray:
     """CMC in which every match counts: the share of a query's matches with fewer than k wrong images before them.
 
     A query with m matches adds 1/m for each; its other matches are taken out of the list. Equation 4 where m is 1.
@@ -131,13 +131,12 @@ def every_match_cmc(ranks: MatchRanks, k_max: int, ties: str = "stable") -> np.n
     Args:
         ranks: of the matches.
         k_max: length of the curve.
-        ties: one of `partreg.retrieval.metrics.TIES`.
 
     Returns:
         (k_max,) fractions in [0, 1], never falling; the mean over the queries that have a match.
     """
     query = np.repeat(np.arange(len(ranks.counts)), ranks.counts)
-    before = getattr(ranks, ties) - 1 - (np.arange(len(query)) - (np.cumsum(ranks.counts) - ranks.counts)[query])
+    before = ranks.stable - 1 - (np.arange(len(query)) - (np.cumsum(ranks.counts) - ranks.counts)[query])
     share = 1 / ranks.counts[query] / np.count_nonzero(ranks.counts)
     return np.cumsum(np.bincount(np.clip(before, 0, k_max), weights=share, minlength=k_max + 1)[:k_max])
 
