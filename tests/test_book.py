@@ -18,8 +18,12 @@ from partreg.errors import PartregError
 from partreg.figures.tables import NOT_RUN
 from partreg.workflow import dial, effects, evidence, rows
 from partreg.workflow.driver import chapter_path, row_path, run_path
+from partreg.workflow.profile import REPOSITORY
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+
+STRANGE = "it's $(touch was-run) ü"  # a folder's name: an apostrophe, a command, a space, a letter beyond ASCII
 
 
 def command(folder: Path) -> list[str]:
@@ -43,11 +47,11 @@ def kill_after(folder: Path, words: str) -> None:
 
 @pytest.fixture(scope="session")
 def built(tmp_path_factory) -> workflow.Workspace:
-    """A book by `make book PROFILE=smoke`, killed twice on its way, as it may happen to a reader.
+    """A book by `make book PROFILE=smoke` in a folder with a strange name, killed twice on its way, as may happen.
 
     PARTREG_TEST_BOOK names a folder to keep it in.
     """
-    folder = Path(os.environ.get("PARTREG_TEST_BOOK") or tmp_path_factory.mktemp("book"))
+    folder = Path(os.environ.get("PARTREG_TEST_BOOK") or tmp_path_factory.mktemp("book") / STRANGE)
     if not (folder / "site").exists():
         kill_after(folder, "00_near_duplicates: started")
         kill_after(folder, "02_detector_training: started")
@@ -62,6 +66,12 @@ def test_every_chapter_ran_to_its_end(built):
         notebook = nbformat.read(chapter_path(built, name), as_version=4)
         assert notebook.metadata.papermill["exception"] is None
         assert any(cell.get("outputs") for cell in notebook.cells), name
+
+
+@pytest.mark.chain
+def test_a_folders_name_is_not_run(built):
+    assert not list(built.folder.rglob("was-run"))
+    assert not [place for place in (built.folder.parent, REPOSITORY, Path.cwd()) if (place / "was-run").exists()]
 
 
 @pytest.mark.chain

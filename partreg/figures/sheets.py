@@ -38,23 +38,17 @@ INCHES = 8.0  # width of a sheet at most
 DPI = 120
 
 
-def read_image(path: str | Path) -> np.ndarray:
-    """Read an image file as (height, width, 3) uint8, in the order red, green, blue.
-
-    Raises:
-        PartregError: the file is missing or is not an image.
-    """
-    return read_picture(path)
-
-
 def as_pixels(image: str | Path | np.ndarray) -> np.ndarray:
     """An image given by its path or by its pixels, as (height, width, 3) uint8.
 
     Args:
         image: a path, or an array (height, width, 3) or (height, width): uint8, or floating point in [0, 1].
+
+    Raises:
+        PartregError: the file is missing or is not an image.
     """
     if not isinstance(image, np.ndarray):
-        return read_image(image)
+        return read_picture(image)
     if image.ndim == 2:
         image = np.repeat(image[..., None], 3, axis=2)
     return image if image.dtype == np.uint8 else (np.clip(image, 0, 1) * 255).round().astype(np.uint8)

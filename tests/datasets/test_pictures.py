@@ -9,7 +9,6 @@ from PIL import Image
 from partreg.datasets.check import check
 from partreg.datasets.pictures import fault, open_picture, picture_size, read_picture
 from partreg.errors import PartregError
-from partreg.figures.sheets import read_image
 from partreg.parts.detector import read_fitted
 from partreg.reid.pixels import decode
 
@@ -42,7 +41,6 @@ def test_a_turned_photograph_is_set_upright_for_all(tmp_path, orientation, uprig
     assert read_picture(path).tolist() == upright.tolist()
     assert picture_size(path) == (upright.shape[1], upright.shape[0])
     # People, detector and network see the same pixels.
-    assert read_image(path).tolist() == upright.tolist()
     assert read_fitted(path, 64)[..., ::-1].tolist() == upright.tolist()
     plain = saved(tmp_path / "b.png", Image.fromarray(upright.copy()))
     assert decode(path, 4).tolist() == decode(plain, 4).tolist()
@@ -91,7 +89,7 @@ def broken(tmp_path):
 
 def test_broken_pictures_end_in_a_sentence_for_every_reader(tmp_path):
     for name in broken(tmp_path):
-        for read in (read_picture, read_image, lambda path: decode(path, 8), lambda path: read_fitted(path, 8)):
+        for read in (read_picture, lambda path: decode(path, 8), lambda path: read_fitted(path, 8)):
             with pytest.raises(PartregError, match=rf"{name}: (not a readable image|no such picture).*partreg check"):
                 read(tmp_path / name)
 

@@ -29,10 +29,9 @@ def boxes():
     )
 
 
-def test_read_image_gives_red_green_blue(tmp_path, red):
+def test_a_path_gives_red_green_blue(tmp_path, red):
     path = tmp_path / "ä b.png"
     path.write_bytes(cv2.imencode(".png", cv2.cvtColor(red, cv2.COLOR_RGB2BGR))[1].tobytes())
-    assert np.array_equal(sheets.read_image(path), red)
     assert np.array_equal(sheets.as_pixels(path), red)
 
 
@@ -42,7 +41,7 @@ def test_an_unreadable_image_is_named(tmp_path, content):
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(PartregError, match=r"gone\.jpg"):
-        sheets.read_image(path)
+        sheets.as_pixels(path)
 
 
 def test_as_pixels_takes_grey_and_floating_point():
