@@ -76,17 +76,19 @@ def assemble(ws: Workspace, site: Path) -> None:
 def readable(path: Path) -> nbformat.NotebookNode:
     """An executed notebook as the book shows it: without folders of one machine, and with provenance under figures.
 
-    A figure gets the line that stands under the next table of its chapter, or under the last one before it.
+    A figure gets the line that stands under the next table of its chapter, or under the last one before it. A cell with
+    the tag "diagram" draws what no run has made, and gets none.
     """
     notebook = nbformat.read(path, as_version=4)
     lines = [next(iter(PROVENANCE.findall(shown(cell))), "") for cell in notebook.cells]
     cells = []
     for number, cell in enumerate(notebook.cells):
-        if "injected-parameters" in cell.metadata.get("tags", []):
+        tags = cell.metadata.get("tags", [])
+        if "injected-parameters" in tags:
             cell.source = "\n".join(line for line in cell.source.splitlines() if "/" not in line)
         cells.append(cell)
         near = [line for line in (*lines[number + 1 :], *reversed(lines[:number])) if line]
-        if "figure" in cell.metadata.get("mystnb", {}) and near:
+        if "figure" in cell.metadata.get("mystnb", {}) and near and "diagram" not in tags:
             cells.append(nbformat.v4.new_markdown_cell(near[0], id=f"{cell.id}-provenance"))
     notebook.cells = cells
     return notebook

@@ -73,9 +73,9 @@ def test_a_figure_gets_the_provenance_of_the_table_beside_it(tmp_path):
 
     figure = {"mystnb": {"figure": {"name": "fig-a"}}}
     cells = [new_code_cell("a", metadata=figure), table("Monday"), new_code_cell("b"), table("Tuesday")]
-    cells.append(new_code_cell("c", metadata=figure))
+    cells += [new_code_cell("c", metadata=figure), new_code_cell("d", metadata={**figure, "tags": ["diagram"]})]
     nbformat.write(new_notebook(cells=cells), tmp_path / "n.ipynb")
     shown = book.readable(tmp_path / "n.ipynb").cells
-    assert [cell.cell_type for cell in shown] == ["code", "markdown", "code", "code", "code", "code", "markdown"]
+    assert [cell.cell_type for cell in shown] == ["code", "markdown", *["code"] * 4, "markdown", "code"]
     assert shown[1].source == '<p class="provenance">made on Monday\'s "clean" commit</p>'
-    assert "Tuesday" in shown[-1].source
+    assert "Tuesday" in shown[-2].source
