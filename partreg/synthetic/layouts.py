@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-import multiprocessing
 import os
 import shutil
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict
-from functools import partial
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pandas as pd
+from joblib import Parallel, delayed
 from tqdm import tqdm
 
 from partreg.errors import PartregError
@@ -94,24 +94,21 @@ def render(benchmark: Benchmark, plan: Plan, layout: str, work: Path, jobs: int)
     todo = [piece for piece in pieces if not (work / "rows" / f"{piece[0]}.json").is_file()]
     bar = tqdm(total=len(plan.shots), desc=f"rendering {layout}", unit="image", mininterval=1)
     bar.update(len(plan.shots) - int(np.isin(owners, [v for piece in todo for v in piece]).sum()))
-    task = partial(render_piece, benchmark, layout, work)
-    if jobs <= 1 or len(todo) <= 1:
-        for piece in todo:
-            bar.update(task(piece))
-    else:
-        with multiprocessing.get_context("spawn").Pool(min(jobs, len(todo)), one_thread) as pool:
-            for count in pool.imap_unordered(task, todo):
+    try:
+        # joblib's processes do not import the program that called: a plain script needs no `if __name__ == "__main__"`.
+        with Parallel(max(jobs, 1), return_as="generator_unordered", idle_worker_timeout=5) as pool:
+            for count in pool(delayed(render_piece)(benchmark, layout, work, piece) for piece in todo):
                 bar.update(count)
-    bar.close()
+    except BrokenProcessPool as error:
+        raise PartregError(
+            f"{work}: a process that renders was killed, perhaps for memory; free some and run it again, which goes on."
+        ) from error
+    finally:
+        bar.close()
     found = {}
     for piece in pieces:
         found.update(read_json(work / "rows" / f"{piece[0]}.json"))
     return [found[name] for name in plan.names]
-
-
-def one_thread() -> None:
-    """A process of the pool keeps to one thread."""
-    cv2.setNumThreads(1)
 
 
 STUDIOS: dict[tuple, tuple[Plan, Studio]] = {}  # one a process: models and streets are built once
@@ -125,10 +122,13 @@ def render_piece(benchmark: Benchmark, layout: str, work: Path, identities: list
         STUDIOS[benchmark, layout] = plan, Studio(plan.models, plan.vehicles, plan.cameras, benchmark.size)
     plan, studio = STUDIOS[benchmark, layout]
     rows = {}
+    threads = cv2.getNumThreads()
+    cv2.setNumThreads(1)  # a process, a thread
     for name, shot in plan.of(identities):
         picture = studio.take(shot)
         save(work / name, picture.image, plan.cameras[shot.moment.camera - 1].quality)
         rows[name] = describe(picture, studio.body(plan.vehicles[shot.vehicle - 1].model), shot)
+    cv2.setNumThreads(threads)
     write_json(work / "rows" / f"{identities[0]}.json", rows)
     return len(rows)
 

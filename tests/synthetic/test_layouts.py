@@ -1,6 +1,10 @@
 import hashlib
 import json
+import os
 import re
+import signal
+import subprocess
+import sys
 from types import SimpleNamespace
 
 import cv2
@@ -18,6 +22,7 @@ from partreg.synthetic import layouts, write_vehicleid
 from partreg.synthetic.benchmark import plan_veri
 from partreg.synthetic.render import Studio
 from partreg.synthetic.truth import KEYPOINTS
+from partreg.workflow.profile import REPOSITORY
 
 
 def digests(root):
@@ -169,6 +174,40 @@ def test_a_layout_without_any_plate_has_a_table_without_rows(tiny, tmp_path):
 def test_the_number_of_processes_changes_no_byte(vehicleid_root, tiny, tmp_path):
     again = write_vehicleid(tiny, tmp_path / "again", jobs=2)
     assert digests(again) == digests(vehicleid_root)
+
+
+SCRIPT = """
+from partreg.synthetic.layouts import write_vehicleid
+from tests.synthetic.conftest import TINY
+print(write_vehicleid(TINY, "root", jobs=2).name)
+"""
+
+
+def test_a_plain_script_may_render_in_several_processes(vehicleid_root, tmp_path):
+    (tmp_path / "script.py").write_text(SCRIPT)  # without `if __name__ == "__main__"`
+    ran = subprocess.run(
+        [sys.executable, "script.py"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert (ran.returncode, ran.stdout) == (0, "root\n"), ran.stderr
+    assert digests(tmp_path / "root") == digests(vehicleid_root)
+
+
+def test_a_killed_process_is_told_and_the_rest_is_kept(vehicleid_root, tiny, tmp_path, monkeypatch):
+    monkeypatch.setattr(layouts, "render_piece", killed_once)
+    with pytest.raises(PartregError, match="a process that renders was killed"):
+        write_vehicleid(tiny, tmp_path / "root", jobs=2)
+    assert not (tmp_path / "root").exists()
+    monkeypatch.undo()
+    assert digests(write_vehicleid(tiny, tmp_path / "root", jobs=2)) == digests(vehicleid_root)
+
+
+def killed_once(*_):
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 def test_a_finished_layout_is_left_alone(vehicleid_root, tiny, monkeypatch):
