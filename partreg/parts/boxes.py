@@ -40,8 +40,7 @@ def boxes_table(data: pd.DataFrame | dict, where: str = "the boxes table") -> pd
 
     Raises:
         PartregError: a column is missing, a value is unknown, a box is NaN, empty or outside the image, an image has
-        two
-            boxes of a part or two views.
+            two boxes of a part or two views.
     """
     table = _columns(data, BOX_COLUMNS, where)
     _known(table, "view", VIEWS, where)
@@ -85,6 +84,9 @@ def read_boxes(path: str | Path) -> pd.DataFrame:
         raise PartregError(f"{path}: no such file; detect the parts first, or check the path.") from error
     except (ValueError, OSError) as error:
         raise PartregError(f"{path}: expected a CSV with the columns {','.join(BOX_COLUMNS)} ({error}).") from error
+    # pandas renames a column that stands twice, and takes a field too many in every row for an index.
+    if sorted(table) != sorted(BOX_COLUMNS) or not isinstance(table.index, pd.RangeIndex):
+        raise PartregError(f"{path}:1: expected the columns {','.join(BOX_COLUMNS)}, each once, and no more; mend it.")
     return boxes_table(table, str(path))
 
 

@@ -209,6 +209,18 @@ def test_reading_what_is_not_a_csv_of_boxes(tmp_path):
         b.read_boxes(tmp_path / "bad.csv")
 
 
+@pytest.mark.parametrize(
+    ("more", "too_many"),
+    [(",x0", ",0.2"), ("", ",7"), (",note", ",fine")],
+    ids=["a column twice", "a field too many in each row", "an unknown column"],
+)
+def test_no_field_of_a_csv_of_boxes_is_passed_over(tmp_path, more, too_many):
+    heading, row = ",".join(b.BOX_COLUMNS), "a.jpg,front,window,0,0,1,1,1,truth"
+    (tmp_path / "boxes.csv").write_text(f"{heading}{more}\n{row}{too_many}\n")
+    with pytest.raises(PartregError, match=r"boxes.csv:1: expected the columns image,.*, each once"):
+        b.read_boxes(tmp_path / "boxes.csv")
+
+
 unit = st.floats(0, 1, allow_nan=False)
 
 
