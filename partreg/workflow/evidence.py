@@ -385,6 +385,8 @@ def collect(ws: Workspace, folder: Path) -> None:
                 )
     for name, table in {"runs": records, "curves": curves, "hits": hits}.items():
         frame = pd.DataFrame(table).reindex(columns=list(COLUMNS[name])).round(4)
+        if name == "runs":
+            frame = frame.astype({"best_epoch": "Int64"})  # an epoch, or empty: of VeRi no curve is kept
         files.write_text(folder / f"{name}.csv", frame.to_csv(index=False))
 
 
