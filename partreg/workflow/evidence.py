@@ -86,6 +86,8 @@ EXTENSIONS = {
     "Parts dropped half of the time": {"part_dropout": 0.5},
     "Global prediction pulled to the parts'": {"agreement": 1.0},
 }
+# Is it the parts that the last of these gains by? Not chosen among them, but shown beside.
+PULLED_ELSEWHERE = {"Global prediction pulled to whole-map heads'": {"boxes": "whole", "agreement": 1.0}}
 WHOLE = next(iter(CONTROLS))
 
 
@@ -137,7 +139,8 @@ class Job:
 
 def rows(ws: Workspace) -> dict[str, dict[str, Any]]:
     """What each row of the study "rows" changes of the full model, by its name."""
-    table = {**TABLE_4, **control_changes(ws), **BOXES, **HIDDEN, **ALONE, **WEIGHTS, **PAIRED, **EXTENSIONS}
+    table = {**TABLE_4, **control_changes(ws), **BOXES, **HIDDEN, **ALONE, **WEIGHTS, **PAIRED}
+    table |= EXTENSIONS | PULLED_ELSEWHERE
     if not ws.profile.evidence.get("weights"):
         table = {row: changes for row, changes in table.items() if changes.get("weights") != IMAGENET_FILE}
     return table
