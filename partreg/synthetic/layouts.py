@@ -44,7 +44,7 @@ def write_vehicleid(benchmark: Benchmark, root: str | Path, jobs: int = 2) -> Pa
         ``root``.
 
     Raises:
-        PartregError: ``root`` is there and is not a benchmark, or cannot be written.
+        PartregError: ``root`` is there and is not a benchmark, or cannot be written, or a process was killed.
     """
     return write_layout(benchmark, root, "vehicleid", jobs)
 
@@ -96,7 +96,7 @@ def render(benchmark: Benchmark, plan: Plan, layout: str, work: Path, jobs: int)
     bar.update(len(plan.shots) - int(np.isin(owners, [v for piece in todo for v in piece]).sum()))
     try:
         # joblib's processes do not import the program that called: a plain script needs no `if __name__ == "__main__"`.
-        with Parallel(max(jobs, 1), return_as="generator_unordered", idle_worker_timeout=5) as pool:
+        with Parallel(max(min(jobs, len(todo)), 1), return_as="generator_unordered", idle_worker_timeout=5) as pool:
             for count in pool(delayed(render_piece)(benchmark, layout, work, piece) for piece in todo):
                 bar.update(count)
     except BrokenProcessPool as error:
@@ -124,11 +124,13 @@ def render_piece(benchmark: Benchmark, layout: str, work: Path, identities: list
     rows = {}
     threads = cv2.getNumThreads()
     cv2.setNumThreads(1)  # a process, a thread
-    for name, shot in plan.of(identities):
-        picture = studio.take(shot)
-        save(work / name, picture.image, plan.cameras[shot.moment.camera - 1].quality)
-        rows[name] = describe(picture, studio.body(plan.vehicles[shot.vehicle - 1].model), shot)
-    cv2.setNumThreads(threads)
+    try:
+        for name, shot in plan.of(identities):
+            picture = studio.take(shot)
+            save(work / name, picture.image, plan.cameras[shot.moment.camera - 1].quality)
+            rows[name] = describe(picture, studio.body(plan.vehicles[shot.vehicle - 1].model), shot)
+    finally:
+        cv2.setNumThreads(threads)
     write_json(work / "rows" / f"{identities[0]}.json", rows)
     return len(rows)
 
