@@ -153,12 +153,12 @@ def runs_table(evidence: Evidence) -> str:
         f"{len(runs)} trainings are kept, {int(runs.failed.sum())} of them failed; together they took "
         f"{runs.seconds.sum() / 3600:.1f} hours of training on one thread each.",
         "",
-        "| study | cell | budget | data set | row | trainings | failed | minutes |",
-        "|---|---|---|---|---|---:|---:|---:|",
+        "| row | trainings | failed | minutes | study | budget | data set | cell |",
+        "|---|---:|---:|---:|---|---|---|---|",
     ]
-    for names, some in runs.groupby(["study", "cell", "budget", "dataset", "row"], sort=False):
-        minutes = some.seconds.sum() / 60
-        lines.append(f"| {' | '.join(names)} | {len(some)} | {int(some.failed.sum())} | {minutes:.0f} |")
+    for (row, *names), some in runs.groupby(["row", "study", "budget", "dataset", "cell"], sort=False):
+        counts = f"{len(some)} | {int(some.failed.sum())} | {some.seconds.sum() / 60:.0f}"
+        lines.append(f"| {row} | {counts} | {' | '.join(names)} |")
     failures = [f"- `{one.key}` ({one.row}, seed {one.seed}): {one.outcome}" for one in runs[runs.failed].itertuples()]
     return "\n".join([*lines, "", *failures, ""])
 

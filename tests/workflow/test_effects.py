@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from partreg.errors import PartregError
-from partreg.workflow import effects
+from partreg.workflow import book, effects
 
 
 def training(row, seed, cmc1, **more):
@@ -124,3 +124,11 @@ def test_tables_come_back_as_they_were_written(evidence, tmp_path):
     assert nothing.runs.empty
     assert effects.effect(nothing, [{"row": "a"}]).values == ()
     assert "not made yet" in effects.kept_note(nothing)
+
+
+def test_the_page_of_runs_counts_those_that_failed_and_says_why(evidence):
+    shown = book.runs_table(effects.Evidence(evidence.runs.assign(seconds=60.0), evidence.curves, evidence.hits))
+    assert "8 trainings are kept, 1 of them failed; together they took 0.1 hours" in shown
+    assert "| a | 4 | 0 | 4 | rows | long | vehicleid |  |" in shown
+    assert "| b | 4 | 1 | 4 | rows | long | vehicleid |  |" in shown
+    assert "- `b4` (b, seed 4): b: the loss is nan" in shown
