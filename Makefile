@@ -68,7 +68,7 @@ fuzz: .venv/.installed  ## a coverage-guided fuzzer on every reader of text, SEC
 faults: .venv/.installed  ## kill the smoke chain at 50 random moments (KILLS=50), fill its disk; writes reference/faults.json; takes hours
 	@$(BIN)/python -m tests.faults $(call quoted,$(or $(KILLS),50))
 
-machines: .venv/.installed  ## compare smoke chains made by one and by several processes, and without AVX-512; writes reference/machines.csv
+machines: .venv/.installed  ## compare smoke chains made by one and by several processes, and without AVX-512; writes reference/machine*.csv
 	@$(BIN)/python -m tests.machines
 
 audit: .venv/.installed  ## unsafe code, and known vulnerabilities of what is installed (asks the package index)

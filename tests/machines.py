@@ -2,7 +2,9 @@
 
 ``python -m tests.machines`` makes the smoke chain (without other people's rows) with one notebook at a time and
 with several, which must give the same bytes, and then as a machine without AVX-512, and so without bfloat16, computes
-it. The largest difference for each kind of result is printed and written to ``reference/machines.csv``.
+it. The largest difference for each kind of result is printed and written to ``reference/machines.csv``. Then a few
+small networks of the profile ``reference`` are trained to the end on both kinds of machine; their scores go to
+``reference/machine_scores.csv``. ``... scores`` does the second part alone.
 """
 
 from __future__ import annotations
@@ -17,15 +19,15 @@ from pathlib import Path
 import pandas as pd
 
 from partreg import files
-from partreg.workflow.profile import REFERENCE, REPOSITORY
+from partreg.paper import BASELINE
+from partreg.workflow.evidence import jobs, measure, record_path
+from partreg.workflow.profile import REFERENCE, REPOSITORY, open_workspace
 from partreg.workflow.promises import origin
 from partreg.workflow.verify import against_rerun, results
 
 # How a machine with fewer instructions computes, by the switches of torch and oneDNN.
-MACHINES = {
-    "several notebooks at a time": {},
-    "no AVX-512, no bfloat16": {"ONEDNN_MAX_CPU_ISA": "AVX2", "ATEN_CPU_CAPABILITY": "avx2"},
-}
+FEWER = {"no AVX-512, no bfloat16": {"ONEDNN_MAX_CPU_ISA": "AVX2", "ATEN_CPU_CAPABILITY": "avx2"}}
+MACHINES = {"several notebooks at a time": {}} | FEWER
 KINDS = {
     "pictures": "*.jpg",
     "lists and truth": "data-*/*",
@@ -47,11 +49,8 @@ def chain(folder: Path, cores: int, environment: dict[str, str]) -> Path:
     return folder
 
 
-def main() -> int:
+def compare_chains(folder: Path) -> int:
     """Make the chains, compare them, print and write the table; 1 where the number of processes changed a byte."""
-    folder = REPOSITORY / "build" / "machines"
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
     first, rows = chain(folder / "first", 1, {}), []
     for machine, environment in MACHINES.items():
         again = chain(folder / machine.replace(" ", "-"), os.cpu_count() or 2, environment)
@@ -70,5 +69,47 @@ def main() -> int:
     return int((table[table.machine == next(iter(MACHINES))].differ > 0).any())
 
 
+def train(folder: Path) -> None:
+    """Train the plain network of the base cell (`partreg.workflow.evidence`), a seed each; prints CMC@1 by seed."""
+    ws = open_workspace("reference", output=str(folder))
+    for job in jobs(ws).values():
+        if (job.study, job.cell, job.row, job.budget) == ("cells", "base", BASELINE, "long"):
+            measure(ws, job)
+            print("score", job.run.seed, files.read_json(record_path(ws, job.key))["cmc1_large"])
+
+
+def compare_scores(folder: Path) -> None:
+    """Train the same networks on both kinds of machine, both at once, and write their scores."""
+    started = {}
+    for machine, environment in ({"this machine": {}} | FEWER).items():
+        command = [sys.executable, "-m", "tests.machines", "train", str(folder / machine.replace(" ", "-"))]
+        started[machine] = subprocess.Popen(
+            command, env={**os.environ, **environment}, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        )
+    rows = []
+    for machine, process in started.items():
+        told, _ = process.communicate()
+        if process.returncode:
+            raise SystemExit(f"{folder / machine.replace(' ', '-')}: the networks could not be trained")
+        found = [line.split()[1:] for line in told.splitlines() if line.startswith("score")]
+        rows += [{"machine": machine, "seed": int(seed), "cmc1": float(score)} for seed, score in found]
+    table = pd.DataFrame(rows).assign(**origin())
+    print(table.to_string(index=False))
+    files.write_text(REFERENCE / "machine_scores.csv", table.to_csv(index=False))
+
+
+def main(arguments: list[str]) -> int:
+    """Do what is asked for; the exit status."""
+    if arguments[:1] == ["train"]:
+        train(Path(arguments[1]))
+        return 0
+    folder = REPOSITORY / "build" / "machines"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    moved = 0 if arguments == ["scores"] else compare_chains(folder)
+    compare_scores(folder)
+    return moved
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

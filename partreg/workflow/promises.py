@@ -78,3 +78,22 @@ def machines(folder: Path = REFERENCE) -> str:
         largest = "–" if not one.differ else "cannot be compared" if pd.isna(one.largest) else f"{one.largest:.2g}"
         lines.append(f"| {one.machine} | {one.results} | {one.files:,} | {one.differ:,} | {largest} |")
     return "\n".join([*lines, ""])
+
+
+def scores(folder: Path = REFERENCE) -> str:
+    """How far the scores of networks trained to the end lie apart, by machine and by seed, in Markdown."""
+    path = folder / "machine_scores.csv"
+    if not path.exists():
+        return "Not run yet: `make machines` runs it.\n"
+    table = pd.read_csv(path)
+    points = 100 * table.pivot(index="machine", columns="seed", values="cmc1")[list(table.seed.unique())]
+    machine, seed = (float((points.max(axis=axis) - points.min(axis=axis)).max()) for axis in (0, 1))
+    lines = [
+        f"For one seed, CMC@1 differs by up to {machine:.1f} points between the machines; for one machine, by up to "
+        f"{seed:.1f} points between the seeds. {told(table.iloc[0])}",
+        "",
+        f"| CMC@1, % | {' | '.join(f'seed {seed}' for seed in points)} |",
+        f"|---|{'---:|' * len(points.columns)}",
+        *(f"| {name} | {' | '.join(f'{score:.1f}' for score in line)} |" for name, line in points.iterrows()),
+    ]
+    return "\n".join([*lines, ""])

@@ -7,7 +7,13 @@ ORIGIN = {"device": "CPU", "commit": "abc", "clean": True, "made": "2026-01-02"}
 
 
 def test_what_was_not_run_is_said(tmp_path):
-    for figures, command in ((promises.faults, "faults"), (promises.fuzz, "fuzz"), (promises.machines, "machines")):
+    commands = {
+        promises.faults: "faults",
+        promises.fuzz: "fuzz",
+        promises.machines: "machines",
+        promises.scores: "machines",
+    }
+    for figures, command in commands.items():
         assert figures(tmp_path) == f"Not run yet: `make {command}` runs it.\n"
 
 
@@ -48,3 +54,16 @@ def test_fuzzed_readers_and_machines_stand_in_tables(tmp_path):
     assert "| other | scores | 12 | 3 | 0.12 |" in told
     assert "| other | pictures | 200 | 0 | – |" in told
     assert "| other | boxes | 4 | 2 | cannot be compared |" in told
+
+
+def test_scores_of_machines_are_compared_seed_by_seed(tmp_path):
+    rows = [("this", 0, 0.10), ("this", 1, 0.13), ("other", 0, 0.12), ("other", 1, 0.125)]
+    pd.DataFrame(rows, columns=["machine", "seed", "cmc1"]).assign(**ORIGIN).to_csv(
+        tmp_path / "machine_scores.csv", index=False
+    )
+    told = promises.scores(tmp_path)
+    assert told.startswith(
+        "For one seed, CMC@1 differs by up to 2.0 points between the machines; for one machine, by up to 3.0 "
+    )
+    assert "| this | 10.0 | 13.0 |" in told
+    assert "| other | 12.0 | 12.5 |" in told
