@@ -9,7 +9,9 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -181,8 +183,8 @@ def ticking(bar: tqdm, every: float) -> Iterator[None]:
 def only_one(folder: Path) -> Iterator[int]:
     """Let one run at a time work in a results folder; gives the lock's file descriptor.
 
-    Whoever inherits the descriptor holds the lock too: where a driver is killed alone, its Snakemake works on, and the
-    next run waits for it to end.
+    Whoever inherits the descriptor holds the lock too: where a driver or its Snakemake is killed alone, what they
+    started works on, and the next run waits for it to end.
     """
     from filelock import FileLock, Timeout
 
@@ -198,10 +200,10 @@ def only_one(folder: Path) -> Iterator[int]:
         lock.release()
 
 
-def follow(command: list[str], log: Path, due: dict[str, float], cores: int = 1, keep: tuple[int, ...] = ()) -> int:
+def follow(command: list[str], log: Path, due: dict[str, float], cores: int = 1, stdin: int | None = None) -> int:
     """Run ``command``, its words into ``log``, and its notebooks' progress onto the terminal with the time left.
 
-    It inherits the file descriptors in ``keep``.
+    Its standard input, which all that it starts inherit, is ``stdin``; nothing is read from it.
     """
     form = "{desc} {percentage:3.0f}% |{bar}| {elapsed} gone, about {remaining} left"
     every = 1.0 if sys.stderr.isatty() else 60.0
@@ -209,26 +211,43 @@ def follow(command: list[str], log: Path, due: dict[str, float], cores: int = 1,
     total, done = len(due), 0
     guess = math.ceil(sum(due.values()) / max(cores, 1) / 60)
     bar.set_description_str(f"0 of {total} notebooks, some {guess} minutes at a first guess")
+    # Not through a pipe: where its reader is killed, Snakemake loses its thread and waits for ever. In memory, if it
+    # can be: so what went wrong is heard when the disk is full, too.
     with (
         ticking(bar, every),
-        open(log, "w", encoding="utf-8") as file,
-        subprocess.Popen(  # noqa: S603
-            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, pass_fds=keep
-        ) as process,
+        open(log, "w", encoding="utf-8", buffering=1) as file,
+        tempfile.TemporaryFile(dir="/dev/shm" if os.path.isdir("/dev/shm") else None) as told,  # noqa: S108
+        subprocess.Popen(command, stdin=stdin, stdout=told, stderr=subprocess.STDOUT) as process,  # noqa: S603
     ):
-        for line in process.stdout or ():
-            file.write(line)
+        for line in lines_of(process, told.fileno()):
+            file.write(f"{line}\n")
             if not line.startswith("partreg: "):
                 continue
-            bar.write(line.rstrip(), file=sys.stderr)
+            bar.write(line, file=sys.stderr)
             label = re.match(r"partreg: (.*): done in ", line)
             if label and label[1] in due:
                 done += 1
                 bar.set_description_str(f"{done} of {total} notebooks")
                 bar.update(due[label[1]])
-        code = process.wait()
     bar.close()
-    return code
+    return process.returncode
+
+
+def lines_of(process: subprocess.Popen, told: int) -> Iterator[str]:
+    """The lines that a process writes into an open file, as they come, until it has ended."""
+    place, rest = 0, b""
+    while True:
+        ended = process.poll() is not None  # asked before reading, so that its last words are heard
+        new = os.pread(told, 1 << 20, place)
+        place += len(new)
+        *lines, rest = re.split(rb"\r\n|\r|\n", rest + new)
+        yield from (line.decode(errors="replace") for line in lines)
+        if not new and ended:
+            break
+        if not new:
+            time.sleep(0.1)
+    if rest:
+        yield rest.decode(errors="replace")
 
 
 def brought_up_to_date(
@@ -242,7 +261,7 @@ def brought_up_to_date(
         # A lock that is left here belongs to a run that was killed: ours is the one that says who is running.
         if any((folder / ".snakemake" / "locks").glob("*")):
             subprocess.run([*command, "--unlock"], capture_output=True, check=False)  # noqa: S603
-        return follow(command, log, due, cores, (descriptor,))
+        return follow(command, log, due, cores, stdin=descriptor)
 
 
 @click.command()
