@@ -52,11 +52,19 @@ def kind(process: psutil.Process) -> str:
     return next((name for name, part in KINDS.items() if part in words), "worker")
 
 
-def at_work(process: subprocess.Popen) -> list[psutil.Process]:
-    with suppress(psutil.NoSuchProcess):
-        top = psutil.Process(process.pid)
-        return [one for one in [top, *top.children(recursive=True)] if one.status() != psutil.STATUS_ZOMBIE]
-    return []
+def at_work(folder: Path) -> dict[psutil.Process, str]:
+    """Every process that makes a chain, with what it is: those that name its folder, and what they started.
+
+    So what a killed driver or Snakemake left at work is among them.
+    """
+    found = {}
+    for top in psutil.process_iter():
+        with suppress(psutil.Error):
+            if str(folder) in top.cmdline() or any(word.startswith(f"{folder}/") for word in top.cmdline()):
+                for one in (top, *top.children(recursive=True)):
+                    if one.status() != psutil.STATUS_ZOMBIE:
+                        found[one] = kind(one)
+    return found
 
 
 def started(folder: Path, log: Path) -> subprocess.Popen:
@@ -64,9 +72,9 @@ def started(folder: Path, log: Path) -> subprocess.Popen:
         return subprocess.Popen(command(folder), stdout=file, stderr=file, start_new_session=True)
 
 
-def kill_one(process: subprocess.Popen, chance: random.Random) -> str:
+def kill_one(folder: Path, chance: random.Random) -> str:
     """Kill one process of the chain, or all of them; gives what it was, "" where nothing was left to kill."""
-    alive = {one: kind(one) for one in at_work(process)}
+    alive = at_work(folder)
     if not alive:
         return ""
     what = chance.choice([*sorted(set(alive.values())), "everything"])
@@ -89,7 +97,7 @@ def disturbed(folder: Path, log: Path, kills: int, wait: float, chance: random.R
                 process.wait(timeout=chance.uniform(0, 2 * wait))
                 break
             except subprocess.TimeoutExpired:
-                what = kill_one(process, chance)
+                what = kill_one(folder, chance)
                 killed[what] += bool(what)
                 if what in ("driver", "everything"):
                     break
