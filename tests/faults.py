@@ -60,7 +60,7 @@ def at_work(folder: Path) -> dict[psutil.Process, str]:
     found = {}
     for top in psutil.process_iter():
         with suppress(psutil.Error):
-            if str(folder) in top.cmdline() or any(word.startswith(f"{folder}/") for word in top.cmdline()):
+            if any(str(folder) in word for word in top.cmdline()):
                 for one in (top, *top.children(recursive=True)):
                     if one.status() != psutil.STATUS_ZOMBIE:
                         found[one] = kind(one)
