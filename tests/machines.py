@@ -25,8 +25,17 @@ from partreg.workflow.profile import REFERENCE, REPOSITORY, open_workspace
 from partreg.workflow.promises import origin
 from partreg.workflow.verify import against_rerun, results
 
-# How a machine with fewer instructions computes, by the switches of torch and oneDNN.
-FEWER = {"no AVX-512, no bfloat16": {"ONEDNN_MAX_CPU_ISA": "AVX2", "ATEN_CPU_CAPABILITY": "avx2"}}
+# How a machine with fewer instructions computes, by the switches of torch, oneDNN, NumPy, its BLAS and OpenCV. embree,
+# which casts the rays of the pictures, has none.
+FEWER = {
+    "no AVX-512, no bfloat16": {
+        "ONEDNN_MAX_CPU_ISA": "AVX2",
+        "ATEN_CPU_CAPABILITY": "avx2",
+        "NPY_DISABLE_CPU_FEATURES": "X86_V4 AVX512_ICL AVX512_SPR",
+        "OPENBLAS_CORETYPE": "Haswell",
+        "OPENCV_CPU_DISABLE": "AVX512-SKX",
+    }
+}
 MACHINES = {"several notebooks at a time": {}} | FEWER
 KINDS = {
     "pictures": "*.jpg",

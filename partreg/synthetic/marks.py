@@ -345,8 +345,9 @@ def plate_crop(
     rng = np.random.default_rng([seed, 19])
     spin = np.array([[np.cos(roll), -np.sin(roll)], [np.sin(roll), np.cos(roll)]])
     turned = np.array([[np.cos(turn), 0.0], [np.sin(turn) * np.sin(fall), np.cos(fall)]])
-    corners = np.array([(-1, -1), (1, -1), (-1, 1)]) * (1, 1 / 3) @ (spin @ turned).T
-    reach = np.abs(spin @ turned) @ (1, 1 / 3)  # of all four corners
+    onto = np.einsum("ij,jk->ik", spin, turned)
+    corners = np.einsum("ij,kj->ik", np.array([(-1, -1), (1, -1), (-1, 1)]) * (1, 1 / 3), onto)
+    reach = np.einsum("ij,j->i", np.abs(onto), (1, 1 / 3))  # of all four corners
     low, high = rng.normal(-1.05, 0.06, 2), rng.normal(1.05, 0.06, 2)
     at = ((corners / reach - low) / (high - low) * (288, 96)).astype(np.float32)
     across = cv2.getAffineTransform(np.array([(0, 0), (288, 0), (0, 96)], np.float32), at)

@@ -2,6 +2,9 @@
 
 Samples that hit the vehicle are shaded from its atlas; window samples look on into the cabin, whose sheets (ornaments,
 dash, seats) shift with the view as real things behind glass do. The street behind is looked up, not cast.
+
+Products of matrices are taken by einsum and not by ``@``: BLAS rounds differently from one machine or setting to the
+next, and one last bit in a thousand pictures is enough to train another network.
 """
 
 from __future__ import annotations
@@ -57,7 +60,7 @@ class View:
 
     def project(self, points: np.ndarray) -> np.ndarray:
         """Points (N, 3) to image coordinates (N, 2), relative to the image's side."""
-        p = (points - self.origin) @ self.axes.T
+        p = np.einsum("ij,kj->ik", points - self.origin, self.axes)
         return (p[:, :2] / p[:, 2:] - [self.left, self.top]) / self.side
 
     def rays(self, at: np.ndarray) -> np.ndarray:
@@ -131,7 +134,7 @@ def look(shot: Shot, mesh: Mesh) -> View:
     away = np.array([np.cos(e) * np.cos(a), np.cos(e) * np.sin(a), np.sin(e)])
     origin = np.array([0, 0, 0.7]) + shot.distance * away
     right = np.cross(-away, UP)
-    right /= np.linalg.norm(right)
+    right /= np.sqrt(np.sum(right**2))
     down = np.cross(-away, right)
     c, s = np.cos(shot.roll), np.sin(shot.roll)
     axes = np.stack([c * right + s * down, c * down - s * right, -away])
@@ -206,7 +209,7 @@ def shade(finish: Finish, hits: Hits, moment: Moment, sun: np.ndarray) -> np.nda
     facing = np.einsum("ij,ij->i", n, d)
     nz = n[:, 2]
     mirrored = d - 2 * facing[:, None] * n
-    cosine = np.clip(n @ sun, 0, 1)
+    cosine = np.clip(np.einsum("ij,j->i", n, sun), 0, 1)
     height = np.clip(0.45 + hits.point[:, 2] / 1.1, 0.45, 1.0)
     ambient = moment.sky * (0.60 + 0.40 * nz) * height
     sheen = np.clip(-facing, 0, 1)
@@ -214,7 +217,9 @@ def shade(finish: Finish, hits: Hits, moment: Moment, sun: np.ndarray) -> np.nda
     diffuse = (ambient + moment.sun * 1.35 * cosine) * np.where(material == PAINT, flakes, 1)
     fresnel = GLOSSINESS[material]
     fresnel = fresnel + (1 - fresnel) * np.clip(1 - sheen, 0, 1) ** 5 * np.where(material == MATTE, 0.1, 0.75)
-    glint = np.clip(mirrored @ sun, 0, 1) ** 70 * moment.sun * np.where(material == MATTE, 0.0, 1.6)
+    glint = (
+        np.clip(np.einsum("ij,j->i", mirrored, sun), 0, 1) ** 70 * moment.sun * np.where(material == MATTE, 0.0, 1.6)
+    )
     reflection = fresnel * environment(mirrored[:, 2], moment.sky, 0.12) + glint * np.clip(fresnel * 6, 0, 1)
     glow = np.where(material == LAMP, 0.16, np.where(material == TAIL, 0.10, 0.0)).astype(np.float32)
     out = albedo * (diffuse + glow)[:, None] + reflection[:, None]
@@ -366,7 +371,7 @@ class Studio:
         rays = view.rays(grid(size))
         c, s = np.cos(moment.heading), np.sin(moment.heading)
         turn = np.array([[c, -s, 0], [s, c, 0], [0, 0, 1]], np.float32)
-        origin = turn @ view.origin + [moment.place + shot.along, moment.lane, 0]
+        origin = np.einsum("ij,j->i", turn, view.origin) + np.array([moment.place + shot.along, moment.lane, 0])
         soft = 0.30 if moment.sun == 0 else 1.0
         shadow = ground_shade(view, body.mesh, sun if moment.sun else np.array([0, 0, 1.0]), size, np.zeros(3))
         other = None
@@ -379,9 +384,8 @@ class Studio:
             other = self.passing(rng, view, offset, moment, sun, rays)
             shadow *= ground_shade(view, other[2], sun if moment.sun else np.array([0, 0, 1.0]), size, offset)
         shadow = 1 - (1 - shadow) * (1.0 if soft == 1 else 0.75)
-        out = background(self.street(moment.camera), moment, origin, rays @ turn.T, shadow.ravel()).reshape(
-            size, size, 3
-        )
+        turned = np.einsum("ij,kj->ik", rays, turn)
+        out = background(self.street(moment.camera), moment, origin, turned, shadow.ravel()).reshape(size, size, 3)
         if other is not None:
             out = out * (1 - other[1]) + other[0]
         return out
@@ -397,7 +401,7 @@ class Studio:
         )
         moved = View(view.origin - offset, view.axes, view.left, view.top, view.side)
         layer = np.zeros((size * size, 4), np.float32)
-        ahead = (body.mesh.vertices - moved.origin) @ moved.axes[2]
+        ahead = np.einsum("ij,j->i", body.mesh.vertices - moved.origin, moved.axes[2])
         if ahead.min() > 1.0:
             index = silhouette(moved, body.mesh.vertices, size)
             if len(index):

@@ -176,6 +176,31 @@ def test_the_number_of_processes_changes_no_byte(vehicleid_root, tiny, tmp_path)
     assert digests(again) == digests(vehicleid_root)
 
 
+LIGHT = """
+import hashlib
+from partreg.synthetic import layouts, render
+from tests.synthetic.conftest import TINY
+plan, found = layouts.PLANS["veri"](TINY), hashlib.sha256()
+render.develop = lambda scene, *_: found.update(scene.tobytes()) or render.to_stored(scene)
+studio = render.Studio(plan.models, plan.vehicles, plan.cameras, TINY.size)
+for shot in plan.shots[::4]:
+    studio.take(shot)
+print(found.hexdigest())
+"""
+
+
+def test_no_last_bit_of_the_light_depends_on_the_blas():
+    told = {
+        kernels: subprocess.run(
+            [sys.executable, "-c", LIGHT], cwd=REPOSITORY, env={**os.environ, "OPENBLAS_CORETYPE": kernels},
+            capture_output=True, text=True, check=True,
+        ).stdout
+        for kernels in ("Nehalem", "")  # without fused products, and this machine's own
+    }  # fmt: skip
+    assert len(told[""]) > 60
+    assert told[""] == told["Nehalem"]
+
+
 SCRIPT = """
 from partreg.synthetic.layouts import write_vehicleid
 from tests.synthetic.conftest import TINY
