@@ -98,7 +98,9 @@ def test_a_cell_leaves_a_record_from_which_the_tables_are_made(ws):
     assert kept.runs.loc[0, "cmc1_large"] == pytest.approx(record["cmc1_large"], abs=1e-4)
     found = effects.effect(kept, [{"study": "cells", "cell": "base", "row": paper.FULL}])
     assert found.values == pytest.approx([record["cmc1_large"]], abs=1e-4)
-    assert np.mean([float(value) for value in kept.hits.hits[0].split()]) == pytest.approx(found.mean, abs=1e-3)
+    shares = [float(value) for value in kept.hits.hits[0].split()]
+    assert shares == record["hits"]
+    assert np.mean(shares) == pytest.approx(found.mean, abs=0.1)  # images are queries in unequal galleries
     assert set(kept.curves.key) == {job.key}
 
 
