@@ -216,7 +216,7 @@ def follow(command: list[str], log: Path, due: dict[str, float], cores: int = 1,
     with (
         ticking(bar, every),
         open(log, "w", encoding="utf-8", buffering=1) as file,
-        tempfile.TemporaryFile(dir="/dev/shm" if os.path.isdir("/dev/shm") else None) as told,  # noqa: S108
+        tempfile.TemporaryFile(dir="/dev/shm" if os.access("/dev/shm", os.W_OK) else None) as told,  # noqa: S108
         subprocess.Popen(command, stdin=stdin, stdout=told, stderr=subprocess.STDOUT) as process,  # noqa: S603
     ):
         for line in lines_of(process, told.fileno()):
