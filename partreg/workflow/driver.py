@@ -223,7 +223,7 @@ def follow(command: list[str], log: Path, due: dict[str, float], cores: int = 1,
             file.write(f"{line}\n")
             if not line.startswith("partreg: "):
                 continue
-            bar.write(line, file=sys.stderr)
+            bar.write(line.rstrip(), file=sys.stderr)
             label = re.match(r"partreg: (.*): done in ", line)
             if label and label[1] in due:
                 done += 1

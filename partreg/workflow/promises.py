@@ -86,7 +86,7 @@ def scores(folder: Path = REFERENCE) -> str:
     if not path.exists():
         return "Not run yet: `make machines` runs it.\n"
     table = pd.read_csv(path)
-    points = 100 * table.pivot(index="machine", columns="seed", values="cmc1")[list(table.seed.unique())]
+    points = 100 * table.pivot(index="machine", columns="seed", values="cmc1")
     machine, seed = (float((points.max(axis=axis) - points.min(axis=axis)).max()) for axis in (0, 1))
     lines = [
         f"For one seed, CMC@1 differs by up to {machine:.1f} points between the machines; for one machine, by up to "
