@@ -9,6 +9,7 @@ small networks of the profile ``reference`` are trained to the end on both kinds
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -20,7 +21,7 @@ import pandas as pd
 
 from partreg import files
 from partreg.paper import BASELINE
-from partreg.workflow.evidence import jobs, measure, record_path
+from partreg.workflow.evidence import jobs, record_path
 from partreg.workflow.profile import REFERENCE, REPOSITORY, open_workspace
 from partreg.workflow.promises import origin
 from partreg.workflow.verify import against_rerun, results
@@ -78,30 +79,22 @@ def compare_chains(folder: Path) -> int:
     return int((table[table.machine == next(iter(MACHINES))].differ > 0).any())
 
 
-def train(folder: Path) -> None:
-    """Train the plain network of the base cell (`partreg.workflow.evidence`), a seed each; prints CMC@1 by seed."""
-    ws = open_workspace("reference", output=str(folder))
-    for job in jobs(ws).values():
-        if (job.study, job.cell, job.row, job.budget) == ("cells", "base", BASELINE, "long"):
-            measure(ws, job)
-            print("score", job.run.seed, files.read_json(record_path(ws, job.key))["cmc1_large"])
-
-
 def compare_scores(folder: Path) -> None:
-    """Train the same networks on both kinds of machine, both at once, and write their scores."""
-    started = {}
-    for machine, environment in ({"this machine": {}} | FEWER).items():
-        command = [sys.executable, "-m", "tests.machines", "train", str(folder / machine.replace(" ", "-"))]
-        started[machine] = subprocess.Popen(
-            command, env={**os.environ, **environment}, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-        )
+    """Train the plain network of `evidence`'s base cell, a seed each, on both kinds of machine; write their scores."""
     rows = []
-    for machine, process in started.items():
-        told, _ = process.communicate()
-        if process.returncode:
-            raise SystemExit(f"{folder / machine.replace(' ', '-')}: the networks could not be trained")
-        found = [line.split()[1:] for line in told.splitlines() if line.startswith("score")]
-        rows += [{"machine": machine, "seed": int(seed), "cmc1": float(score)} for seed, score in found]
+    for key, job in jobs(open_workspace("reference")).items():
+        if (job.study, job.cell, job.row, job.budget) != ("cells", "base", BASELINE, "long"):
+            continue
+        started = {}
+        for machine, environment in ({"this machine": {}} | FEWER).items():
+            choices = {"profile": "reference", "output": str(folder / machine.replace(" ", "-"))}
+            command = [sys.executable, "-m", "partreg.workflow.evidence", json.dumps(choices), key]
+            started[machine] = choices, subprocess.Popen(command, env={**os.environ, **environment})
+        for machine, (choices, process) in started.items():
+            if process.wait():
+                raise SystemExit(f"{choices['output']}: a network could not be trained; what it said stands above.")
+            score = files.read_json(record_path(open_workspace(**choices), key))["cmc1_large"]
+            rows.append({"machine": machine, "seed": job.run.seed, "cmc1": score})
     table = pd.DataFrame(rows).assign(**origin())
     print(table.to_string(index=False))
     files.write_text(REFERENCE / "machine_scores.csv", table.to_csv(index=False))
@@ -109,9 +102,6 @@ def compare_scores(folder: Path) -> None:
 
 def main(arguments: list[str]) -> int:
     """Do what is asked for; the exit status."""
-    if arguments[:1] == ["train"]:
-        train(Path(arguments[1]))
-        return 0
     folder = REPOSITORY / "build" / "machines"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
