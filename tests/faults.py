@@ -1,10 +1,11 @@
 """`make faults`: the smoke chain, killed at random moments, and on disks that are read-only or full.
 
 ``python -m tests.faults [KILLS]`` makes the chain once undisturbed, then again and again while part of it is killed
-(``kill -9``) at a random moment: the driver, Snakemake, a notebook, its kernel, whatever a kernel started, the book's
-build, or all at once. Each chain goes on until `make book` ends well, and then every result must be the file of the
-undisturbed chain, by its hash. After that the chain runs into disks that are read-only or full. What was seen is
-written to ``reference/faults.json``, for the book's page of promises.
+(``kill -9``) at a random moment: the driver, Snakemake, a notebook, its kernel, whatever a kernel started, or all at
+once; and the book's build once in each chain, which takes too little of a chain to be met by chance. Each chain goes
+on until `make book` ends well, and then every result must be the file of the undisturbed chain, by its hash. After
+that the chain runs into disks that are read-only or full. What was seen is written to ``reference/faults.json``, for
+the book's page of promises.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from partreg.workflow.promises import origin
 from partreg.workflow.verify import Difference, against_record, recorded, report
 
 FOLDER = REPOSITORY / "build" / "faults"
-EACH = 10  # kills in a chain
+EACH = 17  # kills in a chain
 DISKS = ("ro", "size=1m", "size=4m", "size=8m", "size=16m", "size=30m")  # read-only, and too small for the chain
 TRIES = 40  # runs until a chain must have ended
 # What a process is, by the words of its command; the first that fits.
@@ -38,8 +39,16 @@ KINDS = {
     "notebook": "partreg.workflow.notebooks",
     "kernel": "ipykernel",
     "dial": "partreg.workflow.dial",
-    "book": "partreg.workflow.book",
-    "renderer of the book": "jupyter-book",
+    "book's build": "partreg.workflow.book",
+    "Jupyter Book": "jupyter-book",
+}
+BOOK = {"book's build", "Jupyter Book"}
+# What a notebook and its kernel are at.
+STEPS = {
+    "00_near_duplicates": "pictures",
+    "02_detector_training": "detector",
+    "04_reid_training": "training",
+    "11_other_methods": "training",
 }
 
 
@@ -47,23 +56,27 @@ def command(folder: Path) -> list[str]:
     return [sys.executable, "-m", "partreg.workflow.driver", "--profile", "smoke", "--output", str(folder)]
 
 
-def kind(process: psutil.Process) -> str:
-    words = " ".join(process.cmdline())
-    return next((name for name, part in KINDS.items() if part in words), "worker")
+def kind(words: str, step: str) -> str:
+    """What a process is, by its command, and what it is at."""
+    name = next((name for name, part in KINDS.items() if part in words), "worker")
+    return f"{name} ({step})" if step and name in ("notebook", "kernel", "worker") else name
 
 
 def at_work(folder: Path) -> dict[psutil.Process, str]:
     """Every process that makes a chain, with what it is: those that name its folder, and what they started.
 
-    So what a killed driver or Snakemake left at work is among them.
+    So what a killed driver or Snakemake left at work is among them. What is started later is named later, by the
+    nearest that names the folder.
     """
     found = {}
     for top in psutil.process_iter():
         with suppress(psutil.Error):
-            if any(str(folder) in word for word in top.cmdline()):
+            words = " ".join(top.cmdline())
+            if str(folder) in words:
+                step = next((what for name, what in STEPS.items() if f"workflow.notebooks {name}" in words), "")
                 for one in (top, *top.children(recursive=True)):
                     if one.status() != psutil.STATUS_ZOMBIE:
-                        found[one] = kind(one)
+                        found[one] = kind(" ".join(one.cmdline()), step)
     return found
 
 
@@ -72,12 +85,16 @@ def started(folder: Path, log: Path) -> subprocess.Popen:
         return subprocess.Popen(command(folder), stdout=file, stderr=file, start_new_session=True)
 
 
-def kill_one(folder: Path, chance: random.Random) -> str:
-    """Kill one process of the chain, or all of them; gives what it was, "" where nothing was left to kill."""
+def kill_one(folder: Path, chance: random.Random, among: set[str]) -> str:
+    """Kill one process of the chain, or all of them; gives what it was, "" where nothing was left to kill.
+
+    Where a process of the kinds ``among`` is at work, it is one of those.
+    """
     alive = at_work(folder)
     if not alive:
         return ""
-    what = chance.choice([*sorted(set(alive.values())), "everything"])
+    kinds = set(alive.values())
+    what = chance.choice(sorted(kinds & among) or [*sorted(kinds), "everything"])
     for one, name in alive.items():
         if what in (name, "everything"):
             with suppress(psutil.NoSuchProcess):
@@ -88,21 +105,26 @@ def kill_one(folder: Path, chance: random.Random) -> str:
 
 
 def disturbed(folder: Path, log: Path, kills: int, wait: float, chance: random.Random) -> Counter:
-    """Make a chain while ``kills`` processes of it are killed, some ``wait`` seconds apart, until it ends well."""
+    """Make a chain while ``kills`` processes of it are killed, some ``wait`` seconds apart, until it ends well.
+
+    The last of them waits for the book's build, and comes sooner where that begins sooner.
+    """
     killed: Counter = Counter()
     for _ in range(TRIES):
-        process = started(folder, log)
-        while killed.total() < kills:
-            try:
-                process.wait(timeout=chance.uniform(0, 2 * wait))
+        process, moment = started(folder, log), time.monotonic() + chance.uniform(0, 2 * wait)
+        while killed.total() < kills and process.poll() is None:
+            time.sleep(0.2)
+            among = set() if BOOK & set(killed) else BOOK & set(at_work(folder).values())
+            if among:
+                time.sleep(chance.uniform(0, wait))
+            elif time.monotonic() < moment or (killed.total() == kills - 1 and not BOOK & set(killed)):
+                continue
+            what, moment = kill_one(folder, chance, among), time.monotonic() + chance.uniform(0, 2 * wait)
+            killed[what] += bool(what)
+            if what in ("driver", "everything"):
                 break
-            except subprocess.TimeoutExpired:
-                what = kill_one(folder, chance)
-                killed[what] += bool(what)
-                if what in ("driver", "everything"):
-                    break
         if process.wait() == 0:
-            return killed
+            return +killed
     raise AssertionError(f"{log}: the chain did not end in {TRIES} runs")
 
 
