@@ -2,10 +2,11 @@
 
 ``python -m tests.faults [KILLS]`` makes the chain once undisturbed, then again and again while part of it is killed
 (``kill -9``) at a random moment: the driver, Snakemake, a notebook, its kernel, whatever a kernel started, or all at
-once; and the book's build once in each chain, which takes too little of a chain to be met by chance. Each chain goes
-on until `make book` ends well, and then every result must be the file of the undisturbed chain, by its hash. After
-that the chain runs into disks that are read-only or full. What was seen is written to ``reference/faults.json``, for
-the book's page of promises.
+once. The kernels that draw the pictures and train a detector and a network, and the book's build, take too little of a
+chain to be met by chance: each is killed once in every chain, at a random moment of its work. Each chain goes on until
+`make book` ends well, and then every result must be the file of the undisturbed chain, by its hash. After that the
+chain runs into disks that are read-only or full. What was seen is written to ``reference/faults.json``, for the book's
+page of promises.
 """
 
 from __future__ import annotations
@@ -42,7 +43,6 @@ KINDS = {
     "book's build": "partreg.workflow.book",
     "Jupyter Book": "jupyter-book",
 }
-BOOK = {"book's build", "Jupyter Book"}
 # What a notebook and its kernel are at.
 STEPS = {
     "00_near_duplicates": "pictures",
@@ -50,6 +50,8 @@ STEPS = {
     "04_reid_training": "training",
     "11_other_methods": "training",
 }
+WANTED = {"kernel (pictures)", "kernel (detector)", "kernel (training)", "Jupyter Book"}  # killed once in every chain
+BRIEF = 8.0  # seconds after such a one is seen within which it is killed
 
 
 def command(folder: Path) -> list[str]:
@@ -107,17 +109,18 @@ def kill_one(folder: Path, chance: random.Random, among: set[str]) -> str:
 def disturbed(folder: Path, log: Path, kills: int, wait: float, chance: random.Random) -> Counter:
     """Make a chain while ``kills`` processes of it are killed, some ``wait`` seconds apart, until it ends well.
 
-    The last of them waits for the book's build, and comes sooner where that begins sooner.
+    Those that are ``WANTED`` are killed soon after they are first seen; as many kills are kept for them.
     """
     killed: Counter = Counter()
     for _ in range(TRIES):
         process, moment = started(folder, log), time.monotonic() + chance.uniform(0, 2 * wait)
         while killed.total() < kills and process.poll() is None:
             time.sleep(0.2)
-            among = set() if BOOK & set(killed) else BOOK & set(at_work(folder).values())
+            wanted = WANTED - set(killed)
+            among = wanted & set(at_work(folder).values())
             if among:
-                time.sleep(chance.uniform(0, wait))
-            elif time.monotonic() < moment or (killed.total() == kills - 1 and not BOOK & set(killed)):
+                time.sleep(chance.uniform(0, BRIEF))
+            elif time.monotonic() < moment or kills - killed.total() <= len(wanted):
                 continue
             what, moment = kill_one(folder, chance, among), time.monotonic() + chance.uniform(0, 2 * wait)
             killed[what] += bool(what)
