@@ -5,7 +5,17 @@ its result is absent and return it when it is there. So every notebook also runs
 twice.
 """
 
-from partreg.workflow.profile import CHAPTERS, CHOICES, DATASETS, Profile, Workspace, code_key, open_workspace
+from partreg.workflow.fields import DATASETS, layouts
+from partreg.workflow.parameters import check_injected, described_method, described_run, open_notebook
+from partreg.workflow.profile import (
+    CHAPTERS,
+    CHOICES,
+    Profile,
+    Workspace,
+    code_key,
+    open_workspace,
+    with_drawn_boxes,
+)
 from partreg.workflow.provenance import provenance, provenance_line
 from partreg.workflow.rows import Cost, Judged, judge
 from partreg.workflow.runs import (
@@ -31,12 +41,14 @@ from partreg.workflow.stages import (
     boxes_file,
     detected_boxes,
     detector_weights,
+    drawing,
     features,
     filled_boxes,
     locked,
     run_boxes,
     run_folder,
     scores,
+    shown_boxes,
     test_images,
     train_images,
     trained,
@@ -64,19 +76,25 @@ __all__ = [
     "annotations",
     "benchmark",
     "boxes_file",
+    "check_injected",
     "code_key",
     "compared_size",
     "control_changes",
+    "described_method",
+    "described_run",
     "detected_boxes",
     "detector_weights",
+    "drawing",
     "features",
     "filled_boxes",
     "judge",
+    "layouts",
     "left_out",
     "locked",
     "make_run",
     "method_run",
     "networks",
+    "open_notebook",
     "open_workspace",
     "other_rows",
     "provenance",
@@ -85,6 +103,7 @@ __all__ = [
     "run_folder",
     "runs",
     "scores",
+    "shown_boxes",
     "test_images",
     "train_images",
     "trained",
@@ -92,4 +111,5 @@ __all__ = [
     "vehicleid_scores",
     "veri",
     "veri_scores",
+    "with_drawn_boxes",
 ]
