@@ -22,8 +22,8 @@ from partreg.errors import PartregError
 
 SUMS = "SHA256SUMS"
 KINDS = {".txt", ".csv", ".xml", ".json", ".jpg", ".npy", ".pt"}
-# What a run leaves besides its results: executed notebooks, the site, decoded pixels, logs, records of time.
-BESIDE = {"notebooks", "site", "pixels", "evidence", "yolo-example"}
+# What lies beside the results: executed notebooks, the site, decoded pixels, logs, records of time, a reader's boxes.
+BESIDE = {"notebooks", "site", "pixels", "evidence", "yolo-example", "drawn"}
 TIMED = {"provenance.json", "training.json", "cost.json", "choices.json"}
 # Where a result came from, in files that hold both.
 ORIGIN = ("commit", "clean", "device")
