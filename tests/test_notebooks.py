@@ -3,9 +3,12 @@
 import ast
 
 import nbformat
+import pandas as pd
 import papermill
 import pytest
 
+from partreg.figures import tables
+from partreg.reid.run import Run
 from partreg.workflow import CHAPTERS, CHOICES
 from tests.conftest import REPOSITORY
 
@@ -55,3 +58,18 @@ def test_every_figure_has_words_for_those_who_cannot_see_it(name):
         told = cell.metadata.get("mystnb", {})
         if "figure" in told:
             assert len(told.get("image", {}).get("alt", "")) > 20, cell.id
+
+
+@pytest.mark.parametrize(
+    ("use_global", "said"),
+    [(True, "30.0% (global branch)"), (False, "10.0% (window branch), 20.0% (light branch)")],
+)
+def test_chapter_04_says_of_which_branch_an_accuracy_is(use_global, said):
+    """The cell itself, on a history in which every branch has a value of its own."""
+    cells = nbformat.read(PATHS["04_reid_training"], as_version=4).cells
+    (source,) = (cell.source for cell in cells if cell.id == "curves-numbers")
+    accuracies = {"accuracy_window": [0.1], "accuracy_light": [0.2], "accuracy_global": [0.3], "cmc1": [0.4]}
+    found, run = {}, Run(parts=("window", "light"), use_global=use_global)
+    shown = {"history": pd.DataFrame(accuracies), "scored": [1], "this": run, "tables": tables}
+    exec(source, {**shown, "glue": lambda name, value, display: found.update({name: value})})
+    assert found == {"reid_accuracy": said, "reid_validation": "40.0%"}

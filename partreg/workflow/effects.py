@@ -81,7 +81,10 @@ def read_evidence(folder: Path = REFERENCE) -> Evidence:
     try:
         frames = {name: pd.read_csv(folder / f"{name}.csv") for name in COLUMNS}
     except (OSError, ValueError) as error:
-        raise PartregError(f"{folder}: expected {', '.join(COLUMNS)}.csv ({error}); run make reference.") from error
+        tables = ", ".join(f"{name}.csv" for name in COLUMNS)
+        raise PartregError(
+            f"{folder}: expected {tables} ({error}); run make reference and make keep WHAT=evidence."
+        ) from error
     frames = {name: frame.reindex(columns=list(COLUMNS[name])) for name, frame in frames.items()}
     texts = {name: frames["runs"][name].astype(object).fillna("").astype(str) for name in TEXT}
     return Evidence(frames["runs"].assign(**texts), frames["curves"], frames["hits"])
@@ -240,7 +243,9 @@ def kept_note(evidence: Evidence, study: str = "rows") -> str:
     """A sentence for under a table about where its kept scores come from."""
     runs = evidence.runs[(evidence.runs.study == study) & (evidence.runs.outcome == "done")]
     if runs.empty:
-        return "Reference: not made yet; make reference makes it, which takes hours."
+        return (
+            "Reference: not made yet. make reference makes it, which takes hours; make keep WHAT=evidence keeps it."
+        )
     sizes = "–".join(str(size) for size in sorted({runs["size"].min(), runs["size"].max()}))
     seeds = runs.groupby("row").seed.nunique()
     count = "–".join(str(number) for number in sorted({seeds.min(), seeds.max()}))

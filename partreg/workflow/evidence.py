@@ -305,15 +305,23 @@ def vehicleid_record(ws: Workspace, run: Run, fused: bool, looked_at: bool) -> d
     found["hits"] = vehicle_hits(scores[longest])
     watched = history.dropna(subset="cmc1_test")
     found["curve"] = {name: watched[name].tolist() for name in ("epoch", "cmc1", "cmc1_test")}
-    if "accuracy_global" in history:  # another branch's would not be comparable
-        found["accuracy"] = float(history.accuracy_global.iloc[-1])
-        found["curve"]["accuracy"] = watched.accuracy_global.tolist()
+    accuracy, found["curve"]["accuracy"] = global_accuracy(history), global_accuracy(watched)
+    if accuracy[-1] is not None:
+        found["accuracy"] = accuracy[-1]
     if looked_at:
         found |= {"on_parts": on_parts(ws, run), "same_model": same_model(ws, run, longest)}
     if fused:
         judged = vehicleid_protocol(ws, fused_features(ws, run), longest)
         found |= {"cmc1_fused": judged.cmc1, "cmc5_fused": judged.cmc5, "hits_fused": vehicle_hits(judged)}
     return found
+
+
+def global_accuracy(history: pd.DataFrame) -> list[float | None]:
+    """The share of training images that the global branch puts to their own vehicle, by epoch.
+
+    None for each in a network without that branch: another branch's accuracy says something else.
+    """
+    return history.accuracy_global.tolist() if "accuracy_global" in history else [None] * len(history)
 
 
 def best_epoch(history: pd.DataFrame) -> dict[str, Any]:
@@ -408,7 +416,8 @@ def restore(ws: Workspace, folder: Path) -> int:
             continue
         record = {name: value for name, value in row.items() if value == value}  # what is empty is NaN
         if key in curves:
-            record["curve"] = {name: curves[key][name].tolist() for name in COLUMNS["curves"][1:]}
+            curve = curves[key].astype(object).where(curves[key].notna(), None)  # JSON has no NaN
+            record["curve"] = {name: curve[name].tolist() for name in COLUMNS["curves"][1:]}
         for share in kept.hits[kept.hits.key == key].itertuples():
             record[share.which] = [float(value) for value in share.hits.split()]
         files.write_json(record_path(ws, key), record)

@@ -82,6 +82,12 @@ def test_hits_of_a_vehicle_are_the_mean_over_its_queries():
     assert evidence.vehicle_hits(scores) == [0.5, 0.5]
 
 
+def test_the_accuracy_is_the_global_branchs_or_none():
+    history = pd.DataFrame({"accuracy_window": [0.1, 0.2], "accuracy_global": [0.3, 0.4]})
+    assert evidence.global_accuracy(history) == [0.3, 0.4]
+    assert evidence.global_accuracy(history[["accuracy_window"]]) == [None, None]
+
+
 def first(jobs, choose):
     return next(job for job in jobs.values() if choose(job))
 
