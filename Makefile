@@ -9,6 +9,12 @@ BIN     := .venv/bin
 CHOOSABLE := PROFILE FILE OUTPUT VEHICLEID VERI ANNOTATIONS PHOTOGRAPHS NAMES SEEDS CORES BASELINES WEIGHTS RESUME WHAT KILLS SECONDS PORT PYTHON
 CHOSEN    := $(foreach name,$(.VARIABLES),$(if $(filter command,$(origin $(name))),$(name)))
 UNKNOWN   := $(filter-out $(CHOOSABLE) MAKEFLAGS,$(CHOSEN))
+ONLY_reference := WEIGHTS RESUME
+ONLY_keep := WHAT
+ONLY_faults := KILLS
+ONLY_fuzz := SECONDS
+ONLY_serve := PORT
+$(foreach goal,reference keep faults fuzz serve,$(if $(filter $(goal),$(MAKECMDGOALS)),,$(foreach name,$(filter $(ONLY_$(goal)),$(CHOSEN)),$(error $(name) is read by make $(goal) alone))))
 $(if $(UNKNOWN),$(error $(firstword $(UNKNOWN)) is no choice; expected some of $(CHOOSABLE)))
 $(foreach name,BASELINES RESUME,$(if $(filter-out yes no,$($(name))),$(error $(name) is "$($(name))"; expected yes or no)))
 $(if $(FILE),$(if $(filter command,$(origin PROFILE)),$(error PROFILE and FILE name the same choice; give one of them)))

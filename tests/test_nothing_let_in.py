@@ -235,9 +235,11 @@ NAMES = ["it's", "$(touch was-run)", "`touch was-run`", '";touch was-run;"', "a\
 def test_a_choice_reaches_no_shell_unquoted(tmp_path, name):
     """`make -n` prints the command that the shell would read: the name must come out of it whole, as one word."""
     given = name.replace("$", "$$")  # which is how a dollar is written for make
-    options = [f"OUTPUT={given}", f"VEHICLEID={given}", f"FILE={given}", f"PORT={given}", f"WEIGHTS={given}"]
-    for target in ("book", "serve", "photographs", "reference"):
-        command = ["make", "-n", "-C", str(REPOSITORY), "--no-print-directory", target, *options]
+    options = [f"OUTPUT={given}", f"VEHICLEID={given}", f"FILE={given}", f"NAMES={given}"]
+    own = {"serve": "PORT", "reference": "WEIGHTS", "keep": "WHAT", "faults": "KILLS", "fuzz": "SECONDS"}
+    for target in ("book", "photographs", *own):
+        mine = [f"{own[target]}={given}"] if target in own else []
+        command = ["make", "-n", "-C", str(REPOSITORY), "--no-print-directory", target, *options, *mine]
         printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
         words = shlex.split(printed.replace("\\\n", " "), comments=True)
         assert any(name in word for word in words), target

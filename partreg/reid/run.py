@@ -224,7 +224,7 @@ def _typed(name: str, value: Any, default: Any) -> Any:
         return tuple(word.strip() for word in value.split(",") if word.strip())
     if isinstance(default, tuple) and isinstance(value, (list, tuple)):
         return tuple(str(word) for word in value)
-    if isinstance(default, float) and isinstance(value, int) and not isinstance(value, bool):
+    if isinstance(default, float) and isinstance(value, int) and not isinstance(value, bool) and abs(value) < 1e300:
         return float(value)
     if isinstance(default, int) and isinstance(value, float) and value.is_integer():
         return int(value)

@@ -243,9 +243,7 @@ def kept_note(evidence: Evidence, study: str = "rows") -> str:
     """A sentence for under a table about where its kept scores come from."""
     runs = evidence.runs[(evidence.runs.study == study) & (evidence.runs.outcome == "done")]
     if runs.empty:
-        return (
-            "Reference: not made yet. make reference makes it, which takes hours; make keep WHAT=evidence keeps it."
-        )
+        return "Reference: not made yet. make reference makes it, which takes hours; make keep WHAT=evidence keeps it."
     sizes = "–".join(str(size) for size in sorted({runs["size"].min(), runs["size"].max()}))
     seeds = runs.groupby("row").seed.nunique()
     count = "–".join(str(number) for number in sorted({seeds.min(), seeds.max()}))

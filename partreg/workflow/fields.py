@@ -94,13 +94,18 @@ def several(check: Check, least: int = 1) -> Check:
     return check_all
 
 
-def mapping(checks: dict[str, Check]) -> Check:
-    """Some of the fields that are named, each with its own check."""
+def mapping(checks: dict[str, Check], needed: Iterable[str] = (), empty: bool = True) -> Check:
+    """Some of the fields that are named, each with its own check; all that are ``needed``, or perhaps none at all."""
 
     def check_all(where: str, value: Any) -> dict[str, Any]:
         if not isinstance(value, dict):
             raise refuse(where, value, "fields with their values, as {name: value}")
         known(where, value, checks)
+        absent = sorted(set(needed) - set(value)) if value or not empty else []
+        if absent:
+            raise PartregError(
+                f"{where}: {', '.join(absent)} must be given, too; profiles/reference.yaml has all of it."
+            )
         return {name: checks[name](f"{where}.{name}", one) for name, one in value.items()}
 
     return check_all
@@ -196,48 +201,68 @@ def located(fields: dict[str, Any], folder: Path) -> dict[str, Any]:
         if isinstance(value, dict) and name != "names":
             value = located(value, folder)
         elif path and isinstance(value, str | Path):
-            value = str((folder / Path(value).expanduser()).resolve())
+            value = whole_path(value, folder)
         found[name] = value
     return found
 
 
+def whole_path(path: str | Path, folder: Path) -> str:
+    """The whole path; ``~`` is the home, and a relative one counts from ``folder``.
+
+    Raises:
+        PartregError: it is no path at all.
+    """
+    try:
+        return str((folder / Path(path).expanduser()).resolve())
+    except (OSError, RuntimeError, ValueError) as error:
+        raise PartregError(f"{str(path)[:80]!r} is no path here ({error}); write it out from the root.") from error
+
+
+def is_there(path: str) -> bool:
+    """Whether there is something at a path; one that is too long to exist is not there."""
+    try:
+        return Path(path).exists()
+    except OSError:
+        return False
+
+
 SEEDS = several(whole())
 _KINDS: dict[type, Check] = {int: whole(), float: number, tuple: several(whole(1))}
+# Names that every whole profile gives; what is left out elsewhere comes from the profile that one starts from.
 BENCHMARK = {field.name: _KINDS[type(field.default)] for field in dataclasses.fields(Benchmark)}
 SIZES = several(whole(32))
 CELL = {**BENCHMARK, "held_out": whole(), "pixels": whole(32)}
-FIELDS: dict[str, Check] = {
+DETECTOR = {"model": text, **dict.fromkeys(("size", "epochs", "batch"), whole(1)), "seed": whole()}
+DIAL: dict[str, Check] = {
+    "near_duplicates": several(number, 0),
+    "layouts": several(text, 0),
+    "rows": several(text, 0),
     "benchmark": mapping(BENCHMARK),
+    "size": whole(32),
+    "epochs": whole(1),
+}
+EVIDENCE: dict[str, Check] = {
+    "seeds": SEEDS,
+    "cell_seeds": SEEDS,
+    "short": whole(1),
+    "middle": whole(1),
+    "base": mapping(CELL, ("train_vehicles", "held_out", "pixels"), empty=False),
+    "axes": mapping({name: several(number) for name in CELL if name != "test_vehicles"}),
+    "weights": text,
+}
+FIELDS: dict[str, Check] = {
+    "benchmark": mapping(BENCHMARK, set(BENCHMARK) - {"models"}),
     **dict.fromkeys(PATHS, text),
     "names": categories,
     "annotate": whole(1),
-    "detector": mapping({"model": text, **dict.fromkeys(("size", "epochs", "batch"), whole(1)), "seed": whole()}),
+    "detector": mapping(DETECTOR, DETECTOR, empty=False),
     "reid": recipe,
     "other_rows": flag,
     "methods": methods,
-    "dial": mapping(
-        {
-            "near_duplicates": several(number, 0),
-            "layouts": several(text, 0),
-            "rows": several(text, 0),
-            "benchmark": mapping(BENCHMARK),
-            "size": whole(32),
-            "epochs": whole(1),
-        }
-    ),
-    "evidence": mapping(
-        {
-            "seeds": SEEDS,
-            "cell_seeds": SEEDS,
-            "short": whole(1),
-            "middle": whole(1),
-            "base": mapping(CELL),
-            "axes": mapping({name: several(number) for name in CELL if name != "test_vehicles"}),
-            "weights": text,
-        }
-    ),
-    "sizes": mapping(dict.fromkeys(DATASETS, SIZES)),
-    "held_out": mapping(dict.fromkeys(DATASETS, whole())),
+    "dial": mapping(DIAL, DIAL, empty=False),
+    "evidence": mapping(EVIDENCE, EVIDENCE),
+    "sizes": mapping(dict.fromkeys(DATASETS, SIZES), DATASETS, empty=False),
+    "held_out": mapping(dict.fromkeys(DATASETS, whole()), DATASETS, empty=False),
     "seeds": SEEDS,
     "galleries": whole(1),
 }

@@ -14,7 +14,19 @@ import yaml
 
 import partreg
 from partreg.errors import PartregError
-from partreg.workflow.fields import DATASETS, FIELDS, PATHS, categories, dictionary, known, located, merged, text
+from partreg.workflow.fields import (
+    DATASETS,
+    FIELDS,
+    PATHS,
+    categories,
+    dictionary,
+    is_there,
+    known,
+    located,
+    merged,
+    text,
+    whole_path,
+)
 from partreg.workflow.fields import seeds as seed_list
 
 REPOSITORY = Path(partreg.__file__).resolve().parents[1]
@@ -197,7 +209,7 @@ def tidy(choices: dict[str, Any], folder: Path, source: str = "") -> dict[str, A
     }
     found = {name: value for name, value in found.items() if value}
     if "output" in found:
-        found["output"] = str((folder / Path(found["output"]).expanduser()).resolve())
+        found["output"] = whole_path(found["output"], folder)
     known(f"{source}overrides", found.get("overrides", {}), FIELDS)
     return located(found, folder)
 
@@ -267,7 +279,7 @@ def demand_paths(fields: dict[str, Any], name: str) -> None:
         PartregError: one of these.
     """
     for field in PATHS:
-        if fields[field] and not Path(fields[field]).exists():
+        if fields[field] and not is_there(fields[field]):
             raise PartregError(
                 f"{fields[field]}: no such path, expected for {field!r} by profile {name!r}; put it there, or say "
                 f"where it is ({field}=path for a notebook, {field.upper()}=path for make)."
@@ -275,7 +287,7 @@ def demand_paths(fields: dict[str, Any], name: str) -> None:
     recipes = {"reid": fields["reid"], "evidence": fields["evidence"], **fields["methods"]}
     for owner, recipe in recipes.items():
         path = recipe.get("weights", "")
-        if path not in ("", "imagenet") and not Path(path).is_file():
+        if path not in ("", "imagenet") and not is_there(path):
             raise PartregError(f"{path}: no such file, expected for weights of {owner!r} by profile {name!r}.")
     for field in ("names", "photographs"):
         if fields[field] and not fields["annotations"]:

@@ -122,10 +122,12 @@ def test_a_choice_that_is_wrong_is_refused_before_anything_runs(tmp_path, words,
     [
         (["SEED=1"], "SEED is no choice; expected some of PROFILE"),
         (["seeds=0"], "seeds is no choice"),
-        (["RESUME=y"], 'RESUME is "y"; expected yes or no'),
         (["BASELINES=No"], 'BASELINES is "No"; expected yes or no'),
         (["PROFILE=smoke", "FILE=mine.yaml"], "PROFILE and FILE name the same choice"),
-        (["PROFILE=smoke", "BASELINES=no", "RESUME=yes", "NAMES={a: body}"], ""),
+        (["WEIGHTS=a.pth"], "WEIGHTS is read by make reference alone"),
+        (["RESUME=yes"], "RESUME is read by make reference alone"),
+        (["KILLS=3"], "KILLS is read by make faults alone"),
+        (["PROFILE=smoke", "BASELINES=no", "NAMES={a: body}"], ""),
     ],
 )
 def test_make_refuses_what_it_does_not_read(words, sentence):
@@ -138,6 +140,7 @@ def test_make_refuses_what_it_does_not_read(words, sentence):
 def test_a_file_of_choices_is_one_form_for_every_target():
     for name in ("PROFILE", "FILE"):
         for target in ("book", "photographs", "settings", "serve", "keep"):
-            command = ["make", "-n", "-C", str(REPOSITORY), target, f"{name}=mine.yaml", "WHAT=photographs"]
+            what = ["WHAT=photographs"] if target == "keep" else []
+            command = ["make", "-n", "-C", str(REPOSITORY), target, f"{name}=mine.yaml", *what]
             printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
             assert ("build/mine/site" if target == "serve" else "'mine.yaml'") in printed

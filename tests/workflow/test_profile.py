@@ -142,6 +142,11 @@ def test_overrides_merge_at_every_depth():
         ({"overrides": {"seeds": "0,1"}}, "seeds is '0,1'; expected a list"),
         ({"overrides": {"seeds": []}}, "seeds is []; expected a list of at least 1"),
         ({"overrides": {"dial": {"size": 8}}}, "dial.size is 8"),
+        ({"overrides": {"reid": {"lr": 10**400}}}, "expected a number"),
+        ({"vehicleid": "~nobody-here/a"}, "'~nobody-here/a' is no path here"),
+        ({"vehicleid": "a\0b"}, "is no path here"),
+        ({"vehicleid": "a" * 300}, "no such path"),
+        ({"profile": "laptop", "overrides": {"evidence": {"short": 1}}}, "evidence: axes, base, cell_seeds, middle"),
         ({"overrides": {"evidence": {"axes": {"shortcut": [1]}}}}, "did you mean 'shortcuts'?"),
         ({"overrides": {"reid": {"weights": "no.pth"}}}, "no.pth: no such file, expected for weights of 'reid'"),
         ({"overrides": {"evidence": {"weights": "no.pth"}}}, "no such file, expected for weights of 'evidence'"),
@@ -228,6 +233,24 @@ def test_categories_of_ones_own_are_part_of_what_the_boxes_come_from(tmp_path):
     assert parts_key(plain) != parts_key(named)
     boxes.write_text("{}")
     assert parts_key(workflow.open_workspace("smoke", annotations=str(boxes))) != parts_key(named)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "words"),
+    [
+        ("sizes", {"veri": [64]}, "sizes: vehicleid must be given, too"),
+        ("held_out", {}, "held_out: vehicleid, veri must be given, too"),
+        ("benchmark", {"size": 64}, "benchmark: images_per_track, images_per_vehicle"),
+        ("dial", {"rows": []}, "dial: benchmark, epochs"),
+        ("detector", {"size": 64}, "detector: batch, epochs, model, seed"),
+    ],
+)
+def test_a_whole_profile_leaves_nothing_to_defaults_of_the_code(tmp_path, field, value, words):
+    fields = {name: value for name, value in read_profile("smoke").items() if name != "name"}
+    (tmp_path / "mine.yaml").write_text(yaml.safe_dump({**fields, field: value}))
+    with pytest.raises(PartregError) as caught:
+        workflow.open_workspace(str(tmp_path / "mine.yaml"))
+    assert words in str(caught.value)
 
 
 def test_keys_change_with_what_they_describe_and_with_nothing_else():
