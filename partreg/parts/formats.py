@@ -142,24 +142,6 @@ def write_coco(annotations: Annotations, path: str | Path) -> None:
     write_json(path, {"images": images, "categories": categories, "annotations": entries})
 
 
-def renamed(path: str | Path, names: Mapping[str, str], folder: str | Path) -> Path:
-    """A copy of a COCO file in this book's categories, for a file whose categories `NAMES` does not know.
-
-    Args:
-        path: the COCO file.
-        names: what its categories are here, beside or in place of those in `NAMES`.
-        folder: where the copy goes, as ``<name>-renamed.json``.
-
-    Returns:
-        The copy's path; ``path`` itself where ``names`` is empty.
-    """
-    if not names:
-        return Path(path)
-    copy = Path(folder) / f"{Path(path).stem}-renamed.json"
-    write_coco(read_coco(path, {**NAMES, **names}), copy)
-    return copy
-
-
 def write_yolo(folder: str | Path, objects: pd.DataFrame, images: pd.Series | list[str]) -> None:
     """Write YOLO labels: ``labels/<name>.txt`` for every image (empty where it shows nothing) and ``data.yaml``.
 

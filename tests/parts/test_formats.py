@@ -109,15 +109,6 @@ def test_every_category_of_the_defaults_is_known():
     assert set(NAMES.values()) == {*CLASSES, BODY}
 
 
-def test_categories_of_ones_own_are_renamed_in_a_copy(tmp_path):
-    coco = {**COCO, "categories": [{**c, "name": "x" + c["name"]} for c in COCO["categories"]]}
-    path = write(tmp_path / "mine.json", coco)
-    assert formats.renamed(path, {}, tmp_path) == path
-    copy = formats.renamed(path, {"x" + name: NAMES[name] for name in NAMES}, tmp_path / "made")
-    assert copy == tmp_path / "made" / "mine-renamed.json"
-    assert list(read_coco(copy).objects["name"]) == ["front_window", "right_light", "left_light", BODY]
-
-
 def test_a_subset_keeps_the_given_order():
     images = pd.DataFrame({"image": ["a", "b", "c"], "width": 10, "height": 10})
     some = Annotations(images, frame(("a", BODY, 0, 0, 1, 1, 1.0), ("b", BODY, 0, 0, 1, 1, 1.0))).subset(["c", "a"])
