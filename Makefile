@@ -69,7 +69,7 @@ reference: .venv/.installed  ## make results like those under reference/ in buil
 	@$(BIN)/python -m partreg.workflow.driver --target evidence $(CHOICES) --profile $(call quoted,$(EVIDENCE)) $(call option,WEIGHTS,weights) $(if $(filter yes,$(RESUME)),--restore)
 	@$(BIN)/python -m partreg.workflow.driver --target reference $(CHOICES)
 
-photographs: .venv/.installed  ## every row that photographs of your own allow; writes photographs.csv under build/<profile>/evidence
+photographs: .venv/.installed  ## every method that photographs of your own allow; writes photographs.csv under build/<profile>/evidence
 	@$(BIN)/python -m partreg.workflow.driver --target photographs $(CHOICES)
 
 keep: .venv/.installed  ## put results of your own in place of the committed ones in reference/: WHAT=evidence|dial|settings|photographs|fuzz|faults|machines

@@ -75,7 +75,7 @@ def command(notebook, output, choices=CHOICES, **more):
 
 def train(run):
     notebook = "04_reid_training" if run.method == "partreg" else "11_other_methods"
-    return command(notebook, str(run_path(ws, run)), run=run.to_json(), label=run_label(run))
+    return command(notebook, str(run_path(ws, run)), run=run.to_json(), seeds=str(run.seed), label=run_label(run))
 
 
 def python(module, *words):

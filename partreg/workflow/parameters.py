@@ -14,7 +14,7 @@ from typing import Any
 
 from partreg.errors import PartregError
 from partreg.reid.run import Run, from_json
-from partreg.workflow.fields import dictionary, flag, known, layouts, merged, text, whole
+from partreg.workflow.fields import DATASETS, dictionary, flag, known, merged, refuse, seeds, text, whole
 from partreg.workflow.profile import CHOICES, Workspace, open_workspace
 from partreg.workflow.rows import check_row
 from partreg.workflow.runs import make_run, method_run
@@ -97,7 +97,7 @@ def described_run(ws: Workspace, namespace: Mapping[str, Any]) -> Run:
     changes = changes_in(namespace, [field.name for field in dataclasses.fields(Run)])
     if not namespace["run"]:
         return make_run(ws, dataset, **changes)
-    given = whole_description(namespace["run"], changes)
+    given = whole_description(namespace, changes)
     found = make_run(ws, given.dataset, **_without(dataclasses.asdict(given), "dataset", "data"))
     return same_data(found, given)
 
@@ -118,7 +118,7 @@ def described_method(ws: Workspace, namespace: Mapping[str, Any]) -> tuple[str, 
         dataset = one_layout(namespace["dataset"])
         check_row(dataset, namespace["method"])
         return namespace["method"], dataset, ws.profile.seeds[0], changes
-    given = whole_description(namespace["run"], changes)
+    given = whole_description(namespace, changes)
     changes = {name: getattr(given, name) for name in changeable}
     found = method_run(ws, given.dataset, given.method, seed=given.seed, **changes)
     if found.changed(data=given.data) != given:
@@ -132,10 +132,9 @@ def described_method(ws: Workspace, namespace: Mapping[str, Any]) -> tuple[str, 
 
 def one_layout(dataset: Any) -> str:
     """The data set that one network learns from."""
-    names = layouts("dataset", dataset)
-    if len(names) > 1:
-        raise PartregError(f"dataset is {dataset!r}; expected one of {', '.join(names)}: one network is trained here.")
-    return names[0]
+    if dataset not in DATASETS:
+        raise refuse("dataset", dataset, " or ".join(DATASETS))
+    return dataset
 
 
 def changes_in(namespace: Mapping[str, Any], fields: Sequence[str]) -> dict[str, Any]:
@@ -148,11 +147,15 @@ def changes_in(namespace: Mapping[str, Any], fields: Sequence[str]) -> dict[str,
     return changes
 
 
-def whole_description(description: str, changes: Mapping[str, Any]) -> Run:
-    """A run from its JSON, beside which nothing else may be given."""
+def whole_description(namespace: Mapping[str, Any], changes: Mapping[str, Any]) -> Run:
+    """A run from its JSON in the parameter ``run``, beside which nothing else may be said of it."""
     if changes:
         raise PartregError(f"run: it is a whole description, but {', '.join(changes)} is given, too; leave one out.")
-    return from_json(description)
+    run = from_json(namespace["run"])
+    said = seeds("seeds", namespace.get("seeds"))
+    if said and run.seed not in said:
+        raise PartregError(f"run: its seed is {run.seed}, but seeds is {said}; leave one out.")
+    return run
 
 
 def same_data(found: Run, given: Run) -> Run:

@@ -94,6 +94,9 @@ def test_a_whole_description_leaves_nothing_to_change_and_is_of_what_is_here(ws)
     assert described_run(ws, {**given, "run": run.changed(data="").to_json()}) == run
     with pytest.raises(PartregError, match="run: it is a whole description, but epochs, lr is given, too"):
         described_run(ws, {**given, "epochs": 5, "lr": 0.1})
+    assert described_run(ws, {**given, "seeds": "1,0"}) == run
+    with pytest.raises(PartregError, match=r"run: its seed is 0, but seeds is \[5\]"):
+        described_run(ws, {**given, "seeds": 5})
     with pytest.raises(PartregError, match="run: data is 'aaaaaaaaaaaa', but here data and code make it"):
         described_run(ws, {**given, "run": run.changed(data="aaaaaaaaaaaa").to_json()})
 
