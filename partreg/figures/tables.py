@@ -12,11 +12,13 @@ import numpy as np
 import pandas as pd
 
 from partreg import paper
+from partreg.figures.origins import Origin, collected, line, reference_note
 from partreg.retrieval.protocols import VehicleIDScores, VeRiScores, bootstrap_over_vehicles
 
 VEHICLE_SETS = ("Small", "Medium", "Large")
 KINDS = ("published", "reproduced", "difference")
 REFERENCE = "reference"  # a fourth, where trainings kept in the repository are shown beside
+INPUT_SIZE = "Input size"  # a level of the index of Tables 5 and 6
 DASH = "–"
 NOT_RUN = "not run"
 SIGNS = "*†‡§¶"
@@ -53,10 +55,12 @@ class Score:
         values: a fraction in [0, 1] for each seed.
         interval: with one seed, the 95% bootstrap interval over vehicles, where it was computed; for trainings that are
             kept in the repository, the 95% interval over seeds.
+        origins: where the trainings came from.
     """
 
     values: tuple[float, ...]
     interval: tuple[float, float] | None = None
+    origins: tuple[Origin, ...] = ()
 
     @property
     def mean(self) -> float:
@@ -110,10 +114,9 @@ def score(seeds: Sequence[VehicleIDScores | VeRiScores], name: str) -> Score:
         seeds: scores of the same network trained with each seed.
         name: "cmc1" or "cmc5" of VehicleID; "mAP", "hit1" or "hit5" of VeRi-776.
     """
-    values = tuple(float(getattr(one, name)) for one in seeds)
-    if len(seeds) > 1:
-        return Score(values)
-    return Score(values, bootstrap_over_vehicles(per_query(seeds[0], name), seeds[0].vehicles))
+    values, origins = tuple(float(getattr(one, name)) for one in seeds), collected(list(seeds))
+    interval = None if len(seeds) > 1 else bootstrap_over_vehicles(per_query(seeds[0], name), seeds[0].vehicles)
+    return Score(values, interval, origins)
 
 
 def gain(
@@ -178,16 +181,27 @@ def set_headings(sets: Mapping[str, int]) -> dict[str, str]:
     }
 
 
-def sizes(frame: pd.DataFrame, here: Sequence[int]) -> pd.DataFrame:
-    """Rename the input sizes of Table 5 or 6 so that each row names the paper's size and the one it was run at.
+def stand_ins(number: int, here: Iterable[int]) -> dict[int, int]:
+    """For the paper's input sizes of Table 5 or 6 the sizes here that stand for them, both in pixels.
+
+    A size of the paper's stands for itself. Others stand for the paper's in ascending order, and a single one for 256
+    px, the size of Tables 1, 2 and 4.
 
     Args:
-        frame: `partreg.paper.table` of number 5 or 6.
-        here: the sizes in pixels that stand for the paper's, ascending; fewer leave the paper's last rows not run.
+        number: 5 or 6.
+        here: ascending.
     """
-    level = "Input size"
-    printed = sorted(set(frame.index.get_level_values(level)))
-    names = {size: size_name(size, mine) for size, mine in zip(printed, [*here, *[None] * len(printed)], strict=False)}
+    printed, mine = sorted(set(paper.table(number).index.get_level_values(INPUT_SIZE))), list(here)
+    if set(mine) <= set(printed):
+        return {size: size for size in mine}
+    return {256: mine[0]} if len(mine) == 1 else dict(zip(printed, mine, strict=False))
+
+
+def sizes(number: int, here: Iterable[int]) -> pd.DataFrame:
+    """Table 5 or 6 as printed, its rows named by the paper's input size and the one it was run at, see `stand_ins`."""
+    frame, mine = paper.table(number), stand_ins(number, here)
+    names = {size: size_name(size, mine.get(size)) for size in frame.index.get_level_values(INPUT_SIZE)}
+    level = INPUT_SIZE
     return frame.rename(index=names, level=level) if frame.index.nlevels > 1 else frame.rename(index=names)
 
 
@@ -201,20 +215,18 @@ def comparison(
     reproduced: Mapping[Any, Mapping[str, Score]],
     *,
     data: str,
-    below: str = "",
     published: pd.DataFrame | None = None,
     headings: Mapping[str, str] | None = None,
     notes: Sequence[str] = (),
     kept: Mapping[Any, Mapping[str, Score]] | None = None,
 ) -> Table:
-    """Table ``number`` of the paper with what was reproduced beside it.
+    """Table ``number`` of the paper with what was reproduced beside it, and under it where the scores came from.
 
     Args:
         number: 1 to 6.
         reproduced: for a row and a column of the paper's table its `Score`; what is left out is shown as not run. Rows
             that the paper has not (controls) come last.
         data: the images that were used, for the caption, as "the rendered benchmark".
-        below: HTML for under the table, such as `partreg.workflow.provenance_line`.
         published: the paper's table where its rows were renamed (`sizes`); `partreg.paper.table` otherwise.
         headings: another heading for a column, such as "Small (800; here 60)".
         notes: further sentences for under the table.
@@ -225,7 +237,7 @@ def comparison(
         The table; its frame has a column for each of the paper's columns and `KINDS`, the difference in fractions, and
         one more, `REFERENCE`, where something is kept.
     """
-    kept = kept or {}
+    beside, kept = kept is not None, kept or {}
     printed = paper.table(number) if published is None else published
     extra = [row for row in dict.fromkeys([*reproduced, *kept]) if row not in printed.index]
     rows = [*printed.index, *extra]
@@ -247,7 +259,9 @@ def comparison(
         f"Table {number}. {paper.CAPTIONS[number]}{marks.pop(None, '')}. Published: the paper. Reproduced: {data}."
     )
     legend = [*footnotes, *_legend(frame, reproduced, extra), *notes]
-    return Table(frame, _html(frame, (reproduced, kept), marks, caption, headings or {}, legend, below))
+    if beside:
+        legend.append(reference_note(score for row in kept.values() for score in row.values()))
+    return Table(frame, _html(frame, (reproduced, kept), marks, caption, headings or {}, legend, line(reproduced)))
 
 
 def simple(frame: pd.DataFrame, caption: str, below: str = "") -> Table:

@@ -36,6 +36,7 @@ class VehicleIDScores:
         hits5: (N,) the same within rank 5.
         vehicles: (N,) the images' vehicles.
         queries: queries of each gallery.
+        origins: where the features came from (`partreg.figures.origins.Origin`); empty where nobody said.
     """
 
     cmc: np.ndarray
@@ -43,6 +44,7 @@ class VehicleIDScores:
     hits5: np.ndarray
     vehicles: np.ndarray
     queries: int
+    origins: tuple = ()
 
     @property
     def cmc1(self) -> float:
@@ -128,6 +130,7 @@ class VeRiScores:
         hit: (k_max,) image-to-track curve, HIT@k.
         vehicles: (Q,) the queries' vehicles.
         rule: of average precision.
+        origins: where the features or distances came from (`partreg.figures.origins.Origin`); empty where nobody said.
     """
 
     ap: np.ndarray
@@ -138,6 +141,7 @@ class VeRiScores:
     hit: np.ndarray
     vehicles: np.ndarray
     rule: str
+    origins: tuple = ()
 
     @property
     def mAP(self) -> float:  # noqa: N802 (the field's name for it)

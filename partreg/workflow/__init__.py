@@ -6,7 +6,7 @@ twice.
 """
 
 from partreg.workflow.profile import CHAPTERS, CHOICES, DATASETS, Profile, Workspace, code_key, open_workspace
-from partreg.workflow.provenance import provenance, provenance_line
+from partreg.workflow.provenance import origin, provenance, provenance_line
 from partreg.workflow.rows import Cost, Judged, judge
 from partreg.workflow.runs import (
     CONTROLS,
@@ -25,15 +25,19 @@ from partreg.workflow.runs import (
 )
 from partreg.workflow.stages import (
     all_images,
+    annotated_origin,
     annotated_sets,
     annotations,
     benchmark,
     boxes_file,
     detected_boxes,
+    detector_origin,
     detector_weights,
     features,
     filled_boxes,
     locked,
+    origins,
+    parts_origins,
     run_boxes,
     run_folder,
     scores,
@@ -60,6 +64,7 @@ __all__ = [
     "Profile",
     "Workspace",
     "all_images",
+    "annotated_origin",
     "annotated_sets",
     "annotations",
     "benchmark",
@@ -68,6 +73,7 @@ __all__ = [
     "compared_size",
     "control_changes",
     "detected_boxes",
+    "detector_origin",
     "detector_weights",
     "features",
     "filled_boxes",
@@ -78,7 +84,10 @@ __all__ = [
     "method_run",
     "networks",
     "open_workspace",
+    "origin",
+    "origins",
     "other_rows",
+    "parts_origins",
     "provenance",
     "provenance_line",
     "run_boxes",

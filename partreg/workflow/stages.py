@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,11 @@ import pandas as pd
 
 from partreg import files
 from partreg.errors import PartregError
+from partreg.figures.origins import Origin
 from partreg.files import locked
 from partreg.reid.run import Run
 from partreg.workflow.profile import Workspace
-from partreg.workflow.provenance import provenance
+from partreg.workflow.provenance import left_origin, origin, provenance
 
 
 def vehicleid(ws: Workspace) -> Any:
@@ -108,6 +110,7 @@ def detected_boxes(ws: Workspace, dataset: str) -> pd.DataFrame:
     with locked(path):
         if not path.exists():
             found = detector.detect(detector_weights(ws), all_images(ws, dataset))
+            files.write_json(path.with_suffix(".provenance.json"), provenance(ws))
             boxes.write_boxes(boxes.infer_brand(found), path)
     return boxes.read_boxes(path)
 
@@ -120,6 +123,7 @@ def detector_weights(ws: Workspace) -> Path:
     with locked(folder):
         if not (folder / "weights.pt").exists():
             images, objects = annotated_sets(ws)[0]
+            files.write_json(folder / "provenance.json", provenance(ws))
             detector.train_detector(images, objects, folder, **ws.profile.detector)
     return folder / "weights.pt"
 
@@ -216,10 +220,40 @@ def features(ws: Workspace, run: Run, images: pd.DataFrame, name: str) -> np.nda
             started, pixels, method = time.perf_counter(), ws.folder / "pixels", baselines.method(run.method)
             found = extract(folder, images, boxes, pixels=pixels, method=method)
             seconds = (time.perf_counter() - started) / len(images)
-            files.write_json(path.with_suffix(".json"), {"seconds_per_image": seconds})
+            files.write_json(path.with_suffix(".json"), {**provenance(ws), "seconds_per_image": seconds})
             with files.whole(path) as temporary:
                 np.save(temporary, found, allow_pickle=False)
     return files.read_array(path)
+
+
+def parts_origins(ws: Workspace, dataset: str) -> tuple[Origin, ...]:
+    """Where the detected boxes of ``dataset`` came from: the detector's training, and its use on these images."""
+    used = boxes_file(ws, dataset, "detected").with_suffix(".provenance.json")
+    return (*detector_origin(ws), *left_origin(ws, dataset, "boxes", used))
+
+
+def detector_origin(ws: Workspace) -> tuple[Origin, ...]:
+    """Where the detector came from: its training on the annotated images."""
+    left = left_origin(ws, "vehicleid", "detector", ws.parts / "detector" / "provenance.json")
+    return tuple(replace(one, data=annotated_origin(ws).data) for one in left)
+
+
+def annotated_origin(ws: Workspace) -> Origin:
+    """The annotated images, as this process shows them; a reader's own are photographs of another folder."""
+    shown = origin(ws, "vehicleid", "drawn")
+    photographs = ws.profile.annotations and ws.profile.photographs
+    return replace(shown, data=Path(photographs).name) if photographs else shown
+
+
+def origins(ws: Workspace, run: Run, name: str = "test") -> tuple[Origin, ...]:
+    """Where a network's numbers come from: boxes, training, ``features_<name>`` and this process, which judges them."""
+    folder, about = run_folder(ws, run), {"seed": run.seed, "size": run.size}
+    return (
+        *left_origin(ws, run.dataset, "trained", folder / "provenance.json", **about),
+        *(parts_origins(ws, run.dataset) if run.detects else ()),
+        *left_origin(ws, run.dataset, "features", folder / f"features_{name}.json", **about),
+        origin(ws, run.dataset, "judged"),
+    )
 
 
 def fused_features(ws: Workspace, run: Run) -> np.ndarray:
@@ -246,7 +280,9 @@ def backbone_weights(ws: Workspace, run: Run) -> Path:
 def vehicleid_scores(ws: Workspace, run: Run) -> dict[int, Any]:
     """`partreg.retrieval.VehicleIDScores` of each test list, by its number (Tables 1, 2, 4, 5)."""
     found = features(ws, run, test_images(ws, "vehicleid"), "test")
-    return {number: vehicleid_protocol(ws, found, number) for number in vehicleid(ws).tests}
+    judged = {number: vehicleid_protocol(ws, found, number) for number in vehicleid(ws).tests}
+    made = origins(ws, run)
+    return {number: replace(scores, origins=made) for number, scores in judged.items()}
 
 
 def vehicleid_protocol(ws: Workspace, found: np.ndarray, number: int) -> Any:
@@ -264,7 +300,8 @@ def veri_scores(ws: Workspace, run: Run, rule: str = "rectangular") -> Any:
 
     data = veri(ws)
     found = features(ws, run, test_images(ws, "veri"), "test")
-    return protocols.veri(found[: len(data.query)], found[len(data.query) :], data.query, data.gallery, rule=rule)
+    scores = protocols.veri(found[: len(data.query)], found[len(data.query) :], data.query, data.gallery, rule=rule)
+    return replace(scores, origins=origins(ws, run))
 
 
 def scores(ws: Workspace, run: Run) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from partreg import paper
 from partreg.errors import PartregError
 from partreg.workflow import book, effects
 
@@ -106,10 +107,28 @@ def test_kept_scores_stand_beside_a_table(evidence):
     scores = effects.kept(evidence, {"row of b": {"row": "b"}, "nobody": {"row": "nobody"}}, {"CMC@1": "cmc1_large"})
     assert list(scores) == ["row of b"]
     assert str(scores["row of b"]["CMC@1"]).startswith("0.430 [0.364, 0.496]")
-    note = effects.kept_note(evidence)
-    assert "3–4 seeds" in note
+    note = effects.kept_note(evidence, [[{"row": "a"}], [{"row": "a"}, {"row": "b"}]])
+    assert "3–4 seeds" in note  # a alone has four, and beside b the three that b has
     assert "0123456789" in note
-    assert "CMC@1 0.430 [0.364, 0.496]" in effects.kept_sentence(evidence, {"row": "b"}, {"CMC@1": "cmc1_large"})
+    sentence = effects.kept_sentence(evidence, {"row": "b"}, {"CMC@1": "cmc1_large"})
+    assert sentence == "Ours in the reference at 96 px: CMC@1 0.430 [0.364, 0.496]."
+
+
+def test_an_effect_carries_the_seeds_and_commits_of_its_own_trainings(evidence):
+    found = effects.effect(evidence, [{"row": "a"}], [{"row": "b"}])
+    assert sorted({one.seed for one in found.origins}) == [0, 1, 2]
+    assert {(one.profile, one.commit, one.size) for one in found.origins} == {("made up", "0123456789", 96)}
+    assert effects.effect(evidence, [{"row": "nobody"}]).origins == ()
+
+
+def test_the_reference_beside_table_3_is_of_the_size_that_it_names():
+    of = {"study": "sizes", "dataset": "veri", "row": paper.FULL}
+    kept = effects.read_evidence()
+    said = {size: effects.kept_sentence(kept, {**of, "size": size}, {"mAP": "mAP"}) for size in (96, 128)}
+    for size, sentence in said.items():
+        mean = effects.effect(kept, [{**of, "size": size}], score="mAP").mean
+        assert f"at {size} px: mAP {mean:.3f}" in sentence
+    assert said[96] != said[128]
 
 
 def test_tables_come_back_as_they_were_written(evidence, tmp_path):
@@ -123,7 +142,7 @@ def test_tables_come_back_as_they_were_written(evidence, tmp_path):
     nothing = effects.read_evidence(tmp_path / "nowhere")
     assert nothing.runs.empty
     assert effects.effect(nothing, [{"row": "a"}]).values == ()
-    assert "not made yet" in effects.kept_note(nothing)
+    assert "not made yet" in effects.kept_note(nothing, [[{"row": "a"}]])
 
 
 def test_the_page_of_runs_counts_those_that_failed_and_says_why(evidence):
