@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
-from itertools import groupby
+from itertools import combinations, groupby
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,6 @@ from partreg.retrieval.protocols import VehicleIDScores, VeRiScores, bootstrap_o
 VEHICLE_SETS = ("Small", "Medium", "Large")
 KINDS = ("published", "reproduced", "difference")
 REFERENCE = "reference"  # a fourth, where trainings kept in the repository are shown beside
-INPUT_SIZE = "Input size"  # a level of the index of Tables 5 and 6
 DASH = "–"
 NOT_RUN = "not run"
 SIGNS = "*†‡§¶"
@@ -181,27 +180,43 @@ def set_headings(sets: Mapping[str, int]) -> dict[str, str]:
     }
 
 
-def stand_ins(number: int, here: Iterable[int]) -> dict[int, int]:
-    """For the paper's input sizes of Table 5 or 6 the sizes here that stand for them, both in pixels.
+def pair_sizes(printed: Iterable[int], here: Iterable[int]) -> dict[int, int]:
+    """Which input size of the paper each size of ours stands for.
 
-    A size of the paper's stands for itself. Others stand for the paper's in ascending order, and a single one for 256
-    px, the size of Tables 1, 2 and 4.
+    As many as can be are paired in ascending order, each with a printed size that is no smaller; of equally many, equal
+    sizes find each other. A single size that the paper does not print stands for 256 px, at which methods are compared.
 
     Args:
-        number: 5 or 6.
-        here: ascending.
+        printed: the sizes of Table 5 or 6, in pixels.
+        here: the sizes of a profile, in pixels.
+
+    Returns:
+        For printed sizes the one that stands for it, ascending; those that were not run are left out.
     """
-    printed, mine = sorted(set(paper.table(number).index.get_level_values(INPUT_SIZE))), list(here)
-    if set(mine) <= set(printed):
-        return {size: size for size in mine}
-    return {256: mine[0]} if len(mine) == 1 else dict(zip(printed, mine, strict=False))
+    printed, here = sorted(printed), sorted(set(here))
+    if len(here) == 1 and here[0] not in printed:
+        return {256: here[0]}
+    options = [
+        dict(zip(theirs, ours, strict=True))
+        for number in range(min(len(printed), len(here)), 0, -1)
+        for theirs in combinations(printed, number)
+        for ours in combinations(here, number)
+        if all(mine <= size for size, mine in zip(theirs, ours, strict=True))
+    ] or [dict(zip(printed, here, strict=False))]
+    return max(options, key=lambda pairs: (len(pairs), sum(size == mine for size, mine in pairs.items())))
 
 
-def sizes(number: int, here: Iterable[int]) -> pd.DataFrame:
-    """Table 5 or 6 as printed, its rows named by the paper's input size and the one it was run at, see `stand_ins`."""
-    frame, mine = paper.table(number), stand_ins(number, here)
-    names = {size: size_name(size, mine.get(size)) for size in frame.index.get_level_values(INPUT_SIZE)}
-    level = INPUT_SIZE
+def sizes(frame: pd.DataFrame, here: Sequence[int]) -> pd.DataFrame:
+    """Rename the input sizes of Table 5 or 6 so that each row names the paper's size and the one it was run at.
+
+    Args:
+        frame: `partreg.paper.table` of number 5 or 6.
+        here: the sizes in pixels that stand for the paper's, see `pair_sizes`; fewer leave rows of the paper not run.
+    """
+    level = "Input size"
+    printed = set(frame.index.get_level_values(level))
+    pairs = pair_sizes(printed, here)
+    names = {size: size_name(size, pairs.get(size)) for size in printed}
     return frame.rename(index=names, level=level) if frame.index.nlevels > 1 else frame.rename(index=names)
 
 

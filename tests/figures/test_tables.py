@@ -108,7 +108,7 @@ def test_tables_can_be_read_aloud(number):
 
 
 def test_input_sizes_are_shown_as_printed_and_as_run():
-    frame = tables.sizes(5, [48, 256])
+    frame = tables.sizes(paper.table(5), [48, 256])
     assert list(frame.index[:2]) == [("Small", "128 px (here 48 px)"), ("Small", "256 px")]
     score = {"CMC@1": Score((0.5,))}
     table = tables.comparison(5, dict.fromkeys(frame.index, score), data="here", published=frame)
@@ -117,25 +117,32 @@ def test_input_sizes_are_shown_as_printed_and_as_run():
 
 
 @pytest.mark.parametrize(
-    ("number", "here", "expected"),
+    ("dataset", "here", "pairs"),
     [
-        (5, [256], {256: 256}),  # a size of the paper's is compared with itself,
-        (6, [512], {512: 512}),
-        (6, [256, 512], {256: 256, 512: 512}),
-        (5, [96], {256: 96}),  # another single one with the size of the paper's other tables,
-        (6, [96], {256: 96}),
-        (6, [48, 96], {128: 48, 256: 96}),  # and several in their order
-        (6, [48, 96, 128], {128: 48, 256: 96, 512: 128}),
+        ("vehicleid", [256], {256: 256}),
+        ("vehicleid", [128], {128: 128}),
+        ("vehicleid", [96], {256: 96}),
+        ("vehicleid", [64, 64], {256: 64}),
+        ("vehicleid", [48, 96], {128: 48, 256: 96}),
+        ("vehicleid", [256, 512], {256: 256}),
+        ("vehicleid", [64, 128, 256], {128: 128, 256: 256}),
+        ("veri", [48, 96, 128], {128: 48, 256: 96, 512: 128}),
+        ("veri", [256, 512], {256: 256, 512: 512}),
+        ("veri", [96, 256], {128: 96, 256: 256}),
+        ("veri", [128, 256, 512], {128: 128, 256: 256, 512: 512}),
     ],
 )
-def test_a_size_is_paired_with_the_papers_size_that_it_stands_for(number, here, expected):
-    assert tables.stand_ins(number, here) == expected
+def test_a_size_stands_for_the_printed_one_that_it_is(dataset, here, pairs):
+    assert tables.pair_sizes(paper.SIZES[dataset], here) == pairs
+    number = 5 if dataset == "vehicleid" else 6
+    shown = {str(row).split(" px")[0] for row in tables.sizes(paper.table(number), here).index.get_level_values(-1)}
+    assert shown == {str(size) for size in paper.SIZES[dataset]}
 
 
-def test_fewer_sizes_leave_the_last_rows_not_run():
-    frame = tables.sizes(6, [48, 96])
-    assert list(frame.index) == ["128 px (here 48 px)", "256 px (here 96 px)", "512 px"]
-    table = tables.comparison(6, {frame.index[0]: {"mAP": Score((0.5,))}}, data="here", published=frame)
+def test_fewer_sizes_leave_rows_not_run():
+    frame = tables.sizes(paper.table(6), [48])
+    assert list(frame.index) == ["128 px", "256 px (here 48 px)", "512 px"]
+    table = tables.comparison(6, {frame.index[1]: {"mAP": Score((0.5,))}}, data="here", published=frame)
     assert rows(table)["512 px"][:3] == ["0.743*", "not run", "–"]
 
 
