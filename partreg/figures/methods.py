@@ -620,7 +620,7 @@ def prices(judged: Mapping[str, Any]) -> tables.Table:
         rows[about(method).row] = [*numbers, ", ".join(needed) or "nothing"]
     columns = ["training (min)", "compared", "query (ms)", "also needed"]
     frame = pd.DataFrame(rows, index=columns).T.rename_axis("Method")
-    made = origins.line([one.scores for one in judged.values()])
+    made = origins.source_line([one.scores for one in judged.values()])
     return tables.simple(frame, "What each method costs, first seed.", made)
 
 

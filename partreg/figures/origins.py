@@ -83,7 +83,7 @@ def collected(*things: Any) -> tuple[Origin, ...]:
     return tuple(found)
 
 
-def line(*things: Any) -> str:
+def source_line(*things: Any) -> str:
     """One line of HTML for under a table or figure: where all that `collected` finds came from; "" for nothing.
 
     What differs between origins is listed, with the steps where that is not the same for each: two commits, say, of

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from partreg import paper
-from partreg.figures.origins import Origin, collected, line, reference_note
+from partreg.figures.origins import Origin, collected, reference_note, source_line
 from partreg.retrieval.protocols import VehicleIDScores, VeRiScores, bootstrap_over_vehicles
 
 VEHICLE_SETS = ("Small", "Medium", "Large")
@@ -276,7 +276,8 @@ def comparison(
     legend = [*footnotes, *_legend(frame, reproduced, extra), *notes]
     if beside:
         legend.append(reference_note(score for row in kept.values() for score in row.values()))
-    return Table(frame, _html(frame, (reproduced, kept), marks, caption, headings or {}, legend, line(reproduced)))
+    below = source_line(reproduced)
+    return Table(frame, _html(frame, (reproduced, kept), marks, caption, headings or {}, legend, below))
 
 
 def simple(frame: pd.DataFrame, caption: str, below: str = "") -> Table:

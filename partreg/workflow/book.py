@@ -16,6 +16,7 @@ from partreg.errors import PartregError
 from partreg.workflow.claims import ledger, read_claims
 from partreg.workflow.driver import chapter_path, run_path
 from partreg.workflow.effects import Evidence, read_evidence
+from partreg.workflow.facts import marks_table, paper_recipe, rendered_counts
 from partreg.workflow.profile import CHAPTERS, REPOSITORY, Workspace, open_workspace
 from partreg.workflow.promises import faults, fuzz, machines, scores
 from partreg.workflow.provenance import device, provenance
@@ -66,6 +67,8 @@ def assemble(ws: Workspace, site: Path) -> None:
     evidence = read_evidence()
     _write(site / "book" / "ledger.md", ledger(read_claims(), evidence).encode())
     _write(site / "book" / "runs_table.md", runs_table(evidence).encode())
+    for facts in (paper_recipe, rendered_counts, marks_table):
+        _write(site / "book" / f"{facts.__name__}.md", facts().encode())
     for figures in (faults, fuzz, machines, scores):
         _write(site / "book" / f"promises_{figures.__name__}.md", figures().encode())
 
@@ -159,8 +162,9 @@ def runs_table(evidence: Evidence) -> str:
 
 
 def book_sources() -> list[Path]:
-    """The files that the book is made of besides the notebooks: configuration, prose, quoted code, reference."""
-    patterns = ("_config.yml", "_toc.yml", "book/**/*", "partreg/**/*.py", "partreg/**/*.yaml", "reference/**/*")
+    """The files that the book is made of besides the notebooks: configuration, prose, code, profiles, reference."""
+    patterns = ("_config.yml", "_toc.yml", "book/**/*", "partreg/**/*.py", "partreg/**/*.yaml", "profiles/*.yaml")
+    patterns += ("reference/**/*",)
     return sorted(path for pattern in patterns for path in REPOSITORY.glob(pattern) if path.is_file())
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from partreg import files
-from partreg.figures.origins import RENDERED, Origin, line
+from partreg.figures.origins import RENDERED, Origin, source_line
 from partreg.workflow.profile import REPOSITORY, Workspace
 
 PACKAGES = ("partreg", "torch", "torchvision", "ultralytics", "numpy", "pandas", "pillow", "opencv-python")
@@ -81,4 +81,4 @@ def left_origin(ws: Workspace, dataset: str, step: str, path: Path, **more: Any)
 
 def provenance_line(ws: Workspace, dataset: str = "vehicleid") -> str:
     """The line under what this very process has made: no training, but a count or a drawing of the images."""
-    return line(origin(ws, dataset, "made"))
+    return source_line(origin(ws, dataset, "made"))

@@ -9,7 +9,7 @@ import pandas as pd
 
 from partreg import paper
 from partreg.figures import tables
-from partreg.figures.origins import RENDERED, Origin, Sourced, collected, line, recorded, reference_note
+from partreg.figures.origins import RENDERED, Origin, Sourced, collected, recorded, reference_note, source_line
 from partreg.figures.tables import Score
 from partreg.retrieval.protocols import VehicleIDScores
 
@@ -23,7 +23,7 @@ def scores(*origins):
 
 
 def test_a_network_trained_elsewhere_is_shown_with_its_own_seed_device_and_commit():
-    assert line(scores(TRAINED, HERE)) == (
+    assert source_line(scores(TRAINED, HERE)) == (
         '<p class="provenance">Data: rendered benchmark · profile <code>laptop</code> · seed 1 · 96 px · '
         "NVIDIA A100 (trained), CPU (x86_64, 2 cores) (judged) · 1 thread a network · "
         "commit aaaaaaaaaa (trained), bbbbbbbbbb with uncommitted changes (judged) · torch 2.1 · "
@@ -33,21 +33,21 @@ def test_a_network_trained_elsewhere_is_shown_with_its_own_seed_device_and_commi
 
 def test_what_is_the_same_for_every_step_is_said_once():
     same = replace(TRAINED, step="judged", seed=None, size=None)
-    told = line(TRAINED, same)
+    told = source_line(TRAINED, same)
     assert "commit aaaaaaaaaa · " in told
     assert told.endswith("· 2026-01-02</p>")
-    assert line() == line([], {}) == ""
+    assert source_line() == source_line([], {}) == ""
 
 
 def test_several_trainings_are_all_listed():
     others = [replace(TRAINED, seed=seed, commit=f"{seed}" * 10, size=48) for seed in (2, 0)]
-    told = line({"a": [scores(TRAINED)], "b": {60: scores(*others)}})
+    told = source_line({"a": [scores(TRAINED)], "b": {60: scores(*others)}})
     assert "seed 0, 1, 2 · 48, 96 px" in told
     assert "commit aaaaaaaaaa (trained), 2222222222 (trained), 0000000000 (trained)" in told
 
 
 def test_a_folders_name_is_shown_as_text():
-    assert "<code>&lt;b&gt;</code>" in line(replace(TRAINED, data="<b>"))
+    assert "<code>&lt;b&gt;</code>" in source_line(replace(TRAINED, data="<b>"))
 
 
 def test_origins_are_found_in_lists_and_dictionaries_of_scores_once_each():
@@ -59,7 +59,7 @@ def test_a_score_and_its_table_carry_where_their_trainings_came_from():
     assert one.origins == (TRAINED, HERE)
     both = tables.score([scores(TRAINED), scores(replace(TRAINED, seed=2))], "cmc1")
     html = tables.comparison(4, {paper.FULL: {"CMC@1": both}}, data="here").html
-    assert html.endswith(line(both))
+    assert html.endswith(source_line(both))
     assert "seed 1, 2" in html
     assert "NVIDIA A100" in html
 
@@ -68,9 +68,9 @@ def test_a_figure_carries_its_line_beside_its_pixels():
     figure, ax = plt.subplots(figsize=(1, 1))
     ax.plot([0, 1])
     plt.close(figure)
-    data, metadata = Sourced(figure, line(TRAINED))._repr_mimebundle_()
+    data, metadata = Sourced(figure, source_line(TRAINED))._repr_mimebundle_()
     assert base64.b64decode(data["image/png"]).startswith(b"\x89PNG")
-    assert metadata == {"provenance": line(TRAINED)}
+    assert metadata == {"provenance": source_line(TRAINED)}
 
 
 def test_a_note_on_kept_scores_counts_the_seeds_of_just_these_scores():

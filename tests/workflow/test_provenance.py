@@ -5,8 +5,10 @@ from dataclasses import replace
 import pytest
 
 from partreg import files, workflow
-from partreg.figures.origins import line
-from partreg.workflow import rows
+from partreg.errors import PartregError
+from partreg.figures.origins import source_line
+from partreg.parts import annotation
+from partreg.workflow import rows, stages
 from partreg.workflow.provenance import provenance
 
 
@@ -30,7 +32,7 @@ def test_a_network_is_shown_as_it_was_trained(ws):
     assert (trained.seed, trained.size, trained.device, trained.commit) == (1, run.size, "NVIDIA A100", "aaaaaaaaaa")
     assert (features.commit, features.day) == ("cccccccccc", "2026-01-02")
     assert judged.commit == provenance(ws)["commit"]
-    told = line(trained, features, judged)
+    told = source_line(trained, features, judged)
     assert "seed 1 · " in told
     assert "aaaaaaaaaa (trained), cccccccccc (features), " in told
 
@@ -62,3 +64,15 @@ def test_a_method_is_shown_with_all_that_it_is_built_on(ws):
     found = rows.row_origins(ws, "fact", 1)
     assert {one.commit for one in found} >= {"1111111111", "2222222222", "3333333333", "4444444444"}
     assert {one.seed for one in found} == {1, None}
+
+
+def test_the_benchmark_is_rendered_before_its_annotations_are_asked_for(ws, monkeypatch):
+    asked = []
+    monkeypatch.setattr(stages, "_render", lambda ws, dataset: asked.append(dataset))
+
+    def annotated(*_):
+        raise PartregError(f"after {asked}")
+
+    monkeypatch.setattr(annotation, "annotated", annotated)
+    with pytest.raises(PartregError, match=r"after \['vehicleid'\]"):
+        workflow.annotated_sets(ws)
