@@ -16,7 +16,7 @@ from partreg.errors import PartregError
 from partreg.workflow.claims import ledger, read_claims
 from partreg.workflow.driver import chapter_path, run_path
 from partreg.workflow.effects import Evidence, read_evidence
-from partreg.workflow.facts import marks_table, paper_recipe, rendered_counts
+from partreg.workflow.facts import marks_table, paper_recipe
 from partreg.workflow.profile import CHAPTERS, REPOSITORY, Workspace, open_workspace
 from partreg.workflow.promises import faults, fuzz, machines, scores
 from partreg.workflow.provenance import device, provenance
@@ -67,7 +67,7 @@ def assemble(ws: Workspace, site: Path) -> None:
     evidence = read_evidence()
     _write(site / "book" / "ledger.md", ledger(read_claims(), evidence).encode())
     _write(site / "book" / "runs_table.md", runs_table(evidence).encode())
-    for facts in (paper_recipe, rendered_counts, marks_table):
+    for facts in (paper_recipe, marks_table):
         _write(site / "book" / f"{facts.__name__}.md", facts().encode())
     for figures in (faults, fuzz, machines, scores):
         _write(site / "book" / f"promises_{figures.__name__}.md", figures().encode())

@@ -6,7 +6,7 @@ from collections import Counter
 
 from partreg.figures.methods import about
 from partreg.reid.run import Run
-from partreg.synthetic.benchmark import Benchmark, plan_vehicleid, plan_veri
+from partreg.synthetic.benchmark import Benchmark, plan_vehicleid
 from partreg.workflow.profile import read_profile
 from partreg.workflow.settings import TRIED_OTHERS
 
@@ -51,18 +51,6 @@ def paper_recipe() -> str:
     return (
         f"In the profile `paper` nothing was chosen: every network has a learning rate of {rate:g} there{others}. "
         f"The margins are {said}.\n"
-    )
-
-
-def rendered_counts(profile: str = "laptop") -> str:
-    """How many vehicles and images a profile renders, in a sentence."""
-    benchmark = described(profile)
-    vehicleid, veri = plan_vehicleid(benchmark), plan_veri(benchmark)
-    first, second = (len({shot.vehicle for shot in plan.shots}) for plan in (vehicleid, veri))
-    return (
-        f"`{profile}` has {first} vehicles with {benchmark.images_per_vehicle} images each in VehicleID's layout, and "
-        f"{second} vehicles with {benchmark.tracks_per_vehicle} tracks of {benchmark.images_per_track} images each in "
-        "VeRi's layout.\n"
     )
 
 

@@ -1,6 +1,6 @@
 """The other rows of Tables 1 to 3, each judged as the paper's own: features or distances, scores, and what they cost.
 
-A row of Table 3 need not be one network: FACT adds three distances, and four rows build on FACT. Each ingredient is
+A row of Table 3 need not be one network: FACT adds three distances, and three build on FACT. Each ingredient is
 made once, by whoever asks first, and kept as ``rows/<method>-<key>/distances.npy``.
 """
 

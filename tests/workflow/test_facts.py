@@ -6,7 +6,7 @@ import pytest
 
 from partreg import paper
 from partreg.reid.run import Run
-from partreg.synthetic.benchmark import plan_vehicleid
+from partreg.synthetic.benchmark import plan_vehicleid, plan_veri
 from partreg.workflow import effects, evidence, facts, settings
 from partreg.workflow.profile import REPOSITORY, read_profile
 
@@ -30,10 +30,14 @@ def test_a_rate_of_ones_own_is_told(monkeypatch):
 
 
 def test_the_datasheet_counts_the_vehicles_that_are_drawn():
-    assert (
-        "`laptop` has 645 vehicles with 8 images each in VehicleID's layout, and 230 vehicles"
-        in facts.rendered_counts()
+    benchmark = facts.described("laptop")
+    plans = plan_vehicleid(benchmark), plan_veri(benchmark)
+    first, second = (len({shot.vehicle for shot in plan.shots}) for plan in plans)
+    assert f"`laptop` has {first} vehicles with {benchmark.images_per_vehicle} images each in VehicleID's layout" in (
+        page("datasheet")
     )
+    tracks = f"{benchmark.tracks_per_vehicle} tracks of {benchmark.images_per_track} images"
+    assert f"and {second} vehicles with {tracks} each in VeRi's layout" in page("datasheet")
 
 
 def test_every_mark_has_its_place_in_the_datasheet():
