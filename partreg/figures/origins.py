@@ -113,7 +113,7 @@ def recorded(table: pd.DataFrame, data: str = RENDERED) -> tuple[Origin, ...]:
     known = ["profile", "device", "commit", "clean", "seed", *(["size"] if "size" in table else [])]
     lines = table[known].drop_duplicates().itertuples(index=False)
     return tuple(
-        Origin("trained", data, profile, device, str(commit)[:10], bool(clean), int(seed), *map(int, size))
+        Origin("trained", data, profile, device, _short(commit), bool(clean), int(seed), *map(int, size))
         for profile, device, commit, clean, seed, *size in lines
     )
 
@@ -147,6 +147,11 @@ def reference_note(found: Iterable[Any], interval: str = "95% interval by Studen
 def paragraph(sentence: str) -> str:
     """A sentence as a paragraph for under a table."""
     return f'<p class="partreg-notes">{escape(sentence)}</p>'
+
+
+def _short(commits: str) -> str:
+    """Ten digits of each commit of a kept training, "a, b" where it was made at several."""
+    return ", ".join(commit[:10] for commit in str(commits).split())
 
 
 def _each(found: Iterable[Origin], name: str) -> list[str]:

@@ -247,17 +247,18 @@ def kept_sentence(evidence: Evidence, of: Mapping[str, Any], columns: Mapping[st
 
 
 def kept_note(
-    evidence: Evidence, pairs: Iterable[Sequence[Mapping[str, Any]]], interval: str = "95% interval by Student's t"
+    evidence: Evidence,
+    pairs: Iterable[Sequence[Mapping[str, Any]]],
+    score: str = "cmc1_large",
+    interval: str = "95% interval by Student's t",
 ) -> str:
     """A sentence for under a table about where its kept scores come from: of just the trainings that it shows.
 
     Args:
         evidence: the tables.
         pairs: the rows of each line of the table, as for `gain_table`; only seeds that all rows of a line have count.
+        score: a column of ``runs``.
         interval: what the intervals are.
     """
-    shown = [side_by_side(evidence, list(sides), "cmc1_large") for sides in pairs]
-    nan = float("nan")
-    return reference_note(
-        (Effect((nan,) * len(joined), nan, nan, (nan, nan), made(tables)) for joined, tables in shown), interval
-    )
+    shown = [side_by_side(evidence, list(sides), score) for sides in pairs]
+    return reference_note((Score(tuple(joined.iloc[:, 0]), None, made(of)) for joined, of in shown), interval)

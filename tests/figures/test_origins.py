@@ -94,7 +94,7 @@ def test_a_note_on_kept_scores_counts_the_seeds_of_just_these_scores():
 
 
 def test_kept_tables_without_a_size_have_none():
-    one = {"profile": "p", "device": "d", "commit": "c", "clean": False, "seed": 3}
+    one = {"profile": "p", "device": "d", "commit": "c" * 12 + " e", "clean": False, "seed": 3}
     assert [(made.seed, made.size, made.commit_words) for made in recorded(pd.DataFrame([one]))] == [
-        (3, None, "c with uncommitted changes")
+        (3, None, "cccccccccc, e with uncommitted changes")
     ]

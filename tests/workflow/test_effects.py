@@ -129,6 +129,8 @@ def test_the_reference_beside_table_3_is_of_the_size_that_it_names():
         mean = effects.effect(kept, [{**of, "size": size}], score="mAP").mean
         assert f"at {size} px: mAP {mean:.3f}" in sentence
     assert said[96] != said[128]
+    note = effects.kept_note(kept, [[{**of, "size": size}] for size in (96, 128)], "mAP")
+    assert "96–128 px" in note
 
 
 def test_tables_come_back_as_they_were_written(evidence, tmp_path):
