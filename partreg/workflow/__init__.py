@@ -5,6 +5,7 @@ its result is absent and return it when it is there. So every notebook also runs
 twice.
 """
 
+from partreg.workflow.origins import annotated_origin, detector_origin, origins, parts_origins
 from partreg.workflow.profile import CHAPTERS, CHOICES, DATASETS, Profile, Workspace, code_key, open_workspace
 from partreg.workflow.provenance import origin, provenance, provenance_line
 from partreg.workflow.rows import Cost, Judged, judge
@@ -25,19 +26,15 @@ from partreg.workflow.runs import (
 )
 from partreg.workflow.stages import (
     all_images,
-    annotated_origin,
     annotated_sets,
     annotations,
     benchmark,
     boxes_file,
     detected_boxes,
-    detector_origin,
     detector_weights,
     features,
     filled_boxes,
     locked,
-    origins,
-    parts_origins,
     run_boxes,
     run_folder,
     scores,

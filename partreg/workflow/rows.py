@@ -18,17 +18,15 @@ import pandas as pd
 from partreg import files
 from partreg.datasets import side
 from partreg.errors import PartregError
-from partreg.figures.origins import Origin, collected
 from partreg.reid.run import Run
 from partreg.retrieval import protocols
 from partreg.retrieval.distances import l2
 from partreg.workflow.profile import Workspace, code_key, data_key, digest, needed_code
-from partreg.workflow.provenance import left_origin, origin, provenance
+from partreg.workflow.provenance import provenance
 from partreg.workflow.runs import TABLE_1, TABLE_3, method_run, other_rows
 from partreg.workflow.stages import (
     features,
     locked,
-    origins,
     test_images,
     train_images,
     trained,
@@ -109,6 +107,8 @@ def judge(ws: Workspace, dataset: str, method: str, seed: int | None = None, **c
         raise PartregError(
             f"method {method!r} is no network of its own: {', '.join(changes)} cannot be changed for it."
         )
+    from partreg.workflow.origins import row_origins
+
     data = veri(ws)
     found, cost = distances(ws, method, seed, **changes)
     scores = protocols.veri_scores(found, data.query, data.gallery)
@@ -169,17 +169,6 @@ def distances(ws: Workspace, method: str, seed: int, **changes: Any) -> tuple[np
             files.write_json(folder / "cost.json", asdict(cost))
             files.write_json(folder / "provenance.json", provenance(ws))
     return files.read_array(folder / "distances.npy"), Cost(**files.read_json(folder / "cost.json"))
-
-
-def row_origins(ws: Workspace, method: str, seed: int, **changes: Any) -> tuple[Origin, ...]:
-    """Where the distances of a row of Table 3 came from: all that it is built on, its network, itself, this process."""
-    path = row_folder(ws, method, seed, **changes) / "provenance.json"
-    return collected(
-        [row_origins(ws, name, seed) for name in BUILT_ON.get(method, ())],
-        origins(ws, network(ws, method, seed, **changes), "veri") if is_network(method) else (),
-        left_origin(ws, "veri", "measured", path, seed=seed),
-        origin(ws, "veri", "judged"),
-    )
 
 
 def measure(ws: Workspace, method: str, seed: int, folder: Path, **changes: Any) -> tuple[np.ndarray, Cost]:

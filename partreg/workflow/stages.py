@@ -13,11 +13,10 @@ import pandas as pd
 
 from partreg import files
 from partreg.errors import PartregError
-from partreg.figures.origins import Origin
 from partreg.files import locked
 from partreg.reid.run import Run
 from partreg.workflow.profile import Workspace
-from partreg.workflow.provenance import left_origin, origin, provenance
+from partreg.workflow.provenance import provenance
 
 
 def vehicleid(ws: Workspace) -> Any:
@@ -227,36 +226,6 @@ def features(ws: Workspace, run: Run, images: pd.DataFrame, name: str) -> np.nda
     return files.read_array(path)
 
 
-def parts_origins(ws: Workspace, dataset: str) -> tuple[Origin, ...]:
-    """Where the detected boxes of ``dataset`` came from: the detector's training, and its use on these images."""
-    used = boxes_file(ws, dataset, "detected").with_suffix(".provenance.json")
-    return (*detector_origin(ws), *left_origin(ws, dataset, "boxes", used))
-
-
-def detector_origin(ws: Workspace) -> tuple[Origin, ...]:
-    """Where the detector came from: its training on the annotated images."""
-    left = left_origin(ws, "vehicleid", "detector", ws.parts / "detector" / "provenance.json")
-    return tuple(replace(one, data=annotated_origin(ws).data) for one in left)
-
-
-def annotated_origin(ws: Workspace) -> Origin:
-    """The annotated images, as this process shows them; a reader's own are photographs of another folder."""
-    shown = origin(ws, "vehicleid", "drawn")
-    photographs = ws.profile.annotations and ws.profile.photographs
-    return replace(shown, data=Path(photographs).name) if photographs else shown
-
-
-def origins(ws: Workspace, run: Run, name: str = "test") -> tuple[Origin, ...]:
-    """Where a network's numbers come from: boxes, training, ``features_<name>`` and this process, which judges them."""
-    folder, about = run_folder(ws, run), {"seed": run.seed, "size": run.size}
-    return (
-        *left_origin(ws, run.dataset, "trained", folder / "provenance.json", **about),
-        *(parts_origins(ws, run.dataset) if run.detects else ()),
-        *left_origin(ws, run.dataset, "features", folder / f"features_{name}.json", **about),
-        origin(ws, run.dataset, "judged"),
-    )
-
-
 def fused_features(ws: Workspace, run: Run) -> np.ndarray:
     """All branches' features of VehicleID's test images side by side, (N, D) float32 (Section 4.2), made each time."""
     from partreg.reid.features import extract
@@ -280,6 +249,8 @@ def backbone_weights(ws: Workspace, run: Run) -> Path:
 
 def vehicleid_scores(ws: Workspace, run: Run) -> dict[int, Any]:
     """`partreg.retrieval.VehicleIDScores` of each test list, by its number (Tables 1, 2, 4, 5)."""
+    from partreg.workflow.origins import origins
+
     found = features(ws, run, test_images(ws, "vehicleid"), "test")
     judged = {number: vehicleid_protocol(ws, found, number) for number in vehicleid(ws).tests}
     made = origins(ws, run)
@@ -298,6 +269,7 @@ def vehicleid_protocol(ws: Workspace, found: np.ndarray, number: int) -> Any:
 def veri_scores(ws: Workspace, run: Run, rule: str = "rectangular") -> Any:
     """`partreg.retrieval.VeRiScores` of the queries against the gallery and its tracks (Tables 3, 6)."""
     from partreg.retrieval import protocols
+    from partreg.workflow.origins import origins
 
     data = veri(ws)
     found = features(ws, run, test_images(ws, "veri"), "test")

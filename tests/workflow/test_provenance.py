@@ -9,6 +9,7 @@ from partreg.errors import PartregError
 from partreg.figures.origins import source_line
 from partreg.parts import annotation
 from partreg.workflow import rows, stages
+from partreg.workflow.origins import row_origins
 from partreg.workflow.provenance import provenance
 
 
@@ -61,7 +62,7 @@ def test_a_method_is_shown_with_all_that_it_is_built_on(ws):
     left(ws, workflow.run_folder(ws, google) / "provenance.json", commit="1111111111")
     for method, commit in {"googlenet": "2222222222", "bow_cn": "3333333333", "fact": "4444444444"}.items():
         left(ws, rows.row_folder(ws, method, 1) / "provenance.json", commit=commit)
-    found = rows.row_origins(ws, "fact", 1)
+    found = row_origins(ws, "fact", 1)
     assert {one.commit for one in found} >= {"1111111111", "2222222222", "3333333333", "4444444444"}
     assert {one.seed for one in found} == {1, None}
 
