@@ -75,10 +75,10 @@ def _read_list(root: Path, name: str, on_problem: OnProblem) -> pd.DataFrame:
     rows = []
     for line, (image, vehicle) in read_lines(path, 2, PAIR, on_problem):
         if not (NUMBER.fullmatch(image) and NUMBER.fullmatch(vehicle)):
-            message = f"expected {PAIR}, found {f'{image} {vehicle}'[:60]!r}; mend the line."
+            message = f"expected {PAIR}, found {f'{image} {vehicle}'[:60]!r}; fix the line."
             on_problem(Problem(str(path), line, message))
         elif image in seen:
-            on_problem(Problem(str(path), line, f"{image} stands in line {seen[image]} too; delete one of the lines."))
+            on_problem(Problem(str(path), line, f"{image} is in line {seen[image]} too; delete one of the lines."))
         else:
             seen[image] = line
             rows.append((f"image/{image}.jpg", str(root / "image" / f"{image}.jpg"), int(vehicle), line))
