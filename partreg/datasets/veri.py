@@ -104,6 +104,9 @@ def read_tracks(root: Path, on_problem: OnProblem = stop) -> tuple[dict[str, lis
             if owner.setdefault(name, line) != line or names.count(name) > 1:
                 message = f"{name} is in the track of line {owner[name]} already, expected in one; delete it from one."
                 on_problem(Problem(str(path), line, message))
+        if len({tuple(name.split("_")[:2]) for name in names if NAME.fullmatch(name)}) > 1:
+            message = f"the track {track} mixes vehicles or cameras, expected one of each; split it."
+            on_problem(Problem(str(path), line, message))
         if track in tracks:
             on_problem(Problem(str(path), line, f"the track {track} is in line {lines[track]} too; join the two."))
             continue

@@ -143,6 +143,7 @@ def test_read_veri_with_its_lists_only(tmp_path):
         ("test_track.txt", [f"t1 {TEST[0]}", f"t2 {TEST[0]}"], r"test_track.txt:2: .* is in the track of line 1"),
         ("test_track.txt", [f"t1 {TEST[0]} {TEST[0]}"], r"test_track.txt:1: .* is in the track of line 1"),
         ("test_track.txt", [f"t1 {TEST[0]}", f"t1 {TEST[1]}"], r"test_track.txt:2: the track t1 is in line 1"),
+        ("test_track.txt", [f"t1 {TEST[0]}", f"t2 {TEST[1]} {TEST[2]}"], r"test_track.txt:2: the track t2 mixes"),
         ("train_label.xml", ["<a>", "<b></a>"], r"train_label.xml:2: expected XML in gb2312"),
         ("train_label.xml", ["<a>", '<Item imageName="x.jpg"/></a>'], r"train_label.xml:\d: expected an Item with"),
         ("train_label.xml", [f'<a>\n<Item imageName="{TRAIN[0]}" colorID="red"/></a>'], r"xml:2: expected an Item"),

@@ -191,3 +191,8 @@ def test_the_error_of_veris_rule_names_the_one_camera():
     for strangers in (table([8, 9], [3, 3]), rows[:0]):
         with pytest.raises(PartregError, match=r"no query has a match in the gallery, .* check the vehicle numbers"):
             veri_scores(np.zeros((len(strangers), 2)), strangers, rows)
+
+
+def test_a_track_of_two_vehicles_is_refused():
+    with pytest.raises(PartregError, match="the track 'b' holds images of two vehicles"):
+        track_numbers(table([1, 1, 2, 2], [1, 2, 2, 1], ["a", "b", "b", "c"]))
