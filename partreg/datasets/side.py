@@ -2,8 +2,8 @@
 
 Each is looked for as ``<root>/<name>`` and then as ``<root>/truth/<name>``, where the rendered benchmark has it:
 
-- ``keypoints.csv``: ``image`` and, for each of the 20 `KEYPOINTS`, ``<name>_x``, ``<name>_y`` (relative to the image's
-  sides) and ``<name>_seen`` (0 or 1). OIFE reads it.
+- ``keypoints.csv``: ``image`` and, for each of the 20 `KEYPOINTS`, ``<name>_x``, ``<name>_y`` (relative to the sides
+  of the upright image) and ``<name>_seen`` (0 or 1). OIFE reads it.
 - ``orientation.csv``: ``image`` and ``orientation``, one of the 8 `ORIENTATIONS`. VAMI reads it.
 - ``plates.csv``: ``image``, ``plate`` (the text) and ``crop`` (a picture of the plate, its path relative to the folder
   that ``plates.csv`` is in); an image has a row where its plate can be seen. The plate methods read it.

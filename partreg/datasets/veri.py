@@ -125,12 +125,14 @@ def read_labels(path: Path, on_problem: OnProblem = stop) -> dict[str, tuple[int
     try:
         content = path.read_bytes()
         text = decoded(content, "gb18030" if CHINESE.match(content) else "utf-8")
-        items = fromstring(text, forbid_dtd=True).iter("Item")
+        items = list(fromstring(text, forbid_dtd=True).iter("Item"))
     except (OSError, ParseError, UnicodeDecodeError, DefusedXmlException) as error:
         line = error.position[0] if isinstance(error, ParseError) else 0
         on_problem(Problem(str(path), line, f"expected XML in gb2312 or UTF-8 ({error}); copy the file anew."))
         return {}
-    labels = {}
+    if not items:
+        on_problem(Problem(str(path), 0, "expected an Item for each image, found none; copy the file anew."))
+    labels: dict[str, tuple[int, int]] = {}
     for item in items:
         name = item.get("imageName", "")
         match = NAME.fullmatch(name)

@@ -144,6 +144,7 @@ def test_read_veri_with_its_lists_only(tmp_path):
         ("test_track.txt", [f"t1 {TEST[0]} {TEST[0]}"], r"test_track.txt:1: .* is in the track of line 1"),
         ("test_track.txt", [f"t1 {TEST[0]}", f"t1 {TEST[1]}"], r"test_track.txt:2: the track t1 is in line 1"),
         ("test_track.txt", [f"t1 {TEST[0]}", f"t2 {TEST[1]} {TEST[2]}"], r"test_track.txt:2: the track t2 mixes"),
+        ("train_label.xml", ["<a><item/></a>"], r"train_label.xml: expected an Item for each image, found none"),
         ("train_label.xml", ["<a>", "<b></a>"], r"train_label.xml:2: expected XML in gb2312"),
         ("train_label.xml", ["<a>", '<Item imageName="x.jpg"/></a>'], r"train_label.xml:\d: expected an Item with"),
         ("train_label.xml", [f'<a>\n<Item imageName="{TRAIN[0]}" colorID="red"/></a>'], r"xml:2: expected an Item"),
@@ -361,3 +362,10 @@ def test_a_column_of_another_spelling_is_not_passed_over(tmp_path):
     write(tmp_path / "my.csv", "path,vehicle,Camera ", "a.jpg,1,2")
     with pytest.raises(PartregError, match=r"my.csv:1: expected the column 'camera', found 'Camera '; rename it"):
         read_csv(tmp_path / "my.csv")
+
+
+def test_two_test_lists_of_one_number(tmp_path):
+    write_vehicleid(tmp_path)
+    write(tmp_path / "train_test_split/test_list_002.txt", "0000006 22")
+    with pytest.raises(PartregError, match=r"test_list_(002|2).txt: test_list_(2|002).txt has the same number"):
+        read_vehicleid(tmp_path)
