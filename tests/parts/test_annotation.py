@@ -12,6 +12,7 @@ from partreg.parts import annotation
 from partreg.parts.annotation import Session, jitter, read_truth, sample, stand_in
 from partreg.parts.boxes import BODY, CORNERS, OBJECT_COLUMNS
 from partreg.parts.formats import Annotations, read_coco, write_coco
+from partreg.workflow import open_workspace, stages
 
 WINDOW = {"x": 10, "y": 5, "width": 40, "height": 20, "label": "front_window"}
 LIGHT = {"x": 5, "y": 30, "width": 10, "height": 5, "label": "left_light"}
@@ -267,3 +268,19 @@ def test_a_turn_that_the_size_does_not_show_is_refused_before_anybody_draws(tmp_
     images = pd.DataFrame({"image": ["a.png"], "path": [str(tmp_path / "a.png")]})
     with pytest.raises(PartregError, match="its size stays"):
         Session(tmp_path / "drawn.json", images).picture()
+
+
+def test_every_chapter_reads_a_file_with_a_root_category_text_ids_and_a_byte_order_mark(tmp_path):
+    photograph(tmp_path / "a.png", 6)
+    coco = {
+        "images": [{"id": "1", "file_name": "a.png", "width": 200, "height": 120}],
+        "categories": [{"id": 0, "name": "car-parts"}, {"id": 1, "name": "front_window"}],
+        "annotations": [{"id": 1, "image_id": 1, "category_id": 1, "bbox": [40, 20, 120, 40]}],
+    }
+    (tmp_path / "mine.json").write_bytes(b"\xef\xbb\xbf" + json.dumps(coco).encode())
+    ws = open_workspace(
+        "smoke", str(tmp_path / "out"), annotations=str(tmp_path / "mine.json"), photographs=str(tmp_path)
+    )
+    (images, objects), (rest, _) = stages.annotated_sets(ws)
+    assert (list(images["image"]), len(rest)) == (["a.png"], 0)
+    assert objects.loc[0, list(CORNERS)].tolist() == pytest.approx([0.5, 0.2, 5 / 6, 0.8]), "turned with the picture"
