@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -264,7 +265,7 @@ def _images(lists: dict[str, pd.DataFrame], decode: bool) -> list[Problem]:
 
 def _fault(path: str, decode: bool) -> str:
     """What is wrong with an image file, in a sentence; "" where nothing is."""
-    if not Path(path).exists():
+    if not os.path.exists(path):  # not Path.exists, which raises for a name that is too long
         return f"the image {path} is missing; put it there or take the line out."
     found = fault(path, decode)
     return f"the image {path} is unreadable ({found}); copy it anew or drop the line." if found else ""

@@ -7,6 +7,7 @@ nobody can draw (papermill), `stand_in` makes the file from the benchmark's trut
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -233,7 +234,7 @@ def located(annotations: Annotations, folder: str | Path) -> tuple[pd.DataFrame,
         PartregError: one of the images is not in ``folder``, or as `upright`.
     """
     images = annotations.images[["image"]].assign(path=[str(inside(folder, i)) for i in annotations.images["image"]])
-    absent = [path for path in images["path"] if not Path(path).is_file()]
+    absent = [path for path in images["path"] if not os.path.isfile(path)]
     if absent:
         raise PartregError(f"{absent[0]}: no such photograph; pass photographs=<the folder that the annotations name>.")
     return images, upright(annotations, folder).extended()

@@ -292,3 +292,8 @@ def test_test_lists_are_counted_by_lines_and_by_pictures(real, tmp_path):
     counts = check(tmp_path).counts
     assert (counts["test list 800 images"], counts["test list 2400 images"]) == (6_493, 19_777)
     assert counts["test images, each counted once"] == 25_035
+
+
+def test_a_name_that_no_disk_could_have_is_missing(tmp_path):
+    write(tmp_path / "images.csv", "path,vehicle", "a" * 300 + ".jpg,1", "b\0.jpg,1")
+    assert ["is missing" in problem.message for problem in check(tmp_path).problems] == [True, True]
