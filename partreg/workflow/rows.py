@@ -155,14 +155,14 @@ def network(ws: Workspace, method: str, seed: int, **changes: Any) -> Run:
 
 
 def distances(ws: Workspace, method: str, seed: int, **changes: Any) -> tuple[np.ndarray, Cost]:
-    """(Q, G) float32 distances of a row of Table 3, smaller is nearer, and their cost; made once and kept."""
+    """(Q, G) distances of a row of Table 3, smaller is nearer, and their cost; made once and kept."""
     folder = row_folder(ws, method, seed, **changes)
     with locked(folder):
         if not (folder / "provenance.json").exists():
             folder.mkdir(parents=True, exist_ok=True)
             found, cost = measure(ws, method, seed, folder, **changes)
             with files.whole(folder / "distances.npy") as temporary:
-                np.save(temporary, found.astype(np.float32), allow_pickle=False)
+                np.save(temporary, found, allow_pickle=False)  # as they are: fewer digits make equal what is not
             files.write_json(folder / "cost.json", asdict(cost))
             files.write_json(folder / "provenance.json", provenance(ws))
     return files.read_array(folder / "distances.npy"), Cost(**files.read_json(folder / "cost.json"))
