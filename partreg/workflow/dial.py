@@ -20,6 +20,7 @@ from partreg import files
 from partreg.errors import PartregError
 from partreg.retrieval.protocols import bootstrap_over_vehicles
 from partreg.retrieval.protocols import veri_scores as veri_protocol
+from partreg.synthetic.benchmark import with_enough_models
 from partreg.synthetic.dials import informed_cmc1
 from partreg.workflow import rows
 from partreg.workflow.notebooks import TerminalLines, reported
@@ -46,14 +47,19 @@ ROWS: dict[str, dict[str, tuple[str, dict[str, Any]]]] = {
 
 
 def workspace(ws: Workspace, near_duplicates: float) -> Workspace:
-    """The small workspace in which the dial is set to ``near_duplicates``; always rendered, in a folder of its own."""
+    """The small workspace in which the dial is set to ``near_duplicates``; always rendered, in a folder of its own.
+
+    Where there are more kinds than the benchmark's models have colours, it has more models.
+    """
     dial = ws.profile.dial
     fields: dict[str, Any] = {
         "vehicleid": "",
         "veri": "",
         "annotations": "",
         "photographs": "",
-        "benchmark": {**ws.profile.benchmark, **dial["benchmark"], "near_duplicates": float(near_duplicates)},
+        "benchmark": with_enough_models(
+            {**ws.profile.benchmark, **dial["benchmark"], "near_duplicates": float(near_duplicates)}
+        ),
         "reid": {**ws.profile.reid, "epochs": dial["epochs"]},
         "sizes": {name: [dial["size"]] * 2 for name in ws.profile.sizes},
         "held_out": dict.fromkeys(ws.profile.held_out, 0),

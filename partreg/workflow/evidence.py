@@ -29,6 +29,7 @@ from partreg.parts.cells import branch_cells
 from partreg.reid.activation import activation_maps, share_on_cells
 from partreg.reid.run import Run
 from partreg.retrieval.protocols import draw_gallery
+from partreg.synthetic.benchmark import Benchmark, with_enough_models
 from partreg.workflow.effects import COLUMNS, read_evidence
 from partreg.workflow.notebooks import TerminalLines, reported
 from partreg.workflow.profile import REFERENCE, Workspace, digest, open_workspace
@@ -203,14 +204,23 @@ def cells(ws: Workspace) -> dict[str, Workspace]:
 
 
 def cell_workspace(ws: Workspace, changes: dict[str, Any]) -> Workspace:
-    """A small rendered workspace of its own. ``train_vehicles`` are those learnt; validation vehicles come on top."""
+    """A small rendered workspace of its own. ``train_vehicles`` are those learnt; validation vehicles come on top.
+
+    However much is learnt, the test gallery is that of the base. More kinds than the benchmark's models have colours
+    take more models.
+    """
     plan = ws.profile.evidence
-    fields = {**plan["base"], **changes}
+    base, fields = plan["base"], {**ws.profile.benchmark, **plan["base"], **changes}
     size, held_out = fields.pop("pixels"), fields.pop("held_out")
     fields["train_vehicles"] += held_out
+    pool = Benchmark(**{**ws.profile.benchmark, "test_vehicles": fields["test_vehicles"]}).pool
+    fields |= {
+        "fleet": base["train_vehicles"] + base["held_out"] + pool,
+        "test_images": base["images_per_vehicle"],
+    }
     profile = replace(
         ws.profile,
-        benchmark={**ws.profile.benchmark, **fields},
+        benchmark=with_enough_models(fields),
         sizes={**ws.profile.sizes, "vehicleid": [size]},
         held_out={**ws.profile.held_out, "vehicleid": held_out},
         vehicleid="",

@@ -11,7 +11,8 @@ import pytest
 
 from partreg import files, workflow
 from partreg.errors import PartregError
-from partreg.workflow import dial, driver, rows
+from partreg.synthetic.benchmark import Benchmark, plan_vehicleid, plan_veri
+from partreg.workflow import dial, driver, rows, stages
 from partreg.workflow.profile import data_key
 from partreg.workflow.settings import tried_runs
 
@@ -283,3 +284,13 @@ def test_the_terminal_bar_goes_on_while_no_notebook_ends(tmp_path, capsys):
     assert "00:01 gone" in told
     assert "1 of 1 notebooks 100%" in told
     assert (tmp_path / "log").read_text().startswith("partreg: a: started")
+
+
+def test_every_shipped_setting_of_the_dial_is_drawn_as_it_says():
+    ws = workflow.open_workspace("laptop")
+    for asked in sorted({*dial.SETTINGS, *ws.profile.dial["near_duplicates"]}):
+        described = stages.benchmark(dial.workspace(ws, asked))
+        for plan in (plan_vehicleid(described), plan_veri(described)):
+            kinds = {(vehicle.model, vehicle.color) for vehicle in plan.vehicles}
+            assert len(plan.vehicles) / len(kinds) == pytest.approx(asked, rel=0.05)
+    assert described.models == ws.profile.benchmark.get("models", Benchmark.models)  # the others as they were
