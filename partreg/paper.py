@@ -37,6 +37,9 @@ COLUMNS = {
     6: ("mAP", "HIT@1", "HIT@5"),
 }
 
+# Input sizes of Tables 5 and 6, in pixels.
+SIZES = {"vehicleid": (128, 256), "veri": (128, 256, 512)}
+
 INDEX = {
     1: ("Method",),
     2: ("Method",),

@@ -71,7 +71,7 @@ class Run:
         part_stage: stage of the ResNet whose map the part branches pool: 4, the last, is the paper's; 2 and 3 are
             extensions of this book.
         dim: width of every branch's feature (256 in Section 4.2; *assumed* the same for the parts).
-        part_weight: lambda, the weight of each part's loss in Eq. 3 (*assumed*; the profiles say 0.3).
+        part_weight: lambda, the weight of each part's loss in Eq. 3 (*assumed* 0.3).
         global_weight: weight of the global loss, 1 in Eq. 3; the control of equal total weight has less.
         part_dropout: how often a part of a training image is taken for missing, 0 in the paper (an extension).
         agreement: weight of a penalty between part and global predictions, 0 in the paper (an extension).
@@ -103,7 +103,7 @@ class Run:
     last_stride: int = 1
     part_stage: int = 4
     dim: int = 256
-    part_weight: float = 1.0
+    part_weight: float = 0.3
     global_weight: float = 1.0
     part_dropout: float = 0.0
     agreement: float = 0.0

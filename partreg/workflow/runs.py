@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from partreg import paper
+from partreg.figures.tables import pair_sizes
 from partreg.parts.boxes import PARTS
 from partreg.reid.run import AUGMENTATIONS, Run, from_dict
 from partreg.workflow.profile import Workspace, code_key, data_key, digest, needed_code, parts_key
@@ -104,8 +106,9 @@ def control_changes(ws: Workspace) -> dict[str, dict[str, Any]]:
 
 
 def compared_size(ws: Workspace, dataset: str) -> int:
-    """The size in pixels that stands for the paper's 256: the profile's second, or its only one."""
-    return ws.profile.sizes[dataset][:2][-1]
+    """The size in pixels that stands for the paper's 256, see `partreg.figures.tables.pair_sizes`; else the largest."""
+    sizes = ws.profile.sizes[dataset]
+    return pair_sizes(paper.SIZES[dataset], sizes).get(256, max(sizes))
 
 
 def method_run(ws: Workspace, dataset: str, method: str, **changes: Any) -> Run:
