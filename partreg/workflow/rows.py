@@ -23,7 +23,7 @@ from partreg.retrieval import protocols
 from partreg.retrieval.distances import l2
 from partreg.workflow.profile import Workspace, code_key, data_key, digest, needed_code
 from partreg.workflow.provenance import provenance
-from partreg.workflow.runs import TABLE_1, TABLE_3, method_run, other_rows
+from partreg.workflow.runs import TABLE_1, TABLE_3, lacking, method_run, other_rows
 from partreg.workflow.stages import (
     features,
     locked,
@@ -99,6 +99,8 @@ def judge(ws: Workspace, dataset: str, method: str, seed: int | None = None, **c
     """
     seed = ws.profile.seeds[0] if seed is None else seed
     check_row(dataset, method)
+    if gap := lacking(ws, dataset, method):
+        raise PartregError(f"{method} cannot be run, for there is no {gap}.")
     if dataset == "vehicleid":
         run = method_run(ws, dataset, method, **{"seed": seed, **changes})
         scores = vehicleid_scores(ws, run)
