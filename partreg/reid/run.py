@@ -139,6 +139,9 @@ class Run:
             self.weights,
             f"'' or a file, for nobody publishes ImageNet weights of {self.backbone}",
         )
+        _demand(
+            self.weights != "imagenet" or self.pixels == "rgb", "pixels", self.pixels, "rgb for torchvision's weights"
+        )
         staged = "resnet" in self.backbone or self.backbone in SMALL
         _demand(self.part_stage == 4 or staged, "part_stage", self.part_stage, f"4, for {self.backbone} has no stages")
 
@@ -151,7 +154,7 @@ class Run:
         """
         values = asdict(self)
         if self.weights not in ("", "imagenet"):
-            values["weights"] = _file_hash(self.weights)
+            values["weights"] = file_hash(self.weights)
         return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:12]
 
     @property
@@ -242,7 +245,12 @@ def _listed(allowed: tuple) -> str:
     return ", ".join(str(value) for value in allowed)
 
 
-def _file_hash(path: str) -> str:
+def file_hash(path: str) -> str:
+    """SHA-256 of a file of weights, read once as long as its size and its time of change stay.
+
+    Raises:
+        PartregError: there is no such file.
+    """
     try:
         status = Path(path).stat()
     except OSError as error:

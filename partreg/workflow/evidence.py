@@ -68,7 +68,6 @@ PAIRS = {
     "SqueezeNet from ImageNet": {
         "backbone": "squeezenet1_0",
         "weights": IMAGENET_FILE,
-        "pixels": "caffe",
         "last_stride": 2,
         "lr": 0.003,
         "epochs": 20,
@@ -142,9 +141,11 @@ def rows(ws: Workspace) -> dict[str, dict[str, Any]]:
     """What each row of the study "rows" changes of the full model, by its name."""
     table = {**TABLE_4, **control_changes(ws), **BOXES, **HIDDEN, **ALONE, **WEIGHTS, **PAIRED}
     table |= EXTENSIONS | PULLED_ELSEWHERE
+    imagenet = {row: changes for row, changes in table.items() if changes.get("weights") == IMAGENET_FILE}
     if not ws.profile.evidence.get("weights"):
-        table = {row: changes for row, changes in table.items() if changes.get("weights") != IMAGENET_FILE}
-    return table
+        return {row: changes for row, changes in table.items() if row not in imagenet}
+    expected = {"pixels": ws.profile.evidence["pixels"]}  # they follow the file
+    return table | {row: {**changes, **expected} for row, changes in imagenet.items()}
 
 
 def main_rows(ws: Workspace) -> tuple[str, ...]:

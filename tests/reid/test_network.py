@@ -201,6 +201,21 @@ def test_the_published_squeezenet_sees_what_it_was_trained_on(real):
     assert bool(found.isfinite().all())
 
 
+def test_the_pixels_follow_the_file_of_weights(tmp_path, monkeypatch):
+    path = tmp_path / "squeezenet.pth"
+    torch.save(make_backbone("squeezenet1_0", 2)[0].state_dict(), path)
+    run = Run(backbone="squeezenet1_0", weights=str(path), pixels="caffe", last_stride=2)
+    make_network(run, 3)  # nobody can tell what a file of one's own expects
+    monkeypatch.setattr(
+        "partreg.reid.network.file_hash", lambda _: "b66bff10" + 56 * "0"
+    )  # as torchvision names its own
+    with pytest.raises(PartregError, match=r"squeezenet\.pth: these are torchvision's own .* say pixels=rgb"):
+        make_network(run, 3)
+    make_network(run.changed(pixels="rgb"), 3)
+    with pytest.raises(PartregError, match="pixels is 'caffe'; expected rgb for torchvision's weights"):
+        Run(backbone="squeezenet1_0", weights="imagenet", pixels="caffe")
+
+
 @pytest.mark.parametrize(("stage", "channels", "grid"), [(4, 256, 4), (3, 128, 4), (2, 64, 8)])
 def test_parts_may_pool_an_earlier_map_and_the_feature_does_not_change_with_it(stage, channels, grid):
     chance = torch.Generator().manual_seed(0)

@@ -14,7 +14,7 @@ from partreg.retrieval.protocols import draw_gallery
 from partreg.synthetic.benchmark import plan_vehicleid
 from partreg.workflow import driver, effects, evidence, stages
 
-REFERENCE = {"weights": "some.pth"}
+REFERENCE = {"weights": "some.pth", "pixels": "rgb"}
 
 
 @pytest.fixture(scope="module")
@@ -61,6 +61,14 @@ def test_without_the_file_of_weights_its_rows_are_left_out():
     without = evidence.rows(workflow.open_workspace("reference"))
     assert not [row for row in without if "ImageNet" in row]
     assert "Baseline (w/o parts), pretrained on other models" in without
+
+
+def test_the_pixels_follow_the_file_of_weights(reference):
+    kept = workflow.open_workspace("reference", overrides={"evidence": {"weights": "some.pth"}})
+    for ws, pixels in ((reference, "rgb"), (kept, "caffe")):
+        runs = [job.run for job in evidence.jobs(ws).values() if "ImageNet" in job.row]
+        assert len(runs) == 6
+        assert {run.pixels for run in runs} == {pixels}
 
 
 def test_equal_total_weight_weighs_one(reference):
