@@ -230,3 +230,25 @@ def test_parts_may_pool_an_earlier_map_and_the_feature_does_not_change_with_it(s
     by_hand = network.classify["window"](network.embed["window"](early[..., : grid // 2].mean((2, 3))))
     torch.testing.assert_close(found.logits["window"], by_hand, rtol=1e-4, atol=1e-4)
     torch.testing.assert_close(found.feature, network(pixels).feature, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "low", "high"),
+    [("small", 128, -0.55, -0.3), ("resnet18", 256, -0.55, -0.3), ("squeezenet1_0", 256, 0.05, 0.3)],
+)
+def test_neurons_look_as_far_beside_their_cell_as_the_page_of_assumptions_says(name, size, low, high):
+    """In cells, to the right and down of the strip of the picture that `partreg.parts.cells` takes for theirs."""
+    torch.manual_seed(0)
+    network, places, found = make_backbone(name, 1)[0].train(), torch.arange(size) + 0.5, []
+    for _ in range(2):
+        images = torch.randn(4, 3, size, size, requires_grad=True)
+        feature_map = network(images)
+        grid = feature_map.shape[-1]
+        for cell in (grid // 2 - 1, grid // 2):
+            asked = (feature_map[:, :, cell, cell] * torch.randn(4, feature_map.shape[1])).sum()
+            weight = torch.autograd.grad(asked, images, retain_graph=True)[0].square().sum((0, 1))
+            centre = torch.stack([weight.sum(axis) @ places for axis in (0, 1)]) / weight.sum()
+            found.append(centre * grid / size - (cell + 0.5))
+    across, down = torch.stack(found).mean(0).tolist()
+    assert low < across < high
+    assert low < down < high
