@@ -30,7 +30,7 @@ from partreg.reid.activation import activation_maps, share_on_cells
 from partreg.reid.run import Run
 from partreg.retrieval.protocols import draw_gallery
 from partreg.synthetic.benchmark import Benchmark, with_enough_models
-from partreg.workflow.effects import COLUMNS, read_evidence
+from partreg.workflow.effects import COLUMNS, WITHDRAWN, read_evidence
 from partreg.workflow.notebooks import TerminalLines, reported
 from partreg.workflow.profile import REFERENCE, Workspace, digest, open_workspace
 from partreg.workflow.runs import CONTROLS, TABLE_4, control_changes, make_run
@@ -413,7 +413,7 @@ def restore(ws: Workspace, folder: Path) -> int:
     curves, wanted, count = dict(list(kept.curves.groupby("key"))), jobs(ws), 0
     for row in kept.runs.to_dict("records"):
         key = row["key"]
-        if key not in wanted or record_path(ws, key).exists():
+        if key not in wanted or record_path(ws, key).exists() or row["outcome"].startswith(WITHDRAWN):
             continue
         record = {name: value for name, value in row.items() if value == value}  # what is empty is NaN
         if key in curves:
