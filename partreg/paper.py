@@ -228,6 +228,16 @@ LEFT_OPEN = (
         "One branch: the union of the cells under both boxes.",
     ),
     LeftOpen(
+        "open-brand",
+        "Which box the brand has, that is inferred from the lights.",
+        "The hull of both extended lights, front or rear: the light branch's cells are among the brand branch's.",
+    ),
+    LeftOpen(
+        "open-cells",
+        "Where in the picture a cell of the feature map is.",
+        "Cell i is the i-th strip, though the neurons of a ResNet look half a cell farther up and left.",
+    ),
+    LeftOpen(
         "open-missing",
         "What is done when no image of a vehicle shows a part, and whether front and rear are averaged together.",
         "Mean over the vehicle's images of the same view; failing that of any view; failing that over the same view of "

@@ -22,7 +22,7 @@ from partreg.errors import PartregError
 from partreg.figures.origins import Origin
 from partreg.retrieval.protocols import bootstrap_over_vehicles
 from partreg.retrieval.protocols import veri_scores as veri_protocol
-from partreg.synthetic.benchmark import Benchmark
+from partreg.synthetic.benchmark import with_enough_models
 from partreg.synthetic.dials import informed_cmc1
 from partreg.workflow import rows
 from partreg.workflow.notebooks import TerminalLines, reported
@@ -48,14 +48,19 @@ ROWS: dict[str, dict[str, tuple[str, dict[str, Any]]]] = {
 
 
 def workspace(ws: Workspace, near_duplicates: float) -> Workspace:
-    """The small workspace in which the dial is set to ``near_duplicates``; always rendered, in a folder of its own."""
+    """The small workspace in which the dial is set to ``near_duplicates``; always rendered, in a folder of its own.
+
+    Where there are more kinds than the benchmark's models have colours, it has more models.
+    """
     dial = ws.profile.dial
     fields: dict[str, Any] = {
         "vehicleid": "",
         "veri": "",
         "annotations": "",
         "photographs": "",
-        "benchmark": {**ws.profile.benchmark, **dial["benchmark"], "near_duplicates": float(near_duplicates)},
+        "benchmark": with_enough_models(
+            {**ws.profile.benchmark, **dial["benchmark"], "near_duplicates": float(near_duplicates)}
+        ),
         "reid": {**ws.profile.reid, "epochs": dial["epochs"]},
         "sizes": {name: [dial["size"]] * 2 for name in ws.profile.sizes},
         "held_out": dict.fromkeys(ws.profile.held_out, 0),
@@ -118,17 +123,12 @@ def informed(ws: Workspace, layout: str, draws: int = 10) -> float:
     return float(np.mean([veri_protocol(one, data.query, data.gallery).hit1 for one in found]))
 
 
-def guessing(ws: Workspace, layout: str, vehicles: int) -> float:
-    """What a network that knows nothing scores on so many test vehicles of the dial, a fraction.
+def guessing(layout: str, vehicles: int, tracks: int) -> float:
+    """The score of a random order, in [0, 1], for so many test vehicles with so many ``tracks`` each.
 
-    For CMC@1 one image of each vehicle is in the gallery. For HIT@1 all tracks are, and each is of another camera: the
-    query's own does not count, and the vehicle's others are right.
+    CMC@1 with one gallery image of each vehicle; HIT@1 over the tracks of all, the query's own left out.
     """
-    if layout == "vehicleid":
-        return 1 / vehicles
-    fields = {**ws.profile.benchmark, **ws.profile.dial["benchmark"]}
-    tracks = fields.get("tracks_per_vehicle", Benchmark.tracks_per_vehicle)
-    return (tracks - 1) / (tracks * vehicles - 1)
+    return 1 / vehicles if layout == "vehicleid" else (tracks - 1) / (vehicles * tracks - 1)
 
 
 def point(ws: Workspace, layout: str, row: str) -> dict[str, Any]:
