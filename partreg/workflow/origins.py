@@ -52,5 +52,5 @@ def detector_origin(ws: Workspace) -> tuple[Origin, ...]:
 def annotated_origin(ws: Workspace) -> Origin:
     """The annotated images, as this process shows them; a reader's own are photographs of another folder."""
     shown = origin(ws, "vehicleid", "drawn")
-    photographs = ws.profile.annotations and ws.profile.photographs
+    photographs = ws.profile.photographs
     return replace(shown, data=Path(photographs).name) if photographs else shown

@@ -89,7 +89,6 @@ def annotated_sets(ws: Workspace) -> list[tuple[pd.DataFrame, pd.DataFrame]]:
     """
     from partreg.parts import annotation
 
-    _render(ws, "vehicleid")
     drawn = annotation.annotated(annotations(ws), ws.vehicleid, ws.profile.annotate)
     pair = drawn, drawn.subset([])
     if ws.profile.annotations:

@@ -5,10 +5,8 @@ from dataclasses import replace
 import pytest
 
 from partreg import files, workflow
-from partreg.errors import PartregError
 from partreg.figures.origins import source_line
-from partreg.parts import annotation
-from partreg.workflow import rows, stages
+from partreg.workflow import rows
 from partreg.workflow.origins import row_origins
 from partreg.workflow.provenance import provenance
 
@@ -65,15 +63,3 @@ def test_a_method_is_shown_with_all_that_it_is_built_on(ws):
     found = row_origins(ws, "fact", 1)
     assert {one.commit for one in found} >= {"1111111111", "2222222222", "3333333333", "4444444444"}
     assert {one.seed for one in found} == {1, None}
-
-
-def test_the_benchmark_is_rendered_before_its_annotations_are_asked_for(ws, monkeypatch):
-    asked = []
-    monkeypatch.setattr(stages, "_render", lambda ws, dataset: asked.append(dataset))
-
-    def annotated(*_):
-        raise PartregError(f"after {asked}")
-
-    monkeypatch.setattr(annotation, "annotated", annotated)
-    with pytest.raises(PartregError, match=r"after \['vehicleid'\]"):
-        workflow.annotated_sets(ws)
