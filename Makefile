@@ -3,24 +3,32 @@ SHELL       := /bin/bash
 .SHELLFLAGS := -o pipefail -c  # a failed installation is not hidden by the filter behind it
 PYTHON  ?= python3.11
 PROFILE ?= laptop
-EVIDENCE := $(if $(filter laptop,$(PROFILE)),reference,$(PROFILE))
 PORT    ?= 8000
 BIN     := .venv/bin
-# What a reader may choose: make book PROFILE=smoke SEEDS=0,1,2 VEHICLEID=dir VERI=dir ANNOTATIONS=file PHOTOGRAPHS=dir OUTPUT=dir BASELINES=no WEIGHTS=file PIXELS=rgb RESUME=yes
+# What a reader may choose; PROFILE may be a file of these choices, for which FILE is another name.
+CHOOSABLE := PROFILE FILE OUTPUT VEHICLEID VERI ANNOTATIONS PHOTOGRAPHS NAMES SEEDS CORES BASELINES WEIGHTS PIXELS RESUME WHAT KILLS SECONDS PORT PYTHON
+CHOSEN    := $(foreach name,$(.VARIABLES),$(if $(filter command,$(origin $(name))),$(name)))
+UNKNOWN   := $(filter-out $(CHOOSABLE) MAKEFLAGS,$(CHOSEN))
+$(if $(UNKNOWN),$(error $(firstword $(UNKNOWN)) is no choice; expected some of $(CHOOSABLE)))
+$(foreach name,BASELINES RESUME,$(if $(filter-out yes no,$($(name))),$(error $(name) is "$($(name))"; expected yes or no)))
+$(if $(FILE),$(if $(filter command,$(origin PROFILE)),$(error PROFILE and FILE name the same choice; give one of them)))
+START     := $(or $(FILE),$(PROFILE))
+EVIDENCE  := $(if $(filter laptop,$(START)),reference,$(START))
 # Every word goes through `quoted`, which quotes it for the shell whatever is in it.
 quoted   = '$(subst ','\'',$(1))'
 option   = $(if $($(1)),--$(2) $(call quoted,$($(1))))
-CHOICES := --profile $(call quoted,$(PROFILE)) $(call option,OUTPUT,output) $(call option,VEHICLEID,vehicleid) \
+CHOICES := --profile $(call quoted,$(START)) $(call option,OUTPUT,output) $(call option,VEHICLEID,vehicleid) \
            $(call option,VERI,veri) $(call option,ANNOTATIONS,annotations) $(call option,PHOTOGRAPHS,photographs) \
-           $(call option,SEEDS,seeds) $(call option,CORES,cores) $(if $(filter no,$(BASELINES)),--no-baselines)
-SITE    := $(or $(OUTPUT),build/$(notdir $(basename $(PROFILE))))/site/_build/html
+           $(call option,NAMES,names) $(call option,SEEDS,seeds) $(call option,CORES,cores) $(if $(filter no,$(BASELINES)),--no-baselines)
+SITE    := $(or $(OUTPUT),build/$(notdir $(basename $(START))))/site/_build/html
 
-.PHONY: help book test lint lab serve settings reference photographs bench fuzz faults machines audit clean
+.PHONY: help book test lint lab serve settings reference photographs keep bench fuzz faults machines audit clean
 .DEFAULT_GOAL := help
 
 help:  ## what can be made
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /  make \1\t/' | expand -t 18
-	@echo "  with PROFILE=smoke|laptop|paper, SEEDS=0,1,2, VEHICLEID=dir, VERI=dir, ANNOTATIONS=file, PHOTOGRAPHS=dir, OUTPUT=dir, CORES=n, BASELINES=no, WEIGHTS=file, PIXELS=rgb, RESUME=yes"
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /  make \1\t/' | expand -t 20
+	@echo "  with PROFILE=smoke|laptop|paper, SEEDS=0,1,2, VEHICLEID=dir, VERI=dir, ANNOTATIONS=file, PHOTOGRAPHS=dir, NAMES='{word: class}', OUTPUT=dir, CORES=n, BASELINES=no, WEIGHTS=file, PIXELS=rgb, RESUME=yes"
+	@echo "  PROFILE=mine.yaml takes a file of such choices, in small letters: see the page On the real data"
 
 .venv/.installed: requirements.lock
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) was not found: install Python 3.11 or say make PYTHON=path." >&2; exit 1; }
@@ -44,31 +52,34 @@ lab: .venv/.installed  ## open the notebooks in JupyterLab
 	@$(BIN)/jupyter lab --ip=127.0.0.1 notebooks
 
 serve: .venv/.installed  ## show the built book at http://127.0.0.1:8000
-	@test -f $(call quoted,$(SITE)/index.html) || { echo "There is no book there yet: run make book with the same choices first." >&2; exit 1; }
+	@test -f $(call quoted,$(SITE)/index.html) || { echo "There is no book yet in "$(call quoted,$(SITE))": run make book with the same choices first, or say OUTPUT=folder as your file of choices does." >&2; exit 1; }
 	@$(BIN)/python -m http.server $(call quoted,$(PORT)) --bind 127.0.0.1 --directory $(call quoted,$(SITE))
 
-settings: .venv/.installed  ## try settings on validation identities; writes reference/settings*.csv
+settings: .venv/.installed  ## try settings on validation identities; writes settings*.csv under build/<profile>/evidence
 	@$(BIN)/python -m partreg.workflow.driver --target settings $(CHOICES)
 	@$(BIN)/python -m partreg.workflow.driver --target settings_others $(CHOICES)
 
-reference: .venv/.installed  ## repeat the results under reference/: the evidence for the claims, then the dial; takes hours
+reference: .venv/.installed  ## make results like those under reference/ in build/: the evidence for the claims, then the dial; takes hours
 	@$(BIN)/python -m partreg.workflow.driver --target evidence $(CHOICES) --profile $(call quoted,$(EVIDENCE)) $(call option,WEIGHTS,weights) $(call option,PIXELS,pixels) $(if $(filter yes,$(RESUME)),--restore)
 	@$(BIN)/python -m partreg.workflow.driver --target reference $(CHOICES)
 
-photographs: .venv/.installed  ## every row that real photographs allow, by FILE=mine.yaml; writes reference/photographs.csv
-	@$(BIN)/python -m partreg.workflow.photographs $(if $(FILE),$(call quoted,$(FILE)))
+photographs: .venv/.installed  ## every row that photographs of your own allow; writes photographs.csv under build/<profile>/evidence
+	@$(BIN)/python -m partreg.workflow.driver --target photographs $(CHOICES)
+
+keep: .venv/.installed  ## put results of your own in place of the committed ones in reference/: WHAT=evidence|dial|settings|photographs|fuzz|faults|machines
+	@$(BIN)/python -m partreg.workflow.keep $(call quoted,$(WHAT)) $(call quoted,$(START)) $(call quoted,$(OUTPUT))
 
 bench: .venv/.installed  ## time a whole book, a second one, the evaluator, and the check of a large folder
 	@$(BIN)/python -m partreg.workflow.bench $(CHOICES)
 
-fuzz: .venv/.installed  ## a coverage-guided fuzzer on every reader of text, SECONDS=20 for each; writes reference/fuzz.csv
+fuzz: .venv/.installed  ## a coverage-guided fuzzer on every reader of text, SECONDS=20 for each; writes build/fuzz/fuzz.csv
 	@test -d .venv/fuzz/atheris || $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --target .venv/fuzz atheris==3.0.0 2>&1 | { grep -v '^WARNING: Location' || true; }
 	@PYTHONPATH=.venv/fuzz $(BIN)/python -m tests.fuzz.guided $(call quoted,$(or $(SECONDS),20))
 
-faults: .venv/.installed  ## kill the smoke chain at 50 random moments (KILLS=50), fill its disk; writes reference/faults.json; takes hours
+faults: .venv/.installed  ## kill the smoke chain at 50 random moments (KILLS=50), fill its disk; writes build/faults/faults.json; takes hours
 	@$(BIN)/python -m tests.faults $(call quoted,$(or $(KILLS),50))
 
-machines: .venv/.installed  ## compare smoke chains made by one and by several processes, and without AVX-512; writes reference/machine*.csv
+machines: .venv/.installed  ## compare smoke chains made by one and by several processes, and without AVX-512; writes build/machines/machine*.csv
 	@$(BIN)/python -m tests.machines
 
 audit: .venv/.installed  ## unsafe code, and known vulnerabilities of what is installed (asks the package index)

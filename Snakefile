@@ -13,6 +13,7 @@ from partreg.workflow.dial import SEEDS, points_path, turned
 from partreg.workflow.driver import chapter_path, row_label, row_path, run_label, run_path
 from partreg.workflow.effects import COLUMNS
 from partreg.workflow.evidence import jobs, record_path
+from partreg.workflow.keep import PAGES, own_table
 from partreg.workflow.profile import REFERENCE, REPOSITORY, data_key, parts_key
 from partreg.workflow.rows import BUILT_ON, SLOW, is_network, network, row_key, slow_rows
 from partreg.workflow.runs import lacking, method_run, other_rows, strong_runs
@@ -66,9 +67,9 @@ def points(every=False):
     return [str(points_path(ws, n, layout, every)) for n, layout in turned(ws, every)]
 
 
-def command(notebook, output, **more):
+def command(notebook, output, choices=CHOICES, **more):
     """The shell command that runs one notebook; its parameters travel as one quoted word of JSON."""
-    words = [sys.executable, "-m", "partreg.workflow.notebooks", notebook, output, json.dumps({**CHOICES, **more})]
+    words = [sys.executable, "-m", "partreg.workflow.notebooks", notebook, output, json.dumps({**choices, **more})]
     return shlex.join(words)
 
 
@@ -149,7 +150,7 @@ rule row:
     wildcard_constraints: seed="[0-9]+", key="[0-9a-f]+"
     params:
         command=lambda wildcards, output: command(
-            "11_other_methods", output[0], dataset="veri", method=wildcards.method, seed=int(wildcards.seed),
+            "11_other_methods", output[0], dataset="veri", method=wildcards.method, seeds=wildcards.seed,
             label=row_label(wildcards.method, int(wildcards.seed)),
         ),
     shell: "{params.command}"
@@ -244,13 +245,13 @@ rule where_it_breaks:
     shell: "{params.command}"
 
 
-# What the trainings say that are kept in the repository.
+# What the trainings say that are kept in the repository, whatever is chosen here.
 rule when_parts_pay:
     input: source("13_when_parts_pay"), KEPT
     output: chapter("13_when_parts_pay")
     params:
         key=code_key("figures", "workflow/effects", "workflow/evidence"),
-        command=command("13_when_parts_pay", chapter("13_when_parts_pay")),
+        command=command("13_when_parts_pay", chapter("13_when_parts_pay"), choices={}),
     shell: "{params.command}"
 
 
@@ -270,6 +271,7 @@ rule book:
         shown(*TABLES),
         rows(),
         [str(path) for path in book_sources()],
+        [str(path) for name in PAGES if (path := own_table(ws, name)).exists()],
     output: str(ws.folder / "site" / "_build" / "html" / "index.html")
     params: command=python("partreg.workflow.book")
     shell: "{params.command}"
@@ -285,6 +287,12 @@ rule settings:
 rule settings_others:
     input: sorted({str(run_path(ws, run)) for run in TRIED_OTHERS})
     params: command=python("partreg.workflow.settings", "others")
+    shell: "{params.command}"
+
+
+# `make photographs`: every row that the reader's photographs allow. Not part of the book's own run.
+rule photographs:
+    params: command=python("partreg.workflow.photographs")
     shell: "{params.command}"
 
 

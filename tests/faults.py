@@ -5,8 +5,8 @@
 once. The kernels that draw the pictures and train a detector and a network, and the book's build, take too little of a
 chain to be met by chance: each is killed once in every chain, at a random moment of its work. Each chain goes on until
 `make book` ends well, and then every result must be the file of the undisturbed chain, by its hash. After that the
-chain runs into disks that are read-only or full. What was seen is written to ``reference/faults.json``, for the book's
-page of promises.
+chain runs into disks that are read-only or full. What was seen is written to ``build/faults/faults.json``; ``make keep
+WHAT=faults`` puts it on the book's page of promises.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from typing import Any
 import psutil
 
 from partreg import files
-from partreg.workflow.profile import REFERENCE, REPOSITORY
+from partreg.workflow.profile import REPOSITORY
 from partreg.workflow.promises import origin
 from partreg.workflow.verify import Difference, against_record, recorded, report
 
@@ -211,7 +211,7 @@ def main(arguments: list[str]) -> int:
     took = time.monotonic() - begun
     print(f"undisturbed: {took:.0f} s, {len(recorded(calm)):,} result files", flush=True)
     found = {**kill_chains(calm, took, kills), "refused": fill_disks(FOLDER), **origin()}
-    files.write_json(REFERENCE / "faults.json", found)
+    files.write_json(FOLDER / "faults.json", found)
     print("\n".join(found["refused"]), flush=True)
     return int(found["differ"] > 0)
 

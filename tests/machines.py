@@ -2,9 +2,9 @@
 
 ``python -m tests.machines`` makes the smoke chain (without other people's rows) with one notebook at a time and
 with several, which must give the same bytes, and then as a machine without AVX-512, and so without bfloat16, computes
-it. The largest difference for each kind of result is printed and written to ``reference/machines.csv``. Then a few
+it. The largest difference for each kind of result is printed and written to ``build/machines/machines.csv``. Then a few
 small networks of the profile ``reference`` are trained to the end on both kinds of machine; their scores go to
-``reference/machine_scores.csv``. ``... scores`` does the second part alone.
+``machine_scores.csv`` there. ``... scores`` does the second part alone.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ import pandas as pd
 from partreg import files
 from partreg.paper import BASELINE
 from partreg.workflow.evidence import jobs, record_path
-from partreg.workflow.profile import REFERENCE, REPOSITORY, open_workspace
+from partreg.workflow.profile import REPOSITORY, open_workspace
 from partreg.workflow.promises import origin
 from partreg.workflow.verify import against_rerun, results
 
@@ -38,6 +38,7 @@ FEWER = {
         "OPENCV_CPU_DISABLE": "AVX512-SKX",
     }
 }
+FOLDER = REPOSITORY / "build" / "machines"
 MACHINES = {"several notebooks at a time": {}} | FEWER
 KINDS = {
     "pictures": "*.jpg",
@@ -76,7 +77,7 @@ def compare_chains(folder: Path, source: dict[str, Any]) -> int:
             )
         print(pd.DataFrame(rows)[-len(KINDS) :].to_string(index=False), flush=True)
     table = pd.DataFrame(rows).assign(**source)
-    files.write_text(REFERENCE / "machines.csv", table.to_csv(index=False))
+    files.write_text(FOLDER / "machines.csv", table.to_csv(index=False))
     return int((table[table.machine == next(iter(MACHINES))].differ > 0).any())
 
 
@@ -98,17 +99,16 @@ def compare_scores(folder: Path, source: dict[str, Any]) -> None:
             rows.append({"machine": machine, "seed": job.run.seed, "cmc1": score})
     table = pd.DataFrame(rows).assign(**source)
     print(table.to_string(index=False))
-    files.write_text(REFERENCE / "machine_scores.csv", table.to_csv(index=False))
+    files.write_text(FOLDER / "machine_scores.csv", table.to_csv(index=False))
 
 
 def main(arguments: list[str]) -> int:
     """Do what is asked for; the exit status."""
-    folder = REPOSITORY / "build" / "machines"
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    source = origin()  # before the first table is written over the kept one, which is no change of the code
-    moved = 0 if arguments == ["scores"] else compare_chains(folder, source)
-    compare_scores(folder, source)
+    shutil.rmtree(FOLDER, ignore_errors=True)
+    FOLDER.mkdir(parents=True)
+    source = origin()
+    moved = 0 if arguments == ["scores"] else compare_chains(FOLDER, source)
+    compare_scores(FOLDER, source)
     return moved
 
 

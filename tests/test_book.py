@@ -18,7 +18,7 @@ from partreg.errors import PartregError
 from partreg.figures.tables import NOT_RUN
 from partreg.workflow import dial, effects, evidence, rows
 from partreg.workflow.driver import chapter_path, row_path, run_path
-from partreg.workflow.profile import REPOSITORY
+from partreg.workflow.profile import REFERENCE, REPOSITORY
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
@@ -141,7 +141,7 @@ def test_the_points_of_the_books_own_dial_are_there(built):
 
 @pytest.mark.chain
 def test_the_repositorys_points_have_the_columns_of_the_books_own(built):
-    path = dial.REFERENCE / "dial.csv"
+    path = REFERENCE / "dial.csv"
     if not path.exists():
         pytest.skip("no reference/dial.csv here: make reference makes it")
     own = dial.own_points(built)

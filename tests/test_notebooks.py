@@ -26,12 +26,26 @@ def test_a_notebook_is_committed_without_outputs_and_with_ids_of_its_own(name):
     assert len(set(ids)) == len(ids)
 
 
-@pytest.mark.parametrize("name", CHAPTERS)
+@pytest.mark.parametrize("name", [name for name in CHAPTERS if name != "13_when_parts_pay"])
 def test_a_notebook_takes_the_parameters_of_make_book(name):
     declared = papermill.inspect_notebook(str(PATHS[name]))
     assert set(CHOICES) <= set(declared)
     defaults = {key: ast.literal_eval(declared[key]["default"]) for key in CHOICES}
-    assert defaults == {**dict.fromkeys(CHOICES, ""), "profile": "laptop", "overrides": {}}
+    assert defaults == {**dict.fromkeys(CHOICES, ""), "profile": "laptop", "names": {}, "overrides": {}}
+    assert "seed" not in declared
+
+
+@pytest.mark.parametrize("name", CHAPTERS)
+def test_the_first_cell_stops_where_a_parameter_is_unknown(name):
+    cells = [cell for cell in nbformat.read(PATHS[name], as_version=4).cells if cell.cell_type == "code"]
+    first = next(cell.source for cell in cells if "parameters" not in cell.metadata.get("tags", []))
+    opens = "workflow.check_injected(globals())" if name.startswith("13") else "ws = workflow.open_notebook(globals()"
+    assert opens in first
+    assert sum("open_workspace(" in cell.source for cell in cells) == name.startswith("13")  # it reads a profile there
+
+
+def test_chapter_13_takes_no_parameters_for_it_shows_what_is_kept():
+    assert papermill.inspect_notebook(str(PATHS["13_when_parts_pay"])) == {}
 
 
 @pytest.mark.parametrize("name", CHAPTERS)

@@ -27,8 +27,7 @@ from partreg.parts.formats import read_coco
 from partreg.reid import features, network, train
 from partreg.reid.pixels import decode
 from partreg.workflow import verify
-from partreg.workflow.photographs import read_choices
-from partreg.workflow.profile import read_profile
+from partreg.workflow.profile import read_choices, read_profile
 from tests.conftest import REPOSITORY
 
 FORBIDDEN = {

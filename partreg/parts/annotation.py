@@ -35,15 +35,17 @@ class Session:
 
     Attributes:
         path: the COCO file; it holds the finished images only, in the order in which they were finished.
+        finished: a second COCO file, there only while the whole queue is finished; None for none.
         queue: names of all images to annotate, in order.
     """
 
-    def __init__(self, path: str | Path, images: pd.DataFrame) -> None:
+    def __init__(self, path: str | Path, images: pd.DataFrame, finished: str | Path | None = None) -> None:
         """Open a session, or go on with the one whose file is there.
 
         Args:
             path: the COCO file.
             images: one row an image, ``image`` (its name) and ``path`` (to read its size).
+            finished: where the boxes of all images go once the last one is finished; an undo takes them away.
 
         Raises:
             PartregError: the file is there and cannot be read.
@@ -57,6 +59,8 @@ class Session:
             kept = read_coco(self.path)
             self._done = kept.images.to_dict("records")
             self._objects = dict(list(kept.objects.groupby("image")))
+        self.finished = None if finished is None else Path(finished)
+        self._finish()
 
     @property
     def current(self) -> str | None:
@@ -115,12 +119,22 @@ class Session:
             raise PartregError(f"{self.path}: all {len(self.queue)} images are annotated; undo to change the last one.")
         return self.current
 
-    def _save(self) -> None:
+    def tables(self) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """The finished images (``image``, ``width``, ``height``) and their boxes (`OBJECT_COLUMNS`), in their order."""
         tables = [self._objects[entry["image"]] for entry in self._done if entry["image"] in self._objects]
         tables = [table for table in tables if len(table)]
         objects = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=list(OBJECT_COLUMNS))
-        images = pd.DataFrame(self._done, columns=["image", "width", "height"])
-        write_coco(Annotations(images, objects_table(objects)), self.path)
+        return pd.DataFrame(self._done, columns=["image", "width", "height"]), objects_table(objects)
+
+    def _save(self) -> None:
+        write_coco(Annotations(*self.tables()), self.path)
+        self._finish()
+
+    def _finish(self) -> None:
+        if self.finished is not None and self.current is None:
+            write_coco(Annotations(*self.tables()).subset(self.queue), self.finished)
+        elif self.finished is not None:
+            self.finished.unlink(missing_ok=True)
 
 
 def drawing_board(session: Session) -> Any:

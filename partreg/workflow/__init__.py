@@ -5,8 +5,18 @@ its result is absent and return it when it is there. So every notebook also runs
 twice.
 """
 
+from partreg.workflow.fields import DATASETS, layouts
 from partreg.workflow.origins import annotated_origin, detector_origin, origins, parts_origins
-from partreg.workflow.profile import CHAPTERS, CHOICES, DATASETS, Profile, Workspace, code_key, open_workspace
+from partreg.workflow.parameters import check_injected, described_method, described_run, open_notebook
+from partreg.workflow.profile import (
+    CHAPTERS,
+    CHOICES,
+    Profile,
+    Workspace,
+    code_key,
+    open_workspace,
+    with_drawn_boxes,
+)
 from partreg.workflow.provenance import origin, provenance, provenance_line
 from partreg.workflow.rows import Cost, Judged, judge
 from partreg.workflow.runs import (
@@ -33,12 +43,14 @@ from partreg.workflow.stages import (
     boxes_file,
     detected_boxes,
     detector_weights,
+    drawing,
     features,
     filled_boxes,
     locked,
     run_boxes,
     run_folder,
     scores,
+    shown_boxes,
     test_images,
     train_images,
     trained,
@@ -67,21 +79,27 @@ __all__ = [
     "annotations",
     "benchmark",
     "boxes_file",
+    "check_injected",
     "code_key",
     "compared_size",
     "control_changes",
     "data_words",
+    "described_method",
+    "described_run",
     "detected_boxes",
     "detector_origin",
     "detector_weights",
+    "drawing",
     "features",
     "filled_boxes",
     "judge",
+    "layouts",
     "left_out",
     "locked",
     "make_run",
     "method_run",
     "networks",
+    "open_notebook",
     "open_workspace",
     "origin",
     "origins",
@@ -93,6 +111,7 @@ __all__ = [
     "run_folder",
     "runs",
     "scores",
+    "shown_boxes",
     "test_images",
     "train_images",
     "trained",
@@ -100,4 +119,5 @@ __all__ = [
     "vehicleid_scores",
     "veri",
     "veri_scores",
+    "with_drawn_boxes",
 ]

@@ -17,6 +17,7 @@ from partreg.workflow.claims import ledger, read_claims
 from partreg.workflow.driver import chapter_path, run_path
 from partreg.workflow.effects import WITHDRAWN, Evidence, read_evidence
 from partreg.workflow.facts import marks_table, paper_recipe
+from partreg.workflow.keep import PAGES, own_part
 from partreg.workflow.profile import CHAPTERS, REPOSITORY, Workspace, open_workspace
 from partreg.workflow.promises import faults, fuzz, machines, scores
 from partreg.workflow.provenance import device, provenance
@@ -69,6 +70,8 @@ def assemble(ws: Workspace, site: Path) -> None:
     _write(site / "book" / "runs_table.md", runs_table(evidence).encode())
     for facts in (paper_recipe, marks_table):
         _write(site / "book" / f"{facts.__name__}.md", facts().encode())
+    for name in PAGES:
+        _write(site / "book" / f"own_{name}.md", own_part(ws, name).encode())
     for figures in (faults, fuzz, machines, scores):
         _write(site / "book" / f"promises_{figures.__name__}.md", figures().encode())
 

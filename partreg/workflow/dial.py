@@ -1,7 +1,8 @@
 """Where does each method break? The dial near_duplicates turned, all else equal, on small rendered benchmarks.
 
 And the second question beyond the tables: do parts still help where the baseline is strong? `make reference` answers
-both for every row, a piece at a time, and keeps the answers under ``reference/``; a book's own run shows a few points.
+both for every row, a piece at a time; ``make keep WHAT=dial`` puts the answers under ``reference/``. A book's own run
+shows a few points.
 """
 
 from __future__ import annotations
@@ -25,8 +26,9 @@ from partreg.retrieval.protocols import veri_scores as veri_protocol
 from partreg.synthetic.benchmark import with_enough_models
 from partreg.synthetic.dials import informed_cmc1
 from partreg.workflow import rows
+from partreg.workflow.keep import own_table
 from partreg.workflow.notebooks import TerminalLines, reported
-from partreg.workflow.profile import REFERENCE, Profile, Workspace, code_key, digest, open_workspace
+from partreg.workflow.profile import Profile, Workspace, code_key, digest, open_workspace
 from partreg.workflow.runs import STRONG, TABLE_1, TABLE_3, make_run, strong_runs
 from partreg.workflow.stages import vehicleid, vehicleid_scores, veri, veri_scores
 
@@ -220,12 +222,12 @@ def strong_rows(ws: Workspace, seeds: tuple[int, ...]) -> pd.DataFrame:
 
 
 def write_reference(ws: Workspace) -> None:
-    """``reference/dial.csv`` and ``reference/strong.csv`` from what has been run."""
+    """The tables ``dial.csv`` and ``strong.csv`` of the results folder, from what has been run."""
     paths = [points_path(ws, n, layout, every=True) for n, layout in turned(ws, every=True)]
     points = [one for path in paths if path.exists() for one in files.read_json(path)]
     if points:
-        files.write_text(REFERENCE / "dial.csv", pd.DataFrame(points).to_csv(index=False))
-    files.write_text(REFERENCE / "strong.csv", strong_rows(ws, SEEDS).to_csv(index=False))
+        files.write_text(own_table(ws, "dial"), pd.DataFrame(points).to_csv(index=False))
+    files.write_text(own_table(ws, "strong"), strong_rows(ws, SEEDS).to_csv(index=False))
 
 
 def dial_label(near_duplicates: float | str, layout: str, which: str = "") -> str:

@@ -13,6 +13,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +24,10 @@ from partreg import files
 from partreg.errors import PartregError
 from partreg.reid.run import Run
 from partreg.workflow.dial import ROWS, SEEDS, dial_label, points_path, turned
-from partreg.workflow.evidence import jobs, kept_in, record_path
+from partreg.workflow.evidence import jobs, record_path
 from partreg.workflow.evidence import restore as restored
-from partreg.workflow.profile import CHAPTERS, DATASETS, REPOSITORY, Workspace, open_workspace
+from partreg.workflow.fields import PATHS
+from partreg.workflow.profile import CHAPTERS, DATASETS, REFERENCE, REPOSITORY, Workspace, open_workspace
 from partreg.workflow.rows import row_key, slow_rows
 from partreg.workflow.runs import networks, strong_runs
 from partreg.workflow.settings import tried_runs
@@ -134,7 +136,7 @@ def row_costs(ws: Workspace, target: str) -> dict[str, float]:
 
 def absolute(choices: dict[str, str]) -> dict[str, str]:
     """The choices with whole paths, for Snakemake and its notebooks run in folders of their own."""
-    paths = {"weights", "output", "vehicleid", "veri", "annotations", "photographs"}
+    paths = {"weights", "output", *PATHS}
     if choices.get("profile", "").endswith((".yaml", ".yml")):
         paths.add("profile")
     return {
@@ -264,15 +266,25 @@ def brought_up_to_date(
         return follow(command, log, due, cores, stdin=descriptor)
 
 
+def unsaid_failure(log: str) -> str:
+    """What stopped a run whose log has no FAILED line, as when Snakemake could not even begin; "" where it has one."""
+    lines = [line.strip() for line in log.splitlines() if line.strip()]
+    if any(re.match(r"partreg: (.*: )?FAILED: ", line) for line in lines):
+        return ""
+    sentences = [after for line, after in pairwise(lines) if line.startswith("PartregError in ")]
+    return sentences[-1] if sentences else " / ".join(lines[-3:])
+
+
 @click.command()
 @click.option("--target", default="all", help="Rule of the Snakefile to bring up to date.")
-@click.option("--cores", type=int, default=os.cpu_count(), help="Notebooks that may run at a time.")
-@click.option("--profile", default="laptop", help="smoke, laptop, paper, or a YAML file.")
+@click.option("--cores", type=click.IntRange(1), default=os.cpu_count(), help="Notebooks that may run at a time.")
+@click.option("--profile", default="laptop", help="smoke, laptop, paper, or a YAML file of choices.")
 @click.option("--output", default="", help="Folder of results; default build/<profile>.")
 @click.option("--vehicleid", default="", help="Root of VehicleID_V1.0; default the rendered benchmark.")
 @click.option("--veri", default="", help="Root of VeRi-776; default the rendered benchmark.")
 @click.option("--annotations", default="", help="COCO file with part boxes.")
 @click.option("--photographs", default="", help="Folder of the images that it names.")
+@click.option("--names", default="", help="What its categories are here, as {windshield: front_window}.")
 @click.option("--seeds", default="", help="Training seeds such as 0,1,2.")
 @click.option("--weights", default="", help="State dict of SqueezeNet 1.0 for the target evidence.")
 @click.option("--pixels", default="", help="What these weights expect, rgb or caffe, for the target evidence.")
@@ -290,7 +302,7 @@ def main(target: str, cores: int, baselines: bool, restore: bool, **given: str) 
         if set("{}") & set(str(ws.folder)):
             raise PartregError(f"{ws.folder}: braces are Snakemake's own signs; choose a results folder without any.")
         if restore:
-            click.echo(f"partreg: took up {restored(ws, kept_in(ws))} kept trainings")
+            click.echo(f"partreg: took up {restored(ws, REFERENCE)} kept trainings")
         due = costs(ws, target)
     except PartregError as error:
         raise click.ClickException(str(error)) from error
@@ -301,7 +313,9 @@ def main(target: str, cores: int, baselines: bool, restore: bool, **given: str) 
     except PartregError as error:
         raise click.ClickException(str(error)) from error
     if code:
-        raise click.ClickException(f"{log}: not everything ran; mend what the FAILED line says and run it again.")
+        if unsaid := unsaid_failure(log.read_text(encoding="utf-8")):
+            click.echo(f"partreg: FAILED: {unsaid}", err=True)
+        raise click.ClickException(f"{log}: not everything ran; fix what the FAILED line says and run it again.")
     if target == "all":
         click.echo(f"The book: {(ws.folder / 'site' / '_build' / 'html' / 'index.html').as_uri()}")
 

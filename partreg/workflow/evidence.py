@@ -3,7 +3,8 @@
 `jobs` lists every training: the rows of Table 4, its controls and what the paper leaves open with several seeds; other
 input sizes; and the cells of the question when parts pay, in which one thing about the benchmark is changed at a time.
 Each is run once, alone and in any order, and leaves one record. ``make reference`` runs all of them with the profile
-``reference`` and keeps the records as three tables under ``reference/``: runs.csv, curves.csv and hits.csv.
+``reference`` and makes three tables of the records, beside them: runs.csv, curves.csv and hits.csv. The committed ones,
+under ``reference/``, are renewed by ``make keep WHAT=evidence``.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ from partreg.retrieval.protocols import draw_gallery
 from partreg.synthetic.benchmark import Benchmark, with_enough_models
 from partreg.workflow.effects import COLUMNS, WITHDRAWN, read_evidence
 from partreg.workflow.notebooks import TerminalLines, reported
-from partreg.workflow.profile import REFERENCE, Workspace, digest, open_workspace
+from partreg.workflow.profile import Workspace, digest, open_workspace
 from partreg.workflow.runs import CONTROLS, TABLE_4, control_changes, make_run
 from partreg.workflow.stages import (
     backbone_weights,
@@ -312,11 +313,12 @@ def vehicleid_record(ws: Workspace, run: Run, fused: bool, looked_at: bool) -> d
     for name, number in zip(("small", "medium", "large")[-len(tests) :], sorted(tests), strict=True):
         found |= {f"cmc1_{name}": scores[number].cmc1, f"cmc5_{name}": scores[number].cmc5}
     found |= best_epoch(history)
-    found["accuracy"] = float(history.filter(like="accuracy").iloc[-1, 0])
     found["hits"] = vehicle_hits(scores[longest])
     watched = history.dropna(subset="cmc1_test")
     found["curve"] = {name: watched[name].tolist() for name in ("epoch", "cmc1", "cmc1_test")}
-    found["curve"]["accuracy"] = watched.filter(like="accuracy").iloc[:, 0].tolist()
+    if "accuracy_global" in history:  # another branch's would not be comparable
+        found["accuracy"] = float(history.accuracy_global.iloc[-1])
+        found["curve"]["accuracy"] = watched.accuracy_global.tolist()
     if looked_at:
         found |= {"on_parts": on_parts(ws, run), "same_model": same_model(ws, run, longest)}
     if fused:
@@ -425,19 +427,18 @@ def restore(ws: Workspace, folder: Path) -> int:
     return count
 
 
-def kept_in(ws: Workspace) -> Path:
-    """Where the tables of a profile go: the repository's for ``reference``, beside the records for any other."""
-    return REFERENCE if ws.profile.name == "reference" else ws.folder / "evidence"
-
-
 def main(arguments: list[str]) -> int:
     """``python -m partreg.workflow.evidence JSON-of-choices [key]``: one training, or without a key the tables."""
     ws = open_workspace(**json.loads(arguments[0]))
     if len(arguments) == 1:
-        return reported("evidence", lambda: collect(ws, kept_in(ws)))
+        return reported("evidence", lambda: collect(ws, ws.folder / "evidence"))
     job = jobs(ws)[arguments[1]]
-    with contextlib.redirect_stderr(TerminalLines(job.label)):
-        return reported(job.label, lambda: measure(ws, job))
+
+    def work() -> None:
+        with contextlib.redirect_stderr(TerminalLines(job.label)):  # around the work alone: a failure is heard
+            measure(ws, job)
+
+    return reported(job.label, work)
 
 
 if __name__ == "__main__":

@@ -1,22 +1,25 @@
-"""`make photographs`: every row that real photographs allow, on a folder of them; writes ``reference/photographs.csv``.
+"""`make photographs`: every row that real photographs allow, on a folder of them, in one table.
 
 A row that needs side files which the folder has not is left out, as in chapters 05 and 06.
 """
 
 from __future__ import annotations
 
+import contextlib
+import json
 import sys
-from pathlib import Path
 
 import pandas as pd
-import yaml
 from tqdm import tqdm
 
 from partreg import files
 from partreg.errors import PartregError
 from partreg.parts.boxes import PARTS
 from partreg.workflow.dial import ROWS, scored
-from partreg.workflow.profile import CHOICES, DATASETS, REFERENCE, Workspace, open_workspace
+from partreg.workflow.fields import DATASETS
+from partreg.workflow.keep import own_table
+from partreg.workflow.notebooks import TerminalLines, reported
+from partreg.workflow.profile import Workspace, open_workspace
 from partreg.workflow.runs import lacking
 
 
@@ -37,36 +40,28 @@ def table(ws: Workspace) -> pd.DataFrame:
     return pd.DataFrame([scored(ws, *one) for one in tqdm(rows_here(ws), "rows", mininterval=1)])
 
 
-def read_choices(path: str | Path) -> dict:
-    """The choices of `partreg.workflow.open_workspace` from the YAML file that papermill takes by -f.
+def write_table(ws: Workspace) -> None:
+    """Write the table into the results folder, beside the reader's other tables.
 
     Raises:
-        PartregError: no such file, not YAML, or other names than those choices.
+        PartregError: the workspace has no photographs.
     """
-    try:
-        choices = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise PartregError(f"{path}: expected a YAML file of choices ({' '.join(str(error).split())}).") from error
-    wrong = sorted(set(choices) - set(CHOICES)) if isinstance(choices, dict) else ["no names"]
-    if wrong:
-        raise PartregError(
-            f"{path}: {wrong[0]!r} is no choice; expected some of {', '.join(CHOICES)}, as for papermill."
-        )
-    return choices
+    if not rows_here(ws):
+        raise PartregError(f"profile {ws.profile.name!r}: neither vehicleid nor veri names a folder; give one of them.")
+    path = own_table(ws, "photographs")
+    files.write_text(path, table(ws).to_csv(index=False))
+    print(f"partreg: photographs: the table is {path}")
 
 
-def main(arguments: list[str]) -> None:
-    """``python -m partreg.workflow.photographs CHOICES.yaml``."""
-    if len(arguments) != 1:
-        sys.exit("partreg: expected one YAML file of choices: make photographs FILE=mine.yaml.")
-    try:
-        ws = open_workspace(**read_choices(arguments[0]))
-        if not rows_here(ws):
-            raise PartregError(f"{arguments[0]}: neither vehicleid nor veri names a folder; write the path of one.")
-        files.write_text(REFERENCE / "photographs.csv", table(ws).to_csv(index=False))
-    except PartregError as error:
-        sys.exit(f"partreg: {error}")
+def main(choices: str) -> int:
+    """``python -m partreg.workflow.photographs JSON-of-choices``."""
+
+    def work() -> None:
+        with contextlib.redirect_stderr(TerminalLines("photographs")):
+            write_table(open_workspace(**json.loads(choices)))
+
+    return reported("photographs", work)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    sys.exit(main(*sys.argv[1:]))

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import ast
-import dataclasses
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -15,10 +14,11 @@ import yaml
 
 import partreg
 from partreg.errors import PartregError
+from partreg.workflow.fields import DATASETS, FIELDS, PATHS, categories, dictionary, known, located, merged, text
+from partreg.workflow.fields import seeds as seed_list
 
 REPOSITORY = Path(partreg.__file__).resolve().parents[1]
 REFERENCE = REPOSITORY / "reference"  # results that are committed
-DATASETS = ("vehicleid", "veri")
 CHAPTERS = (
     "00_near_duplicates",
     "01_part_annotation",
@@ -36,7 +36,7 @@ CHAPTERS = (
     "13_when_parts_pay",
     "14_every_rule",
 )
-CHOICES = ("profile", "output", "vehicleid", "veri", "annotations", "photographs", "seeds", "overrides")
+CHOICES = ("profile", "output", "vehicleid", "veri", "annotations", "photographs", "names", "seeds", "overrides")
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,7 @@ class Profile:
     veri: str
     annotations: str
     photographs: str
+    names: dict[str, str]
     annotate: int
     detector: dict[str, Any]
     reid: dict[str, Any]
@@ -88,33 +89,126 @@ class Workspace:
         return not getattr(self.profile, dataset)
 
     @property
+    def drawn_here(self) -> bool:
+        """Whether the boxes that the detector learns from are those that the reader drew in chapter 01."""
+        return self.profile.annotations == str(finished_boxes(self))
+
+    @property
     def parts(self) -> Path:
         """Folder of the annotations, the detector and the boxes."""
         return self.folder / f"parts-{parts_key(self)}"
 
 
 def read_profile(name: str) -> dict[str, Any]:
-    """The fields of ``profiles/<name>.yaml``, or of a YAML file of one's own when ``name`` is a path.
+    """The fields of ``profiles/<name>.yaml``, or of a whole profile of one's own when ``name`` is a path.
+
+    Paths come out whole: those of a profile here count from the repository, those of one's own from its folder.
 
     Raises:
-        PartregError: no such profile, not YAML, or fields missing or unknown.
+        PartregError: no such profile, not YAML, or fields missing, unknown or of the wrong kind.
     """
-    path = Path(name) if str(name).endswith((".yaml", ".yml")) else REPOSITORY / "profiles" / f"{name}.yaml"
-    if not path.is_file():
-        known = ", ".join(sorted(p.stem for p in (REPOSITORY / "profiles").glob("*.yaml")))
-        raise PartregError(f"{path}: no such profile; use one of {known}, or the path of a YAML file of your own.")
-    try:
-        fields = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise PartregError(f"{path}: expected YAML ({' '.join(str(error).split())}); mend the line.") from error
-    expected = {field.name for field in dataclasses.fields(Profile)} - {"name"}
-    if not isinstance(fields, dict) or set(fields) != expected:
-        given = set(fields) if isinstance(fields, dict) else set()
+    known = sorted(path.stem for path in (REPOSITORY / "profiles").glob("*.yaml"))
+    if not is_path(name) and name not in known:
         raise PartregError(
-            f"{path}: missing {sorted(expected - given)}, unknown {sorted(given - expected)}; "
-            "start from a copy of profiles/laptop.yaml."
+            f"profile: {name!r} is none of {', '.join(known)}; choose one, or give the path of a YAML file of your own."
         )
-    return {"name": path.stem, **fields}
+    path = Path(name).expanduser() if is_path(name) else REPOSITORY / "profiles" / f"{name}.yaml"
+    values = read_yaml(path)
+    given, expected = set(values), set(FIELDS)
+    if given != expected:
+        raise PartregError(
+            f"{path}: a whole profile lacks {sorted(expected - given)} and has unknown {sorted(given - expected)}; "
+            f"write a file of choices instead ({', '.join(CHOICES)}) that changes fields under overrides."
+        )
+    folder = path.resolve().parent if is_path(name) else REPOSITORY
+    return {"name": path.stem, **located(checked(values, str(path)), folder)}
+
+
+def is_path(profile: str) -> bool:
+    """Whether a profile is given as the path of a YAML file."""
+    return str(profile).endswith((".yaml", ".yml"))
+
+
+def is_whole(path: str) -> bool:
+    """Whether a YAML file is a whole profile rather than a file of choices: it has fields that are no choices."""
+    return any(name in FIELDS and name not in CHOICES for name in read_yaml(Path(path).expanduser()))
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """The fields of a YAML file.
+
+    Raises:
+        PartregError: no such file, not YAML, a field twice, or no fields at all.
+    """
+    try:
+        written = path.read_text(encoding="utf-8")
+        values, twice = yaml.safe_load(written), repeated(yaml.compose(written, Loader=yaml.SafeLoader))
+    except (OSError, UnicodeDecodeError, ValueError, yaml.YAMLError, RecursionError) as error:
+        raise PartregError(f"{path}: expected YAML ({' '.join(str(error).split())}); fix the line.") from error
+    if twice:
+        raise PartregError(f"{path}: {twice}; remove one of the two.")
+    if not isinstance(values, dict) or not all(isinstance(name, str) for name in values):
+        raise PartregError(f"{path}: expected fields such as 'profile: laptop'; found {str(values)[:40]!r}.")
+    return values
+
+
+def repeated(node: yaml.Node | None) -> str:
+    """The first field that a YAML text gives twice, of which YAML would take the last in silence; "" where none is."""
+    if isinstance(node, yaml.SequenceNode):
+        return next(filter(None, map(repeated, node.value)), "")
+    if not isinstance(node, yaml.MappingNode):
+        return ""
+    seen = set()
+    for name, value in node.value:
+        if name.value in seen and isinstance(name.value, str):
+            return f"line {name.start_mark.line + 1}: {name.value!r} is given a second time"
+        seen.add(name.value if isinstance(name.value, str) else id(name))
+        if inner := repeated(value):
+            return inner
+    return ""
+
+
+def read_choices(path: str | Path) -> dict[str, Any]:
+    """The choices in a YAML file, by the names of `open_workspace`'s arguments; their paths count from its folder.
+
+    Raises:
+        PartregError: no such file, not YAML, an unknown name, or a value of the wrong kind.
+    """
+    path = Path(path).expanduser()
+    values = read_yaml(path)
+    known(str(path), values, CHOICES)
+    start = values.get("profile") or "laptop"
+    if is_path(str(start)):
+        raise PartregError(f"{path}: profile is {start!r}; expected the name of one of those under profiles/.")
+    return tidy(values, path.resolve().parent, f"{path}: ")
+
+
+def tidy(choices: dict[str, Any], folder: Path, source: str = "") -> dict[str, Any]:
+    """The choices that were made, in their own kinds and with whole paths; what is empty was not chosen.
+
+    Raises:
+        PartregError: a value of the wrong kind.
+    """
+    kinds = {"overrides": dictionary, "names": categories, "seeds": seed_list}
+    found = {
+        name: kinds.get(name, text)(f"{source}{name}", value)
+        for name, value in choices.items()
+        if value is not None and value != ""
+    }
+    found = {name: value for name, value in found.items() if value}
+    if "output" in found:
+        found["output"] = str((folder / Path(found["output"]).expanduser()).resolve())
+    known(f"{source}overrides", found.get("overrides", {}), FIELDS)
+    return located(found, folder)
+
+
+def checked(fields: dict[str, Any], source: str) -> dict[str, Any]:
+    """The fields of a profile, each of its kind.
+
+    Raises:
+        PartregError: an unknown field or a value of the wrong kind, at any depth; the sentence starts with ``source``.
+    """
+    return {name: FIELDS[name](f"{source}: {name}", value) for name, value in fields.items()}
 
 
 def open_workspace(
@@ -124,46 +218,94 @@ def open_workspace(
     veri: str = "",
     annotations: str = "",
     photographs: str = "",
-    seeds: str = "",
-    overrides: dict[str, Any] | None = None,
+    names: dict[str, str] | str | None = None,
+    seeds: str | int | list[int] = "",
+    overrides: dict[str, Any] | str | None = None,
 ) -> Workspace:
-    """Open a profile with a reader's own choices; an empty string keeps what the profile says.
+    """Open a profile with a reader's own choices; what is empty keeps what the profile says.
+
+    Relative paths count from the folder that one is in, those in a YAML file from that file's folder, and those in a
+    profile under ``profiles/`` from the repository; ``~`` is the home.
 
     Args:
-        profile: a name under ``profiles/``, or the path of a YAML file.
+        profile: a name under ``profiles/``, or the path of a YAML file of choices: any of these arguments by name. What
+            is given beside it goes before what the file says.
         output: folder for everything that is made; default ``build/<profile>`` beside the notebooks.
         vehicleid: root of a VehicleID_V1.0 folder, in place of the rendered benchmark.
         veri: root of a VeRi-776 folder, in place of the rendered benchmark.
         annotations: COCO file with part boxes to train the detector on, in place of the profile's.
         photographs: folder of the images that ``annotations`` names.
-        seeds: comma-separated training seeds, such as "0,1,2".
+        names: what the categories of that file are, where `partreg.parts.formats.NAMES` does not know them, such as
+            ``{"windshield": "front_window"}``; also as text in JSON or YAML.
+        seeds: training seeds, such as "0,1,2", 0 or [0, 1].
         overrides: other fields of the profile to replace, such as ``{"reid": {"epochs": 5}}``; dictionaries merge.
 
     Raises:
-        PartregError: an unknown profile or field, a folder that is not there, seeds that are not numbers.
+        PartregError: an unknown profile or field, a value of the wrong kind, or a path where nothing is.
     """
-    fields = read_profile(profile)
-    for name, value in (overrides or {}).items():
-        if name not in fields or name == "name":
-            raise PartregError(f"overrides: unknown field {name!r}; expected one of {sorted(set(fields) - {'name'})}.")
-        fields[name] = {**fields[name], **value} if isinstance(fields[name], dict) else value
-    for name, value in {
-        "vehicleid": vehicleid, "veri": veri, "annotations": annotations, "photographs": photographs
-    }.items():  # fmt: skip
-        path = Path(value).expanduser() if value else REPOSITORY / fields[name]
-        fields[name] = str(path.resolve()) if value or fields[name] else ""
-        if fields[name] and not path.exists():
+    given = {"output": output, "vehicleid": vehicleid, "veri": veri, "annotations": annotations}
+    given |= {"photographs": photographs, "names": names, "seeds": seeds, "overrides": overrides}
+    choices, start = tidy(given, Path.cwd()), text("profile", profile)
+    if is_path(start) and not is_whole(start):
+        filed = read_choices(start)
+        choices = merged(filed, choices)
+        fields = {**read_profile(filed.get("profile", "laptop")), "name": Path(start).stem}
+    else:
+        fields = read_profile(start)
+    name = fields.pop("name")
+    fields = checked(merged(fields, choices.get("overrides", {})), f"profile {name}")
+    fields |= {field: choices[field] for field in (*PATHS, "names", "seeds") if field in choices}
+    demand_paths(fields, name)
+    folder = Path(choices["output"]) if "output" in choices else REPOSITORY / "build" / name
+    return with_drawn_boxes(Workspace(Profile(name=name, **fields), folder))
+
+
+def demand_paths(fields: dict[str, Any], name: str) -> None:
+    """Refuse a profile that names a path where nothing is, categories of no file, or nothing to render.
+
+    Raises:
+        PartregError: one of these.
+    """
+    for field in PATHS:
+        if fields[field] and not Path(fields[field]).exists():
             raise PartregError(
-                f"{path}: no such path, expected for {name!r} by profile {fields['name']!r}; put it there, or say "
-                f"where it is ({name}=path for a notebook, {name.upper()}=path for make)."
+                f"{fields[field]}: no such path, expected for {field!r} by profile {name!r}; put it there, or say "
+                f"where it is ({field}=path for a notebook, {field.upper()}=path for make)."
             )
-    if seeds:
-        try:
-            fields["seeds"] = [int(seed) for seed in str(seeds).split(",")]
-        except ValueError as error:
-            raise PartregError(f"seeds: expected whole numbers such as 0,1,2, got {seeds!r}; mend it.") from error
-    folder = Path(output).expanduser().resolve() if output else REPOSITORY / "build" / fields["name"]
-    return Workspace(Profile(**fields), folder)
+    recipes = {"reid": fields["reid"], "evidence": fields["evidence"], **fields["methods"]}
+    for owner, recipe in recipes.items():
+        path = recipe.get("weights", "")
+        if path not in ("", "imagenet") and not Path(path).is_file():
+            raise PartregError(f"{path}: no such file, expected for weights of {owner!r} by profile {name!r}.")
+    for field in ("names", "photographs"):
+        if fields[field] and not fields["annotations"]:
+            raise PartregError(f"{field}: there is no COCO file that it could belong to; give annotations=file, too.")
+    if not fields["benchmark"] and not (fields["vehicleid"] and fields["veri"]):
+        raise PartregError(
+            f"profile {name!r} says nothing of a benchmark to render; give both vehicleid=folder and veri=folder, or "
+            "take over benchmark: from profiles/laptop.yaml under overrides."
+        )
+
+
+def drawn_boxes(ws: Workspace) -> Path:
+    """COCO file of the part boxes that a reader draws in chapter 01, as far as they are; nothing else writes there.
+
+    Each data set has a file of its own, for its images' names mean nothing elsewhere.
+    """
+    root = ws.vehicleid.parent.name if ws.is_synthetic("vehicleid") else f"own-{digest(str(ws.vehicleid))}"
+    return ws.folder / "drawn" / f"{root}.json"
+
+
+def finished_boxes(ws: Workspace) -> Path:
+    """The same boxes, there once all images that the profile asks for are drawn: then the detector learns from them."""
+    return drawn_boxes(ws).with_suffix(f".{ws.profile.annotate}.json")
+
+
+def with_drawn_boxes(ws: Workspace) -> Workspace:
+    """The workspace with the boxes that a reader has drawn to the end as annotations, where no others are chosen."""
+    if ws.profile.annotations or not finished_boxes(ws).exists():
+        return ws
+    return replace(ws, profile=replace(ws.profile, annotations=str(finished_boxes(ws))))
 
 
 @cache
@@ -230,4 +372,4 @@ def parts_key(ws: Workspace) -> str:
     """Digest of how the part boxes come about: data, annotations, detector, and the code of `partreg.parts`."""
     annotated = hashlib.sha256(Path(ws.profile.annotations).read_bytes()).hexdigest() if ws.profile.annotations else ""
     data = [data_key(ws, dataset) for dataset in DATASETS]
-    return digest(data, annotated, ws.profile.annotate, ws.profile.detector, code_key("parts"))
+    return digest(data, annotated, ws.profile.names, ws.profile.annotate, ws.profile.detector, code_key("parts"))

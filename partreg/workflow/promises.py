@@ -1,6 +1,7 @@
 """The figures of the book's page of promises: what the last kills, spoilt files and other machines came to.
 
-``make faults``, ``make fuzz`` and ``make machines`` leave them under ``reference/``, with where they come from.
+``make faults``, ``make fuzz`` and ``make machines`` make them, with where they come from; what is shown is what is
+kept under ``reference/`` (`partreg.workflow.keep`).
 """
 
 from __future__ import annotations
@@ -24,14 +25,14 @@ def origin() -> dict[str, Any]:
 def told(facts: Any) -> str:
     """`origin` in a sentence."""
     commit = f"`{facts['commit']}`{'' if facts['clean'] else ' with uncommitted changes'}"
-    return f"Last run: {facts['made']}, {facts['device']}, commit {commit}."
+    return f"Kept from {facts['made']}, {facts['device']}, commit {commit}."
 
 
 def faults(folder: Path = REFERENCE) -> str:
     """What the kills and the full disks came to, in Markdown."""
     path = folder / "faults.json"
     if not path.exists():
-        return "Not run yet: `make faults` runs it.\n"
+        return "Nothing is kept yet: `make faults` makes it, `make keep WHAT=faults` keeps it.\n"
     found = files.read_json(path)
     kinds = ", ".join(f"{name} {count}" for name, count in found["kills"].items())
     lines = [
@@ -50,7 +51,7 @@ def fuzz(folder: Path = REFERENCE) -> str:
     """How many spoilt files each reader was given, in Markdown."""
     path = folder / "fuzz.csv"
     if not path.exists():
-        return "Not run yet: `make fuzz` runs it.\n"
+        return "Nothing is kept yet: `make fuzz` makes it, `make keep WHAT=fuzz` keeps it.\n"
     table = pd.read_csv(path)
     lines = [
         f"{table.files.sum():,} files, {table.failed.sum()} readers failed. {told(table.iloc[0])}",
@@ -66,7 +67,7 @@ def machines(folder: Path = REFERENCE) -> str:
     """By how much the results of other machines differ, in Markdown."""
     path = folder / "machines.csv"
     if not path.exists():
-        return "Not run yet: `make machines` runs it.\n"
+        return "Nothing is kept yet: `make machines` makes it, `make keep WHAT=machines` keeps it.\n"
     table = pd.read_csv(path)
     lines = [
         f"Against one notebook at a time on the same machine. {told(table.iloc[0])}",
@@ -84,7 +85,7 @@ def scores(folder: Path = REFERENCE) -> str:
     """How far the scores of networks trained to the end lie apart, by machine and by seed, in Markdown."""
     path = folder / "machine_scores.csv"
     if not path.exists():
-        return "Not run yet: `make machines` runs it.\n"
+        return "Nothing is kept yet: `make machines` makes it, `make keep WHAT=machines` keeps it.\n"
     table = pd.read_csv(path)
     points = 100 * table.pivot(index="machine", columns="seed", values="cmc1")
     machine, seed = (float((points.max(axis=axis) - points.min(axis=axis)).max()) for axis in (0, 1))

@@ -20,11 +20,24 @@ THREADS = 1  # each network is computed by so many, so that its bytes do not dep
 
 
 def _git(*arguments: str) -> str:
-    try:
-        done = subprocess.run(["git", *arguments], cwd=REPOSITORY, capture_output=True, text=True, check=True)  # noqa: S603, S607
-    except (OSError, subprocess.CalledProcessError):
-        return ""
-    return done.stdout.strip()
+    """What git says of this repository; "" without git, and in a copy that only lies inside another repository."""
+    # The caller's own GIT_DIR, as in a hook, would name another repository.
+    plain = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    said = []
+    for words in (["rev-parse", "--show-toplevel"], arguments):
+        try:
+            done = subprocess.run(  # noqa: S603
+                ["git", *words],  # noqa: S607
+                cwd=REPOSITORY,
+                env=plain,
+                capture_output=True,
+                text=True,
+                check=True,
+            )
+        except (OSError, subprocess.CalledProcessError):
+            return ""
+        said.append(done.stdout.strip())
+    return said[1] if Path(said[0]).resolve() == REPOSITORY else ""
 
 
 def device() -> str:

@@ -12,7 +12,8 @@ import pandas as pd
 from partreg import files
 from partreg.errors import PartregError
 from partreg.reid.run import Run
-from partreg.workflow.profile import REFERENCE, Workspace, open_workspace
+from partreg.workflow.keep import own_table
+from partreg.workflow.profile import Workspace, open_workspace
 from partreg.workflow.runs import make_run, method_run
 from partreg.workflow.stages import run_folder
 
@@ -101,12 +102,13 @@ def table(ws: Workspace, others: bool = False) -> pd.DataFrame:
 
 def main(choices: str, which: str = "") -> None:
     """``python -m partreg.workflow.settings JSON-of-choices [others]``: write one of the two tables."""
-    path = REFERENCE / ("settings_others.csv" if which else "settings.csv")
     try:
-        files.write_text(path, table(open_workspace(**json.loads(choices)), bool(which)).to_csv(index=False))
+        ws = open_workspace(**json.loads(choices))
+        path = own_table(ws, "settings_others" if which else "settings")
+        files.write_text(path, table(ws, bool(which)).to_csv(index=False))
     except PartregError as error:
         sys.exit(f"partreg: settings: FAILED: {error}")
-    print("partreg: settings: done")
+    print(f"partreg: settings: done, in {path}")
 
 
 if __name__ == "__main__":

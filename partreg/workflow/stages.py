@@ -15,7 +15,7 @@ from partreg import files
 from partreg.errors import PartregError
 from partreg.files import locked
 from partreg.reid.run import Run
-from partreg.workflow.profile import Workspace
+from partreg.workflow.profile import Workspace, drawn_boxes, finished_boxes
 from partreg.workflow.provenance import provenance
 
 
@@ -78,20 +78,75 @@ def all_images(ws: Workspace, dataset: str) -> pd.DataFrame:
 
 
 def annotations(ws: Workspace) -> Path:
-    """COCO file of the annotated part boxes: the reader's own, or the one that notebook 01 writes."""
+    """COCO file of the annotated part boxes: the reader's own, or the stand-in's that notebook 01 writes."""
     return Path(ws.profile.annotations or ws.parts / "annotations.json")
 
 
-def annotated_sets(ws: Workspace) -> list[tuple[pd.DataFrame, pd.DataFrame]]:
-    """Images and objects that the detector learns from, and those of a reader's own left to test it (Section 4.1).
+def drawing(ws: Workspace, finish: bool = False) -> Any:
+    """The reader's drawing session of notebook 01 (`partreg.parts.annotation.Session`), as far as it is.
 
-    On the benchmark all annotated images are learnt from, and the second pair is empty: there the truth tests it.
+    With ``finish``, the boxes become those that the detector learns from as soon as all images are drawn.
     """
     from partreg.parts import annotation
 
-    drawn = annotation.annotated(annotations(ws), ws.vehicleid, ws.profile.annotate)
-    pair = drawn, drawn.subset([])
+    chosen = annotation.sample(vehicleid(ws).train, ws.profile.annotate)
+    return annotation.Session(drawn_boxes(ws), chosen, finished_boxes(ws) if finish else None)
+
+
+def annotated(ws: Workspace) -> Any:
+    """The annotated images (`partreg.parts.formats.Annotations`) that the detector learns from and is tested on.
+
+    They are a file of the reader's own, or what was drawn to the end in notebook 01, or a stand-in's on the benchmark.
+
+    Raises:
+        PartregError: there is none of these; the sentence says how many images are drawn.
+    """
+    from partreg.parts import annotation, formats
+
+    root = ws.vehicleid
+    if not ws.profile.annotations:
+        root = vehicleid(ws).root  # rendered by now
+        if not (root / "truth" / "parts.json").exists():
+            done, asked = drawing(ws).progress
+            raise PartregError(
+                f"{drawn_boxes(ws)}: {done} of {asked} images are drawn, and only the rendered benchmark has a "
+                "stand-in; draw all in notebook 01 (interactive = True), or give annotations=file photographs=folder."
+            )
+    return annotation.annotated(annotations(ws), root, ws.profile.annotate, {**formats.NAMES, **ws.profile.names})
+
+
+def shown_boxes(ws: Workspace, interactive: bool = False) -> tuple[Any, str]:
+    """The annotated images that notebook 01 shows, and in words who drew them and what they are used for.
+
+    While photographs of one's own are being drawn (``interactive``), they are what is drawn so far, perhaps nothing.
+    """
+    from partreg.parts import formats
+
     if ws.profile.annotations:
+        who = "you, in this chapter" if ws.drawn_here else f"others, in `{annotations(ws).name}`"
+        return annotated(ws), f"drawn by {who}. The detector of the next chapter learns from them."
+    session = drawing(ws)
+    done, asked = session.progress
+    yours = f"You have drawn {done} of {asked} images, kept in `{session.path.relative_to(ws.folder)}`."
+    if interactive and not (ws.vehicleid / "truth" / "parts.json").exists():
+        wait = " The detector learns from them once all are drawn: then run the cells below again."
+        return formats.Annotations(*session.tables()), f"drawn by you. {yours}{wait}"
+    told = "drawn by the benchmark's stand-in. The detector of the next chapter learns from them."
+    wait = " It will learn from yours instead once all are drawn."
+    return annotated(ws), told + (f" {yours}{wait}" if done or interactive else "")
+
+
+def annotated_sets(ws: Workspace) -> list[tuple[pd.DataFrame, pd.DataFrame]]:
+    """Images and objects that the detector learns from, and those of a reader's own file left to test it (Section 4.1).
+
+    What was drawn in notebook 01, by a reader or the stand-in, is all learnt from, and the second pair is empty: on the
+    benchmark the truth tests the detector.
+    """
+    from partreg.parts import annotation
+
+    drawn = annotated(ws)
+    pair = drawn, drawn.subset([])
+    if ws.profile.annotations and not ws.drawn_here:
         pair = annotation.split(drawn, ws.profile.annotate, ws.profile.detector.get("seed", 0))
     return [annotation.located(some, ws.profile.photographs or ws.vehicleid) for some in pair]
 

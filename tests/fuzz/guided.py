@@ -1,7 +1,7 @@
 """`make fuzz`: a coverage-guided fuzzer (atheris) on every reader of text, which looks for new paths through our code.
 
 ``python -m tests.fuzz.guided [SECONDS]`` gives each reader so many seconds and prints a line for it; the exit status is
-1 where a reader failed, and the file that it failed on is kept under ``build/fuzz/``. ``reference/fuzz.csv`` has the lines. ``... NAME SECONDS`` is one reader.
+1 where a reader failed, and the file that it failed on is kept under ``build/fuzz/``. ``fuzz.csv`` there has the lines. ``... NAME SECONDS`` is one reader.
 """
 
 from __future__ import annotations
@@ -51,7 +51,6 @@ def main(arguments: list[str]) -> int:
     import pandas as pd
 
     from partreg import files
-    from partreg.workflow.profile import REFERENCE
     from partreg.workflow.promises import origin
     from tests.fuzz.readers import READERS
 
@@ -67,7 +66,7 @@ def main(arguments: list[str]) -> int:
         print(f"{name}: {counts[0]:,} files, {counts[1]} branches reached", end="")
         print("" if done.returncode == 0 else f", FAILED:\n{said[-3000:]}", flush=True)
     table = pd.DataFrame(rows, columns=["reader", "files", "branches", "failed"]).assign(**origin())
-    files.write_text(REFERENCE / "fuzz.csv", table.to_csv(index=False))
+    files.write_text(FOLDER / "fuzz.csv", table.to_csv(index=False))
     failed = int(table.failed.sum())
     print(f"{failed} readers failed" if failed else f"no reader failed, {table.files.sum():,} files")
     return int(failed > 0)

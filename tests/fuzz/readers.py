@@ -40,8 +40,7 @@ from partreg.reid.train import resumed
 from partreg.retrieval.distances import check_features
 from partreg.workflow.claims import read_claims
 from partreg.workflow.effects import read_evidence
-from partreg.workflow.photographs import read_choices
-from partreg.workflow.profile import read_profile
+from partreg.workflow.profile import read_choices, read_profile
 from partreg.workflow.verify import recorded
 from tests.conftest import REPOSITORY
 

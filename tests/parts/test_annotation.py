@@ -71,6 +71,24 @@ def test_undo_gives_the_last_image_back_with_its_boxes(tmp_path, images):
     assert len(read_coco(path).objects) == 3
 
 
+def test_what_is_finished_is_there_only_while_all_is(tmp_path, images):
+    path, finished = tmp_path / "boxes.json", tmp_path / "finished.json"
+    session = Session(path, images, finished)
+    for _ in images.image:
+        assert not finished.exists()
+        session.submit([WINDOW])
+    assert list(read_coco(finished).images["image"]) == ["c.jpg", "a.jpg", "b.jpg"]
+    session.undo()
+    assert not finished.exists()
+    assert len(read_coco(path).images) == 2
+    few = images[images.image == "a.jpg"]
+    Session(path, few, finished)  # a shorter queue, which is done already
+    assert list(read_coco(finished).images["image"]) == ["a.jpg"]
+    before = path.read_bytes()
+    Session(path, images)  # looking on changes nothing
+    assert (path.read_bytes(), finished.exists()) == (before, True)
+
+
 def test_boxes_are_clamped_and_slips_of_the_mouse_dropped(tmp_path, images):
     session = Session(tmp_path / "annotations.json", images)
     over = {"x": -10, "y": 50, "width": 100, "height": 30, "label": "vehicle"}

@@ -196,16 +196,15 @@ def test_without_other_rows_there_are_no_points_of_ones_own(ws, measured):
 
 
 def test_the_reference_is_written_of_what_exists(ws, measured, monkeypatch, tmp_path):
-    monkeypatch.setattr(dial, "REFERENCE", tmp_path / "reference")
     monkeypatch.setattr(dial, "strong_rows", lambda ws, seeds: pd.DataFrame({"seed": seeds}))
     dial.write_reference(ws)
-    assert [path.name for path in (tmp_path / "reference").iterdir()] == ["strong.csv"]
+    assert [path.name for path in (ws.folder / "evidence").iterdir()] == ["strong.csv"]
     dial.measure(ws, 16, "veri", every=True)
     dial.measure(ws, 1, "vehicleid", every=True)
     dial.measure(ws, 2, "vehicleid", every=False)  # the book's own is no part of it
     dial.write_reference(ws)
-    assert list(pd.read_csv(tmp_path / "reference" / "dial.csv").near_duplicates) == [1, 16]
-    assert list(pd.read_csv(tmp_path / "reference" / "strong.csv").seed) == list(dial.SEEDS)
+    assert list(pd.read_csv(ws.folder / "evidence" / "dial.csv").near_duplicates) == [1, 16]
+    assert list(pd.read_csv(ws.folder / "evidence" / "strong.csv").seed) == list(dial.SEEDS)
 
 
 def test_the_strong_rows_stand_with_and_without_parts(ws, judged):

@@ -7,8 +7,10 @@ import time
 
 import psutil
 import pytest
+from click.testing import CliRunner
 
 from partreg.workflow import driver
+from tests.conftest import REPOSITORY
 
 # These stand for Snakemake, which starts a notebook that is at work when the others are killed, and for the driver.
 NOTEBOOK = """
@@ -52,3 +54,90 @@ def test_what_a_killed_run_started_works_on_and_is_waited_for(tmp_path, victims)
     assert not (tmp_path / "done").exists()
     with driver.only_one(tmp_path):
         assert (tmp_path / "done").exists()
+
+
+@pytest.mark.parametrize(
+    ("log", "said"),
+    [
+        ("partreg: 02_detector_training: FAILED: a.json: wrong\nmore\n", ""),
+        ('Building\nPartregError in file "/a/Snakefile", line 24:\n/b/a: absent.\n  File x\n', "/b/a: absent."),
+        ("one\n\ntwo\nthree\nfour\n", "two / three / four"),
+    ],
+)
+def test_a_failure_without_a_line_of_its_own_gets_one(log, said):
+    assert driver.unsaid_failure(log) == said
+
+
+def test_what_stops_snakemake_itself_is_said_on_the_terminal(tmp_path, monkeypatch):
+    """The driver opens the workspace as Snakemake does, so this is what only the Snakefile finds out."""
+
+    def broken(choices, folder, cores, target, log, due):
+        log.parent.mkdir(parents=True, exist_ok=True)
+        log.write_text('PartregError in file "Snakefile", line 1:\na.pth: no such file.\n')
+        return 1
+
+    monkeypatch.setattr(driver, "brought_up_to_date", broken)
+    done = CliRunner().invoke(driver.main, ["--profile", "smoke", "--output", str(tmp_path / "out")])
+    assert done.exit_code == 1
+    assert "partreg: FAILED: a.pth: no such file." in done.output
+    assert "fix what the FAILED line says" in done.output
+
+
+def test_weights_beside_a_file_of_choices_are_found_from_every_folder(tmp_path, monkeypatch):
+    (tmp_path / "mine").mkdir()
+    choices = "profile: smoke\noverrides: {reid: {weights: sq.pth}}\n"
+    (tmp_path / "mine" / "mine.yaml").write_text(choices)
+    asked = []
+    monkeypatch.setattr(driver, "brought_up_to_date", lambda choices, *_: asked.append(choices) or 0)
+    monkeypatch.chdir(tmp_path)
+    command = ["--profile", "mine/mine.yaml", "--output", "out"]
+    done = CliRunner().invoke(driver.main, command)
+    assert f"{tmp_path}/mine/sq.pth: no such file, expected for weights of 'reid'" in done.output
+    (tmp_path / "mine" / "sq.pth").touch()
+    assert CliRunner().invoke(driver.main, command).exit_code == 0
+    monkeypatch.chdir("/")  # Snakemake and its notebooks run in folders of their own
+    ws = driver.open_workspace(**asked[0])
+    assert ws.profile.reid["weights"] == str(tmp_path / "mine" / "sq.pth")
+    assert ws.folder == tmp_path / "out"
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["--seeds", "0;1"], "seeds is '0;1'"),
+        (["--names", "windshield"], "names is 'windshield'; expected a dictionary"),
+        (["--cores", "0"], "--cores"),
+        (["--vehicleid", "no/such"], "no/such: no such path"),
+    ],
+)
+def test_a_choice_that_is_wrong_is_refused_before_anything_runs(tmp_path, words, sentence):
+    done = CliRunner().invoke(driver.main, ["--profile", "smoke", "--output", str(tmp_path / "out"), *words])
+    assert done.exit_code
+    assert sentence in done.output
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["SEED=1"], "SEED is no choice; expected some of PROFILE"),
+        (["seeds=0"], "seeds is no choice"),
+        (["RESUME=y"], 'RESUME is "y"; expected yes or no'),
+        (["BASELINES=No"], 'BASELINES is "No"; expected yes or no'),
+        (["PROFILE=smoke", "FILE=mine.yaml"], "PROFILE and FILE name the same choice"),
+        (["PROFILE=smoke", "BASELINES=no", "RESUME=yes", "NAMES={a: body}"], ""),
+    ],
+)
+def test_make_refuses_what_it_does_not_read(words, sentence):
+    command = ["make", "-n", "-C", str(REPOSITORY), "book", *words]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode == 0) == (not sentence)
+    assert sentence in done.stderr
+
+
+def test_a_file_of_choices_is_one_form_for_every_target():
+    for name in ("PROFILE", "FILE"):
+        for target in ("book", "photographs", "settings", "serve", "keep"):
+            command = ["make", "-n", "-C", str(REPOSITORY), target, f"{name}=mine.yaml", "WHAT=photographs"]
+            printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+            assert ("build/mine/site" if target == "serve" else "'mine.yaml'") in printed

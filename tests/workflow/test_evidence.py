@@ -14,12 +14,12 @@ from partreg.retrieval.protocols import draw_gallery
 from partreg.synthetic.benchmark import plan_vehicleid
 from partreg.workflow import driver, effects, evidence, stages
 
-REFERENCE = {"weights": "some.pth", "pixels": "rgb"}
-
 
 @pytest.fixture(scope="module")
-def reference():
-    return workflow.open_workspace("reference", overrides={"evidence": REFERENCE})
+def reference(tmp_path_factory):
+    weights = tmp_path_factory.mktemp("weights") / "some.pth"
+    weights.touch()
+    return workflow.open_workspace("reference", overrides={"evidence": {"weights": str(weights), "pixels": "rgb"}})
 
 
 @pytest.fixture
@@ -103,7 +103,7 @@ def test_a_cell_leaves_a_record_from_which_the_tables_are_made(ws):
     assert 0 <= record["cmc1_large"] <= record["cmc5_large"] <= 1
     assert len(record["hits"]) == 5
     assert len(record["curve"]["epoch"]) == len(record["curve"]["cmc1_test"])
-    evidence.collect(ws, evidence.kept_in(ws))
+    evidence.collect(ws, ws.folder / "evidence")
     kept = effects.read_evidence(ws.folder / "evidence")
     assert kept.runs.loc[0, "cmc1_large"] == pytest.approx(record["cmc1_large"], abs=1e-4)
     found = effects.effect(kept, [{"study": "cells", "cell": "base", "row": paper.FULL}])
@@ -160,15 +160,10 @@ def test_a_training_that_fails_leaves_its_error_and_is_counted(ws, monkeypatch):
     monkeypatch.setattr(evidence, "trained", fail)
     job = first(evidence.jobs(ws), lambda job: job.study == "cells")
     evidence.measure(ws, job)
-    evidence.collect(ws, evidence.kept_in(ws))
+    evidence.collect(ws, ws.folder / "evidence")
     kept = effects.read_evidence(ws.folder / "evidence")
     assert kept.runs.outcome.tolist() == ["the loss is nan in epoch 1, step 1; train with a smaller lr."]
     assert effects.effect(kept, [{"study": "cells", "cell": job.cell, "row": job.row}]).values == ()
-
-
-def test_only_the_profile_reference_writes_into_the_repository(ws, reference):
-    assert evidence.kept_in(ws) == ws.folder / "evidence"
-    assert evidence.kept_in(reference).name == "reference"
 
 
 def test_the_costs_of_make_reference_name_each_training(ws):

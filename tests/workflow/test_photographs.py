@@ -1,4 +1,6 @@
-"""The table of real photographs: which rows are run, and what may be wrong with a file of choices."""
+"""The table of real photographs: which rows are run, and where it goes."""
+
+import json
 
 import pandas as pd
 import pytest
@@ -36,37 +38,16 @@ def test_rows_with_parts_want_annotations(folder, tmp_path):
     assert {row for _, row in both} - {row for _, row in without} == {"Ours", "Strong baseline + parts"}
 
 
-def test_the_table_is_written_whole(folder, tmp_path, monkeypatch):
-    monkeypatch.setattr(photographs, "REFERENCE", tmp_path)
+def test_the_table_goes_into_the_results_folder_and_nowhere_else(folder, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(photographs, "scored", lambda ws, layout, row: {**ROW, "layout": layout, "row": row})
-    choices = tmp_path / "mine.yaml"
-    choices.write_text(f"profile: smoke\noutput: {tmp_path / 'out'}\nveri: {folder}\n")
-    photographs.main([str(choices)])
-    found = pd.read_csv(tmp_path / "photographs.csv")
-    assert list(found.row) == ["Baseline", "BOW-CN", "LOMO"]
+    mine = tmp_path / "mine.yaml"
+    mine.write_text("profile: smoke\noutput: out\nveri: VeRi\n")
+    assert photographs.main(json.dumps({"profile": str(mine)})) == 0
+    found = pd.read_csv(tmp_path / "out" / "evidence" / "photographs.csv")
+    assert list(found.row) == ["Baseline", "BOW-CN", "LOMO", "GoogLeNet", "FACT"]
+    assert str(tmp_path / "out") in capsys.readouterr().out
 
 
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        ("profile: [", "expected a YAML file of choices"),
-        ("- a\n- b\n", "'no names' is no choice"),
-        ("profil: smoke\n", "'profil' is no choice; expected some of profile, output"),
-        ("profile: smoke\n", "neither vehicleid nor veri names a folder"),
-    ],
-)
-def test_a_file_of_choices_that_is_wrong_is_refused_in_one_sentence(tmp_path, text, words):
-    path = tmp_path / "mine.yaml"
-    path.write_text(text)
-    with pytest.raises(SystemExit) as caught:
-        photographs.main([str(path)])
-    assert str(path) in str(caught.value)
-    assert words in str(caught.value)
-    assert "\n" not in str(caught.value)
-
-
-def test_the_file_has_to_be_there_and_be_named(tmp_path):
-    with pytest.raises(SystemExit, match="expected a YAML file of choices"):
-        photographs.main([str(tmp_path / "absent.yaml")])
-    with pytest.raises(SystemExit, match="make photographs FILE="):
-        photographs.main([])
+def test_without_photographs_there_is_no_table(tmp_path, capsys):
+    assert photographs.main(json.dumps({"profile": "smoke", "output": str(tmp_path)})) == 1
+    assert "FAILED: profile 'smoke': neither vehicleid nor veri names a folder" in capsys.readouterr().err

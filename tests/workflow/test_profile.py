@@ -41,7 +41,7 @@ def test_seeds_and_overrides_replace_what_the_profile_says():
         ({"profile": "no_such"}, "laptop"),
         ({"profile": "smoke", "seeds": "one"}, "whole numbers"),
         ({"profile": "smoke", "vehicleid": "no/such/folder"}, "VEHICLEID=path"),
-        ({"profile": "smoke", "overrides": {"epoch": 3}}, "unknown field 'epoch'"),
+        ({"profile": "smoke", "overrides": {"epoch": 3}}, "'epoch' is unknown"),
         ({"profile": "paper"}, "data/VehicleID_V1.0"),
     ],
 )
@@ -56,10 +56,178 @@ def test_a_profile_of_ones_own_must_have_every_field(tmp_path):
     fields = {name: value for name, value in read_profile("smoke").items() if name not in ("name", "seeds")}
     path = tmp_path / "mine.yaml"
     path.write_text(yaml.safe_dump({**fields, "seed": 1}))
-    with pytest.raises(PartregError, match=r"missing \['seeds'\], unknown \['seed'\]"):
+    with pytest.raises(PartregError, match=r"lacks \['seeds'\] and has unknown \['seed'\]"):
         workflow.open_workspace(str(path))
     path.write_text(yaml.safe_dump({**fields, "seeds": [5]}))
     assert workflow.open_workspace(str(path)).profile.seeds == [5]
+
+
+SAME = {"profile": "smoke"}
+
+
+@pytest.mark.parametrize(
+    ("choices", "seeds"),
+    [
+        ({"seeds": 0}, [0]),
+        ({"seeds": [0, 1]}, [0, 1]),
+        ({"seeds": (2, 1)}, [2, 1]),
+        ({"seeds": "0, 1"}, [0, 1]),
+        ({"seeds": ""}, [3]),
+        ({"seeds": None}, [3]),
+    ],
+)
+def test_seeds_are_taken_as_meant(tmp_path, choices, seeds):
+    path = tmp_path / "mine.yaml"
+    path.write_text("profile: smoke\nseeds: [3]\n")
+    assert workflow.open_workspace(str(path), **choices).profile.seeds == seeds
+
+
+@pytest.mark.parametrize(
+    "value", ["0;1", "0,,1", "0,1,", "1.5", "-1", 1.5, True, [0, True], [0, 0], "1,1", {"a": 1}, "²"]
+)
+def test_seeds_that_could_mean_two_things_are_refused(value):
+    with pytest.raises(PartregError, match=r"^seeds"):
+        workflow.open_workspace("smoke", seeds=value)
+
+
+def test_dictionaries_may_come_as_text(tmp_path):
+    boxes = tmp_path / "boxes.json"
+    boxes.touch()
+    names = '{"windshield": "front_window"}'
+    for overrides in ('{"reid": {"epochs": 1}}', "reid: {epochs: 1}", {"reid": {"epochs": 1}}):
+        ws = workflow.open_workspace("smoke", overrides=overrides, names=names, annotations=str(boxes))
+        assert ws.profile.reid == {**read_profile("smoke")["reid"], "epochs": 1}
+        assert ws.profile.names == {"windshield": "front_window"}
+
+
+def test_overrides_merge_at_every_depth():
+    given = {"evidence": {"base": {"size": 64}}, "methods": {"vgg_ccl": {"lr": 0.1}}}
+    ws, smoke = workflow.open_workspace("smoke", overrides=given), read_profile("smoke")
+    assert ws.profile.evidence["base"] == {**smoke["evidence"]["base"], "size": 64}
+    assert ws.profile.methods["vgg_ccl"] == {"lr": 0.1, "margin": smoke["methods"]["vgg_ccl"]["margin"]}
+
+
+@pytest.mark.parametrize(
+    ("choices", "words"),
+    [
+        ({"output": 2024}, "output is 2024; expected text"),
+        ({"output": 1000.0}, "-r in place of -p"),
+        ({"profile": 2024}, "profile is 2024; expected text"),
+        ({"profile": "../profiles/smoke"}, "is none of laptop, paper"),
+        ({"vehicleid": True}, "vehicleid is True; expected text"),
+        ({"names": "windshield"}, "names is 'windshield'; expected a dictionary"),
+        ({"names": {"windshield": "window"}}, "names.windshield is 'window'; expected one of front_window"),
+        ({"names": {"windshield": "front_window"}}, "names: there is no COCO file"),
+        ({"photographs": "."}, "photographs: there is no COCO file"),
+        ({"overrides": 5}, "overrides is 5; expected a dictionary"),
+        ({"overrides": "reid"}, "overrides is 'reid'; expected a dictionary"),
+        ({"overrides": {"reid": {"epoch": 1}}}, "'epoch' is unknown; did you mean 'epochs'?"),
+        ({"overrides": {"reid": {"size": 64}}}, "profile smoke: reid: size is what rows"),
+        ({"overrides": {"reid": {"epochs": [1, 2]}}}, "epochs is [1, 2]; expected a whole number"),
+        ({"overrides": {"reid": {"epochs": "many"}}}, "epochs is 'many'; expected a whole number"),
+        ({"overrides": {"reid": 5}}, "profile smoke: reid is 5; expected fields"),
+        ({"overrides": {"benchmark": {"near": 2}}}, "profile smoke: benchmark: 'near' is unknown"),
+        ({"overrides": {"benchmark": {"test_vehicles": 5}}}, "test_vehicles is 5; expected a list"),
+        ({"overrides": {"benchmark": {"size": 64.5}}}, "size is 64.5; expected a whole number"),
+        ({"overrides": {"benchmark": {"shortcuts": float("nan")}}}, "shortcuts is nan; expected a number"),
+        ({"overrides": {"methods": {"vgg_cl": {"lr": 1}}}}, "'vgg_cl' is unknown; did you mean 'vgg_ccl'?"),
+        ({"overrides": {"methods": {"vgg_ccl": {"margins": 1}}}}, "did you mean 'margin'?"),
+        ({"overrides": {"other_rows": "no"}}, "other_rows is 'no'; expected true or false"),
+        ({"overrides": {"annotate": True}}, "annotate is True; expected a whole number"),
+        ({"overrides": {"annotate": 0}}, "annotate is 0; expected a whole number of at least 1"),
+        ({"overrides": {"detector": {"epochs": "8"}}}, "detector.epochs is '8'"),
+        ({"overrides": {"sizes": {"vehicleid": 96}}}, "sizes.vehicleid is 96; expected a list"),
+        ({"overrides": {"sizes": {"vehicleid": []}}}, "expected a list of at least 1"),
+        ({"overrides": {"sizes": {"VehicleID": [96]}}}, "'VehicleID' is unknown; did you mean 'vehicleid'?"),
+        ({"overrides": {"seeds": "0,1"}}, "seeds is '0,1'; expected a list"),
+        ({"overrides": {"seeds": []}}, "seeds is []; expected a list of at least 1"),
+        ({"overrides": {"dial": {"size": 8}}}, "dial.size is 8"),
+        ({"overrides": {"evidence": {"axes": {"shortcut": [1]}}}}, "did you mean 'shortcuts'?"),
+        ({"overrides": {"reid": {"weights": "no.pth"}}}, "no.pth: no such file, expected for weights of 'reid'"),
+        ({"overrides": {"evidence": {"weights": "no.pth"}}}, "no such file, expected for weights of 'evidence'"),
+    ],
+)
+def test_no_value_is_bent(choices, words):
+    with pytest.raises(PartregError) as caught:
+        workflow.open_workspace(**{**SAME, **choices})
+    assert words in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["laptop", "smoke", "reference"])
+def test_a_packaged_profile_is_as_it_is_written(name):
+    written = yaml.safe_load((REPOSITORY / "profiles" / f"{name}.yaml").read_text())
+    assert read_profile(name) == {"name": name, **written}
+    assert dataclasses.asdict(workflow.open_workspace(name).profile) == {"name": name, **written}
+
+
+def test_every_path_counts_from_the_file_that_says_it(tmp_path, monkeypatch):
+    mine, elsewhere = tmp_path / "mine", tmp_path / "elsewhere"
+    for folder in (mine / "VehicleID", mine / "VeRi", mine / "photographs", elsewhere):
+        folder.mkdir(parents=True)
+    for name in ("boxes.json", "a.pth", "b.pth", "c.pth"):
+        (mine / name).touch()
+    paths = {"vehicleid": "VehicleID", "veri": "~/VeRi", "annotations": "boxes.json", "photographs": "./photographs"}
+    weights = {
+        "reid": {"weights": "a.pth"},
+        "methods": {"oife": {"weights": "b.pth"}},
+        "evidence": {"weights": "c.pth"},
+    }
+    choices = {"profile": "smoke", "output": "out", **paths, "overrides": weights}
+    (mine / "mine.yaml").write_text(yaml.safe_dump(choices))
+    smoke = {name: value for name, value in read_profile("smoke").items() if name != "name"}
+    merged = {**smoke, **paths, **{name: {**smoke[name], **weights[name]} for name in weights}}
+    (mine / "whole.yaml").write_text(yaml.safe_dump(merged))
+    monkeypatch.setenv("HOME", str(mine))
+    monkeypatch.chdir(elsewhere)
+    for name in ("mine", "whole"):
+        ws = workflow.open_workspace(f"../mine/{name}.yaml")
+        found = ws.profile
+        assert (found.vehicleid, found.veri) == (str(mine / "VehicleID"), str(mine / "VeRi"))
+        assert (found.annotations, found.photographs) == (str(mine / "boxes.json"), str(mine / "photographs"))
+        at = [found.reid["weights"], found.methods["oife"]["weights"], found.evidence["weights"]]
+        assert at == [str(mine / f"{letter}.pth") for letter in "abc"]
+        assert found.name == name
+        assert ws.folder == (mine / "out" if name == "mine" else REPOSITORY / "build" / "whole")
+    # What is given beside the file counts from the folder that one is in, and goes before it.
+    here = workflow.open_workspace("../mine/mine.yaml", output="o", veri=".", overrides={"reid": {"weights": ""}})
+    assert (here.folder, here.profile.veri) == (elsewhere / "o", str(elsewhere))
+    assert (here.profile.reid["weights"], here.profile.evidence["weights"]) == ("", str(mine / "c.pth"))
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("profile: [", "expected YAML"),
+        ("- a\n- b\n", "expected fields such as"),
+        ("profile: smoke\noverrides:\n  seeds: [0]\n  seeds: [1]\n", "line 4: 'seeds' is given a second time"),
+        ("profil: smoke\n", "'profil' is unknown; did you mean 'profile'?"),
+        ("profile: mine.yaml\n", "expected the name of one of those under profiles/"),
+        ("profile: smoke\noutput: 2024\n", "output is 2024; expected text"),
+        ("profile: smoke\nseeds: 0;1\n", "seeds is '0;1'"),
+        ("profile: smoke\nreid: {epochs: 5}\n", "under overrides"),
+        ("profile: smoke\nveri: VeRi\n", "no such path, expected for 'veri' by profile 'mine'"),
+    ],
+)
+def test_a_file_of_choices_that_is_wrong_is_refused_in_one_sentence(tmp_path, text, words):
+    path = tmp_path / "mine.yaml"
+    path.write_text(text)
+    with pytest.raises(PartregError) as caught:
+        workflow.open_workspace(str(path))
+    assert str(path.parent) in str(caught.value)
+    assert words in str(caught.value)
+    with pytest.raises(PartregError, match=r"absent\.yaml: expected YAML"):
+        workflow.open_workspace(str(tmp_path / "absent.yaml"))
+
+
+def test_categories_of_ones_own_are_part_of_what_the_boxes_come_from(tmp_path):
+    boxes = tmp_path / "boxes.json"
+    boxes.touch()
+    plain = workflow.open_workspace("smoke", annotations=str(boxes))
+    named = workflow.open_workspace("smoke", annotations=str(boxes), names={"windshield": "front_window"})
+    assert parts_key(plain) != parts_key(named)
+    boxes.write_text("{}")
+    assert parts_key(workflow.open_workspace("smoke", annotations=str(boxes))) != parts_key(named)
 
 
 def test_keys_change_with_what_they_describe_and_with_nothing_else():

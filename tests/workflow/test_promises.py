@@ -14,7 +14,10 @@ def test_what_was_not_run_is_said(tmp_path):
         promises.scores: "machines",
     }
     for figures, command in commands.items():
-        assert figures(tmp_path) == f"Not run yet: `make {command}` runs it.\n"
+        assert (
+            figures(tmp_path)
+            == f"Nothing is kept yet: `make {command}` makes it, `make keep WHAT={command}` keeps it.\n"
+        )
 
 
 def test_kills_are_summed_up(tmp_path):
@@ -40,7 +43,7 @@ def test_fuzzed_readers_and_machines_stand_in_tables(tmp_path):
     ).assign(**{**ORIGIN, "clean": False}).to_csv(tmp_path / "fuzz.csv", index=False)
     told = promises.fuzz(tmp_path)
     assert told.startswith(
-        "10,000 files, 1 readers failed. Last run: 2026-01-02, CPU, commit `abc` with uncommitted changes."
+        "10,000 files, 1 readers failed. Kept from 2026-01-02, CPU, commit `abc` with uncommitted changes."
     )
     assert "| csv | 9,000 | 40 | 0 |" in told
     rows = [

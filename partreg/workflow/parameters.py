@@ -1,0 +1,169 @@
+"""The first cell of every notebook: from its parameters to a workspace and to the network that they describe.
+
+papermill only logs a parameter that no cell declares, and hands a word over as a number where it looks like one. Here
+either stops the notebook with one sentence.
+"""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from partreg.errors import PartregError
+from partreg.reid.run import Run, from_json
+from partreg.workflow.fields import dictionary, flag, known, layouts, merged, text, whole
+from partreg.workflow.profile import CHOICES, Workspace, open_workspace
+from partreg.workflow.rows import check_row
+from partreg.workflow.runs import make_run, method_run
+
+INJECTED = "# Parameters\n"  # how the cell begins that papermill puts in
+
+
+def open_notebook(namespace: Mapping[str, Any], **changes: Any) -> Workspace:
+    """The workspace that a notebook's parameters ask for.
+
+    Args:
+        namespace: ``globals()`` of the notebook; in ``In`` there, IPython keeps the cells that have run.
+        changes: fields of the profile that other parameters of the notebook replace; they go before ``overrides``.
+
+    Raises:
+        PartregError: a parameter that the notebook does not declare, or a value that is not of its kind.
+    """
+    check_injected(namespace)
+    overrides = merged(dictionary("overrides", namespace["overrides"]), changes)
+    return open_workspace(**{**{name: namespace[name] for name in CHOICES}, "overrides": overrides})
+
+
+def check_injected(namespace: Mapping[str, Any]) -> None:
+    """Stop where papermill put in a parameter that no cell declares, or a value of another kind than the default's.
+
+    The choices and what is None by default are checked where they are used. In JupyterLab nothing is put in.
+
+    Args:
+        namespace: ``globals()`` of the notebook.
+
+    Raises:
+        PartregError: one of these.
+    """
+    cells: Sequence[str] = namespace.get("In", [])
+    places = [place for place, cell in enumerate(cells) if cell.startswith(INJECTED)]
+    if not places:
+        return
+    given = assigned(cells[places[-1]])
+    declared: dict[str, Any] = {}
+    for cell in cells[: places[-1]]:
+        if "profile" in (names := assigned(cell)) and not cell.startswith(INJECTED):
+            declared = names
+    if given and not declared:
+        raise PartregError(f"parameters: {next(iter(given))!r} was given, but this notebook takes none.")
+    known("parameters", given, declared)
+    kinds = {bool: flag, int: whole(), str: text}
+    for name, value in given.items():
+        if name not in CHOICES and type(declared[name]) in kinds:
+            kinds[type(declared[name])](name, value)
+
+
+def assigned(cell: str) -> dict[str, Any]:
+    """The names that a cell gives a literal value, with that value; no other cell has any."""
+    try:
+        lines = ast.parse(cell).body
+    except SyntaxError:  # a magic of IPython
+        return {}
+    found: dict[str, Any] = {}
+    for line in lines:
+        if isinstance(line, ast.Assign) and isinstance(line.targets[0], ast.Name):
+            try:
+                found[line.targets[0].id] = ast.literal_eval(line.value)
+            except ValueError:
+                found[line.targets[0].id] = None
+    return found
+
+
+def described_run(ws: Workspace, namespace: Mapping[str, Any]) -> Run:
+    """The network that the parameters of chapter 04 describe: the profile's with their changes, or a whole description.
+
+    Args:
+        ws: the workspace.
+        namespace: ``globals()``: ``run``, ``dataset``, and the fields of `Run` that may be changed, None where not.
+
+    Raises:
+        PartregError: a value that is not allowed, both a whole description and changes, or a description of other data
+            or other code than there are here.
+    """
+    dataset = one_layout(namespace["dataset"])
+    changes = changes_in(namespace, [field.name for field in dataclasses.fields(Run)])
+    if not namespace["run"]:
+        return make_run(ws, dataset, **changes)
+    given = whole_description(namespace["run"], changes)
+    found = make_run(ws, given.dataset, **_without(dataclasses.asdict(given), "dataset", "data"))
+    return same_data(found, given)
+
+
+def described_method(ws: Workspace, namespace: Mapping[str, Any]) -> tuple[str, str, int, dict[str, Any]]:
+    """Method, data set, seed and changes that the parameters of chapter 11 describe.
+
+    Args:
+        ws: the workspace; its first seed is taken.
+        namespace: ``globals()``: ``run``, ``method``, ``dataset`` and what may be changed, None where not.
+
+    Raises:
+        PartregError: as for `described_run`.
+    """
+    changeable = ("epochs", "lr", "margin", "size", "parts")
+    changes = changes_in(namespace, changeable)
+    if not namespace["run"]:
+        dataset = one_layout(namespace["dataset"])
+        check_row(dataset, namespace["method"])
+        return namespace["method"], dataset, ws.profile.seeds[0], changes
+    given = whole_description(namespace["run"], changes)
+    changes = {name: getattr(given, name) for name in changeable}
+    found = method_run(ws, given.dataset, given.method, seed=given.seed, **changes)
+    if found.changed(data=given.data) != given:
+        raise PartregError(
+            f"run: it differs from the profile in more than {', '.join(changeable)} and seed; choose the profile "
+            "that it was described by, or say the rest by overrides."
+        )
+    same_data(found, given)
+    return given.method, given.dataset, given.seed, changes
+
+
+def one_layout(dataset: Any) -> str:
+    """The data set that one network learns from."""
+    names = layouts("dataset", dataset)
+    if len(names) > 1:
+        raise PartregError(f"dataset is {dataset!r}; expected one of {', '.join(names)}: one network is trained here.")
+    return names[0]
+
+
+def changes_in(namespace: Mapping[str, Any], fields: Sequence[str]) -> dict[str, Any]:
+    """The fields of `Run` that a notebook's parameters change; a path to weights comes out whole."""
+    taken = [name for name in fields if name not in ("dataset", "data", "method")]
+    changes = {name: namespace[name] for name in taken if namespace.get(name) is not None}
+    weights = changes.get("weights", "")
+    if weights not in ("", "imagenet"):
+        changes["weights"] = str(Path(text("weights", weights)).expanduser().resolve())
+    return changes
+
+
+def whole_description(description: str, changes: Mapping[str, Any]) -> Run:
+    """A run from its JSON, beside which nothing else may be given."""
+    if changes:
+        raise PartregError(f"run: it is a whole description, but {', '.join(changes)} is given, too; leave one out.")
+    return from_json(description)
+
+
+def same_data(found: Run, given: Run) -> Run:
+    """The run as it is here, where the one that was given is of the same data and code, or does not say."""
+    if given.data not in ("", found.data):
+        raise PartregError(
+            f"run: data is {given.data!r}, but here data and code make it {found.data!r}; leave data out of the "
+            "description to train it with what is here."
+        )
+    return found
+
+
+def _without(values: dict[str, Any], *names: str) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if name not in names}

@@ -1,0 +1,135 @@
+"""Whose boxes the detector learns from: a file that was chosen, what the reader drew to the end, or the stand-in's."""
+
+from types import SimpleNamespace
+
+import pandas as pd
+import pytest
+from PIL import Image
+
+from partreg import files, workflow
+from partreg.errors import PartregError
+from partreg.parts import annotation
+from partreg.parts.boxes import OBJECT_COLUMNS
+from partreg.parts.formats import Annotations, read_coco, write_coco
+from partreg.workflow import stages
+from partreg.workflow.profile import drawn_boxes, finished_boxes, parts_key
+
+NAMES = [f"image/{number}.jpg" for number in range(3)]
+WINDOW = {"x": 10, "y": 5, "width": 40, "height": 20, "label": "front_window"}
+
+
+@pytest.fixture
+def root(tmp_path, monkeypatch):
+    """A data set of three training images, as far as the stages look at it."""
+    folder = tmp_path / "VehicleID"
+    for name in NAMES:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (80, 60)).save(folder / name)
+    train = pd.DataFrame({"image": NAMES, "path": [str(folder / name) for name in NAMES]})
+    monkeypatch.setattr(stages, "vehicleid", lambda ws: SimpleNamespace(train=train, root=folder))
+    monkeypatch.setattr(annotation, "read_vehicleid", lambda root: SimpleNamespace(train=train))
+    return folder
+
+
+def add_truth(root):
+    rows = [(name, "front_window", 0.2, 0.2, 0.8, 0.6, 1.0) for name in NAMES]
+    images = pd.DataFrame({"image": NAMES, "width": 80, "height": 60})
+    write_coco(Annotations(images, pd.DataFrame(rows, columns=list(OBJECT_COLUMNS))), root / "truth" / "parts.json")
+
+
+def opened(tmp_path, root, **choices):
+    return workflow.open_workspace("smoke", output=str(tmp_path / "out"), vehicleid=str(root), **choices)
+
+
+def draw(ws, count):
+    session = workflow.drawing(ws, finish=True)
+    for _ in range(count):
+        session.submit([WINDOW])
+
+
+def test_half_a_session_is_no_training_set(tmp_path, root):
+    ws = opened(tmp_path, root)
+    add_truth(root)
+    draw(ws, 2)
+    again = opened(tmp_path, root)
+    assert (again.profile.annotations, parts_key(again)) == ("", parts_key(ws))
+    (images, _), _ = workflow.annotated_sets(again)
+    assert len(images) == 3
+    drawn, words = workflow.shown_boxes(again)
+    assert len(drawn.images) == 3
+    assert words.startswith("drawn by the benchmark's stand-in. The detector of the next chapter learns from them.")
+    assert f"You have drawn 2 of 3 images, kept in `{drawn_boxes(ws).relative_to(ws.folder)}`" in words
+
+
+def test_the_stand_in_leaves_the_readers_file_alone(tmp_path, root):
+    ws = opened(tmp_path, root)
+    add_truth(root)
+    draw(ws, 1)
+    before = drawn_boxes(ws).read_bytes()
+    workflow.annotated_sets(ws)
+    assert drawn_boxes(ws).read_bytes() == before
+    assert workflow.annotations(ws) != drawn_boxes(ws)
+    assert workflow.drawing(ws).progress == (1, 3)  # there is still something to draw
+
+
+def test_what_is_drawn_to_the_end_is_learnt_from_and_makes_the_detector_due(tmp_path, root):
+    ws = opened(tmp_path, root)
+    add_truth(root)
+    draw(ws, 3)
+    mine = opened(tmp_path, root)
+    assert mine.profile.annotations == str(finished_boxes(ws))
+    assert workflow.with_drawn_boxes(ws).profile == mine.profile
+    assert mine.drawn_here
+    before = parts_key(mine)
+    assert before != parts_key(ws)
+    learnt, left_out = workflow.annotated_sets(mine)
+    assert (len(learnt[0]), len(left_out[0])) == (3, 0)
+    assert "drawn by you, in this chapter. The detector of the next chapter learns" in workflow.shown_boxes(mine)[1]
+    session = workflow.drawing(mine, finish=True)
+    session.undo()
+    assert opened(tmp_path, root).profile.annotations == ""
+    session.submit([{**WINDOW, "width": 30}])
+    assert parts_key(opened(tmp_path, root)) != before, "boxes drawn anew make the detector due"
+
+
+def test_other_choices_go_before_what_is_drawn(tmp_path, root):
+    ws = opened(tmp_path, root)
+    draw(ws, 3)
+    other = tmp_path / "others.json"
+    other.write_bytes(finished_boxes(ws).read_bytes())
+    chosen = opened(tmp_path, root, annotations=str(other))
+    assert chosen.profile.annotations == str(other)
+    assert "drawn by others, in `others.json`" in workflow.shown_boxes(chosen)[1]
+    learnt, left_out = workflow.annotated_sets(chosen)
+    assert (len(learnt[0]), len(left_out[0])) == (2, 1)
+    elsewhere = workflow.open_workspace("smoke", output=str(ws.folder), vehicleid=str(root / "image"))
+    assert elsewhere.profile.annotations == "", "another data set has boxes of its own"
+    more = opened(tmp_path, root, overrides={"annotate": 29})
+    assert more.profile.annotations == "", "as many images as the profile asks for"
+
+
+def test_photographs_without_all_boxes_say_how_many_are_drawn(tmp_path, root):
+    ws = opened(tmp_path, root)
+    with pytest.raises(PartregError, match=r"json: 0 of 3 images are drawn"):
+        workflow.annotated_sets(ws)
+    draw(ws, 2)
+    with pytest.raises(PartregError, match=r"json: 2 of 3 images are drawn, .*notebook 01 .*annotations=file"):
+        workflow.shown_boxes(ws)
+    drawn, words = workflow.shown_boxes(ws, interactive=True)
+    assert len(drawn.images) == 2
+    assert "You have drawn 2 of 3 images" in words
+    assert "once all are drawn" in words
+
+
+def test_categories_of_ones_own_are_read(tmp_path, root):
+    path = tmp_path / "mine.json"
+    images = [{"id": 1, "file_name": NAMES[0], "width": 80, "height": 60}]
+    boxes = [{"id": 1, "image_id": 1, "category_id": 1, "bbox": [10, 5, 40, 20]}]
+    categories = [{"id": 1, "name": "windshield"}]
+    files.write_json(path, {"images": images, "annotations": boxes, "categories": categories})
+    given = {"annotations": str(path), "photographs": str(root)}
+    with pytest.raises(PartregError, match="'windshield'"):
+        workflow.annotated_sets(opened(tmp_path, root, **given))
+    named = opened(tmp_path, root, **given, names='{"windshield": "front_window"}')
+    assert list(stages.annotated(named).objects["name"]) == ["front_window"]
+    assert list(read_coco(path, {"windshield": "front_window"}).objects["name"]) == ["front_window"]
