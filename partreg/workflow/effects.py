@@ -11,11 +11,12 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from partreg import paper
 from partreg.errors import PartregError
 from partreg.figures.origins import Origin, recorded, reference_note
-from partreg.figures.tables import DASH, Score, percent, signed
+from partreg.figures.tables import DASH, Score, pair_sizes, percent, signed
 from partreg.retrieval.protocols import bootstrap_over_vehicles
-from partreg.workflow.profile import REFERENCE
+from partreg.workflow.profile import REFERENCE, read_profile
 
 # The columns of the kept tables; what a training has not stands empty.
 SCORES = (
@@ -271,6 +272,11 @@ def kept(
                 ends = None if len(one.values) < 2 else (one.low, one.high)
                 found.setdefault(row, {})[column] = Score(one.values, ends, one.origins)
     return found
+
+
+def kept_sizes(dataset: str) -> dict[int, int]:
+    """For the paper's input sizes on a data set those that stand for them in the reference, in pixels."""
+    return pair_sizes(paper.SIZES[dataset], read_profile("reference")["sizes"][dataset])
 
 
 def kept_sentence(evidence: Evidence, of: Mapping[str, Any], columns: Mapping[str, str]) -> str:

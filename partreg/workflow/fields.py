@@ -202,7 +202,12 @@ def located(fields: dict[str, Any], folder: Path) -> dict[str, Any]:
 
 
 SEEDS = several(whole())
-_KINDS: dict[type, Check] = {int: whole(), float: number, tuple: several(whole(1)), type(None): whole(1)}  # None: as is usual
+_KINDS: dict[type, Check] = {
+    int: whole(),
+    float: number,
+    tuple: several(whole(1)),
+    type(None): whole(1),
+}  # None: as is usual
 BENCHMARK = {field.name: _KINDS[type(field.default)] for field in dataclasses.fields(Benchmark)}
 SIZES = several(whole(32))
 CELL = {**BENCHMARK, "held_out": whole(), "pixels": whole(32)}

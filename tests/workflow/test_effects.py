@@ -124,6 +124,7 @@ def test_an_effect_carries_the_seeds_and_commits_of_its_own_trainings(evidence):
 def test_the_reference_beside_table_3_is_of_the_size_that_it_names():
     of = {"study": "sizes", "dataset": "veri", "row": paper.FULL}
     kept = effects.read_evidence()
+    assert effects.kept_sizes("veri") == {128: 48, 256: 96, 512: 128}
     said = {size: effects.kept_sentence(kept, {**of, "size": size}, {"mAP": "mAP"}) for size in (96, 128)}
     for size, sentence in said.items():
         mean = effects.effect(kept, [{**of, "size": size}], score="mAP").mean
