@@ -6,7 +6,7 @@ PROFILE ?= laptop
 PORT    ?= 8000
 BIN     := .venv/bin
 # What a reader may choose; PROFILE may be a file of these choices, for which FILE is another name.
-CHOOSABLE := PROFILE FILE OUTPUT VEHICLEID VERI ANNOTATIONS PHOTOGRAPHS NAMES SEEDS CORES BASELINES WEIGHTS RESUME WHAT KILLS SECONDS PORT PYTHON
+CHOOSABLE := PROFILE FILE OUTPUT VEHICLEID VERI ANNOTATIONS PHOTOGRAPHS NAMES SEEDS CORES BASELINES WEIGHTS PIXELS RESUME WHAT KILLS SECONDS PORT PYTHON
 CHOSEN    := $(foreach name,$(.VARIABLES),$(if $(filter command,$(origin $(name))),$(name)))
 UNKNOWN   := $(filter-out $(CHOOSABLE) MAKEFLAGS,$(CHOSEN))
 ONLY_reference := WEIGHTS RESUME
@@ -33,7 +33,7 @@ SITE    := $(or $(OUTPUT),build/$(notdir $(basename $(START))))/site/_build/html
 
 help:  ## what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /  make \1\t/' | expand -t 20
-	@echo "  with PROFILE=smoke|laptop|paper, SEEDS=0,1,2, VEHICLEID=dir, VERI=dir, ANNOTATIONS=file, PHOTOGRAPHS=dir, NAMES='{word: class}', OUTPUT=dir, CORES=n, BASELINES=no, WEIGHTS=file, RESUME=yes"
+	@echo "  with PROFILE=smoke|laptop|paper, SEEDS=0,1,2, VEHICLEID=dir, VERI=dir, ANNOTATIONS=file, PHOTOGRAPHS=dir, NAMES='{word: class}', OUTPUT=dir, CORES=n, BASELINES=no, WEIGHTS=file, PIXELS=rgb, RESUME=yes"
 	@echo "  PROFILE=mine.yaml takes a file of such choices, in small letters: see the page On the real data"
 
 .venv/.installed: requirements.lock
@@ -66,7 +66,7 @@ settings: .venv/.installed  ## try settings on validation identities; writes set
 	@$(BIN)/python -m partreg.workflow.driver --target settings_others $(CHOICES)
 
 reference: .venv/.installed  ## make results like those under reference/ in build/: the evidence for the claims, then the dial; takes hours
-	@$(BIN)/python -m partreg.workflow.driver --target evidence $(CHOICES) --profile $(call quoted,$(EVIDENCE)) $(call option,WEIGHTS,weights) $(if $(filter yes,$(RESUME)),--restore)
+	@$(BIN)/python -m partreg.workflow.driver --target evidence $(CHOICES) --profile $(call quoted,$(EVIDENCE)) $(call option,WEIGHTS,weights) $(call option,PIXELS,pixels) $(if $(filter yes,$(RESUME)),--restore)
 	@$(BIN)/python -m partreg.workflow.driver --target reference $(CHOICES)
 
 photographs: .venv/.installed  ## every method that photographs of your own allow; writes photographs.csv under build/<profile>/evidence

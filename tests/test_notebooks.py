@@ -73,3 +73,12 @@ def test_chapter_04_says_of_which_branch_an_accuracy_is(use_global, said):
     shown = {"history": pd.DataFrame(accuracies), "scored": [1], "this": run, "tables": tables}
     exec(source, {**shown, "glue": lambda name, value, display: found.update({name: value})})
     assert found == {"reid_accuracy": said, "reid_validation": "40.0%"}
+
+
+@pytest.mark.parametrize("name", CHAPTERS)
+def test_every_figure_carries_where_it_came_from_or_draws_what_no_run_has_made(name):
+    notebook = nbformat.read(PATHS[name], as_version=4)
+    shown = {"Sourced(", "panels("}  # 12 draws its two charts by a function that gives a Sourced
+    for cell in notebook.cells:
+        if "figure" in cell.metadata.get("mystnb", {}) and "diagram" not in cell.metadata.get("tags", []):
+            assert any(word in cell.source.splitlines()[-1] for word in shown), cell.id

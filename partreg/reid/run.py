@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from partreg.errors import PartregError
+from partreg.files import parse_json
 from partreg.parts.boxes import PARTS
 
 SMALL = ("tiny", "small")  # of this book, for CPUs
@@ -71,7 +72,7 @@ class Run:
         part_stage: stage of the ResNet whose map the part branches pool: 4, the last, is the paper's; 2 and 3 are
             extensions of this book.
         dim: width of every branch's feature (256 in Section 4.2; *assumed* the same for the parts).
-        part_weight: lambda, the weight of each part's loss in Eq. 3 (*assumed*; the profiles say 0.3).
+        part_weight: lambda, the weight of each part's loss in Eq. 3 (*assumed* 0.3).
         global_weight: weight of the global loss, 1 in Eq. 3; the control of equal total weight has less.
         part_dropout: how often a part of a training image is taken for missing, 0 in the paper (an extension).
         agreement: weight of a penalty between part and global predictions, 0 in the paper (an extension).
@@ -103,7 +104,7 @@ class Run:
     last_stride: int = 1
     part_stage: int = 4
     dim: int = 256
-    part_weight: float = 1.0
+    part_weight: float = 0.3
     global_weight: float = 1.0
     part_dropout: float = 0.0
     agreement: float = 0.0
@@ -139,6 +140,9 @@ class Run:
             self.weights,
             f"'' or a file, for nobody publishes ImageNet weights of {self.backbone}",
         )
+        _demand(
+            self.weights != "imagenet" or self.pixels == "rgb", "pixels", self.pixels, "rgb for torchvision's weights"
+        )
         staged = "resnet" in self.backbone or self.backbone in SMALL
         _demand(self.part_stage == 4 or staged, "part_stage", self.part_stage, f"4, for {self.backbone} has no stages")
 
@@ -151,7 +155,7 @@ class Run:
         """
         values = asdict(self)
         if self.weights not in ("", "imagenet"):
-            values["weights"] = _file_hash(self.weights)
+            values["weights"] = file_hash(self.weights)
         return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:12]
 
     @property
@@ -211,11 +215,7 @@ def from_json(text: str, source: str = "run") -> Run:
     Raises:
         PartregError: the text is not a JSON object of a run's fields.
     """
-    try:
-        values = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise PartregError(f"{source}: expected the JSON description of a run ({error}); check the quotes.") from error
-    return from_dict(values, source)
+    return from_dict(parse_json(text, source), source)
 
 
 def _typed(name: str, value: Any, default: Any) -> Any:
@@ -242,7 +242,12 @@ def _listed(allowed: tuple) -> str:
     return ", ".join(str(value) for value in allowed)
 
 
-def _file_hash(path: str) -> str:
+def file_hash(path: str) -> str:
+    """SHA-256 of a file of weights, read once as long as its size and its time of change stay.
+
+    Raises:
+        PartregError: there is no such file.
+    """
     try:
         status = Path(path).stat()
     except OSError as error:

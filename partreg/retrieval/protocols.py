@@ -9,7 +9,7 @@ import pandas as pd
 from scipy import stats
 from tqdm import tqdm
 
-from partreg.datasets.veri import cross_camera
+from partreg.datasets.veri import cross_camera, no_match
 from partreg.errors import PartregError
 from partreg.retrieval.distances import check_features, l2
 from partreg.retrieval.metrics import (
@@ -36,6 +36,7 @@ class VehicleIDScores:
         hits5: (N,) the same within rank 5.
         vehicles: (N,) the images' vehicles.
         queries: queries of each gallery.
+        origins: where the features came from (`partreg.figures.origins.Origin`); empty where nobody said.
     """
 
     cmc: np.ndarray
@@ -43,6 +44,7 @@ class VehicleIDScores:
     hits5: np.ndarray
     vehicles: np.ndarray
     queries: int
+    origins: tuple = ()
 
     @property
     def cmc1(self) -> float:
@@ -128,6 +130,7 @@ class VeRiScores:
         hit: (k_max,) image-to-track curve, HIT@k.
         vehicles: (Q,) the queries' vehicles.
         rule: of average precision.
+        origins: where the features or distances came from (`partreg.figures.origins.Origin`); empty where nobody said.
     """
 
     ap: np.ndarray
@@ -138,6 +141,7 @@ class VeRiScores:
     hit: np.ndarray
     vehicles: np.ndarray
     rule: str
+    origins: tuple = ()
 
     @property
     def mAP(self) -> float:  # noqa: N802 (the field's name for it)
@@ -209,7 +213,8 @@ def veri_scores(
         ties: one of ``TIES``: which of two images at the same distance stands first.
 
     Raises:
-        PartregError: shapes do not fit, a distance is not finite, or no query has a match.
+        PartregError: shapes do not fit, a distance is not finite, or no query has a match (where all of them are in the
+            query's own camera, the sentence names it).
     """
     distances = np.asarray(distances)
     if distances.shape != (len(query), len(gallery)):
@@ -218,6 +223,8 @@ def veri_scores(
             "a gallery image; check the order of the arguments."
         )
     good, junk = cross_camera(query, gallery)
+    if not any(len(rows) for rows in good):
+        raise PartregError(no_match(query, gallery))
     ranks = match_ranks(distances, good, junk)
     aps = {name: average_precision(ranks, name, ties) for name in AP_RULES}
     if rule not in aps:
@@ -230,9 +237,19 @@ def veri_scores(
 
 
 def track_numbers(gallery: pd.DataFrame) -> np.ndarray:
-    """(G,) each gallery image's track as a number from 0, by first appearance; "" is a track of the image's own."""
+    """(G,) each gallery image's track as a number from 0, by first appearance; "" is a track of the image's own.
+
+    Raises:
+        PartregError: a track holds images of two vehicles, so that no track could be right or wrong.
+    """
     names = gallery["track"].where(gallery["track"] != "", "/" + gallery["image"])
-    return pd.factorize(names)[0]
+    numbers = pd.factorize(names)[0]
+    seen = pd.DataFrame({"track": numbers, "vehicle": gallery["vehicle"].to_numpy()}).drop_duplicates()
+    mixed = seen["track"].duplicated().to_numpy()
+    if mixed.any():
+        track = names.iloc[int(np.flatnonzero(numbers == seen["track"][mixed].iloc[0])[0])]
+        raise PartregError(f"the track {track!r} holds images of two vehicles, expected one vehicle in it; split it.")
+    return numbers
 
 
 def bootstrap_over_vehicles(values: np.ndarray, vehicles: np.ndarray, seed: int = 0) -> tuple[float, float]:

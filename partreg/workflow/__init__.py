@@ -6,6 +6,7 @@ twice.
 """
 
 from partreg.workflow.fields import DATASETS, layouts
+from partreg.workflow.origins import annotated_origin, detector_origin, origins, parts_origins
 from partreg.workflow.parameters import check_injected, described_method, described_run, open_notebook
 from partreg.workflow.profile import (
     CHAPTERS,
@@ -16,7 +17,7 @@ from partreg.workflow.profile import (
     open_workspace,
     with_drawn_boxes,
 )
-from partreg.workflow.provenance import provenance, provenance_line
+from partreg.workflow.provenance import origin, provenance, provenance_line
 from partreg.workflow.rows import Cost, Judged, judge
 from partreg.workflow.runs import (
     CONTROLS,
@@ -26,6 +27,7 @@ from partreg.workflow.runs import (
     TABLE_4,
     compared_size,
     control_changes,
+    data_words,
     left_out,
     make_run,
     method_run,
@@ -72,6 +74,7 @@ __all__ = [
     "Profile",
     "Workspace",
     "all_images",
+    "annotated_origin",
     "annotated_sets",
     "annotations",
     "benchmark",
@@ -80,9 +83,11 @@ __all__ = [
     "code_key",
     "compared_size",
     "control_changes",
+    "data_words",
     "described_method",
     "described_run",
     "detected_boxes",
+    "detector_origin",
     "detector_weights",
     "drawing",
     "features",
@@ -96,7 +101,10 @@ __all__ = [
     "networks",
     "open_notebook",
     "open_workspace",
+    "origin",
+    "origins",
     "other_rows",
+    "parts_origins",
     "provenance",
     "provenance_line",
     "run_boxes",

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +11,12 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from partreg import paper
 from partreg.errors import PartregError
-from partreg.figures.tables import DASH, Score, percent, signed
+from partreg.figures.origins import Origin, recorded, reference_note
+from partreg.figures.tables import DASH, Score, pair_sizes, percent, signed
 from partreg.retrieval.protocols import bootstrap_over_vehicles
-from partreg.workflow.profile import REFERENCE
+from partreg.workflow.profile import REFERENCE, read_profile
 
 # The columns of the kept tables; what a training has not stands empty.
 SCORES = (
@@ -30,6 +32,7 @@ COLUMNS = {
     "hits": ("key", "which", "hits"),
 }
 SPANS = ["95% over seeds", "95% over vehicles"]
+WITHDRAWN = "withdrawn: "  # how the outcome of a kept training begins that was found not to be what it says
 USUAL = {"study": "rows", "cell": "", "budget": "long", "dataset": "vehicleid"}
 
 
@@ -41,11 +44,13 @@ class Evidence:
         runs: a row for each training: what it was for, its scores as fractions, and how it came about.
         curves: for each training (``key``) and scored epoch, CMC@1 on validation and test identities and the accuracy.
         hits: for each training a text of the shares of hits of each test vehicle, by ascending vehicle number.
+        said: for each study what must be said beside its kept numbers, see `corrected`.
     """
 
     runs: pd.DataFrame
     curves: pd.DataFrame
     hits: pd.DataFrame
+    said: dict[str, list[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -57,12 +62,14 @@ class Effect:
         low: lower end of the 95% interval over seeds, NaN for one seed.
         high: its upper end.
         over_vehicles: ends of the 95% interval over test vehicles, of the mean over these seeds; NaN where not known.
+        origins: where these trainings came from.
     """
 
     values: tuple[float, ...]
     low: float
     high: float
     over_vehicles: tuple[float, float]
+    origins: tuple[Origin, ...] = ()
 
     @property
     def mean(self) -> float:
@@ -87,7 +94,45 @@ def read_evidence(folder: Path = REFERENCE) -> Evidence:
         ) from error
     frames = {name: frame.reindex(columns=list(COLUMNS[name])) for name, frame in frames.items()}
     texts = {name: frames["runs"][name].astype(object).fillna("").astype(str) for name in TEXT}
-    return Evidence(frames["runs"].assign(**texts), frames["curves"], frames["hits"])
+    runs, said = corrected(frames["runs"].assign(**texts), "runs", folder)
+    concerned = {one: set(runs.study[rows]) for one, rows in said.items()}
+    by_study = {study: [one for one in said if study in concerned[one]] for study in set().union(*concerned.values())}
+    return Evidence(runs, frames["curves"], frames["hits"], by_study)
+
+
+def corrected(frame: pd.DataFrame, table: str, folder: Path = REFERENCE) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """Kept rows that were found wrong, marked until they are made again.
+
+    Args:
+        frame: a kept table with a column ``commit``.
+        table: its name.
+        folder: where corrections.csv lies, a line for each kind of wrong row: the table, where ("column: value | value;
+            column: value"), the commits that made them (by a space), whether they are withdrawn, and why. Rows of other
+            commits are not meant, so a line means nothing once its rows are made again.
+
+    Returns:
+        The table, with "withdrawn: ..." as the outcome of what is withdrawn, which nothing counts then; and the
+        sentences to be shown beside it, each with the (rows,) bool mask of its rows.
+
+    Raises:
+        PartregError: a line names a column that the table has not.
+    """
+    path = folder / "corrections.csv"
+    lines = pd.read_csv(path, dtype=str).fillna("") if path.exists() else pd.DataFrame(columns=["table"])
+    frame, said = frame.copy(), {}
+    for line in lines[lines.table == table].itertuples():
+        rows = frame.commit.astype(str).isin(line.commits.split())
+        for part in line.where.split("; "):
+            column, _, values = part.partition(": ")
+            if column not in frame:
+                raise PartregError(f"{path}: {table}.csv has no column {column!r}; correct the line {line.where!r}.")
+            rows &= frame[column].astype(str).isin(values.split(" | "))
+        if not rows.any():
+            continue
+        if line.withdrawn == "yes":
+            frame.loc[rows, "outcome"] = f"{WITHDRAWN}{line.says}."
+        said[f"{WITHDRAWN.capitalize()}{line.says}." if line.withdrawn == "yes" else line.says] = rows
+    return frame, said
 
 
 def chosen(evidence: Evidence, of: Mapping[str, Any]) -> pd.DataFrame:
@@ -150,7 +195,12 @@ def effect(
     if len({side.get("cell", "") for side in sides}) == 1 and all(share is not None for share in shares):
         apart = signs @ np.stack(shares)
         over = bootstrap_over_vehicles(apart, np.arange(len(apart)))
-    return Effect(tuple(float(value) for value in values), *interval(values), over)
+    return Effect(tuple(float(value) for value in values), *interval(values), over, made(tables))
+
+
+def made(trainings: Sequence[pd.DataFrame]) -> tuple[Origin, ...]:
+    """Where some trainings came from, see `chosen`."""
+    return recorded(pd.concat([table.reset_index() for table in trainings]))
 
 
 def side_by_side(
@@ -223,8 +273,13 @@ def kept(
             one = effect(evidence, [of], score=score)
             if one.values:
                 ends = None if len(one.values) < 2 else (one.low, one.high)
-                found.setdefault(row, {})[column] = Score(one.values, ends)
+                found.setdefault(row, {})[column] = Score(one.values, ends, one.origins)
     return found
+
+
+def kept_sizes(dataset: str) -> dict[int, int]:
+    """For the paper's input sizes on a data set those that stand for them in the reference, in pixels."""
+    return pair_sizes(paper.SIZES[dataset], read_profile("reference")["sizes"][dataset])
 
 
 def kept_sentence(evidence: Evidence, of: Mapping[str, Any], columns: Mapping[str, str]) -> str:
@@ -236,21 +291,27 @@ def kept_sentence(evidence: Evidence, of: Mapping[str, Any], columns: Mapping[st
         columns: for each name in the sentence the column of ``runs``.
     """
     scores = kept(evidence, {"": of}, columns).get("", {})
-    return f"Ours in the reference: {'; '.join(f'{name} {one}' for name, one in scores.items()) or 'not made yet'}."
+    said = "; ".join(f"{name} {one}" for name, one in scores.items())
+    size = next((f" at {one.size} px" for score in scores.values() for one in score.origins if one.size), "")
+    return f"Ours in the reference{size}: {said or 'not made yet'}."
 
 
-def kept_note(evidence: Evidence, study: str = "rows") -> str:
-    """A sentence for under a table about where its kept scores come from."""
-    runs = evidence.runs[(evidence.runs.study == study) & (evidence.runs.outcome == "done")]
-    if runs.empty:
-        return "Reference: not made yet. make reference makes it, which takes hours; make keep WHAT=evidence keeps it."
-    sizes = "–".join(str(size) for size in sorted({runs["size"].min(), runs["size"].max()}))
-    seeds = runs.groupby("row").seed.nunique()
-    count = "–".join(str(number) for number in sorted({seeds.min(), seeds.max()}))
-    commits = runs[["commit", "clean"]].drop_duplicates().itertuples(index=False)
-    made = ", ".join(one.commit[:10] + ("" if one.clean else " with changes") for one in commits)
-    return (
-        f"Reference: mean of {count} seeds and its 95% interval by Student's t, kept in the repository; profile "
-        f"{', '.join(sorted(set(runs.profile)))}, {sizes} px, {', '.join(sorted(set(runs.device)))}, commit {made}. "
-        "Another benchmark than this run's: compare rows with rows."
-    )
+def kept_note(
+    evidence: Evidence,
+    pairs: Iterable[Sequence[Mapping[str, Any]]],
+    score: str = "cmc1_large",
+    interval: str = "95% interval by Student's t",
+) -> str:
+    """A sentence for under a table about where its kept scores come from: of just the trainings that it shows.
+
+    Args:
+        evidence: the tables.
+        pairs: the rows of each line of the table, as for `gain_table`; only seeds that all rows of a line have count.
+        score: a column of ``runs``.
+        interval: what the intervals are.
+    """
+    pairs = [list(sides) for sides in pairs]
+    shown = [side_by_side(evidence, sides, score) for sides in pairs]
+    note = reference_note((Score(tuple(joined.iloc[:, 0]), None, made(of)) for joined, of in shown), interval)
+    studies = dict.fromkeys(side.get("study", USUAL["study"]) for sides in pairs for side in sides)
+    return " ".join([note, *dict.fromkeys(one for study in studies for one in evidence.said.get(study, []))])

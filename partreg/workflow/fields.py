@@ -227,8 +227,12 @@ def is_there(path: str) -> bool:
 
 
 SEEDS = several(whole())
-_KINDS: dict[type, Check] = {int: whole(), float: number, tuple: several(whole(1))}
-# Names that every whole profile gives; what is left out elsewhere comes from the profile that one starts from.
+_KINDS: dict[type, Check] = {
+    int: whole(),
+    float: number,
+    tuple: several(whole(1)),
+    type(None): whole(1),  # None: as is usual
+}
 BENCHMARK = {field.name: _KINDS[type(field.default)] for field in dataclasses.fields(Benchmark)}
 SIZES = several(whole(32))
 CELL = {**BENCHMARK, "held_out": whole(), "pixels": whole(32)}
@@ -249,6 +253,7 @@ EVIDENCE: dict[str, Check] = {
     "base": mapping(CELL, ("train_vehicles", "held_out", "pixels"), empty=False),
     "axes": mapping({name: several(number) for name in CELL if name != "test_vehicles"}),
     "weights": text,
+    "pixels": text,
 }
 FIELDS: dict[str, Check] = {
     "benchmark": mapping(BENCHMARK, set(BENCHMARK) - {"models"}),

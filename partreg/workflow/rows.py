@@ -1,13 +1,13 @@
 """The other rows of Tables 1 to 3, each judged as the paper's own: features or distances, scores, and what they cost.
 
-A row of Table 3 need not be one network: FACT adds three distances, and four rows build on FACT. Each ingredient is
+A row of Table 3 need not be one network: FACT adds three distances, and three build on FACT. Each ingredient is
 made once, by whoever asks first, and kept as ``rows/<method>-<key>/distances.npy``.
 """
 
 from __future__ import annotations
 
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from partreg.retrieval import protocols
 from partreg.retrieval.distances import l2
 from partreg.workflow.profile import Workspace, code_key, data_key, digest, needed_code
 from partreg.workflow.provenance import provenance
-from partreg.workflow.runs import TABLE_1, TABLE_3, method_run, other_rows
+from partreg.workflow.runs import TABLE_1, TABLE_3, lacking, method_run, other_rows
 from partreg.workflow.stages import (
     features,
     locked,
@@ -99,6 +99,8 @@ def judge(ws: Workspace, dataset: str, method: str, seed: int | None = None, **c
     """
     seed = ws.profile.seeds[0] if seed is None else seed
     check_row(dataset, method)
+    if gap := lacking(ws, dataset, method):
+        raise PartregError(f"{method} cannot be run, for there is no {gap}.")
     if dataset == "vehicleid":
         run = method_run(ws, dataset, method, **{"seed": seed, **changes})
         scores = vehicleid_scores(ws, run)
@@ -107,9 +109,12 @@ def judge(ws: Workspace, dataset: str, method: str, seed: int | None = None, **c
         raise PartregError(
             f"method {method!r} is no network of its own: {', '.join(changes)} cannot be changed for it."
         )
+    from partreg.workflow.origins import row_origins
+
     data = veri(ws)
     found, cost = distances(ws, method, seed, **changes)
-    return Judged(protocols.veri_scores(found, data.query, data.gallery), cost)
+    scores = protocols.veri_scores(found, data.query, data.gallery)
+    return Judged(replace(scores, origins=row_origins(ws, method, seed, **changes)), cost)
 
 
 def check_row(dataset: str, method: str) -> None:
@@ -155,14 +160,14 @@ def network(ws: Workspace, method: str, seed: int, **changes: Any) -> Run:
 
 
 def distances(ws: Workspace, method: str, seed: int, **changes: Any) -> tuple[np.ndarray, Cost]:
-    """(Q, G) float32 distances of a row of Table 3, smaller is nearer, and their cost; made once and kept."""
+    """(Q, G) distances of a row of Table 3, smaller is nearer, and their cost; made once and kept."""
     folder = row_folder(ws, method, seed, **changes)
     with locked(folder):
         if not (folder / "provenance.json").exists():
             folder.mkdir(parents=True, exist_ok=True)
             found, cost = measure(ws, method, seed, folder, **changes)
             with files.whole(folder / "distances.npy") as temporary:
-                np.save(temporary, found.astype(np.float32), allow_pickle=False)
+                np.save(temporary, found, allow_pickle=False)  # as they are: fewer digits make equal what is not
             files.write_json(folder / "cost.json", asdict(cost))
             files.write_json(folder / "provenance.json", provenance(ws))
     return files.read_array(folder / "distances.npy"), Cost(**files.read_json(folder / "cost.json"))

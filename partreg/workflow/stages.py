@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -100,7 +101,7 @@ def annotated(ws: Workspace) -> Any:
     Raises:
         PartregError: there is none of these; the sentence says how many images are drawn.
     """
-    from partreg.parts import annotation, formats
+    from partreg.parts import annotation
 
     root = ws.vehicleid
     if not ws.profile.annotations:
@@ -111,7 +112,7 @@ def annotated(ws: Workspace) -> Any:
                 f"{drawn_boxes(ws)}: {done} of {asked} images are drawn, and only the rendered benchmark has a "
                 "stand-in; draw all in notebook 01 (interactive = True), or give annotations=file photographs=folder."
             )
-    return annotation.annotated(annotations(ws), root, ws.profile.annotate, {**formats.NAMES, **ws.profile.names})
+    return annotation.annotated(annotations(ws), root, ws.profile.annotate, ws.profile.names)
 
 
 def shown_boxes(ws: Workspace, interactive: bool = False) -> tuple[Any, str]:
@@ -163,6 +164,7 @@ def detected_boxes(ws: Workspace, dataset: str) -> pd.DataFrame:
     with locked(path):
         if not path.exists():
             found = detector.detect(detector_weights(ws), all_images(ws, dataset))
+            files.write_json(path.with_suffix(".provenance.json"), provenance(ws))
             boxes.write_boxes(boxes.infer_brand(found), path)
     return boxes.read_boxes(path)
 
@@ -175,6 +177,7 @@ def detector_weights(ws: Workspace) -> Path:
     with locked(folder):
         if not (folder / "weights.pt").exists():
             images, objects = annotated_sets(ws)[0]
+            files.write_json(folder / "provenance.json", provenance(ws))
             detector.train_detector(images, objects, folder, **ws.profile.detector)
     return folder / "weights.pt"
 
@@ -271,7 +274,7 @@ def features(ws: Workspace, run: Run, images: pd.DataFrame, name: str) -> np.nda
             started, pixels, method = time.perf_counter(), ws.folder / "pixels", baselines.method(run.method)
             found = extract(folder, images, boxes, pixels=pixels, method=method)
             seconds = (time.perf_counter() - started) / len(images)
-            files.write_json(path.with_suffix(".json"), {"seconds_per_image": seconds})
+            files.write_json(path.with_suffix(".json"), {**provenance(ws), "seconds_per_image": seconds})
             with files.whole(path) as temporary:
                 np.save(temporary, found, allow_pickle=False)
     return files.read_array(path)
@@ -300,8 +303,12 @@ def backbone_weights(ws: Workspace, run: Run) -> Path:
 
 def vehicleid_scores(ws: Workspace, run: Run) -> dict[int, Any]:
     """`partreg.retrieval.VehicleIDScores` of each test list, by its number (Tables 1, 2, 4, 5)."""
+    from partreg.workflow.origins import origins
+
     found = features(ws, run, test_images(ws, "vehicleid"), "test")
-    return {number: vehicleid_protocol(ws, found, number) for number in vehicleid(ws).tests}
+    judged = {number: vehicleid_protocol(ws, found, number) for number in vehicleid(ws).tests}
+    made = origins(ws, run)
+    return {number: replace(scores, origins=made) for number, scores in judged.items()}
 
 
 def vehicleid_protocol(ws: Workspace, found: np.ndarray, number: int) -> Any:
@@ -316,10 +323,12 @@ def vehicleid_protocol(ws: Workspace, found: np.ndarray, number: int) -> Any:
 def veri_scores(ws: Workspace, run: Run, rule: str = "rectangular") -> Any:
     """`partreg.retrieval.VeRiScores` of the queries against the gallery and its tracks (Tables 3, 6)."""
     from partreg.retrieval import protocols
+    from partreg.workflow.origins import origins
 
     data = veri(ws)
     found = features(ws, run, test_images(ws, "veri"), "test")
-    return protocols.veri(found[: len(data.query)], found[len(data.query) :], data.query, data.gallery, rule=rule)
+    scores = protocols.veri(found[: len(data.query)], found[len(data.query) :], data.query, data.gallery, rule=rule)
+    return replace(scores, origins=origins(ws, run))
 
 
 def scores(ws: Workspace, run: Run) -> dict[str, Any]:

@@ -4,6 +4,12 @@ import pytest
 
 from partreg.errors import PartregError
 from partreg.reid.run import Run, from_dict, from_json
+from partreg.workflow.profile import read_profile
+
+
+@pytest.mark.parametrize("profile", ["smoke", "laptop", "paper", "reference"])
+def test_the_weight_of_the_parts_is_that_of_every_profile(profile):
+    assert read_profile(profile)["reid"]["part_weight"] == Run().part_weight == 0.3
 
 
 def test_json_brings_back_an_equal_run_with_the_same_key():
@@ -85,7 +91,12 @@ def test_slips_are_named(values, message):
         from_dict(values, "here")
 
 
-@pytest.mark.parametrize(("text", "message"), [("{'a': 1}", "expected the JSON"), ("[1]", "expected a JSON object")])
+@pytest.mark.parametrize(("text", "message"), [("{'a': 1}", "expected JSON"), ("[1]", "expected a JSON object")])
 def test_text_that_is_no_run(text, message):
     with pytest.raises(PartregError, match=message):
         from_json(text)
+
+
+def test_a_field_that_is_given_twice_is_refused():
+    with pytest.raises(PartregError, match="the key 'seed' appears twice"):
+        from_json('{"seed": 1, "seed": 2}')

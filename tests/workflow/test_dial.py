@@ -11,7 +11,9 @@ import pytest
 
 from partreg import files, workflow
 from partreg.errors import PartregError
-from partreg.workflow import dial, driver, rows
+from partreg.figures.origins import RENDERED, Origin
+from partreg.synthetic.benchmark import Benchmark, plan_vehicleid, plan_veri
+from partreg.workflow import dial, driver, rows, stages
 from partreg.workflow.profile import data_key
 from partreg.workflow.settings import tried_runs
 
@@ -28,7 +30,10 @@ def without_others(ws):
 @pytest.fixture
 def scores():
     """Scores in the form of VehicleID's and of VeRi-776's at once."""
-    return SimpleNamespace(cmc1=0.5, hit1=0.25, hits=np.array([1.0, 0, 1, 0]), vehicles=np.arange(4))
+    made = Origin("trained", RENDERED, "smoke", "another machine", "aaaaaaaaaa", True, seed=0, size=48)
+    here = Origin("judged", RENDERED, "smoke", "this machine", "bbbbbbbbbb", False)
+    hits = np.array([1.0, 0, 1, 0])
+    return SimpleNamespace(cmc1=0.5, hit1=0.25, hits=hits, vehicles=np.arange(4), origins=(made, here))
 
 
 @pytest.fixture
@@ -106,7 +111,8 @@ def test_a_point_says_what_it_is(ws, judged, layout, value, vehicles):
         assert one["test_vehicles"] == 4  # those of the scores
         assert one["informed"] == 0.3333
         assert 0 <= one["low"] <= one["high"] <= 1
-        assert {"profile", "commit", "clean", "device"} <= set(one)
+        origin = {"profile": "smoke", "commit": "aaaaaaaaaa", "clean": True, "device": "another machine"}
+        assert {name: one[name] for name in origin} == origin  # of the training, not of what judged it
     if layout == "vehicleid":
         assert judged[-2:] == [("strong", ()), ("strong", ("window", "light", "brand"))]
 
@@ -202,18 +208,13 @@ def test_the_reference_is_written_of_what_exists(ws, measured, monkeypatch, tmp_
 
 
 def test_the_strong_rows_stand_with_and_without_parts(ws, judged):
-    for name, changes in workflow.STRONG.items():
-        for seed in (0, 1):
-            run = workflow.method_run(ws, "vehicleid", "strong", seed=seed, **changes)
-            made = {"commit": name[-5:], "clean": True, "device": "CPU"}
-            files.write_json(workflow.run_folder(ws, run) / "provenance.json", made)
     scores = dial.vehicleid_scores(ws, workflow.method_run(ws, "vehicleid", "strong"))[8]
     scores.cmc5 = 0.75
     found = dial.strong_rows(ws, (0, 1))
     assert list(found.row) == [name for name in workflow.STRONG for _ in range(2)]
     assert list(found.seed) == [0, 1, 0, 1]
     assert set(found.cmc5) == {0.75}
-    assert list(found.commit) == [name[-5:] for name in found.row]
+    assert set(found.commit) == {"aaaaaaaaaa"}  # the training's
 
 
 def test_the_command_says_when_it_is_done_and_why_it_failed(ws, measured, monkeypatch, capsys):
@@ -282,3 +283,29 @@ def test_the_terminal_bar_goes_on_while_no_notebook_ends(tmp_path, capsys):
     assert "00:01 gone" in told
     assert "1 of 1 notebooks 100%" in told
     assert (tmp_path / "log").read_text().startswith("partreg: a: started")
+
+
+def test_every_shipped_setting_of_the_dial_is_drawn_as_it_says():
+    ws = workflow.open_workspace("laptop")
+    for asked in sorted({*dial.SETTINGS, *ws.profile.dial["near_duplicates"]}):
+        described = stages.benchmark(dial.workspace(ws, asked))
+        for plan in (plan_vehicleid(described), plan_veri(described)):
+            kinds = {(vehicle.model, vehicle.color) for vehicle in plan.vehicles}
+            assert len(plan.vehicles) / len(kinds) == pytest.approx(asked, rel=0.05)
+    assert described.models == ws.profile.benchmark.get("models", Benchmark.models)  # the others as they were
+
+
+def test_guessing_is_what_the_protocol_gives_a_random_order():
+    vehicles, tracks = 20, 4
+    gallery = pd.DataFrame(
+        [(f"{v}_{t}_{n}", v, t + 1, f"{v}_{t}") for v in range(vehicles) for t in range(tracks) for n in range(3)],
+        columns=["image", "vehicle", "camera", "track"],
+    )
+    query = gallery[gallery.image.str.endswith("_0")].reset_index(drop=True)
+    chance = np.random.default_rng(0)
+    found = [dial.veri_protocol(chance.random((len(query), len(gallery))), query, gallery).hit1 for _ in range(150)]
+    right = dial.guessing("veri", vehicles, tracks)
+    assert np.mean(found) == pytest.approx(right, abs=4 * np.std(found) / np.sqrt(len(found)))
+    assert abs(np.mean(found) - 1 / vehicles) > 4 * np.std(found) / np.sqrt(len(found))  # one in so many is too much
+    assert dial.guessing("veri", 70, 4) == 3 / 279
+    assert dial.guessing("vehicleid", 70, 4) == 1 / 70
