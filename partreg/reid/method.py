@@ -81,12 +81,15 @@ class Method:
             stand in the history beside it. Targets are "vehicle" (B,) and what ``targets`` gives, moved as the pixels.
         order: one epoch's batches, (steps, batch).
         targets: what it is told of the training images besides, from the data set's root: arrays, a row an image.
+        recordable: whether its step does the same operations on every batch and looks at no value, so that a GPU may
+            record it; see `partreg.reid.step`.
     """
 
     network: Callable[[Run, dict[str, int]], Trunk]
     losses: Callable[[Run, Trunk, Output, dict[str, Tensor]], dict[str, Tensor]]
     order: Callable[[Run, Tensor, torch.Generator], Tensor] = shuffled
     targets: Callable[[Path, pd.DataFrame], dict[str, np.ndarray]] = no_more
+    recordable: bool = False
 
 
 def part_regularized_losses(run: Run, network: Trunk, output: Output, targets: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -104,4 +107,4 @@ def part_regularized_losses(run: Run, network: Trunk, output: Output, targets: d
     }
 
 
-PART_REGULARIZED = Method(part_regularized_net, part_regularized_losses)
+PART_REGULARIZED = Method(part_regularized_net, part_regularized_losses, recordable=True)

@@ -15,18 +15,19 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-from torch import Tensor
 from tqdm import tqdm
 
 from partreg import files
 from partreg.errors import PartregError
-from partreg.reid.augment import augment, drop_parts
-from partreg.reid.device import choose_device, has_fast_bfloat16, mixed_precision, reproducible
+from partreg.reid.augment import random_numbers
+from partreg.reid.data import Data
+from partreg.reid.device import choose_device, has_fast_bfloat16, own_stream, reproducible
 from partreg.reid.features import compute, part_boxes
 from partreg.reid.method import PART_REGULARIZED, Method
 from partreg.reid.network import Trunk, built
 from partreg.reid.pixels import decoded
 from partreg.reid.run import Run
+from partreg.reid.step import RecordedStep, Step, make_step
 
 LOOK = 20  # steps between two looks at the loss; on a GPU each look waits for it
 
@@ -96,50 +97,34 @@ def train(
     labels, vehicles = pd.factorize(images["vehicle"], sort=True)
     if len(vehicles) < 2:
         raise PartregError(f"images: expected at least two vehicles to tell apart, got {len(vehicles)}; see the lists.")
-    with reproducible(threads, where):
+    with reproducible(threads, where), own_stream(where):
         targets = {"vehicle": torch.from_numpy(labels)}
         if run.parts:
             targets["boxes"] = part_boxes(run, boxes, images)
         told = method.targets(Path(root), images)
         targets |= {name: torch.from_numpy(np.ascontiguousarray(values)) for name, values in told.items()}
-        data = Data(decoded(images, run.size, pixels), targets)
+        data = Data(decoded(images, run.size, pixels), targets, where)
         network = built(run, data.classes, method.network).to(where, memory_format=torch.channels_last)
         if run.weights:
-            network.calibrate(data.take(torch.arange(min(run.batch, len(labels))), where)[0])
-        optimizer = torch.optim.SGD(
-            network.parameters(), lr=0.0, momentum=run.momentum, weight_decay=run.weight_decay, fused=True
-        )
+            network.calibrate(data.take(torch.arange(min(run.batch, len(labels))))[0])
+        step = make_step(run, method, network)
         scores = {"cmc1": scorer(run, network, validation, boxes, pixels)}
         if test is not None:
             scores["cmc1_test"] = scorer(run, network, test, boxes, pixels)
-        state = resumed(run, folder, network, optimizer)
+        state = resumed(run, folder, network, step.optimizer)
         passes = method.order(run, data.targets["vehicle"], epoch_chance(run, 0)).numel()
         total, done = run.epochs * passes, len(state["history"]) * passes
         with tqdm(total=total, initial=done, desc=run.name, unit=" images", mininterval=1) as bar:
             for epoch in range(len(state["history"]), run.epochs):
                 started = time.perf_counter()
-                row = one_epoch(run, method, network, optimizer, data, epoch, bar)
+                row = one_epoch(run, method, network, step, data, epoch, bar)
                 state["seconds"] += time.perf_counter() - started
                 due = (epoch + 1) % validate_every == 0 or epoch + 1 == run.epochs
                 row |= {name: score() if due else math.nan for name, score in scores.items()}
                 state["history"].append(row)
-                state.update(network=network.state_dict(), optimizer=optimizer.state_dict())
+                state.update(network=network.state_dict(), optimizer=step.optimizer.state_dict())
                 files.write_weights(folder / "checkpoint.pt", state)
     return finish(run, folder, network, state, [int(vehicle) for vehicle in vehicles], data, passes)
-
-
-class Data:
-    """What is learnt from: N decoded images (N, H, H, 3) uint8, and by name what is known of them, a row an image."""
-
-    def __init__(self, pixels: np.ndarray, targets: dict[str, Tensor]) -> None:
-        self.pixels, self.targets = pixels, targets
-        whole = {name: value for name, value in targets.items() if value.ndim == 1 and not value.is_floating_point()}
-        self.classes = {name: int(value.max()) + 1 for name, value in whole.items()}
-
-    def take(self, rows: Tensor, device: torch.device) -> tuple[Tensor, dict[str, Tensor]]:
-        """Images (B, 3, H, H) uint8 and targets of some rows, on the device."""
-        images = torch.from_numpy(self.pixels[rows.numpy()]).permute(0, 3, 1, 2).to(device, non_blocking=True)
-        return images, {name: value[rows].to(device) for name, value in self.targets.items()}
 
 
 def epoch_chance(run: Run, epoch: int) -> torch.Generator:
@@ -148,37 +133,24 @@ def epoch_chance(run: Run, epoch: int) -> torch.Generator:
 
 
 def one_epoch(
-    run: Run, method: Method, network: Trunk, optimizer: torch.optim.Optimizer, data: Data, epoch: int, bar: tqdm
+    run: Run, method: Method, network: Trunk, step: Step | RecordedStep, data: Data, epoch: int, bar: tqdm
 ) -> dict[str, float]:
     """Walk once through the images in a new order; the epoch's row of the history."""
     network.train()
-    device = network.device
     chance = epoch_chance(run, epoch)
     order = method.order(run, data.targets["vehicle"], chance)
     sums = 0.0
-    for step, rows in enumerate(order):
-        images, targets = data.take(rows, device)
-        with torch.no_grad():
-            images, moved = augment(images, targets, run.augment, chance)
-        if run.boxes == "whole":
-            moved["boxes"] = targets["boxes"]  # the whole image stays the whole image
-        if run.part_dropout and run.parts:
-            moved["boxes"] = drop_parts(moved["boxes"], run.part_dropout, chance)
-        with mixed_precision(device):
-            output = network(images, moved.get("boxes"))
-        losses = method.losses(run, network, output, moved)
-        for group in optimizer.param_groups:
-            group["lr"] = learning_rate(run, epoch + (step + 1) / len(order))
-        optimizer.zero_grad()
-        losses["loss"].backward()
-        optimizer.step()
-        sums = sums + torch.stack([value.detach() for value in losses.values()])
-        if step % LOOK == 0 or step + 1 == len(order):
-            means = (sums / (step + 1)).tolist()
-            look_at(run, epoch, step, means[0])
+    for turn, (images, targets) in enumerate(data.batches(order)):
+        numbers = random_numbers(len(images), bool(run.part_dropout and run.parts), chance)
+        rate = learning_rate(run, epoch + (turn + 1) / len(order))
+        losses = step(images, targets, numbers.to(data.device, non_blocking=True), rate)
+        sums = sums + torch.stack(list(losses.values()))
+        if turn % LOOK == 0 or turn + 1 == len(order):
+            means = (sums / (turn + 1)).tolist()
+            look_at(run, epoch, turn, means[0])
             bar.set_postfix(epoch=epoch + 1, loss=f"{means[0]:.2f}", refresh=False)
-        bar.update(len(rows))
-    return {"epoch": epoch + 1, "lr": optimizer.param_groups[0]["lr"], **dict(zip(losses, means, strict=True))}
+        bar.update(len(images))
+    return {"epoch": epoch + 1, "lr": rate, **dict(zip(losses, means, strict=True))}
 
 
 def look_at(run: Run, epoch: int, step: int, loss: float) -> None:
@@ -231,7 +203,10 @@ def resumed(run: Run, folder: Path, network: Trunk, optimizer: torch.optim.Optim
         same = state["run"] == run.to_json()
         if same:
             network.load_state_dict(state["network"])
+            rates = [group["lr"] for group in optimizer.param_groups]
             optimizer.load_state_dict(state["optimizer"])
+            for group, rate in zip(optimizer.param_groups, rates, strict=True):
+                group["lr"] = rate  # on a GPU it is a tensor there; its value is set before each step
     except Exception as error:  # torch raises many kinds for files that are not its own
         why = f"{type(error).__name__}: {str(error).splitlines()[0][:80]}" if str(error) else type(error).__name__
         raise PartregError(f"{path}: not a readable checkpoint ({why}); delete it and train anew.") from error

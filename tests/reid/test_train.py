@@ -109,11 +109,11 @@ def test_a_killed_training_goes_on_bit_for_bit(trained, drawn, quick, tmp_path, 
     folder, history = trained
     one_epoch = training.one_epoch
 
-    def killed(run, method, network, optimizer, data, epoch, bar):
+    def killed(run, method, network, step, data, epoch, bar):
         if epoch == 1:
-            one_epoch(run, method, network, optimizer, data, epoch, bar)  # half-done work of the next epoch is lost
+            one_epoch(run, method, network, step, data, epoch, bar)  # half-done work of the next epoch is lost
             raise KeyboardInterrupt
-        return one_epoch(run, method, network, optimizer, data, epoch, bar)
+        return one_epoch(run, method, network, step, data, epoch, bar)
 
     images, boxes = drawn
     validation = images[images.vehicle > 15].reset_index(drop=True)
