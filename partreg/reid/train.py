@@ -58,6 +58,7 @@ def train(
     device: str = "",
     threads: int = 1,
     validate_every: int = 5,
+    save_every: int = 1,
     test: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """Train the network that ``run`` describes, or go on where an earlier call was stopped.
@@ -78,6 +79,7 @@ def train(
         device: "" for a GPU where there is one.
         threads: CPU threads; more of them change the last bits of the result.
         validate_every: epochs between two scores on ``validation``; the last epoch always has one.
+        save_every: epochs between two checkpoints, what a killed training loses at the most.
         test: images of test identities to score at the same epochs, for curves of convergence; they decide nothing.
 
     Returns:
@@ -122,8 +124,9 @@ def train(
                 due = (epoch + 1) % validate_every == 0 or epoch + 1 == run.epochs
                 row |= {name: score() if due else math.nan for name, score in scores.items()}
                 state["history"].append(row)
-                state.update(network=network.state_dict(), optimizer=step.optimizer.state_dict())
-                files.write_weights(folder / "checkpoint.pt", state)
+                if (epoch + 1) % save_every == 0:
+                    state.update(network=network.state_dict(), optimizer=step.optimizer.state_dict())
+                    files.write_weights(folder / "checkpoint.pt", state)
     return finish(run, folder, network, state, [int(vehicle) for vehicle in vehicles], data, passes)
 
 
