@@ -19,6 +19,7 @@ import traceback
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -133,7 +134,7 @@ def where_from() -> dict[str, Any]:
     card = torch.cuda.get_device_name(0) if torch.cuda.is_available() else "CPU"
     return {
         "device": card, "cores": os.cpu_count(), "torch": torch.__version__, "python": platform.python_version(),
-        "numpy": np.__version__, "commit": os.environ.get("PARTREG_COMMIT", "unknown"),
+        "numpy": np.__version__, "made": datetime.now(UTC).date().isoformat(), "commit": os.environ.get("PARTREG_COMMIT", "unknown"),
     }  # fmt: skip
 
 

@@ -18,7 +18,7 @@ from partreg.workflow.claims import ledger, read_claims
 from partreg.workflow.driver import chapter_path, run_path
 from partreg.workflow.effects import Evidence, read_evidence
 from partreg.workflow.profile import CHAPTERS, REPOSITORY, Workspace, open_workspace
-from partreg.workflow.promises import faults, fuzz, machines, scores
+from partreg.workflow.promises import faults, fuzz, gpu, machines, scores
 from partreg.workflow.provenance import device, provenance
 from partreg.workflow.runs import networks
 from partreg.workflow.verify import record
@@ -69,7 +69,7 @@ def assemble(ws: Workspace, site: Path) -> None:
     evidence = read_evidence()
     _write(site / "book" / "ledger.md", ledger(read_claims(), evidence).encode())
     _write(site / "book" / "runs_table.md", runs_table(evidence).encode())
-    for figures in (faults, fuzz, machines, scores):
+    for figures in (faults, fuzz, gpu, machines, scores):
         _write(site / "book" / f"promises_{figures.__name__}.md", figures().encode())
 
 
