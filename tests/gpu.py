@@ -134,7 +134,8 @@ def where_from() -> dict[str, Any]:
     card = torch.cuda.get_device_name(0) if torch.cuda.is_available() else "CPU"
     return {
         "device": card, "cores": os.cpu_count(), "torch": torch.__version__, "python": platform.python_version(),
-        "numpy": np.__version__, "made": datetime.now(UTC).date().isoformat(), "commit": os.environ.get("PARTREG_COMMIT", "unknown"),
+        "numpy": np.__version__, "made": datetime.now(UTC).date().isoformat(),
+        "commit": os.environ.get("PARTREG_COMMIT", "unknown"),
     }  # fmt: skip
 
 
