@@ -24,7 +24,7 @@ SUMS = "SHA256SUMS"
 KINDS = {".txt", ".csv", ".xml", ".json", ".jpg", ".npy", ".pt"}
 # What a run leaves besides its results: executed notebooks, the site, decoded pixels, logs, records of time.
 BESIDE = {"notebooks", "site", "pixels", "evidence", "yolo-example"}
-TIMED = {"provenance.json", "training.json", "cost.json", "choices.json"}
+TIMED = {"provenance.json", "training.json", "cost.json", "net.json", "choices.json"}
 # Where a result came from, in files that hold both.
 ORIGIN = ("commit", "clean", "device")
 
