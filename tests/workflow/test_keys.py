@@ -198,6 +198,27 @@ def test_scores_and_features_are_made_anew_by_other_code_and_the_history_loses_i
     assert workflow.history(ws, run).loss.notna().all()
 
 
+def test_the_seconds_of_a_training_are_those_of_all_its_sessions(ws, monkeypatch):
+    from partreg.reid import train
+
+    clock, one_epoch = iter(range(0, 1000, 10)), train.one_epoch
+    monkeypatch.setattr(train.time, "perf_counter", lambda: next(clock))
+
+    def killed(run, method, network, optimizer, data, epoch, bar):
+        if epoch == 2:
+            raise KeyboardInterrupt
+        return one_epoch(run, method, network, optimizer, data, epoch, bar)
+
+    run = workflow.make_run(ws, "vehicleid", parts=(), held_out=0, size=32, epochs=3, warmup=0.0)
+    with monkeypatch.context() as patch:
+        patch.setattr(train, "one_epoch", killed)
+        with pytest.raises(KeyboardInterrupt):
+            workflow.trained(ws, run)
+    folder = workflow.trained(ws, run)
+    seconds = [files.read_json(folder / f"{name}.json")["seconds"] for name in ("training", "provenance")]
+    assert seconds == [30, 30]  # an epoch takes ten; the one that was cut short was made again
+
+
 def test_a_result_is_kept_under_its_key_whenever_its_making_is_killed(tmp_path):
     path, made = tmp_path / "scores.json", []
 
