@@ -15,7 +15,7 @@ CHOICES := --profile $(call quoted,$(PROFILE)) $(call option,OUTPUT,output) $(ca
            $(call option,SEEDS,seeds) $(call option,CORES,cores) $(if $(filter no,$(BASELINES)),--no-baselines)
 SITE    := $(or $(OUTPUT),build/$(notdir $(basename $(PROFILE))))/site/_build/html
 
-.PHONY: help book test lint lab serve settings reference photographs bench fuzz faults machines gpu audit clean
+.PHONY: help book test lint lab serve settings reference restamp photographs bench fuzz faults machines gpu audit clean
 .DEFAULT_GOAL := help
 
 help:  ## what can be made
@@ -54,6 +54,9 @@ settings: .venv/.installed  ## try settings on validation identities; writes ref
 reference: .venv/.installed  ## repeat the results under reference/: the evidence for the claims, then the dial; takes hours
 	@$(BIN)/python -m partreg.workflow.driver --target evidence $(CHOICES) --profile $(call quoted,$(EVIDENCE)) $(call option,WEIGHTS,weights) $(if $(filter yes,$(RESUME)),--restore)
 	@$(BIN)/python -m partreg.workflow.driver --target reference $(CHOICES)
+
+restamp: .venv/.installed  ## after a change that moves no number: train a sample of the kept trainings again, stamp those that agree
+	@$(BIN)/python -m partreg.workflow.evidence '{"profile": "reference"}' restamp
 
 photographs: .venv/.installed  ## every row that real photographs allow, by FILE=mine.yaml; writes reference/photographs.csv
 	@$(BIN)/python -m partreg.workflow.photographs $(if $(FILE),$(call quoted,$(FILE)))

@@ -30,7 +30,7 @@ from partreg.reid.method import Method, by_identity
 from partreg.reid.network import Output, Trunk
 from partreg.reid.run import Run
 from partreg.retrieval.distances import l2
-from partreg.retrieval.protocols import track_numbers
+from partreg.retrieval.tracks import track_numbers
 
 BETWEEN = 4  # sightings between the two ends of a path, at most (*assumed*)
 HIDDEN = 32  # width of the LSTM (*assumed*)

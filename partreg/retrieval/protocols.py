@@ -20,6 +20,7 @@ from partreg.retrieval.metrics import (
     match_ranks,
     mean_average_precision,
 )
+from partreg.retrieval.tracks import track_numbers
 
 K_MAX = 50
 RESAMPLES = 2_000
@@ -227,12 +228,6 @@ def veri_scores(
     vehicles = query["vehicle"].to_numpy()
     curves = cmc(image_ranks, K_MAX), cmc(track_ranks, K_MAX)
     return VeRiScores(aps[rule], aps, image_ranks, track_ranks, *curves, vehicles, rule)
-
-
-def track_numbers(gallery: pd.DataFrame) -> np.ndarray:
-    """(G,) each gallery image's track as a number from 0, by first appearance; "" is a track of the image's own."""
-    names = gallery["track"].where(gallery["track"] != "", "/" + gallery["image"])
-    return pd.factorize(names)[0]
 
 
 def bootstrap_over_vehicles(values: np.ndarray, vehicles: np.ndarray, seed: int = 0) -> tuple[float, float]:

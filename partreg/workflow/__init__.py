@@ -5,7 +5,8 @@ its result is absent and return it when it is there. So every notebook also runs
 twice.
 """
 
-from partreg.workflow.profile import CHAPTERS, CHOICES, DATASETS, Profile, Workspace, code_key, open_workspace
+from partreg.workflow.data import all_images, benchmark, test_images, vehicleid, veri
+from partreg.workflow.profile import CHAPTERS, CHOICES, DATASETS, Profile, Workspace, open_workspace
 from partreg.workflow.provenance import provenance, provenance_line
 from partreg.workflow.rows import Cost, Judged, judge
 from partreg.workflow.runs import (
@@ -24,25 +25,21 @@ from partreg.workflow.runs import (
     runs,
 )
 from partreg.workflow.stages import (
-    all_images,
     annotated_sets,
     annotations,
-    benchmark,
     boxes_file,
     detected_boxes,
     detector_weights,
     features,
     filled_boxes,
+    history,
     locked,
     run_boxes,
     run_folder,
     scores,
-    test_images,
     train_images,
     trained,
-    vehicleid,
     vehicleid_scores,
-    veri,
     veri_scores,
 )
 
@@ -64,13 +61,13 @@ __all__ = [
     "annotations",
     "benchmark",
     "boxes_file",
-    "code_key",
     "compared_size",
     "control_changes",
     "detected_boxes",
     "detector_weights",
     "features",
     "filled_boxes",
+    "history",
     "judge",
     "left_out",
     "locked",

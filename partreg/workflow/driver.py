@@ -289,7 +289,8 @@ def main(target: str, cores: int, baselines: bool, restore: bool, **given: str) 
         if set("{}") & set(str(ws.folder)):
             raise PartregError(f"{ws.folder}: braces are Snakemake's own signs; choose a results folder without any.")
         if restore:
-            click.echo(f"partreg: took up {restored(ws, kept_in(ws))} kept trainings")
+            taken, older = restored(ws, kept_in(ws))
+            click.echo(f"partreg: took up {taken} kept trainings; {older} are of older code")
         due = costs(ws, target)
     except PartregError as error:
         raise click.ClickException(str(error)) from error

@@ -25,7 +25,7 @@ SCORES = (
 MADE = ("vehicles", "images", "passes", "parameters_at_test", "seconds", "profile", "device", "commit", "clean")
 TEXT = ("study", "cell", "row", "budget", "dataset", "outcome")
 COLUMNS = {
-    "runs": ("key", *TEXT[:-1], "seed", "size", "epochs", *SCORES, *MADE, "outcome"),
+    "runs": ("key", "code", *TEXT[:-1], "seed", "size", "epochs", *SCORES, *MADE, "outcome"),
     "curves": ("key", "epoch", "cmc1", "cmc1_test", "accuracy"),
     "hits": ("key", "which", "hits"),
 }
@@ -38,7 +38,8 @@ class Evidence:
     """What `partreg.workflow.evidence.collect` wrote.
 
     Attributes:
-        runs: a row for each training: what it was for, its scores as fractions, and how it came about.
+        runs: a row for each training: what it was for, its scores as fractions, and how it came about. ``key`` is a
+            digest of what was done, ``code`` one of the code that did it: today's, or that of an older training.
         curves: for each training (``key``) and scored epoch, CMC@1 on validation and test identities and the accuracy.
         hits: for each training a text of the shares of hits of each test vehicle, by ascending vehicle number.
     """
@@ -79,11 +80,12 @@ def read_evidence(folder: Path = REFERENCE) -> Evidence:
     if not any((folder / f"{name}.csv").exists() for name in COLUMNS):
         return Evidence(*(pd.DataFrame(columns=list(columns)) for columns in COLUMNS.values()))
     try:
-        frames = {name: pd.read_csv(folder / f"{name}.csv") for name in COLUMNS}
+        digests = {"key": str, "code": str}
+        frames = {name: pd.read_csv(folder / f"{name}.csv", dtype=digests) for name in COLUMNS}
     except (OSError, ValueError) as error:
         raise PartregError(f"{folder}: expected {', '.join(COLUMNS)}.csv ({error}); run make reference.") from error
     frames = {name: frame.reindex(columns=list(COLUMNS[name])) for name, frame in frames.items()}
-    texts = {name: frames["runs"][name].astype(object).fillna("").astype(str) for name in TEXT}
+    texts = {name: frames["runs"][name].astype(object).fillna("").astype(str) for name in (*TEXT, "code")}
     return Evidence(frames["runs"].assign(**texts), frames["curves"], frames["hits"])
 
 

@@ -7,7 +7,9 @@ from typing import Any
 
 from partreg.parts.boxes import PARTS
 from partreg.reid.run import AUGMENTATIONS, Run, from_dict
-from partreg.workflow.profile import Workspace, code_key, data_key, digest, needed_code, parts_key
+from partreg.workflow import keys
+from partreg.workflow.profile import Workspace, digest
+from partreg.workflow.side_files import SIDE_FILES, side_paths
 
 TABLE_4 = {
     "Global+Light+Brand+Window": {},
@@ -42,28 +44,6 @@ TABLE_3 = {
 }
 # Those of Table 3 that train a network on VeRi-776's images; GoogLeNet learns models, and so from VehicleID.
 TABLE_3_NETWORKS = ("Siamese+Path", "OIFE", "VAMI")
-# The side files that a row cannot do without; each stands for its first name or, in the same folder, the others.
-MODELS, POINTS, VIEWS, PLATES, PLACES = (
-    ("vehicleid", "attribute/model_attr.txt", "models.csv"),
-    ("", "keypoints.csv"),
-    ("", "orientation.csv"),
-    ("veri", "plates.csv"),
-    ("veri", "camera_Dist.txt"),
-)
-CAMERAS = ("veri", "camera_ID.txt")
-SIDE_FILES = {
-    "mixed_diff_ccl": [MODELS],
-    "oife": [POINTS],
-    "vami": [VIEWS],
-    "googlenet": [MODELS],
-    "fact": [MODELS],
-    "plate_snn": [PLATES],
-    "fact_plate_rec": [MODELS, PLATES],
-    "fact_plate_snn": [MODELS, PLATES],
-    "fact_plate_str": [MODELS, PLATES, PLACES, CAMERAS],
-    "siamese_path": [PLACES, CAMERAS],
-    "oife_st": [POINTS],
-}
 # What belongs to a method besides its network and loss: random erasing is one of the strong baseline's tricks.
 BELONGS = {"strong": {"augment": AUGMENTATIONS}}
 # Beyond the tables: do parts still help where the baseline is strong?
@@ -88,9 +68,7 @@ def make_run(ws: Workspace, dataset: str, **changes: Any) -> Run:
         "seed": ws.profile.seeds[0],
     }
     run = from_dict({**start, **ws.profile.reid, **changes}, f"profile {ws.profile.name}")
-    boxes = parts_key(ws) if run.detects else ""  # the baseline knows of no boxes, and need not wait for them
-    other = [] if run.method == "partreg" else [code_key(*needed_code(f"baselines/{run.method}"))]
-    return run.changed(data=digest(data_key(ws, dataset), boxes, code_key("reid"), *other))
+    return run.changed(data=digest(keys.network(ws, run)))
 
 
 def control_changes(ws: Workspace) -> dict[str, dict[str, Any]]:
@@ -122,8 +100,7 @@ def lacking(ws: Workspace, dataset: str, method: str) -> str:
     """The first side file that a row needs and a folder of one's own has not, by its path; "" where all are there."""
     for owner, *names in SIDE_FILES.get(method, []):
         root = ws.root(owner or dataset)
-        found = any((root / place / name).is_file() for name in names for place in ("", "truth"))
-        if not (found or ws.is_synthetic(owner or dataset)):
+        if not (side_paths(root, names) or ws.is_synthetic(owner or dataset)):
             return f"{root.name}/{names[0]}"
     return ""
 

@@ -7,6 +7,7 @@ import sys
 from dataclasses import asdict
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from partreg import files
@@ -14,7 +15,7 @@ from partreg.errors import PartregError
 from partreg.reid.run import Run
 from partreg.workflow.profile import REFERENCE, Workspace, open_workspace
 from partreg.workflow.runs import make_run, method_run
-from partreg.workflow.stages import run_folder
+from partreg.workflow.stages import history, run_folder
 
 # Where the search began, and what was tried from there, one setting at a time; the baseline gets the same care.
 START: dict[str, Any] = {"part_weight": 1.0, "last_stride": 1, "lr": 0.1, "epochs": 40}
@@ -78,8 +79,10 @@ def table(ws: Workspace, others: bool = False) -> pd.DataFrame:
         if not (folder / "provenance.json").exists():
             raise PartregError(f"{folder}: no trained network of {run.name}; run `make settings`.")
         facts = files.read_json(folder / "provenance.json")
-        history = pd.read_csv(folder / "history.csv")
-        accuracy = [column for column in history if column.startswith("accuracy")]
+        past = history(ws, run)
+        if run.held_out and np.isnan(past.cmc1.iloc[-1]):
+            raise PartregError(f"{folder}: its validation images were scored by other code; delete it and run again.")
+        accuracy = [column for column in past if column.startswith("accuracy")]
         rows.append(
             {
                 "network": network,
@@ -87,8 +90,8 @@ def table(ws: Workspace, others: bool = False) -> pd.DataFrame:
                 "value": f"{changes[name]:g}",
                 "epochs": run.epochs,
                 "pixels": run.size,
-                "validation CMC@1 (%)": round(100 * history.cmc1.iloc[-1], 1),
-                "training accuracy (%)": next((round(100 * history[name].iloc[-1], 1) for name in accuracy), ""),
+                "validation CMC@1 (%)": round(100 * past.cmc1.iloc[-1], 1),
+                "training accuracy (%)": next((round(100 * past[name].iloc[-1], 1) for name in accuracy), ""),
                 "chosen": "yes" if used else "",
                 "held-out vehicles": run.held_out,
                 "seed": run.seed,

@@ -13,11 +13,11 @@ from partreg.retrieval.protocols import (
     bootstrap_over_vehicles,
     draw_gallery,
     single_match_ranks,
-    track_numbers,
     vehicleid,
     veri,
     veri_scores,
 )
+from partreg.retrieval.tracks import track_numbers
 
 
 def table(vehicles, cameras, tracks=None) -> pd.DataFrame:

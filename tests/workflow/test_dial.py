@@ -12,7 +12,7 @@ import pytest
 from partreg import files, workflow
 from partreg.errors import PartregError
 from partreg.workflow import dial, driver, rows
-from partreg.workflow.profile import data_key
+from partreg.workflow.keys import data_key
 from partreg.workflow.settings import tried_runs
 
 

@@ -1,6 +1,7 @@
 """The many trainings: which there are, and that one leaves a whole record, also where it fails."""
 
 import json
+import re
 import shutil
 from types import SimpleNamespace
 
@@ -13,12 +14,12 @@ from partreg.errors import PartregError
 from partreg.retrieval.protocols import draw_gallery
 from partreg.workflow import driver, effects, evidence
 
-REFERENCE = {"weights": "some.pth"}
-
 
 @pytest.fixture(scope="module")
-def reference():
-    return workflow.open_workspace("reference", overrides={"evidence": REFERENCE})
+def reference(tmp_path_factory):
+    path = tmp_path_factory.mktemp("weights") / "some.pth"
+    path.write_bytes(b"weights")
+    return workflow.open_workspace("reference", overrides={"evidence": {"weights": str(path)}})
 
 
 @pytest.fixture
@@ -41,7 +42,8 @@ def test_the_reference_has_what_it_promises(reference):
 def test_jobs_differ_in_their_keys_and_labels_say_what_they_are(reference):
     jobs = evidence.jobs(reference)
     assert len({job.label for job in jobs.values()}) == len(jobs)
-    assert all(len(key) == 12 for key in jobs)
+    assert all(re.fullmatch("[0-9a-f]{12}-[0-9a-f]{12}", key) for key in jobs)
+    assert len({job.description for job in jobs.values()}) == len(jobs)
     assert not evidence.jobs(workflow.open_workspace("laptop"))
 
 
@@ -107,7 +109,8 @@ def test_a_cell_leaves_a_record_from_which_the_tables_are_made(ws):
     for _ in range(job.workspace.profile.galleries):
         asked[draw_gallery(scores.vehicles, draws)] -= 1
     assert np.average(np.nan_to_num(scores.hits), weights=asked) == pytest.approx(found.mean, abs=1e-3)
-    assert set(kept.curves.key) == {job.key}
+    assert set(kept.curves.key) == {job.description}
+    assert kept.runs.code.tolist() == [job.code]
 
 
 def test_kept_tables_give_the_records_back(ws):
@@ -117,14 +120,50 @@ def test_kept_tables_give_the_records_back(ws):
     evidence.collect(ws, ws.folder / "kept")
     tables = {name: (ws.folder / "kept" / f"{name}.csv").read_text() for name in effects.COLUMNS}
     evidence.record_path(ws, job.key).unlink()
-    assert evidence.restore(ws, ws.folder / "kept") == 1
-    assert evidence.restore(ws, ws.folder / "kept") == 0  # it is there already
+    assert evidence.restore(ws, ws.folder / "kept") == (1, 0)
+    assert evidence.restore(ws, ws.folder / "kept") == (0, 0)  # it is there already
     after = files.read_json(evidence.record_path(ws, job.key))
     assert after["cmc1_large"] == pytest.approx(before["cmc1_large"], abs=1e-4)
     evidence.collect(ws, ws.folder / "again")
     assert tables == {name: (ws.folder / "again" / f"{name}.csv").read_text() for name in effects.COLUMNS}
     stranger = workflow.open_workspace("smoke", output=str(ws.folder / "other"), overrides={"reid": {"lr": 0.2}})
-    assert evidence.restore(stranger, ws.folder / "kept") == 0
+    assert evidence.restore(stranger, ws.folder / "kept") == (0, 0)
+
+
+def kept_of_older_code(ws, job):
+    """A record of a job, kept in tables that say that other code made it."""
+    evidence.measure(ws, job)
+    evidence.collect(ws, ws.folder / "kept")
+    path = ws.folder / "kept" / "runs.csv"
+    path.write_text(path.read_text().replace(job.code, "0123456789ab"))
+    shutil.rmtree(ws.folder / "evidence")
+    shutil.rmtree(ws.folder / "cells" / "runs")
+    return path
+
+
+def test_trainings_of_older_code_are_stamped_anew_where_one_gives_the_same_to_the_last_digit(ws):
+    job = first(evidence.jobs(ws), lambda job: job.study == "cells" and job.budget == "short")
+    path = kept_of_older_code(ws, job)
+    kept = path.read_text()
+    assert evidence.restore(ws, ws.folder / "kept") == (0, 1)
+    (line,) = evidence.restamp(ws, ws.folder / "kept")
+    assert line == f"0123456789ab to {job.code}, 1 trainings ({job.label}): the same"
+    assert path.read_text() == kept.replace("0123456789ab", job.code)
+    shutil.rmtree(ws.folder / "evidence")
+    assert evidence.restore(ws, ws.folder / "kept") == (1, 0)
+    assert evidence.restamp(ws, ws.folder / "kept") == []
+
+
+def test_trainings_of_older_code_stay_marked_where_one_digit_differs(ws):
+    job = first(evidence.jobs(ws), lambda job: job.study == "cells" and job.budget == "short")
+    path = kept_of_older_code(ws, job)
+    table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    table.loc[0, "cmc5_large"] = f"{float(table.cmc5_large[0]) - 0.0001:g}"
+    path.write_text(table.to_csv(index=False))
+    kept = path.read_text()
+    (line,) = evidence.restamp(ws, ws.folder / "kept")
+    assert line.endswith(": cmc5_large")
+    assert path.read_text() == kept
 
 
 def test_a_training_that_fails_leaves_its_error_and_is_counted(ws, monkeypatch):

@@ -6,6 +6,7 @@ import sys
 from click.testing import CliRunner
 
 from partreg import files, paper, workflow
+from partreg.reid.run import Run
 from partreg.workflow import driver
 from partreg.workflow.settings import tried_runs
 
@@ -73,7 +74,7 @@ def test_a_network_learns_from_the_vehicles_that_are_not_held_out(tmp_path):
     (tmp_path / "train_test_split").mkdir()
     (tmp_path / "train_test_split" / "train_list.txt").write_text("1 1\n2 1\n3 2\n4 2\n")
     mine = workflow.open_workspace("smoke", output=str(tmp_path), vehicleid=str(tmp_path))
-    assert driver.learnt_from(mine, workflow.make_run(mine, "vehicleid")) == 2
+    assert driver.learnt_from(mine, Run(dataset="vehicleid")) == 2
 
 
 def test_a_run_waits_for_what_a_killed_driver_left(tmp_path):
