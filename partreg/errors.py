@@ -2,7 +2,7 @@
 
 
 class PartregError(Exception):
-    """Something the user can mend: one sentence that names the file, the line, what was expected and what to do.
+    """Something the user can correct: one sentence that names the file, the line, what was expected and what to do.
 
     It stays on one line, whatever message of a library is quoted in it.
     """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import errno
 import io
 import json
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 TEMPORARY = re.compile(r"\..+\.~[a-z0-9_]{8}(\.[a-z0-9]+)?")  # names that `whole` gives, and nobody else
+MARKS = {codecs.BOM_UTF8: "utf-8", codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
 UNWRITABLE = {
     errno.ENOSPC,
     errno.EDQUOT,
@@ -110,23 +112,69 @@ def write_json(path: str | Path, value: Any) -> None:
     write_text(path, json.dumps(value, indent=1, sort_keys=True, allow_nan=False) + "\n")
 
 
+def decoded(content: bytes, encoding: str = "utf-8") -> str:
+    r"""Bytes of a text file as text whose lines end in "\n", whichever editor wrote it.
+
+    A byte order mark (of UTF-8 or UTF-16, as Windows writes them) says more than ``encoding`` and is not part of the
+    text; lines that end in "\r\n" or "\r" are taken as well.
+
+    Raises:
+        UnicodeDecodeError: the bytes are not in that encoding.
+    """
+    for mark, marked in MARKS.items():
+        if content.startswith(mark):
+            content, encoding = content[len(mark) :], marked
+            break
+    return content.decode(encoding).replace("\r\n", "\n").replace("\r", "\n")
+
+
+def read_text(path: str | Path) -> str:
+    """Read a file of text in UTF-8, or in UTF-16 with a byte order mark, see `decoded`.
+
+    Raises:
+        PartregError: it is missing, or is no such text.
+    """
+    try:
+        return decoded(Path(path).read_bytes())
+    except FileNotFoundError as error:
+        raise PartregError(f"{path}: no such file; check the path.") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise PartregError(f"{path}: could not be read as UTF-8 text ({error}); save it anew as UTF-8.") from error
+
+
 def read_json(path: str | Path) -> Any:
     """Read a JSON file.
 
     Raises:
-        PartregError: it is missing, not UTF-8 or not JSON; the sentence names the line.
+        PartregError: it is missing, not UTF-8 or not JSON (the sentence names the line), or an object names a key
+            twice, of which Python would keep the last in silence.
     """
-    path = Path(path)
+    return parse_json(read_text(path), str(path))
+
+
+def parse_json(text: str, source: str) -> Any:
+    """The value that a JSON text is.
+
+    Raises:
+        PartregError: as `read_json`; the sentence starts with ``source``.
+    """
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise PartregError(f"{path}: no such file; check the path.") from error
+        return json.loads(text, object_pairs_hook=_once)
     except json.JSONDecodeError as error:
         raise PartregError(
-            f"{path}:{error.lineno}: expected JSON ({error.msg}); mend the line or make the file anew."
+            f"{source}:{error.lineno}: expected JSON ({error.msg}); fix the line or make the file anew."
         ) from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise PartregError(f"{path}: could not be read as UTF-8 text ({error}); check the file.") from error
+    except (ValueError, RecursionError) as error:  # a key twice, a number of thousands of digits, too deep
+        raise PartregError(f"{source}: expected JSON ({error}); fix it or make the file anew.") from error
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in found:
+            raise ValueError(f"the key {name[:60]!r} appears twice in one object")
+        found[name] = value
+    return found
 
 
 def write_weights(path: str | Path, value: Any) -> None:

@@ -152,3 +152,44 @@ def test_what_cannot_be_written_is_a_sentence_whoever_writes(tmp_path):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     with pytest.raises(FileNotFoundError), files.writable(tmp_path):
         (tmp_path / "none").read_text()
+
+
+WRITTEN_BY = {  # how editors, spreadsheets and shells write the same text
+    "plain": lambda text: text.encode(),
+    "byte order mark": lambda text: b"\xef\xbb\xbf" + text.encode(),
+    "Windows": lambda text: b"\xef\xbb\xbf" + text.replace("\n", "\r\n").encode(),
+    "old Macintosh": lambda text: text.replace("\n", "\r").encode(),
+    "UTF-16": lambda text: b"\xff\xfe" + text.encode("utf-16-le"),
+    "UTF-16, big end first": lambda text: b"\xfe\xff" + text.encode("utf-16-be"),
+}
+
+
+@pytest.mark.parametrize("written", WRITTEN_BY.values(), ids=WRITTEN_BY)
+def test_text_is_read_whoever_wrote_it(tmp_path, written):
+    (tmp_path / "a.txt").write_bytes(written("größer\n車\n"))
+    assert files.read_text(tmp_path / "a.txt") == "größer\n車\n"
+    (tmp_path / "a.json").write_bytes(written('{"größe":\n 1}\n'))
+    assert files.read_json(tmp_path / "a.json") == {"größe": 1}
+
+
+def test_text_that_is_none(tmp_path):
+    with pytest.raises(PartregError, match=r"a.txt: no such file"):
+        files.read_text(tmp_path / "a.txt")
+    for content in (b"\xff", b"\xff\xfe\x00", b"\xef\xbb\xbf\xff"):
+        (tmp_path / "a.txt").write_bytes(content)
+        with pytest.raises(PartregError, match=r"a.txt: could not be read as UTF-8 text"):
+            files.read_text(tmp_path / "a.txt")
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ('{"a": 1, "b": {"x": 1, "x": 2}}', "the key 'x' appears twice in one object"),
+        ("[" * 100_000, "recursion"),
+        ("9" * 5000, "4300 digits"),
+    ],
+)
+def test_json_that_python_would_bend_or_choke_on(tmp_path, text, sentence):
+    (tmp_path / "a.json").write_text(text)
+    with pytest.raises(PartregError, match=rf"a.json: expected JSON \(.*{sentence}"):
+        files.read_json(tmp_path / "a.json")

@@ -225,7 +225,7 @@ def test_a_decompression_bomb_is_refused(tmp_path):
     with pytest.raises(PartregError, match=r"bomb\.png: not a readable image .*decompression bomb"):
         decode(path, 32)
     (tmp_path / "images.csv").write_text("path,vehicle\nbomb.png,1\n")
-    (problem,) = check(tmp_path).problems
+    (problem,) = (one for one in check(tmp_path).problems if one.line)
     assert "decompression bomb" in problem.message
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,8 +12,9 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from partreg.datasets import table_csv, vehicleid, veri
-from partreg.datasets.lines import Problem, read_numbers
+from partreg.datasets import side, table_csv, vehicleid, veri
+from partreg.datasets.images import images_table
+from partreg.datasets.lines import Problem, read_numbers, text_of
 from partreg.datasets.pictures import fault
 from partreg.errors import PartregError
 
@@ -55,8 +57,9 @@ def layout(root: str | Path) -> str:
 def check(root: str | Path, decode: bool = False) -> Report:
     """Check a data set on disk.
 
-    Found are bad and double lines, images that are missing or unreadable, vehicles on both sides of the split, and
-    side files that contradict the lists.
+    Found are bad and double lines, images that are missing or unreadable, vehicles on both sides of the split, side
+    files that cannot be read or contradict the lists, and lists from which nothing can be learnt or judged: empty ones,
+    lists in which no vehicle has two images, and queries whose matches are all of their own camera.
 
     Args:
         root: a folder in one of the layouts (see ``layout``).
@@ -78,8 +81,11 @@ def _vehicleid(root: Path, problems: list[Problem]) -> tuple[dict[str, pd.DataFr
     files = {str(root / name): frame for name, frame in lists.items()}
     train = lists[vehicleid.TRAIN_LIST]
     counts = _count("training", train)
+    tests = pd.concat([frame for name, frame in lists.items() if name != vehicleid.TRAIN_LIST] or [train[:0]])
+    counts["test images, each counted once"] = int(tests["image"].nunique())
     of_image = read_numbers(root / "attribute/img2vid.txt", vehicleid.PAIR, problems.append)
     for name, frame in lists.items():
+        _unusable(str(root / name), frame, 2 if name == vehicleid.TRAIN_LIST else 1, problems)
         problems += _contradictions(str(root / name), frame, of_image)
         if name == vehicleid.TRAIN_LIST:
             continue
@@ -92,6 +98,7 @@ def _vehicleid(root: Path, problems: list[Problem]) -> tuple[dict[str, pd.DataFr
     for name in ("model_attr", "color_attr"):
         table = read_numbers(root / f"attribute/{name}.txt", "a vehicle and a number", problems.append)
         counts |= {f"vehicles in {name}.txt": len(table)} if table else {}
+    problems += _side_files(root, images_table(pd.concat([train, tests]).drop_duplicates("image")))
     return files, counts
 
 
@@ -99,12 +106,13 @@ def _contradictions(file: str, listed: pd.DataFrame, of_image: dict[int, int]) -
     for image, vehicle, line in listed[["image", "vehicle", "line"]].itertuples(index=False):
         listed_as = of_image.get(int(Path(image).stem), vehicle)
         if listed_as != vehicle:
-            message = f"{image} is vehicle {vehicle} here and {listed_as} in attribute/img2vid.txt; mend one."
+            message = f"{image} is vehicle {vehicle} here and {listed_as} in attribute/img2vid.txt; fix one."
             yield Problem(file, line, message)
 
 
 def _veri(root: Path, problems: list[Problem]) -> tuple[dict[str, pd.DataFrame], dict[str, int]]:
     lists = {split: veri.read_names(root, split, problems.append) for split in veri.SPLITS}
+    absent = any(not problem.line for problem in problems)
     files = {split: str(root / name) for split, name in veri.SPLITS.items()}
     counts = _count("training", lists["train"]) | _count("query", lists["query"]) | _count("gallery", lists["test"])
     for split in ("query", "test"):
@@ -114,6 +122,9 @@ def _veri(root: Path, problems: list[Problem]) -> tuple[dict[str, pd.DataFrame],
         if name not in gallery:
             message = f"the query {name} is not in name_test.txt, expected it in the gallery too; add it there."
             problems.append(Problem(files["query"], line, message))
+    _unusable(files["train"], lists["train"], 2, problems)
+    if not absent:
+        problems += _unjudged(files["query"], lists["query"], lists["test"])
     good, junk = veri.good_junk(lists["query"], lists["test"])
     counts["queries without a match in another camera, which are skipped"] = sum(not len(rows) for rows in good)
     for name, expected in (("gt_index.txt", good), ("jk_index.txt", junk)):
@@ -122,6 +133,7 @@ def _veri(root: Path, problems: list[Problem]) -> tuple[dict[str, pd.DataFrame],
     for name in ("train_label.xml", "test_label.xml"):
         labels = veri.read_labels(root / name, problems.append)
         counts |= {f"labels in {name}": len(labels)} if labels else {}
+    problems += _side_files(root, images_table(pd.concat(lists.values())))
     return {files[split]: frame for split, frame in lists.items()}, counts
 
 
@@ -129,7 +141,11 @@ def _indices(path: Path, expected: list[np.ndarray]) -> Iterator[Problem]:
     """``gt_index.txt`` or ``jk_index.txt``, where it is there: a line a query, its images counted from 1."""
     if not path.exists():
         return
-    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    found: list[Problem] = []
+    lines = (text_of(path, found.append, "a line for each query") or "").splitlines()
+    if found:
+        yield found[0]
+        return
     if len(lines) != len(expected):
         yield Problem(str(path), 0, f"expected {len(expected)} lines, one a query, found {len(lines)}; make it anew.")
     for number, (line, rows) in enumerate(zip(lines, expected, strict=False), start=1):
@@ -144,10 +160,7 @@ def _tracks(root: Path, gallery: set[str], problems: list[Problem]) -> dict[str,
     for track, names in tracks.items():
         strange = [name for name in names if name not in gallery]
         if strange:
-            message = f"{strange[0]} is not in name_test.txt, expected gallery images only; mend the line."
-            problems.append(Problem(file, lines[track], message))
-        if len({name.split("_", 2)[0] + name.split("_", 2)[1] for name in names if name in gallery}) > 1:
-            message = f"the track {track} mixes vehicles or cameras, expected one of each; split it."
+            message = f"{strange[0]} is not in name_test.txt, expected gallery images only; fix the line."
             problems.append(Problem(file, lines[track], message))
     listed = {name for names in tracks.values() for name in names}
     if not tracks:
@@ -163,12 +176,65 @@ def _csv(root: Path, problems: list[Problem]) -> tuple[dict[str, pd.DataFrame], 
     rows = table_csv.read_rows(path, problems.append)
     frame = rows.rename(columns={"path": "image", "opened": "path"})
     counts = _count("all", frame)
-    if "split" in frame:
-        for split in table_csv.SPLITS:
-            counts |= _count(split, frame[frame["split"] == split])
-        train = frame["split"] == "train"
-        problems += _both_sides(str(path), frame[train], frame[~train])
+    if "split" not in frame or frame.empty:
+        _unusable(str(path), frame, 1, problems)
+        return {str(path): frame}, counts
+    parts = {split: frame[frame["split"] == split] for split in table_csv.SPLITS}
+    for split, part in parts.items():
+        counts |= _count(split, part)
+    problems += _both_sides(str(path), parts["train"], frame[frame["split"] != "train"])
+    if len(parts["train"]):
+        _unusable(str(path), parts["train"], 2, problems)
+    if len(parts["query"]) or len(parts["gallery"]):
+        tables = [images_table(parts[split]) for split in ("query", "gallery")]
+        problems += _unjudged(str(path), *tables)
     return {str(path): frame}, counts
+
+
+def _unusable(file: str, listed: pd.DataFrame, vehicles: int, problems: list[Problem]) -> None:
+    """Add a problem where nothing can be learnt from a list, or judged on it, though each of its lines may be right."""
+    images = listed["vehicle"].value_counts()
+    if images.empty and any(problem.file == file for problem in problems):
+        return  # it is not there, or no line of it could be read
+    if images.empty:
+        problems.append(Problem(file, 0, "expected images, found none; list some."))
+    elif len(images) < vehicles:
+        problems.append(Problem(file, 0, f"expected {vehicles} vehicles or more, found {len(images)}; list more."))
+    elif images.max() < 2:
+        message = f"expected two images or more of some vehicles, found one of each of {len(images)}; list more images."
+        problems.append(Problem(file, 0, message))
+
+
+def _unjudged(file: str, query: pd.DataFrame, gallery: pd.DataFrame) -> Iterator[Problem]:
+    """Queries and a gallery that VeRi-776's rule cannot judge."""
+    for name, table in (("queries", query), ("a gallery", gallery)):
+        if table.empty:
+            yield Problem(file, 0, f"expected {name} to judge by, found none; list some, or neither.")
+            return
+    if why := veri.no_match(query, gallery):
+        yield Problem(file, 0, why)
+
+
+def _side_files(root: Path, images: pd.DataFrame) -> Iterator[Problem]:
+    """What is wrong with the side files that are there, of which a reader names the first fault each."""
+    readers: dict[str, Callable[[], object]] = {
+        "keypoints.csv": lambda: side.read_keypoints(root, images),
+        "orientation.csv": lambda: side.read_orientation(root, images),
+        "plates.csv": lambda: side.read_plates(root, images),
+        "models.csv": lambda: side.read_models(root, images),
+        "camera_Dist.txt": lambda: side.read_camera_distances(root),
+        "list_color.txt": lambda: veri.read_words(root / "list_color.txt"),
+        "list_type.txt": lambda: veri.read_words(root / "list_type.txt"),
+    }
+    for name, read in readers.items():
+        if not any((root / place / name).exists() for place in ("", "truth")):
+            continue
+        try:
+            read()
+        except PartregError as error:
+            file, _, message = str(error).partition(": ")
+            path, _, line = file.rpartition(":")
+            yield Problem(path, int(line), message) if line.isdecimal() and path else Problem(file, 0, message)
 
 
 def _count(name: str, listed: pd.DataFrame) -> dict[str, int]:
@@ -188,7 +254,7 @@ def _both_sides(file: str, train: pd.DataFrame, test: pd.DataFrame) -> Iterator[
 
 
 def _images(lists: dict[str, pd.DataFrame], decode: bool) -> list[Problem]:
-    """Open every listed image once, in threads; a problem stands at the first line that lists the image."""
+    """Open every listed image once, in threads; a problem is reported at the first line that lists the image."""
     first: dict[str, tuple[str, int]] = {}
     for file, frame in lists.items():
         for path, line in zip(frame["path"], frame["line"], strict=True):
@@ -201,7 +267,7 @@ def _images(lists: dict[str, pd.DataFrame], decode: bool) -> list[Problem]:
 
 def _fault(path: str, decode: bool) -> str:
     """What is wrong with an image file, in a sentence; "" where nothing is."""
-    if not Path(path).exists():
+    if not os.path.exists(path):  # not Path.exists, which raises for a name that is too long
         return f"the image {path} is missing; put it there or take the line out."
     found = fault(path, decode)
     return f"the image {path} is unreadable ({found}); copy it anew or drop the line." if found else ""

@@ -28,7 +28,7 @@ def images_table(columns: Mapping[str, Any] | pd.DataFrame, source: str = "the t
         A frame with exactly ``IMAGE_COLUMNS``, rows in the order given, indexed 0..N-1.
 
     Raises:
-        PartregError: a required column is missing, a number is none, or an image stands twice.
+        PartregError: a required column is missing, a number is none, or an image appears twice.
     """
     given = pd.DataFrame(columns)
     missing = [name for name in REQUIRED if name not in given]
@@ -43,22 +43,26 @@ def images_table(columns: Mapping[str, Any] | pd.DataFrame, source: str = "the t
     frame = pd.DataFrame(table).astype(dict.fromkeys(TEXT, "str"))
     if len(frame) and (frame["vehicle"] < 0).any():
         row = int(np.flatnonzero(frame["vehicle"] < 0)[0])
-        raise PartregError(f"{source}: row {row} has vehicle {frame['vehicle'][row]}, expected 0 or more; mend it.")
+        raise PartregError(f"{source}: row {row} has vehicle {frame['vehicle'][row]}, expected 0 or more; fix it.")
     twice = frame["image"].duplicated()
     if twice.any():
         name = frame["image"][twice].iloc[0]
-        raise PartregError(f"{source}: the image {name!r} stands there twice, expected once; delete one of its rows.")
+        raise PartregError(f"{source}: the image {name!r} appears twice, expected once; delete one of its rows.")
     return frame
 
 
 def _integers(given: pd.DataFrame, name: str, source: str) -> np.ndarray:
     if name not in given:
         return np.full(len(given), -1, dtype=np.int64)
+    if pd.api.types.is_integer_dtype(given[name]):
+        return given[name].to_numpy(dtype=np.int64)
     numbers = pd.to_numeric(given[name], errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
-    bad = ~np.isfinite(numbers) | (numbers != np.floor(numbers))
+    # Beyond 2^53 two whole numbers may be one as a float, and two vehicles one vehicle.
+    bad = ~np.isfinite(numbers) | (numbers != np.floor(numbers)) | (np.abs(numbers) >= 2**53)
+    bad |= given[name].map(lambda value: isinstance(value, bool | np.bool_)).to_numpy(dtype=bool)
     if bad.any():
         row = int(np.flatnonzero(bad)[0])
         raise PartregError(
-            f"{source}: row {row} has {given[name].iloc[row]!r} as {name}, expected a whole number; mend it."
+            f"{source}: row {row} has {given[name].iloc[row]!r} as {name}, expected a whole number; fix it."
         )
-    return given[name].astype(np.int64).to_numpy()
+    return numbers.astype(np.int64)

@@ -8,8 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from partreg.errors import PartregError
+from partreg.files import read_text
 
 NUMBER = re.compile(r"[0-9]{1,18}")
+# Python's own int() and float() also take "1_000" and digits of other scripts, which nobody means in a data file.
+WHOLE = re.compile(r"(-?[0-9]{1,18})(\.0*)?")
+REAL = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,4})?")
 
 
 @dataclass(frozen=True, order=True)
@@ -37,13 +41,27 @@ def stop(problem: Problem) -> None:
     raise PartregError(str(problem))
 
 
+def whole(text: str) -> int | None:
+    """The whole number that a cell of a table holds; None where it holds none.
+
+    "3.0" is 3: a spreadsheet or pandas writes a column of whole numbers so where one of its cells is blank.
+    """
+    match = WHOLE.fullmatch(text)
+    return int(match.group(1)) if match else None
+
+
+def real(text: str) -> float:
+    """The number that a text is, NaN where it is none."""
+    return float(text) if REAL.fullmatch(text) else float("nan")
+
+
 def read_lines(
     path: Path, fields: int, expected: str, on_problem: OnProblem = stop, *, more: bool = False
 ) -> list[tuple[int, list[str]]]:
     """The lines of a list file, split at white space; blank lines are passed over.
 
     Args:
-        path: a UTF-8 text file; a byte order mark, CRLF and trailing spaces are accepted.
+        path: a text file as `partreg.files.read_text` takes it; trailing spaces are accepted.
         fields: how many fields a line has.
         expected: what a line should be, for the sentence about one that is not.
         on_problem: called for every line that is not so; the line is then left out.
@@ -52,24 +70,28 @@ def read_lines(
     Returns:
         (line number from 1, fields) for every good line.
     """
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        on_problem(Problem(str(path), 0, f"no such file; expected lines of {expected}, as the data set has them."))
-        return []
-    except (OSError, UnicodeDecodeError) as error:
-        on_problem(Problem(str(path), 0, f"could not be read as UTF-8 text ({error}); copy the file anew."))
-        return []
+    text = text_of(path, on_problem, f"lines of {expected}, as the data set has them")
     good = []
-    for number, line in enumerate(text.split("\n"), start=1):
+    for number, line in enumerate((text or "").split("\n"), start=1):
         words = line.split()
         if not words:
             continue
         if len(words) == fields or (more and len(words) > fields):
             good.append((number, words))
         else:
-            on_problem(Problem(str(path), number, f"expected {expected}, found {line.strip()[:60]!r}; mend the line."))
+            on_problem(Problem(str(path), number, f"expected {expected}, found {line.strip()[:60]!r}; fix the line."))
     return good
+
+
+def text_of(path: Path, on_problem: OnProblem, expected: str) -> str | None:
+    """The text of a file; None, after a problem, where there is none to read."""
+    try:
+        return read_text(path)
+    except PartregError as error:
+        absent = isinstance(error.__cause__, FileNotFoundError)
+        message = f"no such file; expected {expected}." if absent else str(error).removeprefix(f"{path}: ")
+        on_problem(Problem(str(path), 0, message))
+        return None
 
 
 def read_numbers(path: Path, expected: str, on_problem: OnProblem = stop) -> dict[int, int]:
@@ -79,7 +101,7 @@ def read_numbers(path: Path, expected: str, on_problem: OnProblem = stop) -> dic
         return table
     for number, (first, second) in read_lines(path, 2, expected, on_problem):
         if not (NUMBER.fullmatch(first) and NUMBER.fullmatch(second)):
-            on_problem(Problem(str(path), number, f"expected {expected}, found {first!r} {second!r}; mend the line."))
+            on_problem(Problem(str(path), number, f"expected {expected}, found {first!r} {second!r}; fix the line."))
         elif table.setdefault(int(first), int(second)) != int(second):
-            on_problem(Problem(str(path), number, f"{first} stands above with another value; keep one line."))
+            on_problem(Problem(str(path), number, f"{first} is above with another value; keep one line."))
     return table

@@ -26,7 +26,8 @@ BROKEN = (
     TypeError,
     Image.DecompressionBombError,
 )
-TURNED = range(5, 9)  # EXIF orientations in which width and height are swapped
+TURNED = range(2, 9)  # EXIF orientations of a picture that is not stored upright
+SWAPPED = range(5, 9)  # those in which width and height are swapped
 ORIENTATION = 0x0112
 
 
@@ -52,7 +53,8 @@ def open_picture(path: str | Path) -> Image.Image:
         raise PartregError(f"{path}: no such picture; run `partreg check` on its data set.") from error
     except BROKEN as error:
         raise PartregError(
-            f"{path}: not a readable image ({reason(error)}); run `partreg check` on its data set."
+            f"{path}: not a readable image ({reason(error)}); run `partreg check --decode` on its data set, "
+            "which finds truncated pictures too."
         ) from error
 
 
@@ -78,10 +80,20 @@ def picture_size(path: str | Path) -> tuple[int, int]:
     Raises:
         PartregError: it is missing or no picture.
     """
+    width, height, orientation = picture_header(path)
+    return (height, width) if orientation in SWAPPED else (width, height)
+
+
+def picture_header(path: str | Path) -> tuple[int, int, int]:
+    """Width and height of a picture in pixels as stored, and its EXIF orientation (1, upright, where it has none).
+
+    Raises:
+        PartregError: it is missing or no picture.
+    """
     try:
         with Image.open(path) as image:
-            turned = image.getexif().get(ORIENTATION) in TURNED
-            return (image.height, image.width) if turned else image.size
+            orientation = image.getexif().get(ORIENTATION)
+            return (*image.size, orientation if orientation in TURNED else 1)
     except BROKEN as error:
         raise PartregError(
             f"{path}: not a readable image ({reason(error)}); replace it, or take it off its list."

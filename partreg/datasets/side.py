@@ -2,8 +2,8 @@
 
 Each is looked for as ``<root>/<name>`` and then as ``<root>/truth/<name>``, where the rendered benchmark has it:
 
-- ``keypoints.csv``: ``image`` and, for each of the 20 `KEYPOINTS`, ``<name>_x``, ``<name>_y`` (relative to the image's
-  sides) and ``<name>_seen`` (0 or 1). OIFE reads it.
+- ``keypoints.csv``: ``image`` and, for each of the 20 `KEYPOINTS`, ``<name>_x``, ``<name>_y`` (relative to the sides
+  of the upright image) and ``<name>_seen`` (0 or 1). OIFE reads it.
 - ``orientation.csv``: ``image`` and ``orientation``, one of the 8 `ORIENTATIONS`. VAMI reads it.
 - ``plates.csv``: ``image``, ``plate`` (the text) and ``crop`` (a picture of the plate, its path relative to the folder
   that ``plates.csv`` is in); an image has a row where its plate can be seen. The plate methods read it.
@@ -18,15 +18,16 @@ Each is looked for as ``<root>/<name>`` and then as ``<root>/truth/<name>``, whe
 from __future__ import annotations
 
 import csv
+import io
 import re
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from partreg.datasets.lines import read_lines
+from partreg.datasets.lines import read_lines, real, whole
 from partreg.errors import PartregError
-from partreg.files import inside
+from partreg.files import inside, read_text
 
 KEYPOINTS = (
     "left_front_wheel", "left_back_wheel", "right_front_wheel", "right_back_wheel", "right_fog_lamp", "left_fog_lamp",
@@ -35,6 +36,8 @@ KEYPOINTS = (
 )  # fmt: skip
 ORIENTATIONS = ("front", "rear", "left", "left front", "left rear", "right", "right front", "right rear")
 CAMERA = re.compile(r"c?0*([0-9]{1,6})")
+ODD = re.compile(r"[^0-9eE.+\-\n]")  # where a number has none of these, `real` and NumPy, which is faster, agree
+SLACK = 0.05  # of the image's side: how far outside a key point may be that is seen
 QUERY, GALLERY = "image_query/", "image_test/"
 
 
@@ -58,7 +61,14 @@ def read_keypoints(root: str | Path, images: pd.DataFrame) -> np.ndarray:
     values = _numbers(path, lines, rows[:, 1:], columns).reshape(-1, len(KEYPOINTS), 3)
     bad = ~np.isin(values[..., 2], (0, 1)).all(1)
     if bad.any():
-        raise PartregError(f"{path}:{lines[int(bad.argmax())]}: expected 0 or 1 as *_seen; mend the line.")
+        raise PartregError(f"{path}:{lines[int(bad.argmax())]}: expected 0 or 1 as *_seen; fix the line.")
+    away = ((np.abs(values[..., :2] - 0.5) > 0.5 + SLACK).any(2) & (values[..., 2] > 0)).any(1)
+    if away.any():
+        line = lines[int(away.argmax())]
+        raise PartregError(
+            f"{path}:{line}: a point that is seen lies outside the image, expected x and y from 0 to 1; divide "
+            "pixels by the width and height of the upright image."
+        )
     at = rows_of(path, keys, images)
     found = np.zeros((len(images), len(KEYPOINTS), 3), np.float32)
     found[at >= 0] = values[at[at >= 0]]
@@ -79,7 +89,7 @@ def read_orientation(root: str | Path, images: pd.DataFrame) -> np.ndarray:
     for line, name in zip(lines, rows[:, 1], strict=True):
         if name and name not in ORIENTATIONS:
             expected = ", ".join(ORIENTATIONS)
-            raise PartregError(f"{path}:{line}: expected one of {expected}, found {name[:60]!r}; mend the line.")
+            raise PartregError(f"{path}:{line}: expected one of {expected}, found {name[:60]!r}; fix the line.")
     at = rows_of(path, keys, images)
     return np.where(at >= 0, rows[at, 1], "").astype(str)
 
@@ -99,7 +109,7 @@ def read_plates(root: str | Path, images: pd.DataFrame) -> pd.DataFrame:
     lines, keys, rows = read_columns(path, ("image", "plate", "crop"))
     for line, (_, plate, crop) in zip(lines, rows, strict=True):
         if bool(plate) != bool(crop):
-            raise PartregError(f"{path}:{line}: expected both plate and crop, or neither; mend the line.")
+            raise PartregError(f"{path}:{line}: expected both plate and crop, or neither; fix the line.")
     at = rows_of(path, keys, images)
     listed = [rows[row] if row >= 0 else ("", "", "") for row in at]
     crops = [str(_crop(path, lines[row], one[2])) if one[2] else "" for row, one in zip(at, listed, strict=True)]
@@ -124,12 +134,11 @@ def read_models(root: str | Path, images: pd.DataFrame) -> np.ndarray:
     truth = Path(root) / "truth" / "images.csv"
     named = truth if truth.is_file() else find(root, "models.csv", "GoogLeNet and Mixed Diff+CCL")
     lines, keys, rows = read_columns(named, ("image", "model"))
-    for line, value in zip(lines, rows[:, 1], strict=True):
-        if not re.fullmatch(r"|-1|[0-9]{1,9}", value, re.ASCII):
-            raise PartregError(
-                f"{named}:{line}: expected a whole number as model, found {value[:60]!r}; mend the line."
-            )
-    values = np.array([int(value or -1) for value in rows[:, 1]], np.int64)
+    known = [-1 if value == "" else whole(value) for value in rows[:, 1]]
+    for line, value, model in zip(lines, rows[:, 1], known, strict=True):
+        if model is None or not -1 <= model < 10**9:
+            raise PartregError(f"{named}:{line}: expected a whole number as model, found {value[:60]!r}; fix the line.")
+    values = np.array(known, np.int64)
     at = rows_of(named, keys, images)
     return np.where(at >= 0, values[at], -1)
 
@@ -141,7 +150,7 @@ def read_camera_distances(root: str | Path) -> pd.DataFrame:
         A symmetric frame (C, C) of float64, metres; index and columns are the cameras' numbers (1 for ``c001``).
 
     Raises:
-        PartregError: a file is missing, a name is none or stands twice, the matrix is not square, of another size than
+        PartregError: a file is missing, a name is none or appears twice, the matrix is not square, of another size than
             there are names, not symmetric, has a negative distance, or its diagonal is not zero.
     """
     methods = "FACT+Plate-SNN+STR and Siamese+Path"
@@ -152,7 +161,7 @@ def read_camera_distances(root: str | Path) -> pd.DataFrame:
             match = CAMERA.fullmatch(word)
             if match is None or int(match.group(1)) in numbers:
                 why = "a camera's name, such as 'c001'" if match is None else "each camera once"
-                raise PartregError(f"{named}:{line}: expected {why}, found {word[:60]!r}; mend the line.")
+                raise PartregError(f"{named}:{line}: expected {why}, found {word[:60]!r}; fix the line.")
             numbers.append(int(match.group(1)))
     wanted = f"{len(numbers)} distances, one for each camera of {named.name}"
     lines, rows = [], []
@@ -169,7 +178,7 @@ def read_camera_distances(root: str | Path) -> pd.DataFrame:
     if bad.any():
         line = lines[int(bad.argmax())]
         raise PartregError(
-            f"{measured}:{line}: expected a symmetric matrix of distances of 0 or more with a zero diagonal; mend it."
+            f"{measured}:{line}: expected a symmetric matrix of distances of 0 or more with a zero diagonal; fix it."
         )
     return pd.DataFrame(matrix, index=numbers, columns=numbers)
 
@@ -198,29 +207,28 @@ def read_columns(path: Path, columns: tuple[str, ...]) -> tuple[list[int], dict[
 
     Raises:
         PartregError: not a CSV in UTF-8, a column is missing, a row has another number of fields, an image is empty or
-            stands twice.
+            appears twice.
     """
     try:
-        with open(path, encoding="utf-8-sig", newline="") as file:
-            reader = csv.reader(file)
-            heading = next(reader, [])
-            table = [(reader.line_num, row) for row in reader if row]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise PartregError(f"{path}: could not be read as a CSV in UTF-8 ({error}); save it anew.") from error
+        reader = csv.reader(io.StringIO(read_text(path), newline=""), skipinitialspace=True)
+        heading = next(reader, [])
+        table = [(reader.line_num, row) for row in reader if row]
+    except csv.Error as error:
+        raise PartregError(f"{path}: could not be read as a CSV ({error}); save it anew.") from error
     missing = [name for name in columns if name not in heading]
     if missing:
         raise PartregError(f"{path}:1: expected a heading with the column {missing[0]!r}; add it.")
     twice = [name for name in columns if heading.count(name) > 1]
     if twice:
-        raise PartregError(f"{path}:1: expected each column once, {twice[0]!r} stands there twice; delete one.")
+        raise PartregError(f"{path}:1: expected each column once, {twice[0]!r} appears twice; delete one.")
     keys: dict[str, int] = {}
     for number, (line, row) in enumerate(table):
         if len(row) != len(heading):
-            raise PartregError(f"{path}:{line}: expected {len(heading)} fields, found {len(row)}; mend the line.")
+            raise PartregError(f"{path}:{line}: expected {len(heading)} fields, found {len(row)}; fix the line.")
         key = row[heading.index("image")]
         if not key or keys.setdefault(key, number) != number:
-            what = f"{key} stands in line {table[keys[key]][0]} too, expected it once" if key else "expected an image"
-            raise PartregError(f"{path}:{line}: {what}; delete one of the lines or mend it.")
+            what = f"{key} is in line {table[keys[key]][0]} too, expected it once" if key else "expected an image"
+            raise PartregError(f"{path}:{line}: {what}; delete one of the lines or fix it.")
     chosen = [heading.index(name) for name in columns]
     values = [[row[k] for k in chosen] for _, row in table]
     return [line for line, _ in table], keys, np.array(values, dtype=object).reshape(-1, len(columns))
@@ -256,22 +264,20 @@ def _crop(path: Path, line: int, crop: str) -> Path:
 
 def _numbers(path: Path, lines: list[int], text: np.ndarray, columns: list[str], dtype: type = np.float32):
     """Text as finite numbers, (rows, columns)."""
+    plain = not ODD.search("\n".join(text.ravel().tolist()))
     try:
-        values = text.astype(dtype)
+        values = text.astype(dtype) if plain else _each(text, dtype)
     except ValueError:
-        values = np.array([[_number(word) for word in row] for row in text], dtype)
+        values = _each(text, dtype)
     bad = np.argwhere(~np.isfinite(values))
     if len(bad):
         row, column = bad[0]
         found = str(text[row, column])[:60]
         raise PartregError(
-            f"{path}:{lines[row]}: expected a number as {columns[column]}, found {found!r}; mend the line."
+            f"{path}:{lines[row]}: expected a number as {columns[column]}, found {found!r}; fix the line."
         )
     return values
 
 
-def _number(word: str) -> float:
-    try:
-        return float(word)
-    except ValueError:
-        return float("nan")
+def _each(text: np.ndarray, dtype: type) -> np.ndarray:
+    return np.array([[real(word) for word in row] for row in text], dtype).reshape(text.shape)

@@ -7,17 +7,20 @@ Columns ``path`` (relative to the CSV's folder) and ``vehicle``; optional ``came
 from __future__ import annotations
 
 import csv
+import io
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
 
 from partreg.datasets.images import IMAGE_COLUMNS, images_table
-from partreg.datasets.lines import NUMBER, OnProblem, Problem, stop
+from partreg.datasets.lines import OnProblem, Problem, stop, text_of, whole
 from partreg.errors import PartregError
 from partreg.files import inside
 
 CSV_NAME = "images.csv"
 SPLITS = ("train", "query", "gallery")
+COLUMNS = ("path", "split", *IMAGE_COLUMNS[2:])
 NUMBERS = ("vehicle", "camera", "time", "model", "color", "type")
 
 
@@ -35,54 +38,58 @@ def read_csv(path: str | Path) -> pd.DataFrame:
 
 def read_rows(path: Path, on_problem: OnProblem = stop) -> pd.DataFrame:
     """The good rows of the CSV as text and numbers, with the columns ``line`` and ``opened`` (the path to open)."""
+    text = text_of(path, on_problem, "a CSV with the columns path and vehicle")
     try:
-        with open(path, encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file, skipinitialspace=True)
-            columns = [name for name in reader.fieldnames or [] if name in {"path", "split", *IMAGE_COLUMNS[2:]}]
-            raw = [(reader.line_num, row) for row in reader]
-    except FileNotFoundError:
-        on_problem(Problem(str(path), 0, "no such file; expected a CSV with the columns path and vehicle."))
-        return pd.DataFrame(columns=["path", "opened", "vehicle", "line"])
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        on_problem(Problem(str(path), 0, f"could not be read as a CSV in UTF-8 ({error}); save it anew."))
-        return pd.DataFrame(columns=["path", "opened", "vehicle", "line"])
-    for name in ("path", "vehicle"):
-        if name not in columns:
-            on_problem(Problem(str(path), 1, f"expected a heading with path and vehicle, {name!r} is missing; add it."))
-            return pd.DataFrame(columns=["path", "opened", "vehicle", "line"])
-    twice = [name for name in columns if columns.count(name) > 1]
-    if twice:
-        on_problem(Problem(str(path), 1, f"expected each column once, {twice[0]!r} stands there twice; delete one."))
-        return pd.DataFrame(columns=["path", "opened", "vehicle", "line"])
+        reader = csv.DictReader(io.StringIO(text or "", newline=""), skipinitialspace=True)
+        columns = [name for name in reader.fieldnames or [] if name in COLUMNS]
+        raw = [(reader.line_num, row) for row in reader]
+        faults = [] if text is None else _heading(reader.fieldnames or [])
+    except csv.Error as error:
+        columns, raw, faults = [], [], [f"could not be read as a CSV ({error}); save it anew."]
+    for fault in faults:
+        on_problem(Problem(str(path), 1, fault))
+    good: list[dict] = []
     seen: dict[str, int] = {}
-    good = []
-    for line, row in raw:
+    for line, row in raw if not faults else []:
         problem = _problem(path, row, columns)
         opened = "" if problem else str(inside(path.parent, row["path"]))
         if opened in seen:
-            problem = f"{row['path']} stands in line {seen[opened]} too; delete one of the lines."
+            problem = f"{row['path']} is in line {seen[opened]} too, expected it once; delete one of the lines."
         if problem:
             on_problem(Problem(str(path), line, problem))
             continue
         seen[opened] = line
-        numbers = {name: int(row[name] or -1) for name in columns if name in NUMBERS}
-        text = {name: row[name] for name in columns if name not in NUMBERS}
-        good.append({**text, **numbers, "opened": opened, "line": line})
-    return pd.DataFrame(good, columns=[*columns, "opened", "line"])
+        numbers = {name: -1 if row[name] == "" else whole(row[name]) for name in columns if name in NUMBERS}
+        words = {name: row[name] for name in columns if name not in NUMBERS}
+        good.append({**words, **numbers, "opened": opened, "line": line})
+    given = columns if columns and not faults else ["path", "vehicle"]
+    return pd.DataFrame(good, columns=[*given, "opened", "line"])
+
+
+def _heading(names: Sequence[str]) -> list[str]:
+    """What is wrong with the heading, a sentence each; an unknown column is no fault, a misspelt known one is."""
+    for name in ("path", "vehicle"):
+        if name not in names:
+            return [f"expected a heading with path and vehicle, separated by commas; {name!r} is missing, add it."]
+    twice = [name for name in COLUMNS if names.count(name) > 1]
+    if twice:
+        return [f"expected each column once, {twice[0]!r} appears twice; delete one."]
+    near = [name for name in names if name not in COLUMNS and name.strip().lower() in COLUMNS]
+    return [f"expected the column {name.strip().lower()!r}, found {name!r}; rename it." for name in near[:1]]
 
 
 def _problem(path: Path, row: dict[str, str], columns: list[str]) -> str:
     """What is wrong with a row, "" where nothing is."""
     if None in row or any(row[name] is None for name in columns):
-        return f"expected as many fields as the heading has ({len(columns)}); mend the row."
+        return f"expected as many fields as the heading has ({len(columns)}); fix the row."
     for name in columns:
-        blank = row[name] in ("", "-1") and name != "vehicle"
-        if name in NUMBERS and not blank and not NUMBER.fullmatch(row[name]):
-            return f"expected a whole number as {name}, found {row[name][:60]!r}; mend the row."
+        number = whole(row[name]) if name in NUMBERS and (row[name] or name == "vehicle") else 0
+        if number is None or number < (0 if name == "vehicle" else -1):
+            return f"expected a whole number as {name}, found {row[name][:60]!r}; fix the row."
     if "split" in columns and row["split"] not in SPLITS:
-        return f"expected {', '.join(SPLITS)} as split, found {row['split'][:60]!r}; mend the row."
+        return f"expected {', '.join(SPLITS)} as split, found {row['split'][:60]!r}; fix the row."
     try:
         inside(path.parent, row["path"])
     except PartregError:
-        return f"the path {row['path'][:60]!r} leads out of the CSV's folder, expected one inside it; mend the row."
+        return f"the path {row['path'][:60]!r} leads out of the CSV's folder, expected one inside it; fix the row."
     return ""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import pandas as pd
@@ -49,7 +50,7 @@ def read_vehicleid(root: str | Path) -> VehicleID:
     return VehicleID(root, table(lists[TRAIN_LIST]), tests)
 
 
-def test_size(name: str) -> int:
+def test_size(name: str | Path) -> int:
     """The number in a test list's name, which is its number of vehicles: 800 for ``.../test_list_800.txt``."""
     return int(re.findall(r"[0-9]+", Path(name).stem)[-1])
 
@@ -65,6 +66,10 @@ def read_lists(root: Path, on_problem: OnProblem = stop) -> dict[str, pd.DataFra
         on_problem(
             Problem(str(root / "train_test_split"), 0, "expected test_list_<vehicles>.txt, found none; add one.")
         )
+    for path, other in pairwise(tests):
+        if test_size(path) == test_size(other):
+            message = f"{path.name} has the same number, expected one list of each; rename or remove one of them."
+            on_problem(Problem(str(other), 0, message))
     names = [TRAIN_LIST, *(path.relative_to(root).as_posix() for path in tests)]
     return {name: _read_list(root, name, on_problem) for name in names}
 
@@ -75,10 +80,10 @@ def _read_list(root: Path, name: str, on_problem: OnProblem) -> pd.DataFrame:
     rows = []
     for line, (image, vehicle) in read_lines(path, 2, PAIR, on_problem):
         if not (NUMBER.fullmatch(image) and NUMBER.fullmatch(vehicle)):
-            message = f"expected {PAIR}, found {f'{image} {vehicle}'[:60]!r}; mend the line."
+            message = f"expected {PAIR}, found {f'{image} {vehicle}'[:60]!r}; fix the line."
             on_problem(Problem(str(path), line, message))
         elif image in seen:
-            on_problem(Problem(str(path), line, f"{image} stands in line {seen[image]} too; delete one of the lines."))
+            on_problem(Problem(str(path), line, f"{image} is in line {seen[image]} too; delete one of the lines."))
         else:
             seen[image] = line
             rows.append((f"image/{image}.jpg", str(root / "image" / f"{image}.jpg"), int(vehicle), line))

@@ -20,10 +20,12 @@ from defusedxml.ElementTree import fromstring
 from partreg.datasets.images import images_table
 from partreg.datasets.lines import OnProblem, Problem, read_lines, stop
 from partreg.errors import PartregError
+from partreg.files import decoded
 
 NAME = re.compile(r"([0-9]{4,9})_c([0-9]{3,6})_([0-9]{8,15})_([0-9]{1,6})\.jpg")
 NAMES = "a name such as '0001_c001_00016450_0.jpg'"
 TRACK = "a track's name and its images, such as '0002_c002_t0175 0002_c002_00030600_0.jpg'"
+CHINESE = re.compile(rb"""\s*<\?xml[^>]*\bencoding\s*=\s*["']gb""", re.IGNORECASE)
 SPLITS = {"train": "name_train.txt", "query": "name_query.txt", "test": "name_test.txt"}
 TRACKS = "test_track.txt"
 
@@ -66,7 +68,7 @@ def read_veri(root: str | Path) -> VeRi:
         return images_table(frame.assign(track=track, color=color, type=kind))
 
     keys = {track: [f"image_test/{name}" for name in names] for track, names in tracks.items()}
-    words = [_read_words(root / name) for name in ("list_color.txt", "list_type.txt")]
+    words = [read_words(root / name) for name in ("list_color.txt", "list_type.txt")]
     return VeRi(root, table("train"), table("query"), table("test"), keys, *words)
 
 
@@ -78,9 +80,9 @@ def read_names(root: Path, split: str, on_problem: OnProblem = stop) -> pd.DataF
     for line, (name,) in read_lines(path, 1, NAMES, on_problem):
         match = NAME.fullmatch(name)
         if match is None:
-            on_problem(Problem(str(path), line, f"expected {NAMES}, found {name[:60]!r}; mend the line."))
+            on_problem(Problem(str(path), line, f"expected {NAMES}, found {name[:60]!r}; fix the line."))
         elif name in seen:
-            on_problem(Problem(str(path), line, f"{name} stands in line {seen[name]} too; delete one of the lines."))
+            on_problem(Problem(str(path), line, f"{name} is in line {seen[name]} too; delete one of the lines."))
         else:
             seen[name] = line
             vehicle, camera, time, _ = map(int, match.groups())
@@ -102,8 +104,11 @@ def read_tracks(root: Path, on_problem: OnProblem = stop) -> tuple[dict[str, lis
             if owner.setdefault(name, line) != line or names.count(name) > 1:
                 message = f"{name} is in the track of line {owner[name]} already, expected in one; delete it from one."
                 on_problem(Problem(str(path), line, message))
+        if len({tuple(name.split("_")[:2]) for name in names if NAME.fullmatch(name)}) > 1:
+            message = f"the track {track} mixes vehicles or cameras, expected one of each; split it."
+            on_problem(Problem(str(path), line, message))
         if track in tracks:
-            on_problem(Problem(str(path), line, f"the track {track} stands in line {lines[track]} too; join the two."))
+            on_problem(Problem(str(path), line, f"the track {track} is in line {lines[track]} too; join the two."))
             continue
         tracks[track], lines[track] = names, line
     return tracks, lines
@@ -112,18 +117,22 @@ def read_tracks(root: Path, on_problem: OnProblem = stop) -> tuple[dict[str, lis
 def read_labels(path: Path, on_problem: OnProblem = stop) -> dict[str, tuple[int, int]]:
     """A label file: (colour, type) by file name, -1 where an item does not say; empty where there is no such file.
 
-    The file declares gb2312, which Python's XML parser does not know, so the bytes are decoded before it sees them.
+    The file declares gb2312, which Python's XML parser does not know, so the bytes are decoded before it sees them; one
+    that declares nothing or UTF-8, or starts with a byte order mark, is read as that.
     """
     if not path.exists():
         return {}
     try:
-        text = path.read_bytes().decode("gb18030")
-        items = fromstring(text, forbid_dtd=True).iter("Item")
+        content = path.read_bytes()
+        text = decoded(content, "gb18030" if CHINESE.match(content) else "utf-8")
+        items = list(fromstring(text, forbid_dtd=True).iter("Item"))
     except (OSError, ParseError, UnicodeDecodeError, DefusedXmlException) as error:
         line = error.position[0] if isinstance(error, ParseError) else 0
-        on_problem(Problem(str(path), line, f"expected XML in gb2312 ({error}); copy the file anew."))
+        on_problem(Problem(str(path), line, f"expected XML in gb2312 or UTF-8 ({error}); copy the file anew."))
         return {}
-    labels = {}
+    if not items:
+        on_problem(Problem(str(path), 0, "expected an Item for each image, found none; copy the file anew."))
+    labels: dict[str, tuple[int, int]] = {}
     for item in items:
         name = item.get("imageName", "")
         match = NAME.fullmatch(name)
@@ -132,12 +141,13 @@ def read_labels(path: Path, on_problem: OnProblem = stop) -> dict[str, tuple[int
         named = [match.group(1).lstrip("0"), match.group(2).lstrip("0")] if match else []
         if match is None or not all(re.fullmatch(r"-1|[0-9]{1,9}", value) for value in values):
             on_problem(Problem(str(path), _line(text, name), f"expected an Item with imageName, colorID, typeID as "
-                               f"numbers, found {dict(item.attrib)}; mend it."))  # fmt: skip
+                               f"numbers, found {dict(item.attrib)}; fix it."))  # fmt: skip
         elif any(claim and claim != truth for claim, truth in zip(claims, named, strict=True)):
             on_problem(Problem(str(path), _line(text, name), f"vehicleID or cameraID of {name} contradicts its name; "
-                               "mend it."))  # fmt: skip
-        else:
-            labels[name] = (int(values[0]), int(values[1]))
+                               "fix it."))  # fmt: skip
+        elif labels.setdefault(name, tuple(map(int, values))) != tuple(map(int, values)):
+            message = f"{name} appears twice, with another colour or type; keep one Item."
+            on_problem(Problem(str(path), _line(text, name), message))
     return labels
 
 
@@ -145,8 +155,10 @@ def _line(text: str, name: str) -> int:
     return text.count("\n", 0, max(text.find(f'"{name}"'), 0)) + 1
 
 
-def _read_words(path: Path) -> dict[int, str]:
+def read_words(path: Path) -> dict[int, str]:
     """``list_color.txt`` or ``list_type.txt``: lines ``number name``; lines without a digit are taken for headings.
+
+    They are read as UTF-8 where they are that, and else as gb18030, in which the data set's are.
 
     Raises:
         PartregError: the file cannot be read as text, a line with a digit is not so, or a number has two names.
@@ -154,17 +166,26 @@ def _read_words(path: Path) -> dict[int, str]:
     if not path.exists():
         return {}
     try:
-        lines = path.read_bytes().decode("gb18030").split("\n")
+        content = path.read_bytes()
+        text = _or_none(content) or decoded(content, "gb18030")
     except (OSError, UnicodeDecodeError) as error:
         raise PartregError(f"{path}: could not be read as text in gb18030 ({error}); copy the file anew.") from error
     found: dict[int, str] = {}
-    for line, text in enumerate(lines, start=1):
-        pair = re.fullmatch(r"\s*([0-9]{1,9})[\s.:,]+(\S.*?)\s*", text)
+    for line, words in enumerate(text.split("\n"), start=1):
+        pair = re.fullmatch(r"\s*([0-9]{1,9})[\s.:,]+(\S.*?)\s*", words)
         if pair and found.setdefault(int(pair.group(1)), pair.group(2)) != pair.group(2):
-            raise PartregError(f"{path}:{line}: {pair.group(1)} stands above with another name; keep one line.")
-        if not pair and re.search(r"[0-9]", text):
-            raise PartregError(f"{path}:{line}: expected a number and a name, found {text.strip()[:60]!r}; mend it.")
+            raise PartregError(f"{path}:{line}: {pair.group(1)} is above with another name; keep one line.")
+        if not pair and re.search(r"[0-9]", words):
+            raise PartregError(f"{path}:{line}: expected a number and a name, found {words.strip()[:60]!r}; fix it.")
     return found
+
+
+def _or_none(content: bytes) -> str | None:
+    """Bytes as UTF-8 or by their byte order mark, None where they are neither."""
+    try:
+        return decoded(content)
+    except UnicodeDecodeError:
+        return None
 
 
 def cross_camera(query: pd.DataFrame, gallery: pd.DataFrame) -> tuple[list[np.ndarray], list[np.ndarray]]:
@@ -186,6 +207,21 @@ def cross_camera(query: pd.DataFrame, gallery: pd.DataFrame) -> tuple[list[np.nd
         good.append(rows[~same])
         junk.append(rows[same])
     return good, junk
+
+
+def no_match(query: pd.DataFrame, gallery: pd.DataFrame) -> str:
+    """Why no query has a match under `cross_camera`, and what to do, as one sentence; "" where one has."""
+    if any(len(rows) for rows in cross_camera(query, gallery)[0]):
+        return ""
+    there = query[query["vehicle"].isin(gallery["vehicle"]) & (query["camera"] >= 0)]
+    if there.empty:
+        return "no query has a match in the gallery, expected one at least; check the vehicle numbers."
+    cameras = sorted(set(there["camera"]))
+    named = f"camera{'s' if len(cameras) > 1 else ''} {', '.join(map(str, cameras[:9]))}"
+    return (
+        f"no query has a match in another camera, as VeRi-776's rule wants it: the gallery shows the queries' vehicles "
+        f"only in the query's own ({named}); give each image its camera, or -1 where the camera is unknown."
+    )
 
 
 def good_junk(query: pd.DataFrame, gallery: pd.DataFrame) -> tuple[list[np.ndarray], list[np.ndarray]]:

@@ -1,12 +1,13 @@
 """Section 4.1, the annotation: 500 images of the training set, boxes drawn by hand or, on the benchmark, by a stand-in.
 
-`Session` is what stands behind the drawing board of notebook 01: a queue of images and one COCO file, written anew
+`Session` is what is behind the drawing board of notebook 01: a queue of images and one COCO file, written anew
 after each image, so that the work goes on where it stopped. `drawing_board` puts it behind jupyter-bbox-widget. Where
 nobody can draw (papermill), `stand_in` makes the file from the benchmark's truth, moved by a hand's jitter.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from partreg.datasets.pictures import picture_size
+from partreg.datasets.pictures import SWAPPED, TURNED, picture_header, picture_size
 from partreg.datasets.vehicleid import read_vehicleid
 from partreg.errors import PartregError
 from partreg.files import inside
@@ -25,6 +26,7 @@ LABELS = (*CLASSES, "vehicle")  # what is drawn: tight boxes; the vehicle's box 
 VISIBLE = 0.3  # an annotator draws a part of which at least this share is seen
 JITTER = 1.5  # pixels; standard deviation of each side of a box drawn by hand
 SMALLEST = 2.0  # pixels; a clamped box thinner than this is a slip of the mouse
+TURNS = (6, 8)  # EXIF orientations of a photograph that is to be turned by 90 degrees, to the right and to the left
 SHARE = 2 / 3  # of photographs of one's own, at most so many are trained on; the rest test the detector
 
 
@@ -68,8 +70,14 @@ class Session:
         return len({entry["image"] for entry in self._done} & set(self.queue)), len(self.queue)
 
     def picture(self) -> str:
-        """Path of the current image."""
-        return str(self._paths[self._needed()])
+        """Path of the current image.
+
+        Raises:
+            PartregError: the queue is finished, or `upright` could not say later what boxes on the picture mean.
+        """
+        path = self._paths[self._needed()]
+        _telling_header(path)
+        return str(path)
 
     def submit(self, boxes: Iterable[Mapping[str, Any]]) -> None:
         """Finish the current image with these boxes and write the file.
@@ -201,7 +209,7 @@ def annotated(path: str | Path, root: str | Path, count: int, names: Mapping[str
         path: the COCO file.
         root: folder of the data set in VehicleID's layout.
         count: so many images of its training set are drawn at random.
-        names: what the file's categories are here.
+        names: what categories of the file are here, beside those that `read_coco` knows.
 
     Raises:
         PartregError: there is neither a file nor a benchmark that knows its boxes, or the file is absurd.
@@ -220,16 +228,69 @@ def split(annotations: Annotations, count: int, seed: int = 0) -> tuple[Annotati
 
 
 def located(annotations: Annotations, folder: str | Path) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """What `train_detector` takes: images (``image``, ``path``) and their objects with lights extended.
+    """What `train_detector` takes: images (``image``, ``path``) and their objects, upright, with lights extended.
 
     Raises:
-        PartregError: one of the images is not in ``folder``.
+        PartregError: one of the images is not in ``folder``, or as `upright`.
     """
     images = annotations.images[["image"]].assign(path=[str(inside(folder, i)) for i in annotations.images["image"]])
-    absent = [path for path in images["path"] if not Path(path).is_file()]
+    absent = [path for path in images["path"] if not os.path.isfile(path)]
     if absent:
         raise PartregError(f"{absent[0]}: no such photograph; pass photographs=<the folder that the annotations name>.")
-    return images, annotations.extended()
+    return images, upright(annotations, folder).extended()
+
+
+def upright(annotations: Annotations, folder: str | Path) -> Annotations:
+    """The annotations in the pixels that `partreg.datasets.pictures.open_picture` gives, which are upright by EXIF.
+
+    Some tools draw on a photograph as it is stored and others after EXIF has turned it. The size that the file gives
+    tells which: boxes of a photograph that EXIF turns by 90 degrees, and whose width and height are those of the stored
+    picture, are turned with it.
+
+    Args:
+        annotations: with each image's size as the file gives it.
+        folder: where the images are.
+
+    Raises:
+        PartregError: a picture has another size than the file says, or EXIF turns or mirrors it in a way that its size
+            does not show.
+    """
+    turns, sizes = {}, []
+    for entry in annotations.images.itertuples(index=False):
+        path = inside(folder, entry.image)
+        width, height, orientation = _telling_header(path)
+        size = (height, width) if orientation in SWAPPED else (width, height)
+        drawn_on = (entry.width, entry.height)
+        if drawn_on == (width, height) != size and orientation in TURNS:
+            turns[entry.image] = orientation
+        elif drawn_on != size:
+            raise PartregError(
+                f"{path}: the annotations give it {entry.width} x {entry.height} pixels, the upright picture has "
+                f"{size[0]} x {size[1]}; give the very picture that the boxes were drawn on."
+            )
+        sizes.append((entry.image, *size))
+    images = pd.DataFrame(sizes, columns=["image", "width", "height"])
+    return Annotations(images, _turned(annotations.objects, turns)) if turns else annotations
+
+
+def _turned(objects: pd.DataFrame, turns: Mapping[str, int]) -> pd.DataFrame:
+    """Objects drawn on stored pictures, upright; ``turns`` has the EXIF orientations of those to be turned."""
+    turn = objects["image"].map(turns).to_numpy()[:, None]
+    x0, y0, x1, y1 = (objects[name].to_numpy() for name in CORNERS)
+    right, left = np.stack([1 - y1, x0, 1 - y0, x1], 1), np.stack([y0, 1 - x1, y1, 1 - x0], 1)
+    corners = np.select([turn == TURNS[0], turn == TURNS[1]], [right, left], objects[list(CORNERS)].to_numpy())
+    return objects.assign(**dict(zip(CORNERS, corners.T, strict=True)))
+
+
+def _telling_header(path: str | Path) -> tuple[int, int, int]:
+    """`picture_header`, but for pictures that EXIF turns while their size stays: boxes on them may mean either."""
+    width, height, orientation = picture_header(path)
+    if orientation in TURNED and (orientation not in SWAPPED or width == height):
+        raise PartregError(
+            f"{path}: EXIF turns it (orientation {orientation}) and its size stays, so nothing says whether boxes are "
+            "drawn before or after; save it upright, as `mogrify -auto-orient` does, and draw on that."
+        )
+    return width, height, orientation
 
 
 def _clamped(box: Mapping[str, Any], size: tuple[int, int], image: str) -> tuple | None:

@@ -8,13 +8,14 @@ the image's width and height, 0 to 1; left and right are the image's, as in the 
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from partreg.errors import PartregError
-from partreg.files import whole
+from partreg.files import read_text, whole
 
 PART_BOXES = ("window", "left_light", "right_light", "brand")
 PARTS = ("window", "light", "brand")  # the network's branches; light is left and right light together (assumed)
@@ -33,7 +34,7 @@ def boxes_table(data: pd.DataFrame | dict, where: str = "the boxes table") -> pd
 
     Args:
         data: columns `BOX_COLUMNS`, one row a box.
-        where: what an error names: a file, whose first data row stands on line 2.
+        where: what an error names: a file, whose first data row is on line 2.
 
     Returns:
         The table with exactly `BOX_COLUMNS`, corners and score as float64, index 0..n-1.
@@ -79,14 +80,13 @@ def read_boxes(path: str | Path) -> pd.DataFrame:
     """
     text = {"image": str, "view": str, "part": str, "source": str}
     try:
-        table = pd.read_csv(path, dtype=text, keep_default_na=False, na_values={"score": [""]})
-    except FileNotFoundError as error:
-        raise PartregError(f"{path}: no such file; detect the parts first, or check the path.") from error
-    except (ValueError, OSError) as error:
+        content = io.StringIO(read_text(path))
+        table = pd.read_csv(content, dtype=text, keep_default_na=False, na_values={"score": [""]})
+    except ValueError as error:
         raise PartregError(f"{path}: expected a CSV with the columns {','.join(BOX_COLUMNS)} ({error}).") from error
-    # pandas renames a column that stands twice, and takes a field too many in every row for an index.
+    # pandas renames a column that appears twice, and takes a field too many in every row for an index.
     if sorted(table) != sorted(BOX_COLUMNS) or not isinstance(table.index, pd.RangeIndex):
-        raise PartregError(f"{path}:1: expected the columns {','.join(BOX_COLUMNS)}, each once, and no more; mend it.")
+        raise PartregError(f"{path}:1: expected the columns {','.join(BOX_COLUMNS)}, each once, and no more; fix it.")
     return boxes_table(table, str(path))
 
 
@@ -244,7 +244,7 @@ def overlaps(boxes: pd.DataFrame, truth: pd.DataFrame) -> pd.DataFrame:
         truth: boxes table to compare with.
 
     Returns:
-        A row for each box that stands in both: ``image``, ``part``, ``source`` (of ``boxes``) and ``iou`` in [0, 1].
+        A row for each box that is in both: ``image``, ``part``, ``source`` (of ``boxes``) and ``iou`` in [0, 1].
     """
     both = boxes.merge(truth, on=["image", "part"], suffixes=("", "_truth"))
     first, second = (both[[name + end for name in CORNERS]].to_numpy(float) for end in ("", "_truth"))
@@ -271,7 +271,9 @@ def _columns(data: pd.DataFrame | dict, columns: tuple[str, ...], where: str) ->
     table = table.astype({name: "str" for name in columns if name not in (*CORNERS, "score")})
     for name in (*CORNERS, "score"):
         numbers = pd.to_numeric(table[name], errors="coerce").astype("float64")
-        _first(table, numbers.isna(), where, f"expected a number for {name}; mend or remove the row")
+        if not pd.api.types.is_float_dtype(table[name]):  # pandas takes True and False for 1 and 0
+            numbers = numbers.mask(table[name].map(lambda value: isinstance(value, bool | np.bool_)).astype(bool))
+        _first(table, numbers.isna(), where, f"expected a number for {name}; fix or remove the row")
         table[name] = numbers
     return table
 
@@ -281,7 +283,7 @@ def _known(table: pd.DataFrame, column: str, values: tuple[str, ...], where: str
         table,
         ~table[column].isin(values),
         where,
-        f"unknown {column}, expected one of {', '.join(values)}; mend the row",
+        f"unknown {column}, expected one of {', '.join(values)}; fix the row",
     )
 
 
@@ -289,11 +291,14 @@ def _corners(table: pd.DataFrame, where: str) -> None:
     corners = table[list(CORNERS)].to_numpy()
     outside = ~((corners >= 0) & (corners <= 1)).all(axis=1)
     _first(
-        table, outside, where, "the box lies outside the image, expected corners from 0 to 1 (relative); mend the row"
+        table,
+        outside,
+        where,
+        "the box lies outside the image, expected corners from 0 to 1 (relative); fix the row",
     )
     empty = (table["x0"] >= table["x1"]) | (table["y0"] >= table["y1"])
-    _first(table, empty, where, "the box has no area, expected x0 < x1 and y0 < y1; mend or remove the row")
-    _first(table, ~table["score"].between(0, 1), where, "expected a score from 0 to 1; mend the row")
+    _first(table, empty, where, "the box has no area, expected x0 < x1 and y0 < y1; fix or remove the row")
+    _first(table, ~table["score"].between(0, 1), where, "expected a score from 0 to 1; fix the row")
 
 
 def _first(table: pd.DataFrame, wrong: pd.Series | np.ndarray, where: str, sentence: str) -> None:

@@ -11,13 +11,16 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from posixpath import normpath
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import yaml
 
+from partreg.datasets.lines import real, whole
 from partreg.errors import PartregError
-from partreg.files import read_json, write_json, write_text
+from partreg.files import read_json, read_text, write_json, write_text
 from partreg.parts.boxes import BODY, CLASSES, OBJECT_COLUMNS, choose, extend_lights, objects_table
 
 # What the categories of known files mean here. Left and right become the image's: a car seen from the front shows its
@@ -36,7 +39,12 @@ NAMES = {
     ),
     **dict.fromkeys(["front_left_door", "front_right_door", "back_left_door", "back_right_door"], BODY),
 }
-SLACK = 1.0  # pixels by which a drawn box may leave the image: rounding, mended by clamping
+FIELDS = {  # the three lists of a COCO file, and what an entry of each holds at least
+    "images": ("id", "file_name", "width", "height"),
+    "categories": ("id", "name"),
+    "annotations": ("image_id", "category_id", "bbox"),
+}
+SLACK = 1.0  # pixels by which a drawn box may leave the image: rounding, corrected by clamping
 
 
 @dataclass(frozen=True)
@@ -69,48 +77,99 @@ class Annotations:
 def read_coco(path: str | Path, names: Mapping[str, str] = NAMES, visible: float = 0.0) -> Annotations:
     """Read a COCO file of boxes.
 
+    Ids may be numbers or text, "1" being 1, but each only once. A category that no box has is passed over, and the same
+    box twice is one box.
+
     Args:
         path: the JSON file; boxes are ``[x, y, width, height]`` in pixels.
-        names: what each category of the file is here: one of `CLASSES`, or "body" for whatever else belongs to the
-            vehicle.
+        names: what a category of the file is here, beside or in place of `NAMES`: one of `CLASSES`, or "body" for
+            whatever else belongs to the vehicle.
         visible: annotations with a lower "visibility" (a key that the benchmark's truth has) are left out.
 
     Raises:
-        PartregError: the file is no COCO file, a category is not in ``names``, or a box is absurd.
+        PartregError: the file is no COCO file, an id or a picture appears twice, an id is unknown, a box is of a
+            category that is neither in `NAMES` nor in ``names``, or a box is absurd.
     """
     path, coco = Path(path), read_json(path)
-    try:
-        images = {entry["id"]: (entry["file_name"], entry["width"], entry["height"]) for entry in coco["images"]}
-        categories = {entry["id"]: entry["name"] for entry in coco["categories"]}
-        annotations = [
-            (a.get("id"), a["image_id"], a["category_id"], a["bbox"])
-            for a in coco["annotations"]
-            if a.get("visibility", 1.0) >= visible
-        ]
-    except (KeyError, TypeError, AttributeError) as error:
-        raise PartregError(
-            f"{path}: expected a COCO file; images, categories and annotations should hold {error}, mend the file."
-        ) from error
+    images, categories, annotations = (_entries(path, coco, field) for field in FIELDS)
     _check_images(path, images)
-    unknown = sorted({name for name in categories.values() if names.get(name) not in (*CLASSES, BODY)})
-    if unknown:
-        raise PartregError(
-            f"{path}: the category {unknown[0]!r} is unknown; say in names which of "
-            f"{', '.join((*CLASSES, BODY))} it is."
-        )
-    rows = []
-    for label, image, category, box in annotations:
+    known, rows = {**NAMES, **names}, []
+    for label, entry in annotations.items():
         where = f"{path}: annotation {label}"
-        if image not in images:
-            raise PartregError(f"{where}: image_id {image} is not among the file's images; mend or remove it.")
-        if category not in categories:
+        if _visibility(entry, where) < visible:
+            continue
+        image = _pointed(images, entry, "image_id", where)
+        category = _pointed(categories, entry, "category_id", where)
+        name = _meaning(category["name"], known, where)
+        box = _relative(entry["bbox"], image["width"], image["height"], where)
+        rows.append((image["file_name"], name, *box, 1.0))
+    table = [(entry["file_name"], entry["width"], entry["height"]) for entry in images.values()]
+    objects = pd.DataFrame(rows, columns=list(OBJECT_COLUMNS)).drop_duplicates()
+    return Annotations(pd.DataFrame(table, columns=["image", "width", "height"]), objects_table(objects, str(path)))
+
+
+def _entries(path: Path, coco: Any, field: str) -> dict[str, dict]:
+    """The entries of one of a COCO file's three lists, by their ids; annotations may do without, and get their place.
+
+    Raises:
+        PartregError: there is no such list, an entry lacks a key, or an id is none or appears twice.
+    """
+    entries = coco.get(field) if isinstance(coco, dict) else None
+    keys = FIELDS[field]
+    if not isinstance(entries, list):
+        raise PartregError(
+            f"{path}: expected a COCO file, an object with the lists {', '.join(FIELDS)}; found no list {field}."
+        )
+    found: dict[str, dict] = {}
+    for place, entry in enumerate(entries, start=1):
+        where = f"{path}: entry {place} of {field}"
+        lacking = [key for key in keys if not isinstance(entry, dict) or key not in entry]
+        if lacking:
             raise PartregError(
-                f"{where}: category_id {category} is not among the file's categories; mend or remove it."
+                f"{where}: expected a COCO file, whose {field} have {', '.join(keys)}; found no {lacking[0]}, add it."
             )
-        name, width, height = images[image]
-        rows.append((name, names[categories[category]], *_relative(box, width, height, where), 1.0))
-    table = pd.DataFrame(list(images.values()), columns=["image", "width", "height"])
-    return Annotations(table, objects_table(pd.DataFrame(rows, columns=list(OBJECT_COLUMNS)), str(path)))
+        number = _id(entry["id"], "id", where) if "id" in entry else f"at place {place}"
+        if number in found:
+            raise PartregError(
+                f"{where}: the id {number} appears twice in {field}, expected each id once; give one of them another "
+                "id, and what points to it."
+            )
+        found[number] = entry
+    return found
+
+
+def _id(value: Any, key: str, where: str) -> str:
+    """An id as text: 1, 1.0 and "1" are the same one, as tools write it."""
+    sound = isinstance(value, int | str) and not isinstance(value, bool) and value != ""
+    if not sound and not (isinstance(value, float) and value.is_integer()):
+        raise PartregError(f"{where}: expected a whole number or a text as {key}, found {str(value)[:60]!r}; fix it.")
+    return value if isinstance(value, str) else str(int(value))
+
+
+def _pointed(entries: dict[str, dict], annotation: dict, key: str, where: str) -> dict:
+    """The image or category that an annotation points to."""
+    number = _id(annotation[key], key, where)
+    if number not in entries:
+        kind = {"image_id": "images", "category_id": "categories"}[key]
+        raise PartregError(f"{where}: {key} {number} is not among the file's {kind}; fix or remove it.")
+    return entries[number]
+
+
+def _meaning(category: Any, names: Mapping[str, str], where: str) -> str:
+    """What a category is here: one of `CLASSES`, or `BODY`."""
+    name = names.get(category) if isinstance(category, str) else None
+    if name not in (*CLASSES, BODY):
+        known = ", ".join((*CLASSES, BODY))
+        what = "is unknown" if name is None else f"is called {name!r} in names, which is unknown"
+        raise PartregError(f"{where}: the category {category!r} {what}; say in names which of {known} it is.")
+    return name
+
+
+def _visibility(entry: dict, where: str) -> float:
+    value = entry.get("visibility", 1.0)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+        raise PartregError(f"{where}: expected a visibility from 0 to 1, found {str(value)[:60]!r}; fix it.")
+    return value
 
 
 def write_coco(annotations: Annotations, path: str | Path) -> None:
@@ -156,7 +215,7 @@ def renamed(path: str | Path, names: Mapping[str, str], folder: str | Path) -> P
     if not names:
         return Path(path)
     copy = Path(folder) / f"{Path(path).stem}-renamed.json"
-    write_coco(read_coco(path, {**NAMES, **names}), copy)
+    write_coco(read_coco(path, names), copy)
     return copy
 
 
@@ -191,7 +250,7 @@ def write_yolo(folder: str | Path, objects: pd.DataFrame, images: pd.Series | li
 
 
 def read_yolo(folder: str | Path, images: pd.Series | list[str]) -> pd.DataFrame:
-    """Read YOLO labels written as `write_yolo` does.
+    """Read YOLO labels written as `write_yolo` does; the same line twice is one box.
 
     Returns:
         `OBJECT_COLUMNS` with score 1, images in the given order.
@@ -204,13 +263,10 @@ def read_yolo(folder: str | Path, images: pd.Series | list[str]) -> pd.DataFrame
         path = Path(folder) / "labels" / Path(name).with_suffix(".txt")
         if not path.is_file():
             raise PartregError(f"{path}: no such file; expected one label file an image, empty where it shows nothing.")
-        try:
-            lines = path.read_text(encoding="utf-8").splitlines()
-        except (OSError, UnicodeDecodeError) as error:
-            raise PartregError(f"{path}: could not be read as UTF-8 text ({error}); export the labels anew.") from error
-        for number, line in enumerate(lines, 1):
-            rows.append((image, *_yolo_line(line, f"{path}:{number}"), 1.0))
-    return objects_table(pd.DataFrame(rows, columns=list(OBJECT_COLUMNS)), str(folder))
+        for number, line in enumerate(read_text(path).split("\n"), 1):
+            if line.strip():
+                rows.append((image, *_yolo_line(line, f"{path}:{number}"), 1.0))
+    return objects_table(pd.DataFrame(rows, columns=list(OBJECT_COLUMNS)).drop_duplicates(), str(folder))
 
 
 def yolo_names(images: pd.Series | list[str]) -> dict[str, str]:
@@ -231,59 +287,65 @@ def yolo_names(images: pd.Series | list[str]) -> dict[str, str]:
     return names
 
 
-def _check_images(path: Path, images: dict) -> None:
-    seen = set()
-    for number, (name, width, height) in images.items():
-        if name in seen:
-            raise PartregError(f"{path}: the image {name!r} is listed twice; remove one of the entries.")
-        seen.add(name)
-        if not all(isinstance(v, (int, float)) and math.isfinite(v) and v >= 1 for v in (width, height)):
+def _check_images(path: Path, images: dict[str, dict]) -> None:
+    seen: set[str] = set()
+    for number, entry in images.items():
+        name, width, height = (entry[key] for key in ("file_name", "width", "height"))
+        if not isinstance(name, str) or not name:
             raise PartregError(
-                f"{path}: image {number} has the size {width} x {height}, expected pixels; mend the entry."
+                f"{path}: image {number}: expected a path as file_name, found {str(name)[:60]!r}; fix it."
             )
+        if normpath(name) in seen:
+            raise PartregError(f"{path}: the image {name!r} is listed twice; remove one of the entries.")
+        seen.add(normpath(name))
+        if not all(_is_number(side) and math.isfinite(side) and side >= 1 for side in (width, height)):
+            raise PartregError(
+                f"{path}: image {number} has the size {width} x {height}, expected pixels; fix the entry."
+            )
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _relative(box: list, width: float, height: float, where: str) -> tuple[float, float, float, float]:
     """Corners in [0, 1] from pixels ``[x, y, width, height]``; up to `SLACK` pixels outside are clamped."""
-    try:
-        x, y, w, h = (float(v) for v in box)
-    except (TypeError, ValueError) as error:
-        raise PartregError(f"{where}: expected a bbox of four numbers, found {box}; mend or remove it.") from error
+    if not isinstance(box, list) or len(box) != 4 or not all(map(_is_number, box)):
+        raise PartregError(f"{where}: expected a bbox of four numbers, found {str(box)[:60]}; fix or remove it.")
+    x, y, w, h = box
     if not all(map(math.isfinite, (x, y, w, h))):
-        raise PartregError(f"{where}: the bbox {box} is not finite; mend or remove it.")
+        raise PartregError(f"{where}: the bbox {box} is not finite; fix or remove it.")
     if w <= 0 or h <= 0:
-        raise PartregError(
-            f"{where}: the bbox {box} has no area, expected width and height above 0; mend or remove it."
-        )
+        raise PartregError(f"{where}: the bbox {box} has no area, expected width and height above 0; fix or remove it.")
     if x < -SLACK or y < -SLACK or x + w > width + SLACK or y + h > height + SLACK:
         raise PartregError(
-            f"{where}: the bbox {box} lies outside its image of {width} x {height} pixels; mend or remove it."
+            f"{where}: the bbox {box} lies outside its image of {width} x {height} pixels; fix or remove it."
         )
     corners = max(x / width, 0.0), max(y / height, 0.0), min((x + w) / width, 1.0), min((y + h) / height, 1.0)
     if corners[0] >= corners[2] or corners[1] >= corners[3]:
         raise PartregError(
-            f"{where}: the bbox {box} lies outside its image of {width} x {height} pixels; mend or remove it."
+            f"{where}: the bbox {box} lies outside its image of {width} x {height} pixels; fix or remove it."
         )
     return corners
 
 
 def _yolo_line(line: str, where: str) -> tuple[str, float, float, float, float]:
-    try:
-        label, x, y, w, h = line.split()
-        name, x, y, w, h = CLASSES[int(label)], float(x), float(y), float(w), float(h)
-        if int(label) < 0:
-            raise IndexError
-    except IndexError as error:
+    label, *sides = line.split()
+    number = whole(label)
+    if number is None or len(sides) != 4:
         raise PartregError(
-            f"{where}: unknown class {label}, expected 0 to {len(CLASSES) - 1}; mend or remove the line."
-        ) from error
-    except ValueError as error:
+            f"{where}: expected 'class x y width height', found {line.strip()[:60]!r}; fix or remove the line."
+        )
+    if not 0 <= number < len(CLASSES):
         raise PartregError(
-            f"{where}: expected 'class x y width height', found {line!r}; mend or remove the line."
-        ) from error
+            f"{where}: unknown class {number}, expected 0 to {len(CLASSES) - 1}; fix or remove the line."
+        )
+    x, y, w, h = map(real, sides)
     # A relative box is a box in an image of 1 x 1; the slack there is one part in a million, for rounded digits.
     corners = (x - w / 2, y - h / 2, x + w / 2, y + h / 2)
-    sound = all(map(math.isfinite, corners)) and w > 0 and h > 0 and min(corners) > -1e-6 and max(corners) < 1 + 1e-6
-    if not sound:
-        raise PartregError(f"{where}: the box {line!r} has no area or lies outside the image; mend or remove the line.")
-    return (name, *(min(max(v, 0.0), 1.0) for v in corners))
+    if not (w > 0 and h > 0 and min(corners) > -1e-6 and max(corners) < 1 + 1e-6):
+        raise PartregError(
+            f"{where}: expected four numbers of a box inside the image, with an area, found {line.strip()[:60]!r}; "
+            "fix or remove the line."
+        )
+    return (CLASSES[number], *(min(max(v, 0.0), 1.0) for v in corners))

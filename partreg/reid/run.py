@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from partreg.errors import PartregError
+from partreg.files import parse_json
 from partreg.parts.boxes import PARTS
 
 SMALL = ("tiny", "small")  # of this book, for CPUs
@@ -218,11 +219,7 @@ def from_json(text: str, source: str = "run") -> Run:
     Raises:
         PartregError: the text is not a JSON object of a run's fields.
     """
-    try:
-        values = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise PartregError(f"{source}: expected the JSON description of a run ({error}); check the quotes.") from error
-    return from_dict(values, source)
+    return from_dict(parse_json(text, source), source)
 
 
 def _typed(name: str, value: Any, default: Any) -> Any:

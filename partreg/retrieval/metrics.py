@@ -13,6 +13,10 @@ import numpy as np
 
 from partreg.errors import PartregError
 
+NO_MATCH = (
+    "no query has a match in the gallery, expected one at least; check the vehicle numbers, and, where cameras count, "
+    "the cameras (-1 means unknown)."
+)
 AP_RULES = ("rectangular", "trapezoidal", "sklearn")
 TIES = ("stable", "relevant", "together")
 
@@ -171,7 +175,7 @@ def cmc(first_ranks: np.ndarray, k_max: int) -> np.ndarray:
     ranks = np.asarray(first_ranks)
     ranks = ranks[ranks > 0]
     if not len(ranks):
-        raise PartregError("no query has a match in the gallery, expected one at least; check the vehicle numbers.")
+        raise PartregError(NO_MATCH)
     return np.cumsum(np.bincount(np.minimum(ranks, k_max + 1), minlength=k_max + 2)[1 : k_max + 1]) / len(ranks)
 
 
@@ -213,7 +217,7 @@ def mean_average_precision(values: np.ndarray) -> float:
     """
     values = np.asarray(values)
     if np.isnan(values).all():
-        raise PartregError("no query has a match in the gallery, expected one at least; check the vehicle numbers.")
+        raise PartregError(NO_MATCH)
     return float(np.nanmean(values))
 
 

@@ -9,7 +9,7 @@ import pandas as pd
 from scipy import stats
 from tqdm import tqdm
 
-from partreg.datasets.veri import cross_camera
+from partreg.datasets.veri import cross_camera, no_match
 from partreg.errors import PartregError
 from partreg.retrieval.distances import check_features, l2
 from partreg.retrieval.metrics import (
@@ -210,7 +210,8 @@ def veri_scores(
         ties: one of ``TIES``: which of two images at the same distance stands first.
 
     Raises:
-        PartregError: shapes do not fit, a distance is not finite, or no query has a match.
+        PartregError: shapes do not fit, a distance is not finite, or no query has a match (where all of them are in the
+            query's own camera, the sentence names it).
     """
     distances = np.asarray(distances)
     if distances.shape != (len(query), len(gallery)):
@@ -219,6 +220,8 @@ def veri_scores(
             "a gallery image; check the order of the arguments."
         )
     good, junk = cross_camera(query, gallery)
+    if not any(len(rows) for rows in good):
+        raise PartregError(no_match(query, gallery))
     ranks = match_ranks(distances, good, junk)
     aps = {name: average_precision(ranks, name, ties) for name in AP_RULES}
     if rule not in aps:

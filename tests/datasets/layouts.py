@@ -30,7 +30,7 @@ def write_vehicleid(root: Path) -> Path:
     return root
 
 
-TRAIN = ["0001_c001_00000010_0.jpg", "0001_c002_00000020_0.jpg"]
+TRAIN = ["0001_c001_00000010_0.jpg", "0001_c002_00000020_0.jpg", "0004_c001_00000080_0.jpg"]
 TEST = [
     "0002_c001_00000030_0.jpg",
     "0002_c001_00000031_0.jpg",
@@ -77,7 +77,8 @@ def write_csv(root: Path) -> Path:
         "cars/b.jpg,1,,train,",
         "cars/c.jpg,2,3,query,",
         "cars/d.jpg,2,4,gallery,",
+        "cars/e.jpg,5,4,train,",
     )
-    for name in "abcd":
+    for name in "abcde":
         picture(root / f"cars/{name}.jpg")
     return root

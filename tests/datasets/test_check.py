@@ -35,12 +35,13 @@ def test_nothing_is_wrong(tmp_path, writer, decode):
 def test_counts(tmp_path):
     counts = check(write_vehicleid(tmp_path / "a")).counts
     assert counts == {
-        "training images": 3, "training vehicles": 2, "test list 2 images": 3, "test list 2 vehicles": 2,
+        "training images": 3, "training vehicles": 2, "test images, each counted once": 23,
+        "test list 2 images": 3, "test list 2 vehicles": 2,
         "test list 10 images": 20, "test list 10 vehicles": 10, "vehicles in model_attr.txt": 2,
         "vehicles in color_attr.txt": 1,
     }  # fmt: skip
     assert check(write_veri(tmp_path / "b")).counts == {
-        "training images": 2, "training vehicles": 1, "query images": 2, "query vehicles": 2, "gallery images": 5,
+        "training images": 3, "training vehicles": 2, "query images": 2, "query vehicles": 2, "gallery images": 5,
         "gallery vehicles": 2, "queries without a match in another camera, which are skipped": 0, "tracks": 4,
         "images in tracks": 5, "labels in train_label.xml": 1, "labels in test_label.xml": 5,
     }  # fmt: skip
@@ -50,7 +51,7 @@ def test_vehicleid_problems(tmp_path):
     write_vehicleid(tmp_path)
     split = tmp_path / "train_test_split"
     write(split / "train_list.txt", "0000001 11", "oops", "0000002 11", "0000003 13", "0000003 13")
-    write(split / "test_list_2.txt", "0000004 21", "0000005 13", "0000006 22")
+    write(split / "test_list_2.txt", "0000004 21", "0000005 13", "0000006 22", "0000010 22")
     (tmp_path / "image/0000002.jpg").unlink()
     (tmp_path / "image/0000006.jpg").write_text("no image")
     report = check(tmp_path)
@@ -70,7 +71,7 @@ def test_vehicleid_problems(tmp_path):
     assert "found 'oops'" in sentences[3]
     assert "0000002.jpg is missing" in sentences[4]
     assert "is vehicle 13 here and 12 in attribute/img2vid.txt" in sentences[5]
-    assert "0000003 stands in line 4 too" in sentences[6]
+    assert "0000003 is in line 4 too" in sentences[6]
 
 
 def test_veri_problems(tmp_path):
@@ -119,6 +120,7 @@ def test_veri_counts_queries_that_no_other_camera_saw(tmp_path):
 def test_veri_without_its_other_lists(tmp_path):
     write(tmp_path / "name_train.txt", *TRAIN)
     lines = said(check(tmp_path), tmp_path)
+    assert len([line for line in lines if line.startswith("name_query.txt: ")]) == 1
     assert [line for line in lines if line.startswith("name_query.txt: no such file")]
     assert [line for line in lines if line.startswith("name_train.txt:1: ") and "is missing" in line]
 
@@ -127,9 +129,8 @@ def test_csv_problems(tmp_path):
     write_csv(tmp_path)
     rows = ["cars/a.jpg,1,train", "cars/b.jpg,1,query", "cars/x.jpg,2,query", "cars/c.jpg,two,query"]
     write(tmp_path / "images.csv", "path,vehicle,split", *rows, "cars/a.jpg,1,train", "../y.jpg,3,train")
-    assert [line.split(": ", 1)[0] for line in said(check(tmp_path), tmp_path)] == [
-        f"images.csv:{line}" for line in (3, 4, 5, 6, 7)
-    ]
+    lines = [line.split(": ", 1)[0] for line in said(check(tmp_path), tmp_path)]
+    assert lines == ["images.csv", "images.csv", *(f"images.csv:{line}" for line in (3, 4, 5, 6, 7))]
 
 
 def test_truncated_images_are_found_by_decoding(tmp_path):
@@ -182,3 +183,118 @@ def test_the_benchmarks_folder_has_no_problem(tmp_path):
     report = check(benchmark.make_folder(tmp_path / "VehicleID_V1.0", entries=9_000))
     assert report.problems == []
     assert (report.counts["training images"], report.counts["test list 2400 vehicles"]) == (5_085, 2_400)
+
+
+UNUSABLE = {
+    "no training image": (write_vehicleid, "train_test_split/train_list.txt", [], "expected images, found none"),
+    "one training vehicle": (
+        write_vehicleid,
+        "train_test_split/train_list.txt",
+        ["0000001 11", "0000002 11"],
+        "expected 2 vehicles or more, found 1",
+    ),
+    "single training images": (
+        write_vehicleid,
+        "train_test_split/train_list.txt",
+        ["0000001 11", "0000003 12"],
+        "expected two images or more of some vehicles, found one of each of 2",
+    ),
+    "single test images": (
+        write_vehicleid,
+        "train_test_split/test_list_2.txt",
+        ["0000004 21", "0000006 22"],
+        "expected two images or more of some vehicles, found one of each of 2",
+    ),
+    "no training name": (write_veri, "name_train.txt", [], "expected images, found none"),
+    "no query": (write_veri, "name_query.txt", [], "expected queries to judge by, found none"),
+    "queries without a match": (
+        write_veri,
+        "name_query.txt",
+        ["0009_c001_00000030_0.jpg"],
+        "no query has a match in the gallery",
+    ),
+    "a heading only": (write_csv, "images.csv", ["path,vehicle,camera,split"], "expected images, found none"),
+    "single images": (
+        write_csv,
+        "images.csv",
+        ["path,vehicle", "cars/a.jpg,1", "cars/b.jpg,2"],
+        "expected two images or more of some vehicles, found one of each of 2",
+    ),
+    "no gallery": (
+        write_csv,
+        "images.csv",
+        ["path,vehicle,split", "cars/a.jpg,1,query"],
+        "expected a gallery to judge by, found none",
+    ),
+    "one camera": (
+        write_csv,
+        "images.csv",
+        ["path,vehicle,camera,split", "cars/a.jpg,1,7,query", "cars/b.jpg,1,7,gallery"],
+        "only in the query's own (camera 7); give each image its camera, or -1 where the camera is unknown",
+    ),
+}
+
+
+@pytest.mark.parametrize(("writer", "file", "lines", "sentence"), UNUSABLE.values(), ids=UNUSABLE)
+def test_data_that_cannot_be_used_are_a_problem(tmp_path, writer, file, lines, sentence):
+    writer(tmp_path)
+    write(tmp_path / file, *lines)
+    (problem,) = (one for one in check(tmp_path).problems if not one.line and not one.file.endswith("track.txt"))
+    assert problem.file == str(tmp_path / file)
+    assert sentence in problem.message
+
+
+def test_a_csv_to_train_on_or_to_judge_by_is_no_problem(tmp_path):
+    write_csv(tmp_path)
+    write(
+        tmp_path / "images.csv", "path,vehicle,split", "cars/a.jpg,1,train", "cars/b.jpg,1,train", "cars/c.jpg,2,train"
+    )
+    assert check(tmp_path).problems == []
+    write(tmp_path / "images.csv", "path,vehicle,split", "cars/a.jpg,1,query", "cars/b.jpg,1,gallery")
+    assert check(tmp_path).problems == [], "cameras that are not known are not equal ones"
+
+
+def test_a_list_that_is_not_there_is_one_problem(tmp_path):
+    write_vehicleid(tmp_path)
+    (tmp_path / "train_test_split/train_list.txt").unlink()
+    assert [line.split(";")[0] for line in said(check(tmp_path), tmp_path)] == [
+        "train_test_split/train_list.txt: no such file"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("file", "lines", "problem"),
+    [
+        ("list_color.txt", ["1 yellow", "2"], "list_color.txt:2: expected a number and a name"),
+        ("models.csv", ["image,model", f"image_test/{TEST[0]},audi"], "models.csv:2: expected a whole number as model"),
+        (
+            "orientation.csv",
+            ["image,orientation", "other.jpg,front"],
+            "orientation.csv: expected rows of the data set's",
+        ),
+        ("truth/plates.csv", ["image,plate"], "truth/plates.csv:1: expected a heading with the column 'crop'"),
+        ("camera_Dist.txt", ["0"], "camera_ID.txt: no such side file"),
+        ("gt_index.txt", ["3", "x"], "gt_index.txt:2: expected the 1 images"),
+    ],
+)
+def test_side_files_that_no_method_could_read_are_a_problem(tmp_path, file, lines, problem):
+    write_veri(tmp_path)
+    write(tmp_path / file, *lines)
+    (found,) = said(check(tmp_path), tmp_path)
+    assert found.startswith(problem)
+
+
+def test_test_lists_are_counted_by_lines_and_by_pictures(real, tmp_path):
+    split = tmp_path / "train_test_split"
+    split.mkdir()
+    for size in (800, 2400):
+        (split / f"test_list_{size}.txt").symlink_to(real / f"vehicleid_lists/test_list_{size}.txt")
+    write(split / "train_list.txt", "0000001 1")
+    counts = check(tmp_path).counts
+    assert (counts["test list 800 images"], counts["test list 2400 images"]) == (6_493, 19_777)
+    assert counts["test images, each counted once"] == 25_035
+
+
+def test_a_name_that_no_disk_could_have_is_missing(tmp_path):
+    write(tmp_path / "images.csv", "path,vehicle", "a" * 300 + ".jpg,1", "b\0.jpg,1")
+    assert ["is missing" in problem.message for problem in check(tmp_path).problems] == [True, True]

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from partreg.datasets.check import check
-from partreg.datasets.pictures import fault, open_picture, picture_size, read_picture
+from partreg.datasets.pictures import fault, open_picture, picture_header, picture_size, read_picture
 from partreg.errors import PartregError
 from partreg.parts.detector import read_fitted
 from partreg.reid.pixels import decode
@@ -119,7 +119,8 @@ def test_names_of_any_letters_are_read(tmp_path, name):
     path = saved(tmp_path / name, Image.new("RGB", (4, 4), (9, 8, 7)))
     assert read_picture(path)[0, 0].tolist() == [9, 8, 7]
     assert read_fitted(path, 8)[0, 0].tolist() == [7, 8, 9]
-    (tmp_path / "images.csv").write_text('path,vehicle\n"' + name.replace('"', '""') + '",1\n')
+    saved(tmp_path / "again.png", Image.new("RGB", (4, 4)))
+    (tmp_path / "images.csv").write_text('path,vehicle\nagain.png,1\n"' + name.replace('"', '""') + '",1\n')
     assert check(tmp_path, decode=True).problems == []
 
 
@@ -128,3 +129,14 @@ def test_a_link_is_followed(tmp_path):
     saved(tmp_path / "elsewhere" / "a.png", Image.new("RGB", (4, 4), (9, 8, 7)))
     (tmp_path / "a.png").symlink_to("elsewhere/a.png")
     assert read_picture(tmp_path / "a.png")[0, 0].tolist() == [9, 8, 7]
+
+
+def test_the_header_says_how_a_picture_is_stored_and_turned(tmp_path):
+    assert picture_header(turned(tmp_path / "a.png", 6)) == (3, 2, 6)
+    assert picture_header(turned(tmp_path / "b.png", 0)) == picture_header(turned(tmp_path / "c.png", 9)) == (3, 2, 1)
+
+
+def test_a_truncated_picture_names_the_check_that_finds_it(tmp_path):
+    broken(tmp_path)
+    with pytest.raises(PartregError, match=r"cut.jpg: .*run `partreg check --decode`"):
+        read_picture(tmp_path / "cut.jpg")

@@ -1,4 +1,4 @@
-"""The readers: what stands on disk comes out exactly, and what is wrong is refused with file and line."""
+"""The readers: what is on disk comes out exactly, and what is wrong is refused with file and line."""
 
 import numpy as np
 import pandas as pd
@@ -10,6 +10,7 @@ from partreg.datasets.table_csv import read_csv
 from partreg.datasets.vehicleid import read_vehicleid
 from partreg.datasets.veri import cross_camera, good_junk, read_veri
 from partreg.errors import PartregError
+from tests.test_files import WRITTEN_BY
 
 
 def test_images_table_fills_what_is_unknown():
@@ -24,7 +25,7 @@ def test_images_table_fills_what_is_unknown():
     ("columns", "sentence"),
     [
         ({"image": ["a"], "path": ["a"]}, "'vehicle' is missing"),
-        ({"image": ["a", "a"], "path": ["a", "a"], "vehicle": [1, 1]}, "'a' stands there twice"),
+        ({"image": ["a", "a"], "path": ["a", "a"], "vehicle": [1, 1]}, "'a' appears twice"),
         ({"image": ["a"], "path": ["a"], "vehicle": [1.5]}, "row 0 has .*1.5.* as vehicle"),
         ({"image": ["a"], "path": ["a"], "vehicle": [-1]}, "row 0 has vehicle -1"),
         ({"image": ["a"], "path": ["a"], "vehicle": [1], "camera": ["c1"]}, "row 0 has 'c1' as camera"),
@@ -65,7 +66,7 @@ def test_read_vehicleid_without_attributes_and_with_crlf(tmp_path):
         (["../../x 11"], r"train_list.txt:1: expected an image name"),
         (["0000001 one"], r"train_list.txt:1: expected an image name"),
         (["0000001 ١"], r"train_list.txt:1: expected an image name"),
-        (["0000001 11", "", "0000001 12"], r"train_list.txt:3: 0000001 stands in line 1 too"),
+        (["0000001 11", "", "0000001 12"], r"train_list.txt:3: 0000001 is in line 1 too"),
     ],
 )
 def test_read_vehicleid_refuses(tmp_path, lines, sentence):
@@ -96,7 +97,7 @@ def test_a_list_line_has_numbers_of_a_sane_length(tmp_path):
 def test_attributes_must_not_contradict_themselves(tmp_path):
     write_vehicleid(tmp_path)
     write(tmp_path / "attribute/model_attr.txt", "11 3", "11 4")
-    with pytest.raises(PartregError, match=r"model_attr.txt:2: 11 stands above with another value"):
+    with pytest.raises(PartregError, match=r"model_attr.txt:2: 11 is above with another value"):
         read_vehicleid(tmp_path)
     write(tmp_path / "attribute/model_attr.txt", "11 audi")
     with pytest.raises(PartregError, match=r"model_attr.txt:1: expected a vehicle and its model"):
@@ -113,9 +114,9 @@ def test_read_veri(tmp_path):
     assert data.gallery["time"].tolist() == [30, 31, 40, 50, 60]
     assert data.gallery["track"].tolist()[:3] == ["0002_c001_t0001", "0002_c001_t0001", "0002_c002_t0002"]
     assert data.query["track"].tolist() == ["0002_c001_t0001", "0003_c001_t0003"]
-    assert data.train["track"].tolist() == ["", ""]
+    assert data.train["track"].tolist() == ["", "", ""]
     assert data.tracks["0002_c001_t0001"] == [f"image_test/{name}" for name in TEST[:2]]
-    assert data.train[["color", "type"]].to_numpy().tolist() == [[1, 2], [-1, -1]]
+    assert data.train[["color", "type"]].to_numpy().tolist() == [[1, 2], [-1, -1], [-1, -1]]
     assert data.gallery["color"].tolist() == [1, 2, 3, 4, 5]
     assert data.query["color"].tolist() == [1, 4], "a query has the label of the same file in the gallery"
     assert data.colors == {1: "yellow", 2: "orange"}
@@ -135,13 +136,15 @@ def test_read_veri_with_its_lists_only(tmp_path):
     ("file", "lines", "sentence"),
     [
         ("name_train.txt", [TRAIN[0], "0001_c1_00000010_0.jpg"], r"name_train.txt:2: expected a name such as"),
-        ("name_train.txt", [TRAIN[0], TRAIN[0]], r"name_train.txt:2: .* stands in line 1 too"),
+        ("name_train.txt", [TRAIN[0], TRAIN[0]], r"name_train.txt:2: .* is in line 1 too"),
         ("name_query.txt", [f"{TEST[0]} {TEST[1]}"], r"name_query.txt:1: expected a name such as"),
         ("name_query.txt", [f"../{TEST[0]}"], r"name_query.txt:1: expected a name such as"),
         ("test_track.txt", ["0002_c001"], r"test_track.txt:1: expected a track's name and its images"),
         ("test_track.txt", [f"t1 {TEST[0]}", f"t2 {TEST[0]}"], r"test_track.txt:2: .* is in the track of line 1"),
         ("test_track.txt", [f"t1 {TEST[0]} {TEST[0]}"], r"test_track.txt:1: .* is in the track of line 1"),
-        ("test_track.txt", [f"t1 {TEST[0]}", f"t1 {TEST[1]}"], r"test_track.txt:2: the track t1 stands in line 1"),
+        ("test_track.txt", [f"t1 {TEST[0]}", f"t1 {TEST[1]}"], r"test_track.txt:2: the track t1 is in line 1"),
+        ("test_track.txt", [f"t1 {TEST[0]}", f"t2 {TEST[1]} {TEST[2]}"], r"test_track.txt:2: the track t2 mixes"),
+        ("train_label.xml", ["<a><item/></a>"], r"train_label.xml: expected an Item for each image, found none"),
         ("train_label.xml", ["<a>", "<b></a>"], r"train_label.xml:2: expected XML in gb2312"),
         ("train_label.xml", ["<a>", '<Item imageName="x.jpg"/></a>'], r"train_label.xml:\d: expected an Item with"),
         ("train_label.xml", [f'<a>\n<Item imageName="{TRAIN[0]}" colorID="red"/></a>'], r"xml:2: expected an Item"),
@@ -183,10 +186,10 @@ def test_good_and_junk_of_strangers_and_of_unknown_cameras():
 def test_read_csv(tmp_path):
     table = read_csv(write_csv(tmp_path) / "images.csv")
     assert (*table.columns,) == (*IMAGE_COLUMNS, "split")
-    assert table["image"].tolist() == ["cars/a.jpg", "cars/b.jpg", "cars/c.jpg", "cars/d.jpg"]
+    assert table["image"].tolist() == [f"cars/{name}.jpg" for name in "abcde"]
     assert table["path"][0] == str(tmp_path / "cars/a.jpg")
-    assert table["camera"].tolist() == [0, -1, 3, 4]
-    assert table["split"].tolist() == ["train", "train", "query", "gallery"]
+    assert table["camera"].tolist() == [0, -1, 3, 4, 4]
+    assert table["split"].tolist() == ["train", "train", "query", "gallery", "train"]
 
 
 def test_read_csv_without_a_split(tmp_path):
@@ -211,7 +214,7 @@ def test_read_csv_without_a_split(tmp_path):
         (["path,vehicle,split", "a.jpg,1,test"], r"my.csv:2: expected train, query, gallery as split"),
         (["path,vehicle", "../a.jpg,1"], r"my.csv:2: the path '../a.jpg' leads out of"),
         (["path,vehicle", "/a.jpg,1"], r"my.csv:2: the path '/a.jpg' leads out of"),
-        (["path,vehicle", "a.jpg,1", "./a.jpg,1"], r"my.csv:3: ./a.jpg stands in line 2 too"),
+        (["path,vehicle", "a.jpg,1", "./a.jpg,1"], r"my.csv:3: ./a.jpg is in line 2 too"),
     ],
 )
 def test_read_csv_refuses(tmp_path, lines, sentence):
@@ -224,7 +227,7 @@ def test_read_csv_needs_a_file_in_utf8(tmp_path):
     with pytest.raises(PartregError, match=r"my.csv: no such file"):
         read_csv(tmp_path / "my.csv")
     (tmp_path / "my.csv").write_bytes(b"path,vehicle\n\xff,1\n")
-    with pytest.raises(PartregError, match=r"my.csv: could not be read as a CSV"):
+    with pytest.raises(PartregError, match=r"my.csv: could not be read as UTF-8 text"):
         read_csv(tmp_path / "my.csv")
 
 
@@ -275,3 +278,94 @@ def test_veri_good_and_junk_at_its_real_size(real):
     together = np.array([len(own) + len(other) for own, other in zip(good, junk, strict=True)])
     assert (together == data.query["vehicle"].map(vehicles)).all(), "good and junk are all of the vehicle's images"
     assert (data.query["track"] != "").all()
+
+
+TABLES = ("train_test_split/train_list.txt", "train_test_split/test_list_2.txt", "attribute/model_attr.txt")
+LISTS = ("name_train.txt", "name_test.txt", "test_track.txt", "test_label.xml", "list_color.txt")
+
+
+def same(found, expected):
+    """Whether two data sets are the same, table by table."""
+    for one, other in zip(vars(found).values(), vars(expected).values(), strict=True):
+        if isinstance(one, pd.DataFrame):
+            pd.testing.assert_frame_equal(one, other)
+        elif isinstance(one, dict) and one and isinstance(next(iter(one.values())), pd.DataFrame):
+            assert list(one) == list(other)
+            for size in one:
+                pd.testing.assert_frame_equal(one[size], other[size])
+        else:
+            assert one == other
+
+
+@pytest.mark.parametrize("written", WRITTEN_BY.values(), ids=WRITTEN_BY)
+@pytest.mark.parametrize("file", [*TABLES, *LISTS])
+def test_every_list_is_read_whoever_wrote_it(tmp_path, file, written):
+    write_data, read = (write_vehicleid, read_vehicleid) if file in TABLES else (write_veri, read_veri)
+    plain = read(write_data(tmp_path))
+    path = tmp_path / file
+    path.write_bytes(written(path.read_bytes().decode("gb18030").replace('encoding="gb2312"', 'encoding="utf-8"')))
+    same(read(tmp_path), plain)
+
+
+@pytest.mark.parametrize("written", WRITTEN_BY.values(), ids=WRITTEN_BY)
+def test_a_csv_is_read_whoever_wrote_it(tmp_path, written):
+    plain = read_csv(write_csv(tmp_path) / "images.csv")
+    path = tmp_path / "images.csv"
+    path.write_bytes(written(path.read_text()))
+    pd.testing.assert_frame_equal(read_csv(path), plain)
+
+
+def test_labels_and_words_in_either_encoding(tmp_path):
+    write_veri(tmp_path)
+    for encoding in ("utf-8", "gb18030"):
+        (tmp_path / "list_color.txt").write_bytes("1 黄\n2 orange\n".encode(encoding))
+        assert read_veri(tmp_path).colors == {1: "黄", 2: "orange"}
+    item = f'<a><!-- 车辆 -->\n<Item imageName="{TRAIN[0]}" colorID="4"/></a>'
+    for declared, encoding in (("", "utf-8"), ("utf-8", "utf-8"), ("GBK", "gbk")):
+        head = f'<?xml version="1.0" encoding="{declared}"?>' if declared else ""
+        (tmp_path / "train_label.xml").write_bytes((head + item).encode(encoding))
+        assert read_veri(tmp_path).train["color"].tolist() == [4, -1, -1]
+
+
+def test_a_label_that_is_given_twice(tmp_path):
+    write_veri(tmp_path)
+    one = f'<Item imageName="{TRAIN[0]}" colorID="4"/>'
+    write(tmp_path / "train_label.xml", "<a>", one, one, "</a>")
+    assert read_veri(tmp_path).train["color"].tolist() == [4, -1, -1]
+    write(tmp_path / "train_label.xml", "<a>", one, one.replace("4", "5"), "</a>")
+    with pytest.raises(PartregError, match=r"train_label.xml:\d: .* appears twice, with another colour or type"):
+        read_veri(tmp_path)
+
+
+def test_whole_numbers_as_pandas_and_spreadsheets_write_them(tmp_path):
+    write(tmp_path / "my.csv", "path,vehicle,camera,time", "a.jpg,1.0,,-1.0", "b.jpg,2.,3.00,5")
+    assert read_csv(tmp_path / "my.csv")[["vehicle", "camera", "time"]].to_numpy().tolist() == [[1, -1, -1], [2, 3, 5]]
+    columns = {"image": ["a", "b"], "path": ["a", "b"], "vehicle": ["1.0", "2"], "camera": [3.0, -1.0]}
+    assert images_table(columns)[["vehicle", "camera"]].to_numpy().tolist() == [[1, 3], [2, -1]]
+
+
+@pytest.mark.parametrize("vehicle", ["1_000", "١", "1e3", "True", "nan", "inf", "1.5", "-1.0", "0x1", "1" * 19])
+def test_what_is_no_vehicle_of_a_csv(tmp_path, vehicle):
+    write(tmp_path / "my.csv", "path,vehicle", f"a.jpg,{vehicle}")
+    with pytest.raises(PartregError, match=r"my.csv:2: expected a whole number as vehicle, found"):
+        read_csv(tmp_path / "my.csv")
+
+
+@pytest.mark.parametrize("vehicle", [True, np.inf, "12345678901234567", 2.0**53])
+def test_what_is_no_vehicle_of_a_table(vehicle):
+    with pytest.raises(PartregError, match=r"row 0 has .* as vehicle, expected a whole number"):
+        images_table({"image": ["a"], "path": ["a"], "vehicle": pd.Series([vehicle], dtype=object)})
+    assert images_table({"image": ["a"], "path": ["a"], "vehicle": [2**53 + 1]})["vehicle"][0] == 2**53 + 1
+
+
+def test_a_column_of_another_spelling_is_not_passed_over(tmp_path):
+    write(tmp_path / "my.csv", "path,vehicle,Camera ", "a.jpg,1,2")
+    with pytest.raises(PartregError, match=r"my.csv:1: expected the column 'camera', found 'Camera '; rename it"):
+        read_csv(tmp_path / "my.csv")
+
+
+def test_two_test_lists_of_one_number(tmp_path):
+    write_vehicleid(tmp_path)
+    write(tmp_path / "train_test_split/test_list_002.txt", "0000006 22")
+    with pytest.raises(PartregError, match=r"test_list_(002|2).txt: test_list_(2|002).txt has the same number"):
+        read_vehicleid(tmp_path)

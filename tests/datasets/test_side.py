@@ -7,6 +7,7 @@ from partreg.datasets.images import images_table
 from partreg.errors import PartregError
 from partreg.synthetic import truth
 from tests.datasets.layouts import write
+from tests.test_files import WRITTEN_BY
 
 IMAGES = ("image_train/a.jpg", "image_query/b.jpg", "image_test/b.jpg", "image_test/c.jpg")
 
@@ -55,7 +56,7 @@ def test_a_file_beside_the_images_goes_before_the_truth(tmp_path):
     [
         (["image"], r"keypoints.csv:1: expected a heading with the column 'left_front_wheel_x'"),
         ([HEADING, keypoints_row(IMAGES[0]) + ",1"], r"keypoints.csv:2: expected 61 fields, found 62"),
-        ([HEADING, "", keypoints_row(IMAGES[0]), keypoints_row(IMAGES[0])], r":4: image_train/a.jpg stands in line 3"),
+        ([HEADING, "", keypoints_row(IMAGES[0]), keypoints_row(IMAGES[0])], r":4: image_train/a.jpg is in line 3"),
         ([HEADING, keypoints_row("")], r"keypoints.csv:2: expected an image"),
         ([HEADING, keypoints_row(IMAGES[0]), keypoints_row("z", rear_logo=2)], r"keypoints.csv:3: expected 0 or 1"),
         ([HEADING, keypoints_row(IMAGES[0], rear_logo="yes")], r":2: expected a number as rear_logo_seen, found 'yes'"),
@@ -90,7 +91,7 @@ def test_orientation_refuses(tmp_path):
     with pytest.raises(PartregError, match=r"orientation.csv:3: expected one of front, rear, .*, found 'top'"):
         side.read_orientation(tmp_path, table())
     (tmp_path / "orientation.csv").write_bytes(b"image,orientation\n\xff,front\n")
-    with pytest.raises(PartregError, match=r"orientation.csv: could not be read as a CSV in UTF-8"):
+    with pytest.raises(PartregError, match=r"orientation.csv: could not be read as UTF-8 text"):
         side.read_orientation(tmp_path, table())
 
 
@@ -171,3 +172,37 @@ def test_a_column_stands_once(tmp_path):
     (tmp_path / "models.csv").write_text("image,model,model\na.jpg,1,2\n")
     with pytest.raises(PartregError, match=r"models.csv:1: expected each column once, 'model'"):
         side.read_columns(tmp_path / "models.csv", ("image", "model"))
+
+
+@pytest.mark.parametrize("written", WRITTEN_BY.values(), ids=WRITTEN_BY)
+def test_side_files_are_read_whoever_wrote_them(tmp_path, written):
+    texts = {
+        "orientation.csv": "image,orientation\nimage_train/a.jpg,rear\n",
+        "models.csv": "image,model\nimage_train/a.jpg,7.0\nimage_test/b.jpg,\n",
+        "plates.csv": "image,plate,crop\nimage_train/a.jpg,AB12,a.png\n",
+        "keypoints.csv": f"{HEADING}\n{keypoints_row('image_train/a.jpg', rear_logo=1)}\n",
+        "camera_ID.txt": "c001\nc002\n",
+        "camera_Dist.txt": "0 1\n1 0\n",
+    }
+    for name, text in texts.items():
+        (tmp_path / name).write_bytes(written(text))
+    assert side.read_orientation(tmp_path, table())[0] == "rear"
+    assert side.read_models(tmp_path, table()).tolist() == [7, -1, -1, -1], "pandas writes 7.0 beside a blank"
+    assert side.read_plates(tmp_path, table())["plate"][0] == "AB12"
+    assert side.read_keypoints(tmp_path, table())[0, :, 2].sum() == 1
+    assert side.read_camera_distances(tmp_path).loc[1, 2] == 1
+
+
+@pytest.mark.parametrize("word", ["1_0", "١", "inf", "True", ""])
+def test_what_is_no_number_of_a_side_file(tmp_path, word):
+    write(tmp_path / "keypoints.csv", HEADING, keypoints_row("image_train/a.jpg").replace("0.25", word, 1))
+    with pytest.raises(PartregError, match=r"keypoints.csv:2: expected a number as left_front_wheel_x, found"):
+        side.read_keypoints(tmp_path, table())
+
+
+def test_key_points_in_pixels_are_refused_where_they_are_seen(tmp_path):
+    write(tmp_path / "keypoints.csv", HEADING, keypoints_row("image_train/a.jpg", rear_logo=1).replace("0.25", "31"))
+    with pytest.raises(PartregError, match=r"keypoints.csv:2: a point that is seen lies outside .* divide pixels by"):
+        side.read_keypoints(tmp_path, table())
+    write(tmp_path / "keypoints.csv", HEADING, keypoints_row("image_train/a.jpg").replace("0.25", "-0.3"))
+    assert side.read_keypoints(tmp_path, table()).shape == (4, 20, 3), "what is hidden may lie outside"

@@ -20,19 +20,22 @@ from PIL import Image
 
 from partreg import files
 from partreg.datasets import side
+from partreg.datasets.check import check
 from partreg.datasets.images import images_table
 from partreg.datasets.lines import read_lines
+from partreg.datasets.pictures import picture_header
 from partreg.datasets.table_csv import read_csv, read_rows
-from partreg.datasets.vehicleid import read_lists, read_vehicleid
-from partreg.datasets.veri import SPLITS, read_labels, read_names, read_tracks, read_veri
+from partreg.datasets.vehicleid import TRAIN_LIST, read_lists, read_vehicleid
+from partreg.datasets.veri import SPLITS, read_labels, read_names, read_tracks, read_veri, read_words
 from partreg.errors import PartregError
+from partreg.parts.annotation import located
 from partreg.parts.boxes import read_boxes
 from partreg.parts.formats import read_coco, read_yolo
 from partreg.reid.features import load
 from partreg.reid.method import PART_REGULARIZED
 from partreg.reid.network import built
 from partreg.reid.pixels import decode
-from partreg.reid.run import Run, from_dict
+from partreg.reid.run import Run, from_dict, from_json
 from partreg.reid.train import resumed
 from partreg.retrieval.distances import check_features
 from partreg.workflow.claims import read_claims
@@ -53,7 +56,7 @@ LABELS = "".join(
     f'<Item imageName="{n}" vehicleID="{n[:4]}" cameraID="{n[5:9]}" colorID="1" typeID="2"/>' for n in NAMES
 )
 VERI = {
-    "name_train.txt": f"{NAMES[0]}\n{NAMES[1]}\n".encode(),
+    "name_train.txt": f"{NAMES[0]}\n{NAMES[1]}\n0003_c001_00000050_0.jpg\n".encode(),
     "name_query.txt": f"{NAMES[2]}\n".encode(),
     "name_test.txt": f"{NAMES[2]}\n0002_c002_00000040_1.jpg\n".encode(),
     "test_track.txt": f"0002_c001_t0001 {NAMES[2]} \n0002_c002_t0002 0002_c002_00000040_1.jpg \n".encode(),
@@ -71,6 +74,8 @@ COCO = {
     ],
 }
 BOXES = b"image,view,part,x0,y0,x1,y1,score,source\na.jpg,front,window,0.1,0.1,0.9,0.5,1.0,detected\na.jpg,front,brand,0.4,0.6,0.6,0.7,0.5,inferred\n"
+TURNED = Image.Exif()  # a photograph that is to be turned by 90 degrees
+TURNED[0x0112] = 6
 TINY = Run(backbone="tiny", size=32, dim=8, parts=(), epochs=2)
 
 
@@ -102,9 +107,25 @@ def written(write: Callable[[Any], None]) -> bytes:
     return buffer.getvalue()
 
 
-def picture(kind: str, **how: Any) -> bytes:
-    pixels = np.random.default_rng(0).integers(0, 256, (12, 16, 3), dtype=np.uint8)
+def picture(kind: str, size: tuple[int, int] = (12, 16), **how: Any) -> bytes:
+    pixels = np.random.default_rng(0).integers(0, 256, (*size, 3), dtype=np.uint8)
     return written(lambda file: Image.fromarray(pixels).save(file, kind, **how))
+
+
+def checked_whole(folder: Path) -> Any:
+    """A check of the folder, whose every problem names a file of it and says what to do.
+
+    Raises:
+        PartregError: the first problem, but for pictures, of which there are none.
+    """
+    problems = check(folder).problems
+    for problem in problems:
+        assert problem.file.startswith(str(folder)), f"no file is named: {problem}"
+        assert "\n" not in str(problem), f"more than one line: {problem}"
+        assert problem.message.rstrip().endswith((".", ").")), f"no sentence: {problem}"
+    for problem in problems:
+        if not problem.message.startswith("the image "):
+            raise PartregError(str(problem))
 
 
 def lines_of(path: Path) -> int:
@@ -175,6 +196,13 @@ READERS: dict[str, Reader] = {
     "veri labels": Reader(
         "train_label.xml", VERI["train_label.xml"], lambda folder: read_labels(folder / "train_label.xml")
     ),
+    "words": Reader("list_type.txt", VERI["list_type.txt"], lambda folder: read_words(folder / "list_type.txt")),
+    "check vehicleid": Reader("train_test_split/train_list.txt", VEHICLEID[TRAIN_LIST], checked_whole, VEHICLEID),
+    "check veri": Reader("name_query.txt", VERI["name_query.txt"], checked_whole, VERI),
+    "check csv": Reader("images.csv", b"path,vehicle,camera,split\na.jpg,1,2,query\nb.jpg,1,,gallery\n", checked_whole),
+    "check side files": Reader(
+        "models.csv", b"image,model\nimage_test/" + NAMES[2].encode() + b",3\n", checked_whole, VERI
+    ),
     "veri colours": Reader("list_color.txt", VERI["list_color.txt"], read_veri, VERI),
     "lines": Reader("l.txt", b"a 1\nb 2\n", lambda folder: read_lines(folder / "l.txt", 2, "two words")),
     "csv": Reader(
@@ -207,6 +235,12 @@ READERS: dict[str, Reader] = {
         "camera_ID.txt", b"c001 c002\n", side.read_camera_distances, {"camera_Dist.txt": b"0 1.5\n1.5 0\n"}
     ),
     "coco": Reader("boxes.json", json.dumps(COCO).encode(), lambda folder: read_coco(folder / "boxes.json")),
+    "coco with its pictures": Reader(
+        "boxes.json",
+        json.dumps(COCO).encode(),
+        lambda folder: located(read_coco(folder / "boxes.json"), folder),
+        {"a.jpg": picture("JPEG", size=(30, 40), exif=TURNED)},
+    ),
     "yolo": Reader(
         "labels/a.txt", b"0 0.5 0.25 0.5 0.25\n3 0.75 0.75 0.125 0.125\n", lambda folder: read_yolo(folder, ["a.jpg"])
     ),
@@ -233,6 +267,12 @@ READERS: dict[str, Reader] = {
         TINY.to_json().encode(),
         lambda f: from_dict(files.read_json(f / "run.json"), str(f / "run.json")),
     ),
+    "run text": Reader(
+        "run.json",
+        TINY.to_json().encode(),
+        lambda f: from_json(files.read_text(f / "run.json"), str(f / "run.json")),
+    ),
+    "text": Reader("some.txt", "größer\n".encode(), lambda folder: files.read_text(folder / "some.txt")),
     "json": Reader("some.json", b'{"a": [1, 2.5, null, "x"]}\n', lambda folder: files.read_json(folder / "some.json")),
     "record": Reader("SHA256SUMS", b"0" * 64 + b"  runs/a/weights.pt\n", recorded),
     "features": Reader(
@@ -244,6 +284,7 @@ READERS: dict[str, Reader] = {
     "network": Reader("weights.pt", network_bytes(), load, {"run.json": TINY.to_json().encode()}, text=False),
     "checkpoint": Reader("checkpoint.pt", checkpoint_bytes(), resume, text=False),
     "jpeg": Reader("a.jpg", picture("JPEG", quality=80), lambda folder: decode(folder / "a.jpg", 8), text=False),
+    "exif": Reader("a.jpg", picture("JPEG", exif=TURNED), lambda folder: picture_header(folder / "a.jpg"), text=False),
     "png": Reader("a.png", picture("PNG"), lambda folder: decode(folder / "a.png", 8), text=False),
     "gif": Reader("a.gif", picture("GIF"), lambda folder: decode(folder / "a.gif", 8), text=False),
     "tiff": Reader("a.tif", picture("TIFF"), lambda folder: decode(folder / "a.tif", 8), text=False),

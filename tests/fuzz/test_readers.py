@@ -11,7 +11,14 @@ from hypothesis import strategies as st
 from tests.fuzz.readers import READERS, judge, lay
 
 CASES = int(os.environ.get("PARTREG_FUZZ_CASES", "290"))  # of each reader; more than 10,000 in all
-SLOW = {"network": 60, "checkpoint": 120, "veri colours": 120}  # what takes longer gets fewer
+SLOW = {
+    "network": 60,
+    "checkpoint": 120,
+    "veri colours": 120,
+    "check veri": 80,
+    "check vehicleid": 80,
+    "check side files": 80,
+}  # what takes longer gets fewer
 # What readers trip over: other spaces, signs, numbers out of range, other digits, quotes, and the ends of lines.
 TOKENS = [
     "", " ", "\t", "\n", "\r\n", "\r", "\x00", "\ufeff", "\u2028", "\x85", "\u00a0", "-1", "0", "-0", "1e999", "nan", "inf", "NaN",

@@ -6,11 +6,13 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from partreg.datasets.pictures import read_picture
 from partreg.errors import PartregError
 from partreg.parts import annotation
 from partreg.parts.annotation import Session, jitter, read_truth, sample, stand_in
 from partreg.parts.boxes import BODY, CORNERS, OBJECT_COLUMNS
 from partreg.parts.formats import Annotations, read_coco, write_coco
+from partreg.workflow import open_workspace, stages
 
 WINDOW = {"x": 10, "y": 5, "width": 40, "height": 20, "label": "front_window"}
 LIGHT = {"x": 5, "y": 30, "width": 10, "height": 5, "label": "left_light"}
@@ -202,3 +204,83 @@ def test_the_detector_is_told_where_its_images_lie(benchmark):
     (benchmark / "image" / "2.jpg").unlink()
     with pytest.raises(PartregError, match=r"2.jpg: no such photograph"):
         annotation.located(read_truth(benchmark), benchmark)
+
+
+STORED = (200, 120)  # width and height of a photograph as it is stored
+BOX = (40, 20, 160, 60)  # of a red window in it, pixels
+
+
+def photograph(path, orientation, size=STORED):
+    """A black picture with a red window, which EXIF says is to be turned."""
+    stored = Image.new("RGB", size)
+    stored.paste((255, 0, 0), BOX)
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    stored.save(path, exif=exif)
+
+
+def drawn_on(size, box):
+    """The window as a COCO file has it whose tool worked in pixels of this size."""
+    corners = np.array(box) / [*size, *size]
+    objects = pd.DataFrame([("a.png", "front_window", *corners, 1.0)], columns=list(OBJECT_COLUMNS))
+    return Annotations(pd.DataFrame({"image": ["a.png"], "width": size[0], "height": size[1]}), objects)
+
+
+@pytest.mark.parametrize("orientation", [1, 6, 8])
+def test_boxes_drawn_on_the_stored_picture_are_turned_with_it(tmp_path, orientation):
+    photograph(tmp_path / "a.png", orientation)
+    _, objects = annotation.located(drawn_on(STORED, BOX), tmp_path)
+    red = read_picture(tmp_path / "a.png")[..., 0] > 0
+    height, width = red.shape
+    x0, y0, x1, y1 = (
+        (objects.loc[0, list(CORNERS)].to_numpy(float) * [width, height, width, height]).round().astype(int)
+    )
+    assert red[y0:y1, x0:x1].all()
+    assert red.sum() == (y1 - y0) * (x1 - x0)
+
+
+@pytest.mark.parametrize("orientation", [5, 6, 7, 8])
+def test_boxes_drawn_on_the_upright_picture_stay(tmp_path, orientation):
+    photograph(tmp_path / "a.png", orientation)
+    drawn = drawn_on(STORED[::-1], (20, 40, 60, 160))
+    pd.testing.assert_frame_equal(annotation.located(drawn, tmp_path)[1], drawn.extended())
+
+
+@pytest.mark.parametrize("orientation", [5, 7])
+def test_boxes_on_a_stored_picture_that_is_a_mirror_image_are_refused(tmp_path, orientation):
+    photograph(tmp_path / "a.png", orientation)
+    with pytest.raises(PartregError, match=r"a.png: .* 200 x 120 pixels, the upright picture has 120 x 200"):
+        annotation.located(drawn_on(STORED, BOX), tmp_path)
+
+
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_a_picture_of_another_size_is_refused(tmp_path, orientation):
+    photograph(tmp_path / "a.png", orientation)
+    with pytest.raises(PartregError, match=r"a.png: the annotations give it 400 x 240 pixels, the upright picture has"):
+        annotation.located(drawn_on((400, 240), BOX), tmp_path)
+
+
+@pytest.mark.parametrize(("orientation", "size"), [(2, STORED), (3, STORED), (4, STORED), (6, (200, 200))])
+def test_a_turn_that_the_size_does_not_show_is_refused_before_anybody_draws(tmp_path, orientation, size):
+    photograph(tmp_path / "a.png", orientation, size)
+    with pytest.raises(PartregError, match=rf"a.png: EXIF turns it \(orientation {orientation}\) and its size stays"):
+        annotation.located(drawn_on(size, BOX), tmp_path)
+    images = pd.DataFrame({"image": ["a.png"], "path": [str(tmp_path / "a.png")]})
+    with pytest.raises(PartregError, match="its size stays"):
+        Session(tmp_path / "drawn.json", images).picture()
+
+
+def test_every_chapter_reads_a_file_with_a_root_category_text_ids_and_a_byte_order_mark(tmp_path):
+    photograph(tmp_path / "a.png", 6)
+    coco = {
+        "images": [{"id": "1", "file_name": "a.png", "width": 200, "height": 120}],
+        "categories": [{"id": 0, "name": "car-parts"}, {"id": 1, "name": "front_window"}],
+        "annotations": [{"id": 1, "image_id": 1, "category_id": 1, "bbox": [40, 20, 120, 40]}],
+    }
+    (tmp_path / "mine.json").write_bytes(b"\xef\xbb\xbf" + json.dumps(coco).encode())
+    ws = open_workspace(
+        "smoke", str(tmp_path / "out"), annotations=str(tmp_path / "mine.json"), photographs=str(tmp_path)
+    )
+    (images, objects), (rest, _) = stages.annotated_sets(ws)
+    assert (list(images["image"]), len(rest)) == (["a.png"], 0)
+    assert objects.loc[0, list(CORNERS)].tolist() == pytest.approx([0.5, 0.2, 5 / 6, 0.8]), "turned with the picture"

@@ -246,3 +246,16 @@ def test_tight_lights_end_where_their_objects_end():
     tight = b.tight_lights(boxes, objects(("left_light", 0.1, 0.5, 0.3, 0.6), ("front_window", 0.1, 0.5, 0.3, 0.7)))
     assert tight.y1.tolist() == [1.0, 0.6, 1.0, 1.0]  # only a's left light has a tight object
     assert tight.drop(columns="y1").equals(boxes.drop(columns="y1"))
+
+
+def test_a_csv_of_boxes_with_a_byte_order_mark(tmp_path):
+    b.write_boxes(table(one()), tmp_path / "boxes.csv")
+    content = (tmp_path / "boxes.csv").read_bytes()
+    (tmp_path / "marked.csv").write_bytes(b"\xef\xbb\xbf" + content.replace(b"\n", b"\r\n"))
+    pd.testing.assert_frame_equal(b.read_boxes(tmp_path / "marked.csv"), b.read_boxes(tmp_path / "boxes.csv"))
+
+
+def test_true_is_no_number(tmp_path):
+    (tmp_path / "boxes.csv").write_text(",".join(b.BOX_COLUMNS) + "\na.jpg,front,window,0.1,0.2,True,0.4,1,truth\n")
+    with pytest.raises(PartregError, match=r"boxes.csv:2: expected a number for x1"):
+        b.read_boxes(tmp_path / "boxes.csv")

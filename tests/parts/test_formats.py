@@ -80,7 +80,7 @@ def test_annotations_as_boxes(tmp_path):
         (changed(2, bbox="here"), "annotation 3: expected a bbox of four numbers"),
         (changed(3, category_id=9), "annotation 4: category_id 9"),
         (changed(3, image_id=9), "annotation 4: image_id 9"),
-        ({**COCO, "categories": [{"id": 1, "name": "propeller"}]}, "category 'propeller' is unknown"),
+        ({**COCO, "categories": [{"id": 1, "name": "propeller"}]}, "annotation 1: the category 'propeller' is unknown"),
         ({**COCO, "images": [{**COCO["images"][0], "width": 0}]}, "image 5 has the size 0 x 100"),
         ({**COCO, "images": [*COCO["images"], {**COCO["images"][0], "id": 6}]}, "'car.jpg' is listed twice"),
         ({"images": []}, "expected a COCO file"),
@@ -147,10 +147,12 @@ def test_yolo_lines_are_centre_and_size(tmp_path):
         ("-1 0.5 0.5 0.1 0.1", "unknown class -1"),
         ("car 0.5 0.5 0.1 0.1", "expected 'class x y width height'"),
         ("0 0.5 0.5 0.1", "expected 'class x y width height'"),
-        ("0 0.5 0.5 0 0.1", "no area or lies outside"),
-        ("0 0.5 0.5 -0.1 0.1", "no area or lies outside"),
-        ("0 0.99 0.5 0.1 0.1", "no area or lies outside"),
-        ("0 nan 0.5 0.1 0.1", "no area or lies outside"),
+        ("0 0.5 0.5 0 0.1", "expected four numbers of a box inside the image, with an area"),
+        ("0 0.5 0.5 -0.1 0.1", "expected four numbers of a box inside the image, with an area"),
+        ("0 0.99 0.5 0.1 0.1", "expected four numbers of a box inside the image, with an area"),
+        ("0 0.5 0.5 0.1 1_0", "expected four numbers of a box inside the image, with an area"),
+        ("0 0.5 0.5 0.1 0.1 0.1", "expected 'class x y width height'"),
+        ("0 nan 0.5 0.1 0.1", "expected four numbers of a box inside the image, with an area"),
     ],
 )
 def test_absurd_yolo_lines_are_refused(tmp_path, line, sentence):
@@ -174,7 +176,7 @@ def test_yolo_refuses_unknown_images_and_names_that_collide(tmp_path):
 
 
 side = st.tuples(st.integers(0, 89), st.integers(1, 10)).map(lambda s: (s[0], s[0] + s[1]))
-rows = st.lists(st.tuples(st.integers(0, 2), st.sampled_from(CLASSES), side, side), max_size=8)
+rows = st.lists(st.tuples(st.integers(0, 2), st.sampled_from(CLASSES), side, side), max_size=8, unique=True)
 
 
 @settings(max_examples=15, deadline=None)
@@ -211,3 +213,119 @@ def test_the_real_photographs_are_read(real):
     both = lights.dropna()
     assert len(both) > 150
     assert (both["left_light"] < both["right_light"]).all()
+
+
+def test_a_byte_order_mark_before_coco_and_yolo(tmp_path):
+    plain = read_coco(write(tmp_path / "parts.json", COCO))
+    (tmp_path / "marked.json").write_bytes(b"\xef\xbb\xbf" + (tmp_path / "parts.json").read_bytes())
+    pd.testing.assert_frame_equal(read_coco(tmp_path / "marked.json").objects, plain.objects)
+    (tmp_path / "labels").mkdir()
+    (tmp_path / "labels" / "a.txt").write_bytes(b"\xef\xbb\xbf0 0.5 0.5 0.2 0.2\r\n\r\n3 0.5 0.5 0.2 0.2\r\n")
+    assert list(read_yolo(tmp_path, ["a.jpg"])["name"]) == ["front_window", "right_light"]
+
+
+@pytest.mark.parametrize("given", [str, float, lambda number: f"image-{number}"])
+def test_ids_may_be_text(tmp_path, given):
+    coco = copy.deepcopy(COCO)
+    for entry in coco["images"]:
+        entry["id"] = given(entry["id"])
+    for entry in coco["annotations"]:
+        entry["image_id"] = given(entry["image_id"])
+    found = read_coco(write(tmp_path / "parts.json", coco)).objects
+    pd.testing.assert_frame_equal(found, read_coco(write(tmp_path / "plain.json", COCO)).objects)
+
+
+def test_an_id_is_the_same_as_text_and_as_a_number(tmp_path):
+    coco = copy.deepcopy(COCO)
+    coco["images"][0]["id"] = "5"
+    coco["categories"][0]["id"] = "1"
+    assert len(read_coco(write(tmp_path / "parts.json", coco)).objects) == 4
+
+
+@pytest.mark.parametrize(
+    ("field", "entry", "sentence"),
+    [
+        (
+            "images",
+            {"id": 5, "file_name": "b.jpg", "width": 9, "height": 9},
+            "entry 2 of images: the id 5 appears twice",
+        ),
+        ("images", {"id": "5", "file_name": "b.jpg", "width": 9, "height": 9}, "entry 2 of images: the id 5 appears"),
+        (
+            "images",
+            {"id": True, "file_name": "b.jpg", "width": 9, "height": 9},
+            "entry 2 of images: .* as id, found 'True'",
+        ),
+        (
+            "images",
+            {"id": 1.5, "file_name": "b.jpg", "width": 9, "height": 9},
+            "entry 2 of images: .* as id, found '1.5'",
+        ),
+        ("images", {"id": None, "file_name": "b.jpg", "width": 9, "height": 9}, "as id, found 'None'"),
+        ("images", {"id": 6, "file_name": "./car.jpg", "width": 9, "height": 9}, "'./car.jpg' is listed twice"),
+        (
+            "images",
+            {"id": 6, "file_name": 7, "width": 9, "height": 9},
+            "image 6: expected a path as file_name, found '7'",
+        ),
+        ("images", {"id": 6, "file_name": "b.jpg", "width": True, "height": 9}, "image 6 has the size True x 9"),
+        ("images", {"id": 6, "file_name": "b.jpg", "width": 9}, "entry 2 of images: .* found no height"),
+        ("images", "b.jpg", "entry 2 of images: expected a COCO file"),
+        ("categories", {"id": 2, "name": "wheel"}, "entry 5 of categories: the id 2 appears twice in categories"),
+        ("annotations", {**COCO["annotations"][0]}, "entry 5 of annotations: the id 1 appears twice in annotations"),
+        (
+            "annotations",
+            {**COCO["annotations"][0], "id": 9, "image_id": True},
+            "annotation 9: .* as image_id, found 'True'",
+        ),
+        ("annotations", {**COCO["annotations"][0], "id": 9, "bbox": [True, 1, 2, 3]}, "annotation 9: expected a bbox"),
+        ("annotations", {**COCO["annotations"][0], "id": 9, "bbox": ["1", 1, 2, 3]}, "annotation 9: expected a bbox"),
+        (
+            "annotations",
+            {**COCO["annotations"][0], "id": 9, "visibility": "much"},
+            "annotation 9: expected a visibility",
+        ),
+        (
+            "annotations",
+            {**COCO["annotations"][0], "id": 9, "visibility": math.nan},
+            "annotation 9: expected a visibility",
+        ),
+    ],
+)
+def test_what_an_entry_more_says_is_refused(tmp_path, field, entry, sentence):
+    path = write(tmp_path / "parts.json", {**COCO, field: [*COCO[field], entry]})
+    with pytest.raises(PartregError, match=sentence) as error:
+        read_coco(path)
+    assert str(path) in str(error.value)
+
+
+def test_annotations_may_do_without_ids(tmp_path):
+    bare = [{key: value for key, value in entry.items() if key != "id"} for entry in COCO["annotations"]]
+    assert len(read_coco(write(tmp_path / "parts.json", {**COCO, "annotations": bare})).objects) == 4
+    bare[2]["bbox"] = [0, 0, 0, 0]
+    with pytest.raises(PartregError, match=r"annotation at place 3: .*no area"):
+        read_coco(write(tmp_path / "parts.json", {**COCO, "annotations": bare}))
+
+
+def test_a_category_that_no_box_has_is_passed_over(tmp_path):
+    coco = {**COCO, "categories": [{"id": 0, "name": "car-parts"}, {"id": 7, "name": 8}, *COCO["categories"]]}
+    assert len(read_coco(write(tmp_path / "parts.json", coco)).objects) == 4
+    assert formats.renamed(tmp_path / "parts.json", {"car-parts": BODY}, tmp_path).name == "parts-renamed.json"
+
+
+def test_names_are_beside_those_that_are_known(tmp_path):
+    coco = {**COCO, "categories": [{"id": 1, "name": "windshield"}, *COCO["categories"][1:]]}
+    path = write(tmp_path / "parts.json", coco)
+    assert read_coco(path, {"windshield": "rear_window"}).objects.loc[0, "name"] == "rear_window"
+    with pytest.raises(PartregError, match="annotation 1: the category 'windshield' is unknown; say in names"):
+        read_coco(path)
+    with pytest.raises(PartregError, match="'windshield' is called 'glass' in names, which is unknown"):
+        read_coco(path, {"windshield": "glass"})
+
+
+def test_the_same_box_twice_is_one_box(tmp_path):
+    coco = {**COCO, "annotations": [*COCO["annotations"], {**COCO["annotations"][0], "id": 9}]}
+    assert len(read_coco(write(tmp_path / "parts.json", coco)).objects) == 4
+    write_yolo(tmp_path, frame(), ["a.jpg"])
+    (tmp_path / "labels" / "a.txt").write_text("0 0.5 0.5 0.1 0.1\n0 0.5 0.5 0.1 0.10\n")
+    assert len(read_yolo(tmp_path, ["a.jpg"])) == 1

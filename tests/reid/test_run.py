@@ -85,7 +85,12 @@ def test_slips_are_named(values, message):
         from_dict(values, "here")
 
 
-@pytest.mark.parametrize(("text", "message"), [("{'a': 1}", "expected the JSON"), ("[1]", "expected a JSON object")])
+@pytest.mark.parametrize(("text", "message"), [("{'a': 1}", "expected JSON"), ("[1]", "expected a JSON object")])
 def test_text_that_is_no_run(text, message):
     with pytest.raises(PartregError, match=message):
         from_json(text)
+
+
+def test_a_field_that_is_given_twice_is_refused():
+    with pytest.raises(PartregError, match="the key 'seed' appears twice"):
+        from_json('{"seed": 1, "seed": 2}')

@@ -180,3 +180,19 @@ def test_bootstrap_refuses_what_does_not_fit():
         bootstrap_over_vehicles(np.ones(3), np.ones(3))
     with pytest.raises(PartregError, match="one vehicle for each value"):
         bootstrap_over_vehicles(np.ones(3), np.ones(2))
+
+
+def test_the_error_of_veris_rule_names_the_one_camera():
+    rows = table([1, 2], [3, 3])
+    with pytest.raises(PartregError, match=r"only in the query's own \(camera 3\); .* -1 where the camera is unknown"):
+        veri_scores(np.zeros((2, 2)), rows, rows)
+    with pytest.raises(PartregError, match=r"\(cameras 3, 4\)"):
+        veri_scores(np.zeros((2, 2)), table([1, 2], [3, 4]), table([1, 2], [3, 4]))
+    for strangers in (table([8, 9], [3, 3]), rows[:0]):
+        with pytest.raises(PartregError, match=r"no query has a match in the gallery, .* check the vehicle numbers"):
+            veri_scores(np.zeros((len(strangers), 2)), strangers, rows)
+
+
+def test_a_track_of_two_vehicles_is_refused():
+    with pytest.raises(PartregError, match="the track 'b' holds images of two vehicles"):
+        track_numbers(table([1, 1, 2, 2], [1, 2, 2, 1], ["a", "b", "b", "c"]))

@@ -7,6 +7,7 @@ from partreg.synthetic import Benchmark
 from partreg.synthetic.benchmark import plan_vehicleid, plan_veri
 from partreg.synthetic.benchmark import test_lists as choose_lists
 from partreg.synthetic.cameras import camera_distances, make_cameras
+from partreg.workflow.profile import REPOSITORY, read_profile
 
 SMALL = Benchmark(
     train_vehicles=10, test_vehicles=(4, 6, 8), images_per_vehicle=5, veri_train_vehicles=6, veri_test_vehicles=5,
@@ -87,3 +88,15 @@ def test_twenty_cameras_see_every_side_and_have_their_own_light_and_lens():
 def test_a_description_that_cannot_be_rendered_is_refused_in_a_sentence(wrong):
     with pytest.raises(PartregError, match=r"benchmark: .*expected"):
         Benchmark(**wrong)
+
+
+def test_the_datasheet_counts_the_vehicles_of_the_default_profile():
+    benchmark = Benchmark(**read_profile("laptop")["benchmark"])
+    plans = plan_vehicleid(benchmark), plan_veri(benchmark)
+    shown = [len({shot.vehicle for shot in plan.shots}) for plan in plans]
+    page = " ".join((REPOSITORY / "book/datasheet.md").read_text(encoding="utf-8").split())
+    each = benchmark.images_per_vehicle
+    assert (
+        f"`laptop` has {shown[0]} vehicles with {each} images each in VehicleID's layout, and {shown[1]} vehicles"
+        in page
+    )
