@@ -167,7 +167,6 @@ def average_precision(found: pd.DataFrame, truth: pd.DataFrame, threshold: float
     recalls 0, 0.01, ..., 1, of the best precision at that recall or a higher one, so that a detector that finds all and
     nothing else has 1.
 
-
     Args:
         found: `OBJECT_COLUMNS` down to low scores (`predict`), of the images in ``truth`` and of no others.
         truth: `OBJECT_COLUMNS`, lights extended.
