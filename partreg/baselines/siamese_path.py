@@ -5,7 +5,9 @@ proposals" (ICCV 2017), from its description: `METHOD` learns the similarity of 
 a time and a way suit each other; a chain MRF of the two proposes the likeliest path of sightings from a query to each
 image of the gallery; an LSTM that walks along it says whether one vehicle took it.
 
-A sighting is a track: its mean feature, its mean time, its camera. No vehicle of the gallery is looked at.
+A sighting is a track: its mean feature, its mean time, its camera. No vehicle of the gallery is looked at. All is
+fitted to sightings of training tracks; a query is one image, and so are the two whose similarity is added at the end.
+That the fit holds for them too is *assumed*: single images lie somewhat farther apart than means.
 """
 
 from __future__ import annotations

@@ -29,7 +29,8 @@ from partreg.parts.cells import branch_cells
 from partreg.reid.activation import activation_maps, share_on_cells
 from partreg.reid.run import Run
 from partreg.retrieval.protocols import draw_gallery
-from partreg.synthetic.benchmark import Benchmark, with_enough_models
+from partreg.synthetic.benchmark import described as described_benchmark
+from partreg.synthetic.benchmark import with_enough_models
 from partreg.workflow.effects import COLUMNS, WITHDRAWN, read_evidence
 from partreg.workflow.notebooks import TerminalLines, reported
 from partreg.workflow.profile import REFERENCE, Workspace, digest, open_workspace
@@ -214,7 +215,7 @@ def cell_workspace(ws: Workspace, changes: dict[str, Any]) -> Workspace:
     base, fields = plan["base"], {**ws.profile.benchmark, **plan["base"], **changes}
     size, held_out = fields.pop("pixels"), fields.pop("held_out")
     fields["train_vehicles"] += held_out
-    pool = Benchmark(**{**ws.profile.benchmark, "test_vehicles": fields["test_vehicles"]}).pool
+    pool = described_benchmark({**ws.profile.benchmark, "test_vehicles": fields["test_vehicles"]}).pool
     fields |= {
         "fleet": base["train_vehicles"] + base["held_out"] + pool,
         "test_images": base["images_per_vehicle"],

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from partreg import paper
+from partreg.errors import PartregError
 from partreg.figures import tables
 from partreg.parts.boxes import PARTS
 from partreg.reid.run import AUGMENTATIONS, Run, from_dict
@@ -116,6 +117,12 @@ def method_run(ws: Workspace, dataset: str, method: str, **changes: Any) -> Run:
 
     It is trained at the size that stands for the paper's 256 px, as the rows that it is compared with.
     """
+    unknown = sorted(set(ws.profile.methods) - {*TABLE_1.values(), *TABLE_3.values(), *BELONGS})
+    if unknown:
+        raise PartregError(
+            f"profile {ws.profile.name}: methods names {unknown[0]!r}, which is no method; expected some of "
+            f"{', '.join(sorted({*TABLE_1.values(), *TABLE_3.values(), *BELONGS}))}."
+        )
     own = {"parts": (), "size": compared_size(ws, dataset), **BELONGS.get(method, {})}
     own |= ws.profile.methods.get(method, {})
     return make_run(ws, dataset, **{**own, "method": method, **changes})

@@ -126,3 +126,12 @@ def test_photographs_of_one_kind_learn_nothing_from_rendered_vehicles(tmp_path):
         "smoke", output=str(tmp_path), veri=str(tmp_path / "VeRi"), annotations=str(tmp_path / "parts.json")
     )
     assert "detector" not in workflow.data_words(both, "veri")
+
+
+def test_a_profile_that_names_what_is_not_there_is_refused():
+    ws = workflow.open_workspace("smoke", overrides={"methods": {"vgg_tripet": {"lr": 1.0}}})
+    with pytest.raises(PartregError, match="profile smoke: methods names 'vgg_tripet', which is no method"):
+        workflow.runs(ws)
+    ws = workflow.open_workspace("smoke", overrides={"benchmark": {"near_duplicate": 4}})
+    with pytest.raises(PartregError, match="benchmark: there is no field 'near_duplicate'; expected"):
+        workflow.benchmark(ws)
