@@ -6,7 +6,7 @@ PROFILE ?= laptop
 EVIDENCE := $(if $(filter laptop,$(PROFILE)),reference,$(PROFILE))
 PORT    ?= 8000
 BIN     := .venv/bin
-# What a reader may choose: make book PROFILE=smoke SEEDS=0,1,2 VEHICLEID=dir VERI=dir ANNOTATIONS=file PHOTOGRAPHS=dir OUTPUT=dir BASELINES=no WEIGHTS=file RESUME=yes
+# What a reader may choose: make book PROFILE=smoke SEEDS=0,1,2 VEHICLEID=dir VERI=dir ANNOTATIONS=file PHOTOGRAPHS=dir OUTPUT=dir BASELINES=no WEIGHTS=file PIXELS=rgb RESUME=yes
 # Every word goes through `quoted`, which quotes it for the shell whatever is in it.
 quoted   = '$(subst ','\'',$(1))'
 option   = $(if $($(1)),--$(2) $(call quoted,$($(1))))
@@ -20,7 +20,7 @@ SITE    := $(or $(OUTPUT),build/$(notdir $(basename $(PROFILE))))/site/_build/ht
 
 help:  ## what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /  make \1\t/' | expand -t 18
-	@echo "  with PROFILE=smoke|laptop|paper, SEEDS=0,1,2, VEHICLEID=dir, VERI=dir, ANNOTATIONS=file, PHOTOGRAPHS=dir, OUTPUT=dir, CORES=n, BASELINES=no, WEIGHTS=file, RESUME=yes"
+	@echo "  with PROFILE=smoke|laptop|paper, SEEDS=0,1,2, VEHICLEID=dir, VERI=dir, ANNOTATIONS=file, PHOTOGRAPHS=dir, OUTPUT=dir, CORES=n, BASELINES=no, WEIGHTS=file, PIXELS=rgb, RESUME=yes"
 
 .venv/.installed: requirements.lock
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) was not found: install Python 3.11 or say make PYTHON=path." >&2; exit 1; }
@@ -52,7 +52,7 @@ settings: .venv/.installed  ## try settings on validation identities; writes ref
 	@$(BIN)/python -m partreg.workflow.driver --target settings_others $(CHOICES)
 
 reference: .venv/.installed  ## repeat the results under reference/: the evidence for the claims, then the dial; takes hours
-	@$(BIN)/python -m partreg.workflow.driver --target evidence $(CHOICES) --profile $(call quoted,$(EVIDENCE)) $(call option,WEIGHTS,weights) $(if $(filter yes,$(RESUME)),--restore)
+	@$(BIN)/python -m partreg.workflow.driver --target evidence $(CHOICES) --profile $(call quoted,$(EVIDENCE)) $(call option,WEIGHTS,weights) $(call option,PIXELS,pixels) $(if $(filter yes,$(RESUME)),--restore)
 	@$(BIN)/python -m partreg.workflow.driver --target reference $(CHOICES)
 
 restamp: .venv/.installed  ## after a change that moves no number: train a sample of the kept trainings again, stamp those that agree

@@ -37,6 +37,9 @@ COLUMNS = {
     6: ("mAP", "HIT@1", "HIT@5"),
 }
 
+# Input sizes of Tables 5 and 6, in pixels.
+SIZES = {"vehicleid": (128, 256), "veri": (128, 256, 512)}
+
 INDEX = {
     1: ("Method",),
     2: ("Method",),
@@ -223,6 +226,16 @@ LEFT_OPEN = (
         "open-lights",
         "Whether left and right light are one branch or two.",
         "One branch: the union of the cells under both boxes.",
+    ),
+    LeftOpen(
+        "open-brand",
+        "Which box the brand has, that is inferred from the lights.",
+        "The hull of both extended lights, front or rear: the light branch's cells are among the brand branch's.",
+    ),
+    LeftOpen(
+        "open-cells",
+        "Where in the picture a cell of the feature map is.",
+        "Cell i is the i-th strip, though the neurons of a ResNet look half a cell farther up and left.",
     ),
     LeftOpen(
         "open-missing",

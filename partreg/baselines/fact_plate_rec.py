@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 
+BEHIND = 2.0  # added to the distances of images that come behind: a place in the order, not a distance
+
 
 def distances(fact: np.ndarray, query_texts: list[str], gallery_texts: list[str]) -> np.ndarray:
     """FACT's distances, with all images of the query's plate moved before all others.
@@ -24,7 +26,7 @@ def distances(fact: np.ndarray, query_texts: list[str], gallery_texts: list[str]
     """
     query, gallery = np.array(query_texts, dtype=str)[:, None], np.array(gallery_texts, dtype=str)[None, :]
     match = (query == gallery) & (query != "")
-    return unit(fact) + np.where(match, 0.0, 2.0)
+    return unit(fact) + np.where(match, 0.0, BEHIND)
 
 
 def unit(distances: np.ndarray) -> np.ndarray:

@@ -11,7 +11,7 @@ import math
 
 import numpy as np
 
-from partreg.baselines.fact_plate_rec import unit
+from partreg.baselines.fact_plate_rec import BEHIND, unit
 
 SHORTLIST = 0.1  # share of the gallery that the coarse filter lets through
 WEIGHT = 0.5  # of the plates; the rest is FACT's
@@ -25,11 +25,17 @@ def distances(fact: np.ndarray, snn: np.ndarray) -> np.ndarray:
         snn: (Q, G) in [0, 1], NaN where either image has no plate, see `partreg.baselines.plate_snn.distances`.
 
     Returns:
-        (Q, G) float64: in [0, 1] for the images of the shortlist, in [2, 3] for those behind it.
+        (Q, G) float64: in [0, 1] for the images of the shortlist, in [2, 3] for those behind it, whose numbers are an
+        order and no distance, see `let_through`.
     """
     near = unit(fact)
     count = math.ceil(SHORTLIST * near.shape[1])
     ranks = np.empty(near.shape, np.int64)
     np.put_along_axis(ranks, near.argsort(axis=1, kind="stable"), np.arange(near.shape[1])[None, :], axis=1)
     fused = np.where(np.isnan(snn), near, (1 - WEIGHT) * near + WEIGHT * snn)
-    return np.where(ranks < count, fused, 2 + near)
+    return np.where(ranks < count, fused, BEHIND + near)
+
+
+def let_through(distances: np.ndarray) -> np.ndarray:
+    """Which images of each query the coarse filter let through, (Q, G) bool; only their values are distances."""
+    return distances < BEHIND

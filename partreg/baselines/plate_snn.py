@@ -23,6 +23,7 @@ from partreg.baselines.plates import HEIGHT, WIDTH, computed, disturbed, learn, 
 from partreg.errors import PartregError
 from partreg.files import write_weights
 from partreg.reid.device import mixed_precision
+from partreg.retrieval.distances import l2
 
 WIDE, MARGIN, RATE = 256, 1.0, 1e-3  # assumed
 EACH = 4  # crops of a vehicle in a batch, assumed
@@ -135,8 +136,8 @@ def distances(
     found = np.full((len(query[1]), len(gallery[1])), np.nan, np.float32)
     if query[1].any() and gallery[1].any():
         probes, others = (computed(net, crops[has]).numpy() for crops, has in (query, gallery))
-        gaps = np.sqrt(np.clip(2 - 2 * (probes @ others.T), 0, 4)) / 2
-        found[np.ix_(query[1], gallery[1])] = gaps
+        # Not from 2 - 2 cos, of which float32 leaves a few values only for plates that are nearly alike.
+        found[np.ix_(query[1], gallery[1])] = np.minimum(l2(probes, others) / 2, 1)
     return found
 
 
@@ -149,7 +150,7 @@ def ranked(distances: np.ndarray) -> np.ndarray:
         distances: (Q, G) in [0, 1], NaN where unknown.
 
     Returns:
-        (Q, G) float32; unknown ones are above 1, and rise from left to right up to 2.
+        (Q, G) float64; unknown ones are above 1, and rise from left to right up to 2.
     """
     last = 1 + np.arange(1, distances.shape[1] + 1) / distances.shape[1]
-    return np.where(np.isnan(distances), last, distances).astype(np.float32)
+    return np.where(np.isnan(distances), last, distances)

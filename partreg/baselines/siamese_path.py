@@ -5,7 +5,9 @@ proposals" (ICCV 2017), from its description: `METHOD` learns the similarity of 
 a time and a way suit each other; a chain MRF of the two proposes the likeliest path of sightings from a query to each
 image of the gallery; an LSTM that walks along it says whether one vehicle took it.
 
-A sighting is a track: its mean feature, its mean time, its camera. No vehicle of the gallery is looked at.
+A sighting is a track: its mean feature, its mean time, its camera. No vehicle of the gallery is looked at. All is
+fitted to sightings of training tracks; a query is one image, and so are the two whose similarity is added at the end.
+That the fit holds for them too is *assumed*: single images lie somewhat farther apart than means.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ import numpy as np
 import pandas as pd
 import torch
 import torch.nn.functional as F
-from scipy.special import expit, log_expit
+from scipy.special import log_expit
 from sklearn.linear_model import LogisticRegression
 from torch import Tensor, nn
 from tqdm import tqdm
@@ -454,9 +456,10 @@ def distances(
     gallery: pd.DataFrame,
     camera_distances: pd.DataFrame,
 ) -> np.ndarray:
-    """1 - sigmoid(siamese logit of the two images + path logit from the query to the gallery image's track).
+    """The negative of the siamese logit of the two images + the path logit from the query to the gallery image's track.
 
-    That both logits are summed with equal weight is *assumed*.
+    That both logits are summed with equal weight is *assumed*. The publication's score is the sigmoid of the sum. Its
+    order is the same, but its digits do not suffice: for most pairs it is 0, which would put them at one distance.
 
     Args:
         folder: where `train_path` left its weights.
@@ -467,7 +470,7 @@ def distances(
         camera_distances: (C, C) metres. Where a time or place is unknown, the siamese network decides alone.
 
     Returns:
-        (Q, G) float64 in [0, 1].
+        (Q, G) float64, any sign; smaller is likelier to be one vehicle.
 
     Raises:
         PartregError: no trained weights in ``folder``, or features that do not fit.
@@ -478,4 +481,4 @@ def distances(
         starts = sightings(np.asarray(query_features), query, np.arange(len(query)), camera_distances)
         nodes = sightings(np.asarray(gallery_features), gallery, tracks, camera_distances)
         path = path_scores(net, starts, nodes, camera_distances)
-    return expit(-(alone + path[:, tracks]))  # not 1 - expit(...), which has no digits left for near images
+    return -(alone + path[:, tracks])

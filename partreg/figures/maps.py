@@ -23,7 +23,8 @@ def overlay(image: str | Path | np.ndarray, cam: np.ndarray, strength: float = 0
 
     Args:
         image: a path or an array, as in `partreg.figures.sheets.as_pixels`.
-        cam: (S, S) map over the grid of the feature map, in any unit.
+        cam: (S, S) map over the grid of the feature map, in any unit; cell i is drawn over the i-th strip, though a
+            ResNet's neurons look up to half a cell farther up and left (see `partreg.parts.cells`).
         strength: share of the map's colour where it is strongest, in [0, 1]; elsewhere a third of that.
 
     Returns:

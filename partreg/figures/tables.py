@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
-from itertools import groupby
+from itertools import combinations, groupby
 from typing import Any
 
 import numpy as np
@@ -178,16 +178,43 @@ def set_headings(sets: Mapping[str, int]) -> dict[str, str]:
     }
 
 
+def pair_sizes(printed: Iterable[int], here: Iterable[int]) -> dict[int, int]:
+    """Which input size of the paper each size of ours stands for.
+
+    As many as can be are paired in ascending order, each with a printed size that is no smaller; of equally many, equal
+    sizes find each other. A single size that the paper does not print stands for 256 px, at which methods are compared.
+
+    Args:
+        printed: the sizes of Table 5 or 6, in pixels.
+        here: the sizes of a profile, in pixels.
+
+    Returns:
+        For printed sizes the one that stands for it, ascending; those that were not run are left out.
+    """
+    printed, here = sorted(printed), sorted(set(here))
+    if len(here) == 1 and here[0] not in printed:
+        return {256: here[0]}
+    options = [
+        dict(zip(theirs, ours, strict=True))
+        for number in range(min(len(printed), len(here)), 0, -1)
+        for theirs in combinations(printed, number)
+        for ours in combinations(here, number)
+        if all(mine <= size for size, mine in zip(theirs, ours, strict=True))
+    ] or [dict(zip(printed, here, strict=False))]
+    return max(options, key=lambda pairs: (len(pairs), sum(size == mine for size, mine in pairs.items())))
+
+
 def sizes(frame: pd.DataFrame, here: Sequence[int]) -> pd.DataFrame:
     """Rename the input sizes of Table 5 or 6 so that each row names the paper's size and the one it was run at.
 
     Args:
         frame: `partreg.paper.table` of number 5 or 6.
-        here: the sizes in pixels that stand for the paper's, ascending; fewer leave the paper's last rows not run.
+        here: the sizes in pixels that stand for the paper's, see `pair_sizes`; fewer leave rows of the paper not run.
     """
     level = "Input size"
-    printed = sorted(set(frame.index.get_level_values(level)))
-    names = {size: size_name(size, mine) for size, mine in zip(printed, [*here, *[None] * len(printed)], strict=False)}
+    printed = set(frame.index.get_level_values(level))
+    pairs = pair_sizes(printed, here)
+    names = {size: size_name(size, pairs.get(size)) for size in printed}
     return frame.rename(index=names, level=level) if frame.index.nlevels > 1 else frame.rename(index=names)
 
 

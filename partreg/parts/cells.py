@@ -2,6 +2,9 @@
 
 "We divided the input image into an S x S grid where S x S equals the spatial size of the global feature map. Every grid
 cell overlapped with the ROI would be marked as that part."
+
+So cell i is the i-th strip of the picture (*assumed*). The receptive field of a ResNet's neuron i is centred 0.4 to 0.5
+of a cell up and left of it, that of SqueezeNet's 0.1 to 0.2 down and right; see the page on assumptions.
 """
 
 from __future__ import annotations

@@ -185,8 +185,9 @@ def load_detector(weights: str | Path) -> tuple[torch.nn.Module, int]:
 def average_precision(found: pd.DataFrame, truth: pd.DataFrame, threshold: float = 0.5) -> pd.DataFrame:
     """Average precision of each class: a detection is right where it overlaps a box of its class by ``threshold``.
 
-    Detections take boxes in the order of their scores, each box once; the area under the precision-recall curve is
-    ultralytics' (101 points, as COCO's).
+    Detections take boxes in the order of their scores, each box once. As COCO's evaluation has it: the mean, over the
+    recalls 0, 0.01, ..., 1, of the best precision at that recall or a higher one, so that a detector that finds all and
+    nothing else has 1.
 
     Args:
         found: `OBJECT_COLUMNS` down to low scores (`predict`), of the images in ``truth`` and of no others.
@@ -197,19 +198,23 @@ def average_precision(found: pd.DataFrame, truth: pd.DataFrame, threshold: float
         One row a class, in the order of `CLASSES`: ``ap`` (NaN where the truth has none of it), ``boxes`` (how many the
         truth has), ``found`` (share of them that a detection of at least `THRESHOLD` overlaps).
     """
-    _ultralytics(Path(tempfile.gettempdir()) / "partreg")
-    from ultralytics.utils.metrics import ap_per_class
-
     found = found.sort_values("score", ascending=False, kind="stable").reset_index(drop=True)
     right = _right(found, truth, threshold)
-    number = {name: i for i, name in enumerate(CLASSES)}
-    classes = found["name"].map(number).to_numpy(int), truth["name"].map(number).to_numpy(int)
-    result = ap_per_class(right[:, None], found["score"].to_numpy(float), *classes)
-    ap = pd.Series(result[5][:, 0], index=[CLASSES[int(i)] for i in result[6]]).reindex(CLASSES)
     boxes = truth["name"].value_counts().reindex(CLASSES, fill_value=0)
+    ap = pd.Series({name: _area(right[(found["name"] == name).to_numpy()], boxes[name]) for name in CLASSES})
     hits = found.loc[right & (found["score"] >= THRESHOLD).to_numpy(), "name"].value_counts()
     share = hits.reindex(CLASSES, fill_value=0) / boxes
     return pd.DataFrame({"ap": ap, "boxes": boxes, "found": share}).rename_axis("class")
+
+
+def _area(right: np.ndarray, boxes: int) -> float:
+    """Average precision of one class from which of its detections are right, best score first; NaN without boxes."""
+    if boxes == 0:
+        return float("nan")
+    hits = np.cumsum(right)
+    precision = hits / np.arange(1, len(hits) + 1)
+    best = np.append(np.maximum.accumulate(precision[::-1])[::-1], 0.0)
+    return float(best[np.searchsorted(100 * hits, np.arange(101) * boxes)].mean())  # whole numbers compare exactly
 
 
 def _right(found: pd.DataFrame, truth: pd.DataFrame, threshold: float) -> np.ndarray:

@@ -72,7 +72,7 @@ class Run:
         part_stage: stage of the ResNet whose map the part branches pool: 4, the last, is the paper's; 2 and 3 are
             extensions of this book.
         dim: width of every branch's feature (256 in Section 4.2; *assumed* the same for the parts).
-        part_weight: lambda, the weight of each part's loss in Eq. 3 (*assumed*; the profiles say 0.3).
+        part_weight: lambda, the weight of each part's loss in Eq. 3 (*assumed* 0.3).
         global_weight: weight of the global loss, 1 in Eq. 3; the control of equal total weight has less.
         part_dropout: how often a part of a training image is taken for missing, 0 in the paper (an extension).
         agreement: weight of a penalty between part and global predictions, 0 in the paper (an extension).
@@ -104,7 +104,7 @@ class Run:
     last_stride: int = 1
     part_stage: int = 4
     dim: int = 256
-    part_weight: float = 1.0
+    part_weight: float = 0.3
     global_weight: float = 1.0
     part_dropout: float = 0.0
     agreement: float = 0.0
@@ -140,6 +140,9 @@ class Run:
             self.weights,
             f"'' or a file, for nobody publishes ImageNet weights of {self.backbone}",
         )
+        _demand(
+            self.weights != "imagenet" or self.pixels == "rgb", "pixels", self.pixels, "rgb for torchvision's weights"
+        )
         staged = "resnet" in self.backbone or self.backbone in SMALL
         _demand(self.part_stage == 4 or staged, "part_stage", self.part_stage, f"4, for {self.backbone} has no stages")
 
@@ -160,7 +163,7 @@ class Run:
         Raises:
             PartregError: the file cannot be read.
         """
-        return self.weights if self.weights in ("", "imagenet") else _file_hash(self.weights)
+        return self.weights if self.weights in ("", "imagenet") else file_hash(self.weights)
 
     @property
     def detects(self) -> bool:
@@ -246,7 +249,12 @@ def _listed(allowed: tuple) -> str:
     return ", ".join(str(value) for value in allowed)
 
 
-def _file_hash(path: str) -> str:
+def file_hash(path: str) -> str:
+    """SHA-256 of a file of weights, read once as long as its size and its time of change stay.
+
+    Raises:
+        PartregError: there is no such file.
+    """
     try:
         status = Path(path).stat()
     except OSError as error:

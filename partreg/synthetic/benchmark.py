@@ -5,15 +5,43 @@ Everything follows from the description: the same `Benchmark` gives the same byt
 
 from __future__ import annotations
 
+import dataclasses
+import math
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
 from partreg.errors import PartregError
-from partreg.synthetic.cameras import Camera, Moment, make_cameras, make_moment
+from partreg.synthetic.cameras import CAMERAS, Camera, Moment, make_cameras, make_moment
 from partreg.synthetic.occluders import OCCLUDERS
 from partreg.synthetic.render import Shot
-from partreg.synthetic.vehicles import Model, Vehicle, make_fleet, make_models
+from partreg.synthetic.vehicles import (
+    Model,
+    Vehicle,
+    check_kinds,
+    make_fleet,
+    make_models,
+    models_needed,
+    more_of_the_kinds,
+)
+
+MOST, MANY = math.inf, 10**6
+LIMITS = dict.fromkeys(
+    (
+        *("train_vehicles", "test_vehicles", "veri_train_vehicles", "veri_test_vehicles", "images_per_track", "models"),
+        *("near_duplicates", "fleet"),
+    ),
+    (1, MOST),
+) | {
+    "seed": (0, 2**31 - 1),
+    "size": (32, 4096),
+    "images_per_vehicle": (2, MOST),
+    "test_images": (2, MOST),
+    "tracks_per_vehicle": (2, CAMERAS),  # each of another camera
+    "shortcuts": (0, 1),
+}
+FRACTIONS = ("near_duplicates", "shortcuts")
 
 
 @dataclass(frozen=True)
@@ -31,8 +59,13 @@ class Benchmark:
         tracks_per_vehicle: tracks of each identity, each of another camera, at least 2.
         images_per_track: images of a track.
         models: vehicle models that may occur.
-        near_duplicates: mean number of identities of one model and colour, at least 1.
+        near_duplicates: mean number of identities of one model and colour, training and test together, at least 1; as
+            near as whole groups can.
         shortcuts: in [0, 1], how often a training image repeats its vehicle's usual street, camera and light.
+        fleet: identities of VehicleID's layout that kinds and test vehicles are drawn from; None for those that there
+            are. With a fleet, another number of training vehicles leaves every test image as it is: fewer are some of
+            the fleet's, more are further ones of its kinds.
+        test_images: images of each test identity, in VehicleID's layout; None for as many as of a training identity.
     """
 
     seed: int = 0
@@ -47,19 +80,69 @@ class Benchmark:
     models: int = 28
     near_duplicates: float = 12.0
     shortcuts: float = 0.5
+    fleet: int | None = None
+    test_images: int | None = None
 
     def __post_init__(self):
-        object.__setattr__(self, "test_vehicles", tuple(sorted(int(n) for n in self.test_vehicles)))
-        lows = {"size": 32, "images_per_vehicle": 2, "tracks_per_vehicle": 2, "shortcuts": 0}
-        ones = ("train_vehicles", "veri_train_vehicles", "veri_test_vehicles", "images_per_track", "models")
-        lows |= dict.fromkeys((*ones, "near_duplicates"), 1)
-        for name, low in lows.items():
-            if getattr(self, name) < low:
-                raise PartregError(f"benchmark: {name} is {getattr(self, name)}; expected at least {low}.")
-        if self.shortcuts > 1 or not self.test_vehicles or self.test_vehicles[0] < 1 or self.tracks_per_vehicle > 20:
+        object.__setattr__(self, "test_vehicles", tuple(sorted(self.test_vehicles)))
+        for name, (low, high) in LIMITS.items():
+            value = getattr(self, name)
+            for one in value if isinstance(value, tuple) else [value] * (value is not None):
+                whole = name in FRACTIONS or (isinstance(one, int) and not isinstance(one, bool))
+                if not (whole and low <= one <= high):
+                    raise PartregError(f"benchmark: {name} is {value}; expected {_words(name, low, high)}.")
+        if not self.test_vehicles or len(set(self.test_vehicles)) < len(self.test_vehicles):
             raise PartregError(
-                "benchmark: expected shortcuts up to 1, at least one test list and up to 20 tracks; mend the profile."
+                f"benchmark: test_vehicles is {self.test_vehicles}; expected at least one test list, each of another "
+                "length; correct the profile."
             )
+        if self.fleet is not None and self.fleet <= self.pool:
+            raise PartregError(f"benchmark: fleet is {self.fleet}; expected more than the {self.pool} test vehicles.")
+        for identities in self.identities:
+            check_kinds(identities, self.near_duplicates, self.models)
+
+    @property
+    def identities(self) -> tuple[int, int]:
+        """How many identities kinds are drawn for, in VehicleID's layout and in VeRi's."""
+        vehicleid = self.fleet or self.train_vehicles + self.pool
+        return vehicleid, self.veri_train_vehicles + self.veri_test_vehicles
+
+    @property
+    def pool(self) -> int:
+        """Test identities of VehicleID's layout; lists of several lengths are not nested, which takes a few more."""
+        lists = self.test_vehicles
+        return lists[-1] + (max(1, lists[0] // 4) if len(lists) > 1 else 0)
+
+
+def _words(name: str, low: float, high: float) -> str:
+    number = "a number" if name in FRACTIONS else "whole numbers" if name == "test_vehicles" else "a whole number"
+    return f"{number} of at least {low}" if high == MOST else f"{number} from {low} to {high}"
+
+
+def described(fields: dict[str, Any]) -> Benchmark:
+    """The benchmark that a profile describes; lists become tuples.
+
+    Raises:
+        PartregError: there is no such field, or it cannot be rendered.
+    """
+    unknown = sorted(set(fields) - {field.name for field in dataclasses.fields(Benchmark)})
+    if unknown:
+        known = ", ".join(field.name for field in dataclasses.fields(Benchmark))
+        raise PartregError(f"benchmark: there is no field {unknown[0]!r}; expected some of {known}.")
+    return Benchmark(**{name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()})
+
+
+def with_enough_models(fields: dict[str, Any]) -> dict[str, Any]:
+    """Fields of a `Benchmark`, with more models where its kinds are more than its models have colours.
+
+    For studies that turn ``near_duplicates`` down to where the models of their benchmark do not suffice.
+
+    Raises:
+        PartregError: the fields cannot be rendered with any number of models.
+    """
+    asked = described({**fields, "models": MANY})
+    needed = max(models_needed(number, asked.near_duplicates) for number in asked.identities)
+    return fields if needed <= fields.get("models", Benchmark.models) else {**fields, "models": needed}
 
 
 @dataclass(frozen=True)
@@ -82,10 +165,10 @@ class Plan:
         return sorted(found, key=lambda pair: pair[1].vehicle)
 
 
-def split(identities: int, train: int, seed: list[int]) -> tuple[frozenset[int], list[int]]:
-    """Which of 1..identities train, and the others in random order."""
-    order = np.random.default_rng(seed).permutation(identities) + 1
-    return frozenset(int(n) for n in order[:train]), [int(n) for n in order[train:]]
+def split(identities: int, train: int, seed: list[int]) -> tuple[list[int], list[int]]:
+    """Which of 1..identities train, and the others, both in random order."""
+    order = [int(n) for n in np.random.default_rng(seed).permutation(identities) + 1]
+    return order[:train], order[train:]
 
 
 def test_lists(pool: list[int], sizes: tuple[int, ...]) -> dict[int, list[int]]:
@@ -121,11 +204,12 @@ def take_shot(vehicle: int, moment: Moment, camera: Camera, rng: np.random.Gener
 def plan_vehicleid(benchmark: Benchmark) -> Plan:
     """The images of VehicleID's layout: most of an identity's from its usual end, front or rear."""
     b = benchmark
-    pool_size = b.test_vehicles[-1] + (max(1, b.test_vehicles[0] // 4) if len(b.test_vehicles) > 1 else 0)
     models = make_models(b.models, b.seed)
-    vehicles = make_fleet(b.train_vehicles + pool_size, b.near_duplicates, models, b.seed)
+    vehicles = make_fleet(b.fleet or b.train_vehicles + b.pool, b.near_duplicates, models, b.seed)
     cameras = make_cameras("ends", b.seed)
-    train, pool = split(len(vehicles), b.train_vehicles, [b.seed, 1])
+    train, pool = split(len(vehicles), len(vehicles) - b.pool, [b.seed, 1])
+    further = more_of_the_kinds(vehicles, max(b.train_vehicles - len(train), 0), models, b.seed)
+    train, vehicles = frozenset([*train, *(v.identity for v in further)][: b.train_vehicles]), vehicles + further
     tests = test_lists(pool, b.test_vehicles)
     used = train.union(*tests.values())
     shots, names = [], []
@@ -137,7 +221,7 @@ def plan_vehicleid(benchmark: Benchmark) -> Plan:
         ends = [[c for c in cameras if c.number % 2 == 1], [c for c in cameras if c.number % 2 == 0]]
         home_camera = ends[usual][int(rng.integers(10))]
         home = make_moment(home_camera, rng)
-        for _ in range(b.images_per_vehicle):
+        for _ in range(b.images_per_vehicle if vehicle.identity in train else b.test_images or b.images_per_vehicle):
             end = usual if rng.random() < 0.85 else 1 - usual
             camera = ends[end][int(rng.integers(10))]
             moment = make_moment(camera, rng, int(rng.integers(10**6)))
@@ -155,6 +239,7 @@ def plan_veri(benchmark: Benchmark) -> Plan:
     vehicles = make_fleet(b.veri_train_vehicles + b.veri_test_vehicles, b.near_duplicates, models, b.seed + 1)
     cameras = make_cameras("all", b.seed)
     train, pool = split(len(vehicles), b.veri_train_vehicles, [b.seed, 3])
+    train = frozenset(train)
     shots, names, tracks = [], [], []
     for vehicle in vehicles:
         rng = np.random.default_rng([b.seed, 4, vehicle.identity])

@@ -55,8 +55,9 @@ def write_veri(benchmark: Benchmark, root: str | Path, jobs: int = 2) -> Path:
 
 
 def description(benchmark: Benchmark, layout: str) -> dict:
-    """The description of a layout, as stored beside it."""
-    return {"layout": layout, "version": VERSION, **json.loads(json.dumps(asdict(benchmark)))}
+    """The description of a layout, as stored beside it; what is None says nothing, and is left out."""
+    fields = {name: value for name, value in asdict(benchmark).items() if value is not None}
+    return {"layout": layout, "version": VERSION, **json.loads(json.dumps(fields))}
 
 
 def write_layout(benchmark: Benchmark, root: str | Path, layout: str, jobs: int) -> Path:

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from partreg.errors import PartregError
+
 STYLES = ("sedan", "suv", "van", "hatchback", "mpv", "pickup", "estate")
 MAKERS = 8
 # The codes of VeRi-776's list_type.txt and list_color.txt.
@@ -143,6 +145,33 @@ def make_models(count: int, seed: int) -> list[Model]:
     return models
 
 
+def kinds(identities: int, near_duplicates: float) -> int:
+    """How many groups of one model and colour make ``near_duplicates`` the mean size of a group, as near as whole ones
+    can.
+    """
+    return int(np.clip(round(identities / near_duplicates), 1, identities))
+
+
+def models_needed(identities: int, near_duplicates: float) -> int:
+    """How many models it takes to give every group a model and colour of its own."""
+    return -(-kinds(identities, near_duplicates) // len(PAINTS))
+
+
+def check_kinds(identities: int, near_duplicates: float, models: int) -> None:
+    """Raise a PartregError where so many vehicles cannot have ``near_duplicates`` of a kind on average."""
+    needed, least = models_needed(identities, near_duplicates), identities / (models * len(PAINTS))
+    if needed > models:
+        raise PartregError(
+            f"benchmark: near_duplicates is {near_duplicates:g}, but {identities} vehicles of {models} models in "
+            f"{len(PAINTS)} colours have at least {least:.2f} of a kind; ask for so many, or for {needed} models."
+        )
+    if near_duplicates > identities:
+        raise PartregError(
+            f"benchmark: near_duplicates is {near_duplicates:g}, but a layout has {identities} vehicles in all; ask "
+            f"for at most {identities}, or for more vehicles."
+        )
+
+
 def group_sizes(identities: int, mean: float, rng: np.random.Generator) -> np.ndarray:
     """Identities of each group of near-duplicates: long-tailed, summing to ``identities``, ``mean`` on average.
 
@@ -154,7 +183,7 @@ def group_sizes(identities: int, mean: float, rng: np.random.Generator) -> np.nd
     Returns:
         (groups,) int array, every size at least 1, largest first.
     """
-    groups = int(np.clip(round(identities / mean), 1, identities))
+    groups = kinds(identities, mean)
     weights = (np.arange(groups) + 1.5) ** -0.7
     sizes = 1 + rng.multinomial(identities - groups, weights / weights.sum())
     return np.sort(sizes)[::-1]
@@ -195,18 +224,31 @@ def make_fleet(identities: int, near_duplicates: float, models: list[Model], see
     """All vehicles, in random order of identity, numbered from 1.
 
     Models and colours are long-tailed: a few groups of near-duplicates are large and most are small.
+
+    Raises:
+        PartregError: there are more groups than pairs of a model and a colour, or fewer vehicles than one group's.
     """
+    check_kinds(identities, near_duplicates, len(models))
     rng = np.random.default_rng([seed, 10])
     sizes = group_sizes(identities, near_duplicates, rng)
     shares = np.array([share for _, share, _ in PAINTS.values()])
     names = list(PAINTS)
     pairs = [(m, c) for m in range(len(models)) for c in range(len(names))]
     weights = np.array([(m + 2.0) ** -0.5 * shares[c] for m, c in pairs])
-    drawn = rng.choice(len(pairs), min(len(sizes), len(pairs)), replace=False, p=weights / weights.sum())
-    owner = np.repeat(np.arange(len(sizes)), sizes) % len(drawn)
+    drawn = rng.choice(len(pairs), len(sizes), replace=False, p=weights / weights.sum())
+    owner = np.repeat(np.arange(len(sizes)), sizes)
     rng.shuffle(owner)
     fleet = []
     for identity, group in enumerate(owner, start=1):
         model, color = pairs[drawn[group]]
         fleet.append(make_vehicle(identity, models[model], names[color], seed))
     return fleet
+
+
+def more_of_the_kinds(fleet: list[Vehicle], count: int, models: list[Model], seed: int) -> list[Vehicle]:
+    """``count`` further vehicles, numbered on: each of the model and colour of a vehicle of the fleet, drawn anew."""
+    like = np.random.default_rng([seed, 14]).integers(len(fleet), size=count)
+    return [
+        make_vehicle(len(fleet) + k, models[fleet[n].model], COLOR_NAMES[fleet[n].color - 1], seed)
+        for k, n in enumerate(like, start=1)
+    ]

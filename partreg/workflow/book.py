@@ -16,7 +16,7 @@ from partreg import files
 from partreg.errors import PartregError
 from partreg.workflow.claims import ledger, read_claims
 from partreg.workflow.driver import chapter_path, run_path
-from partreg.workflow.effects import Evidence, read_evidence
+from partreg.workflow.effects import WITHDRAWN, Evidence, read_evidence
 from partreg.workflow.profile import CHAPTERS, REPOSITORY, Workspace, open_workspace
 from partreg.workflow.promises import faults, fuzz, gpu, machines, scores
 from partreg.workflow.provenance import device, provenance
@@ -146,12 +146,15 @@ def statistics(ws: Workspace) -> str:
 
 def runs_table(evidence: Evidence) -> str:
     """For the page of all runs: how many trainings of each row there are, and each one that failed."""
-    runs = evidence.runs.assign(failed=evidence.runs.outcome != "done")
+    withdrawn = evidence.runs.outcome.str.startswith(WITHDRAWN)
+    runs = evidence.runs.assign(failed=(evidence.runs.outcome != "done") & ~withdrawn)
     if runs.empty:
         return "None has been run yet.\n"
     lines = [
         f"{len(runs)} trainings are kept, {int(runs.failed.sum())} of them failed; together they took "
-        f"{runs.seconds.sum() / 3600:.1f} hours of training on one thread each.",
+        f"{runs.seconds.sum() / 3600:.1f} hours of training on one thread each."
+        + f" {int(withdrawn.sum())} of them count for nothing."
+        * bool(withdrawn.any()),
         "",
         "| row | trainings | failed | minutes | study | budget | data set | cell |",
         "|---|---:|---:|---:|---|---|---|---|",
@@ -160,7 +163,8 @@ def runs_table(evidence: Evidence) -> str:
         counts = f"{len(some)} | {int(some.failed.sum())} | {some.seconds.sum() / 60:.0f}"
         lines.append(f"| {row} | {counts} | {' | '.join(names)} |")
     failures = [f"- `{one.key}` ({one.row}, seed {one.seed}): {one.outcome}" for one in runs[runs.failed].itertuples()]
-    return "\n".join([*lines, "", *failures, ""])
+    remarks = [f"- {one}" for study in sorted(evidence.said) for one in evidence.said[study]]
+    return "\n".join([*lines, "", *failures, *remarks, ""])
 
 
 def book_sources() -> list[Path]:

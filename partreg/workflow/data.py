@@ -62,10 +62,9 @@ def render(ws: Workspace, dataset: str) -> None:
 
 def benchmark(ws: Workspace) -> Any:
     """The description of the rendered benchmark (`partreg.synthetic.Benchmark`) that the profile asks for."""
-    from partreg.synthetic import Benchmark
+    from partreg.synthetic.benchmark import described
 
-    fields = {name: tuple(v) if isinstance(v, list) else v for name, v in ws.profile.benchmark.items()}
-    return Benchmark(**fields)
+    return described(ws.profile.benchmark)
 
 
 def test_images(ws: Workspace, dataset: str) -> pd.DataFrame:

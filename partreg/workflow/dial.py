@@ -20,6 +20,7 @@ from partreg import files
 from partreg.errors import PartregError
 from partreg.retrieval.protocols import bootstrap_over_vehicles
 from partreg.retrieval.protocols import veri_scores as veri_protocol
+from partreg.synthetic.benchmark import with_enough_models
 from partreg.synthetic.dials import informed_cmc1
 from partreg.workflow import keys, rows
 from partreg.workflow.code import code_key
@@ -48,14 +49,19 @@ ROWS: dict[str, dict[str, tuple[str, dict[str, Any]]]] = {
 
 
 def workspace(ws: Workspace, near_duplicates: float) -> Workspace:
-    """The small workspace in which the dial is set to ``near_duplicates``; always rendered, in a folder of its own."""
+    """The small workspace in which the dial is set to ``near_duplicates``; always rendered, in a folder of its own.
+
+    Where there are more kinds than the benchmark's models have colours, it has more models.
+    """
     dial = ws.profile.dial
     fields: dict[str, Any] = {
         "vehicleid": "",
         "veri": "",
         "annotations": "",
         "photographs": "",
-        "benchmark": {**ws.profile.benchmark, **dial["benchmark"], "near_duplicates": float(near_duplicates)},
+        "benchmark": with_enough_models(
+            {**ws.profile.benchmark, **dial["benchmark"], "near_duplicates": float(near_duplicates)}
+        ),
         "reid": {**ws.profile.reid, "epochs": dial["epochs"]},
         "sizes": {name: [dial["size"]] * 2 for name in ws.profile.sizes},
         "held_out": dict.fromkeys(ws.profile.held_out, 0),
@@ -109,6 +115,14 @@ def informed(ws: Workspace, layout: str, draws: int = 10) -> float:
     differ = query[:, None] != gallery
     found = [differ + 0.5 * chance.random(differ.shape) for _ in range(draws)]
     return float(np.mean([veri_protocol(one, data.query, data.gallery).hit1 for one in found]))
+
+
+def guessing(layout: str, vehicles: int, tracks: int) -> float:
+    """The score of a random order, in [0, 1], for so many test vehicles with so many ``tracks`` each.
+
+    CMC@1 with one gallery image of each vehicle; HIT@1 over the tracks of all, the query's own left out.
+    """
+    return 1 / vehicles if layout == "vehicleid" else (tracks - 1) / (vehicles * tracks - 1)
 
 
 def point(ws: Workspace, layout: str, row: str) -> dict[str, Any]:

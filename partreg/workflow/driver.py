@@ -275,13 +275,14 @@ def brought_up_to_date(
 @click.option("--photographs", default="", help="Folder of the images that it names.")
 @click.option("--seeds", default="", help="Training seeds such as 0,1,2.")
 @click.option("--weights", default="", help="State dict of SqueezeNet 1.0 for the target evidence.")
+@click.option("--pixels", default="", help="What these weights expect, rgb or caffe, for the target evidence.")
 @click.option("--restore", is_flag=True, help="Take up kept trainings first, for the target evidence.")
 @click.option("--baselines/--no-baselines", default=True, help="Whether to run the other rows of Tables 1 to 3.")
 def main(target: str, cores: int, baselines: bool, restore: bool, **given: str) -> None:
     """Run whatever of the book is due and render it."""
     choices: dict[str, Any] = absolute({name: value for name, value in given.items() if value})
-    weights = choices.pop("weights", "")
-    overrides = ({} if baselines else {"other_rows": False}) | ({"evidence": {"weights": weights}} if weights else {})
+    file = {name: choices.pop(name) for name in ("weights", "pixels") if name in choices}
+    overrides = ({} if baselines else {"other_rows": False}) | ({"evidence": file} if file else {})
     if overrides:
         choices["overrides"] = overrides
     try:

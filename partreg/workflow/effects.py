@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,7 @@ COLUMNS = {
     "hits": ("key", "which", "hits"),
 }
 SPANS = ["95% over seeds", "95% over vehicles"]
+WITHDRAWN = "withdrawn: "  # how the outcome of a kept training begins that was found not to be what it says
 USUAL = {"study": "rows", "cell": "", "budget": "long", "dataset": "vehicleid"}
 
 
@@ -42,11 +43,13 @@ class Evidence:
             digest of what was done, ``code`` one of the code that did it: today's, or that of an older training.
         curves: for each training (``key``) and scored epoch, CMC@1 on validation and test identities and the accuracy.
         hits: for each training a text of the shares of hits of each test vehicle, by ascending vehicle number.
+        said: for each study what must be said beside its kept numbers, see `corrected`.
     """
 
     runs: pd.DataFrame
     curves: pd.DataFrame
     hits: pd.DataFrame
+    said: dict[str, list[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -86,7 +89,45 @@ def read_evidence(folder: Path = REFERENCE) -> Evidence:
         raise PartregError(f"{folder}: expected {', '.join(COLUMNS)}.csv ({error}); run make reference.") from error
     frames = {name: frame.reindex(columns=list(COLUMNS[name])) for name, frame in frames.items()}
     texts = {name: frames["runs"][name].astype(object).fillna("").astype(str) for name in (*TEXT, "code")}
-    return Evidence(frames["runs"].assign(**texts), frames["curves"], frames["hits"])
+    runs, said = corrected(frames["runs"].assign(**texts), "runs", folder)
+    concerned = {one: set(runs.study[rows]) for one, rows in said.items()}
+    by_study = {study: [one for one in said if study in concerned[one]] for study in set().union(*concerned.values())}
+    return Evidence(runs, frames["curves"], frames["hits"], by_study)
+
+
+def corrected(frame: pd.DataFrame, table: str, folder: Path = REFERENCE) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """Kept rows that were found wrong, marked until they are made again.
+
+    Args:
+        frame: a kept table with a column ``commit``.
+        table: its name.
+        folder: where corrections.csv lies, a line for each kind of wrong row: the table, where ("column: value | value;
+            column: value"), the commits that made them (by a space), whether they are withdrawn, and why. Rows of other
+            commits are not meant, so a line means nothing once its rows are made again.
+
+    Returns:
+        The table, with "withdrawn: ..." as the outcome of what is withdrawn, which nothing counts then; and the
+        sentences to be shown beside it, each with the (rows,) bool mask of its rows.
+
+    Raises:
+        PartregError: a line names a column that the table has not.
+    """
+    path = folder / "corrections.csv"
+    lines = pd.read_csv(path, dtype=str).fillna("") if path.exists() else pd.DataFrame(columns=["table"])
+    frame, said = frame.copy(), {}
+    for line in lines[lines.table == table].itertuples():
+        rows = frame.commit.astype(str).isin(line.commits.split())
+        for part in line.where.split("; "):
+            column, _, values = part.partition(": ")
+            if column not in frame:
+                raise PartregError(f"{path}: {table}.csv has no column {column!r}; correct the line {line.where!r}.")
+            rows &= frame[column].astype(str).isin(values.split(" | "))
+        if not rows.any():
+            continue
+        if line.withdrawn == "yes":
+            frame.loc[rows, "outcome"] = f"{WITHDRAWN}{line.says}."
+        said[f"{WITHDRAWN.capitalize()}{line.says}." if line.withdrawn == "yes" else line.says] = rows
+    return frame, said
 
 
 def chosen(evidence: Evidence, of: Mapping[str, Any]) -> pd.DataFrame:
@@ -252,4 +293,5 @@ def kept_note(evidence: Evidence, study: str = "rows") -> str:
         f"Reference: mean of {count} seeds and its 95% interval by Student's t, kept in the repository; profile "
         f"{', '.join(sorted(set(runs.profile)))}, {sizes} px, {', '.join(sorted(set(runs.device)))}, commit {made}. "
         "Another benchmark than this run's: compare rows with rows."
+        + "".join(f" {one}" for one in evidence.said.get(study, []))
     )

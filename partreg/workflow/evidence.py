@@ -30,10 +30,12 @@ from partreg.parts.cells import branch_cells
 from partreg.reid.activation import activation_maps, share_on_cells
 from partreg.reid.run import Run
 from partreg.retrieval.protocols import draw_gallery
+from partreg.synthetic.benchmark import described as described_benchmark
+from partreg.synthetic.benchmark import with_enough_models
 from partreg.workflow import keys
 from partreg.workflow.code import code_key
 from partreg.workflow.data import test_images, vehicleid
-from partreg.workflow.effects import COLUMNS, Evidence, read_evidence
+from partreg.workflow.effects import COLUMNS, WITHDRAWN, Evidence, read_evidence
 from partreg.workflow.notebooks import TerminalLines, reported
 from partreg.workflow.profile import REFERENCE, Workspace, digest, open_workspace
 from partreg.workflow.runs import CONTROLS, TABLE_4, control_changes, make_run
@@ -71,7 +73,6 @@ PAIRS = {
     "SqueezeNet from ImageNet": {
         "backbone": "squeezenet1_0",
         "weights": IMAGENET_FILE,
-        "pixels": "caffe",
         "last_stride": 2,
         "lr": 0.003,
         "epochs": 20,
@@ -190,9 +191,11 @@ def rows(ws: Workspace) -> dict[str, dict[str, Any]]:
     """What each row of the study "rows" changes of the full model, by its name."""
     table = {**TABLE_4, **control_changes(ws), **BOXES, **HIDDEN, **ALONE, **WEIGHTS, **PAIRED}
     table |= EXTENSIONS | PULLED_ELSEWHERE
+    imagenet = {row: changes for row, changes in table.items() if changes.get("weights") == IMAGENET_FILE}
     if not ws.profile.evidence.get("weights"):
-        table = {row: changes for row, changes in table.items() if changes.get("weights") != IMAGENET_FILE}
-    return table
+        return {row: changes for row, changes in table.items() if row not in imagenet}
+    expected = {"pixels": ws.profile.evidence["pixels"]}  # they follow the file
+    return table | {row: {**changes, **expected} for row, changes in imagenet.items()}
 
 
 def main_rows(ws: Workspace) -> tuple[str, ...]:
@@ -252,14 +255,23 @@ def cells(ws: Workspace) -> dict[str, Workspace]:
 
 
 def cell_workspace(ws: Workspace, changes: dict[str, Any]) -> Workspace:
-    """A small rendered workspace of its own. ``train_vehicles`` are those learnt; validation vehicles come on top."""
+    """A small rendered workspace of its own. ``train_vehicles`` are those learnt; validation vehicles come on top.
+
+    However much is learnt, the test gallery is that of the base. More kinds than the benchmark's models have colours
+    take more models.
+    """
     plan = ws.profile.evidence
-    fields = {**plan["base"], **changes}
+    base, fields = plan["base"], {**ws.profile.benchmark, **plan["base"], **changes}
     size, held_out = fields.pop("pixels"), fields.pop("held_out")
     fields["train_vehicles"] += held_out
+    pool = described_benchmark({**ws.profile.benchmark, "test_vehicles": fields["test_vehicles"]}).pool
+    fields |= {
+        "fleet": base["train_vehicles"] + base["held_out"] + pool,
+        "test_images": base["images_per_vehicle"],
+    }
     profile = replace(
         ws.profile,
-        benchmark={**ws.profile.benchmark, **fields},
+        benchmark=with_enough_models(fields),
         sizes={**ws.profile.sizes, "vehicleid": [size]},
         held_out={**ws.profile.held_out, "vehicleid": held_out},
         vehicleid="",
@@ -480,7 +492,7 @@ def restore(ws: Workspace, folder: Path) -> tuple[int, int]:
     for row in kept.runs.to_dict("records"):
         key = f"{row['key']}-{row['code']}"
         older += key not in wanted and row["key"] in descriptions
-        if key not in wanted or record_path(ws, key).exists():
+        if key not in wanted or record_path(ws, key).exists() or row["outcome"].startswith(WITHDRAWN):
             continue
         files.write_json(record_path(ws, key), as_record(row, curves.get(row["key"]), kept.hits))
         taken += 1

@@ -27,7 +27,7 @@ from partreg.workflow.code import code_key
 from partreg.workflow.data import test_images, veri
 from partreg.workflow.profile import Workspace, digest
 from partreg.workflow.provenance import provenance
-from partreg.workflow.runs import TABLE_1, TABLE_3, method_run, other_rows
+from partreg.workflow.runs import TABLE_1, TABLE_3, lacking, method_run, other_rows
 from partreg.workflow.stages import (
     features,
     locked,
@@ -101,6 +101,8 @@ def judge(ws: Workspace, dataset: str, method: str, seed: int | None = None, **c
     """
     seed = ws.profile.seeds[0] if seed is None else seed
     check_row(dataset, method)
+    if gap := lacking(ws, dataset, method):
+        raise PartregError(f"{method} cannot be run, for there is no {gap}.")
     if dataset == "vehicleid":
         run = method_run(ws, dataset, method, **{"seed": seed, **changes})
         scores = vehicleid_scores(ws, run)
@@ -167,14 +169,14 @@ def network(ws: Workspace, method: str, seed: int, **changes: Any) -> Run:
 
 
 def distances(ws: Workspace, method: str, seed: int, **changes: Any) -> tuple[np.ndarray, Cost]:
-    """(Q, G) float32 distances of a row of Table 3, smaller is nearer, and their cost; made once and kept."""
+    """(Q, G) distances of a row of Table 3, smaller is nearer, and their cost; made once and kept."""
     folder = row_folder(ws, method, seed, **changes)
     with locked(folder):
         if not (folder / "provenance.json").exists():
             folder.mkdir(parents=True, exist_ok=True)
             found, cost = measure(ws, method, seed, folder, **changes)
             with files.whole(folder / "distances.npy") as temporary:
-                np.save(temporary, found.astype(np.float32), allow_pickle=False)
+                np.save(temporary, found, allow_pickle=False)  # as they are: fewer digits make equal what is not
             files.write_json(folder / "cost.json", asdict(cost))
             files.write_json(folder / "provenance.json", provenance(ws))
     return files.read_array(folder / "distances.npy"), Cost(**files.read_json(folder / "cost.json"))

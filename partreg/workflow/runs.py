@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from partreg import paper
+from partreg.errors import PartregError
+from partreg.figures import tables
 from partreg.parts.boxes import PARTS
 from partreg.reid.run import AUGMENTATIONS, Run, from_dict
 from partreg.workflow import keys
@@ -82,8 +85,9 @@ def control_changes(ws: Workspace) -> dict[str, dict[str, Any]]:
 
 
 def compared_size(ws: Workspace, dataset: str) -> int:
-    """The size in pixels that stands for the paper's 256: the profile's second, or its only one."""
-    return ws.profile.sizes[dataset][:2][-1]
+    """The size in pixels that stands for the paper's 256, see `partreg.figures.tables.pair_sizes`; else the largest."""
+    sizes = ws.profile.sizes[dataset]
+    return tables.pair_sizes(paper.SIZES[dataset], sizes).get(256, max(sizes))
 
 
 def method_run(ws: Workspace, dataset: str, method: str, **changes: Any) -> Run:
@@ -91,15 +95,28 @@ def method_run(ws: Workspace, dataset: str, method: str, **changes: Any) -> Run:
 
     It is trained at the size that stands for the paper's 256 px, as the rows that it is compared with.
     """
+    unknown = sorted(set(ws.profile.methods) - {*TABLE_1.values(), *TABLE_3.values(), *BELONGS})
+    if unknown:
+        raise PartregError(
+            f"profile {ws.profile.name}: methods names {unknown[0]!r}, which is no method; expected some of "
+            f"{', '.join(sorted({*TABLE_1.values(), *TABLE_3.values(), *BELONGS}))}."
+        )
     own = {"parts": (), "size": compared_size(ws, dataset), **BELONGS.get(method, {})}
     own |= ws.profile.methods.get(method, {})
     return make_run(ws, dataset, **{**own, "method": method, **changes})
 
 
 def lacking(ws: Workspace, dataset: str, method: str) -> str:
-    """The first side file that a row needs and a folder of one's own has not, by its path; "" where all are there."""
+    """What a row needs and has not, in words; "" where all is there.
+
+    That is a side file that a folder of one's own is without, by its path; or, for a row that also learns from the
+    other data set, photographs there where these are photographs, and rendered vehicles where these are rendered.
+    """
     for owner, *names in SIDE_FILES.get(method, []):
         root = ws.root(owner or dataset)
+        if ws.is_synthetic(owner or dataset) != ws.is_synthetic(dataset):
+            mine, other = ("rendered vehicles", "photographs")[:: 1 if ws.is_synthetic(dataset) else -1]
+            return f"{root.name} of {mine} to learn from, as {ws.root(dataset).name} is; it is of {other}"
         if not (side_paths(root, names) or ws.is_synthetic(owner or dataset)):
             return f"{root.name}/{names[0]}"
     return ""
@@ -109,6 +126,17 @@ def other_rows(ws: Workspace, dataset: str) -> dict[str, str]:
     """The other rows of a data set's tables that can be run here: their methods by the paper's names."""
     rows = {"vehicleid": TABLE_1, "veri": TABLE_3}[dataset] if ws.profile.other_rows else {}
     return {row: method for row, method in rows.items() if not lacking(ws, dataset, method)}
+
+
+def data_words(ws: Workspace, dataset: str) -> str:
+    """Which images were used, and by what their parts were found where that is not of their kind, for captions."""
+    rendered, layout = ws.is_synthetic(dataset), {"vehicleid": "VehicleID", "veri": "VeRi-776"}[dataset]
+    words = tables.data_words(layout, "" if rendered else ws.root(dataset).name)
+    learnt_on_rendered = ws.is_synthetic("vehicleid") and not ws.profile.annotations
+    if learnt_on_rendered == rendered:
+        return words
+    other = "rendered vehicles" if learnt_on_rendered else "photographs"
+    return f"{words}; their part boxes come from a detector that learnt from {other}"
 
 
 def left_out(ws: Workspace, dataset: str) -> list[str]:

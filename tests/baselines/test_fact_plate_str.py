@@ -3,15 +3,42 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from partreg.baselines import fact_plate_str
+from partreg.baselines import fact_plate_snn, fact_plate_str
 from partreg.baselines.fact_plate_str import WEIGHT, distances
 
 
 def test_the_shortlist_by_hand(monkeypatch):
     monkeypatch.setattr(fact_plate_str, "SHORTLIST", 2)
-    found = distances(np.array([[2.0, 1, 4, 3]]), np.array([[0.0, 0.3, 0.0, 0.6]]))
-    expected = [(1 - WEIGHT) * 0.5, (1 - WEIGHT) * 0.25 + WEIGHT * 0.5, 3, 2.75]
+    found = distances(np.array([[1.0, 0.5, 4, 3]]), np.array([[0.0, 0.3, 0.0, 0.6]]))
+    # 1 and 0.5 are the list, whose largest are 1 and 0.3; 4 and 3 keep their order behind it.
+    expected = [1 - WEIGHT, (1 - WEIGHT) * 0.5 + WEIGHT, 6, 5]
     np.testing.assert_allclose(found, [expected])
+
+
+def test_the_list_is_scaled_by_itself_whatever_lies_behind(monkeypatch):
+    monkeypatch.setattr(fact_plate_str, "SHORTLIST", 2)
+    near, relation = [0.2, 0.4], [0.5, 0.1]
+    expected = [0.9 * 0.5 + 0.1, 0.9 + 0.1 * 0.2]
+    for behind, far in ((0.5, 0.0), (1e6, 1e3)):
+        found = distances(np.array([[*near, behind]]), np.array([[*relation, far]]))
+        np.testing.assert_allclose(found[0, :2], expected)
+
+
+def test_what_the_coarse_filter_left_out_is_not_taken_for_a_distance(monkeypatch):
+    monkeypatch.setattr(fact_plate_snn, "SHORTLIST", 0.25)
+    chance = np.random.default_rng(0)
+    fact, plates, relation = (chance.random((3, 8)) for _ in range(3))
+    before = fact_plate_snn.distances(fact, plates)  # two of eight are let through
+    found = distances(before, relation)
+    assert (found < 2).sum(1).tolist() == [2, 2, 2]
+    for row, values in enumerate(found):
+        near = np.flatnonzero(values < 2)
+        joined = (
+            0.9 * before[row, near] / before[row, near].max() + 0.1 * relation[row, near] / relation[row, near].max()
+        )
+        np.testing.assert_allclose(values[near], joined)
+        behind = np.flatnonzero(values >= 2)
+        assert (values[behind].argsort() == before[row, behind].argsort()).all()
 
 
 def test_time_and_place_decide_between_equally_near_images():

@@ -74,6 +74,22 @@ def test_plates_of_one_vehicle_become_alike(crops, tmp_path):
     assert path.read_bytes() == before, "weights that stand there are left alone"
 
 
+def test_plates_that_are_nearly_alike_keep_their_order(crops, tmp_path, monkeypatch):
+    chance = np.random.default_rng(0)
+    first = chance.normal(size=plate_snn.WIDE)
+    steps = 1e-4 * np.arange(1, 41)[:, None] * chance.normal(size=plate_snn.WIDE)
+    features = (first + np.concatenate([0 * steps[:1], steps])) / np.linalg.norm(first)
+    features = torch.from_numpy(features.astype(np.float32))
+    monkeypatch.setattr(plate_snn, "load", lambda *_: None)
+    monkeypatch.setattr(
+        plate_snn, "computed", lambda net, some: features[: len(some)] if len(some) == 1 else features[1:]
+    )
+    pictures = np.zeros((41, 32, 96), np.uint8)
+    has = np.ones(41, bool)
+    found = plate_snn.distances(tmp_path, (pictures[:1], has[:1]), (pictures[1:], has[1:]))
+    assert (np.diff(found[0]) > 0).all()
+
+
 def test_the_same_seed_gives_the_same_weights(crops, tmp_path):
     a, b = (plate_snn.train(*crops, tmp_path / name, epochs=1, seed=3).read_bytes() for name in "ab")
     assert a == b

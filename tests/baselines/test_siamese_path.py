@@ -135,12 +135,10 @@ def test_paths_separate_what_looks_the_same(trained):
     table, features = drawn(16, 1, offset=100)
     query = table.index % 12 == 0
     found = sp.distances(trained, features[query], features, table[query], table, CAMERAS)
-    assert found.min() >= 0
-    assert found.max() <= 1
     vehicles, places = table["vehicle"].to_numpy(), table["camera"].to_numpy()
     own, other = vehicles[query][:, None] == vehicles, places[query][:, None] != places
     twin = ~own & ((vehicles[query][:, None] - 100) // 2 == (vehicles - 100) // 2)
-    farthest, nearest = (np.where(own & other, found, -1).max(1), np.where(twin & other, found, 2).min(1))
+    farthest, nearest = (np.where(own & other, found, -np.inf).max(1), np.where(twin & other, found, np.inf).min(1))
     assert (farthest < nearest).mean() > 0.9
     visual = l2(features[query], features)
     by_looks = np.where(own & other, visual, -1).max(1) < np.where(twin & other, visual, 99).min(1)
@@ -166,6 +164,16 @@ def test_paths_go_through_the_sightings_between_in_the_order_of_time(trained):
     assert paths[3, 0].tolist() == [2, 1, 0, -1, -1]
 
 
+def test_no_two_pairs_fall_on_one_distance_for_want_of_digits(trained, monkeypatch):
+    table, features = drawn(16, 1)
+    # A network that is as sure as those of the tables: logits down to -200, whose sigmoid is 0 or 1 to the last digit.
+    monkeypatch.setattr(sp.PathNet, "similarity", lambda net, visual: -60.0 * np.asarray(visual, np.float64))
+    found = sp.distances(trained, features[:5], features, table[:5], table, CAMERAS)
+    assert found.max() > 100
+    assert all(len(np.unique(row)) == len(row) for row in found)
+    assert len(np.unique((1 / (1 + np.exp(-found[0]))).astype(np.float32))) < len(table) / 2  # as it would be
+
+
 @pytest.mark.parametrize("column", ["time", "camera"])
 def test_what_is_unknown_leaves_the_siamese_network_alone(trained, column):
     table, features = drawn(6, 2)
@@ -173,7 +181,7 @@ def test_what_is_unknown_leaves_the_siamese_network_alone(trained, column):
     unknown = table.assign(**{column: -1})
     found = sp.distances(trained, features[:5], features, unknown[:5], unknown, CAMERAS)
     logits = sp.load_path(trained).similarity(l2(features[:5], features))
-    np.testing.assert_allclose(found, 1 / (1 + np.exp(logits)), rtol=1e-9)
+    np.testing.assert_allclose(found, -logits, rtol=1e-9)
     one = table.copy()
     one.loc[3:5, column] = -1  # a single track: the others keep their paths
     mixed = sp.distances(trained, features[:5], features, table[:5], one, CAMERAS)

@@ -117,10 +117,33 @@ def test_input_sizes_are_shown_as_printed_and_as_run():
     assert rows(table)["256 px"][:2] == ["0.742", "0.500"]  # the vehicle set's header spans its two rows
 
 
-def test_fewer_sizes_leave_the_last_rows_not_run():
+@pytest.mark.parametrize(
+    ("dataset", "here", "pairs"),
+    [
+        ("vehicleid", [256], {256: 256}),
+        ("vehicleid", [128], {128: 128}),
+        ("vehicleid", [96], {256: 96}),
+        ("vehicleid", [64, 64], {256: 64}),
+        ("vehicleid", [48, 96], {128: 48, 256: 96}),
+        ("vehicleid", [256, 512], {256: 256}),
+        ("vehicleid", [64, 128, 256], {128: 128, 256: 256}),
+        ("veri", [48, 96, 128], {128: 48, 256: 96, 512: 128}),
+        ("veri", [256, 512], {256: 256, 512: 512}),
+        ("veri", [96, 256], {128: 96, 256: 256}),
+        ("veri", [128, 256, 512], {128: 128, 256: 256, 512: 512}),
+    ],
+)
+def test_a_size_stands_for_the_printed_one_that_it_is(dataset, here, pairs):
+    assert tables.pair_sizes(paper.SIZES[dataset], here) == pairs
+    number = 5 if dataset == "vehicleid" else 6
+    shown = {str(row).split(" px")[0] for row in tables.sizes(paper.table(number), here).index.get_level_values(-1)}
+    assert shown == {str(size) for size in paper.SIZES[dataset]}
+
+
+def test_fewer_sizes_leave_rows_not_run():
     frame = tables.sizes(paper.table(6), [48])
-    assert list(frame.index) == ["128 px (here 48 px)", "256 px", "512 px"]
-    table = tables.comparison(6, {frame.index[0]: {"mAP": Score((0.5,))}}, data="here", published=frame)
+    assert list(frame.index) == ["128 px", "256 px (here 48 px)", "512 px"]
+    table = tables.comparison(6, {frame.index[1]: {"mAP": Score((0.5,))}}, data="here", published=frame)
     assert rows(table)["512 px"][:3] == ["0.743*", "not run", "–"]
 
 

@@ -238,8 +238,8 @@ def test_average_precision_worked_by_hand():
     )
     result = detector.average_precision(seen, truth)
     assert list(result.index) == list(CLASSES)
-    # Precision 1 up to recall 1/4 and 2/3 up to 1/2, on 101 points; the corners count by the trapezoids between them.
-    assert result.loc["left_light", "ap"] == pytest.approx(0.25 + 0.25 * 2 / 3, abs=0.02)
+    # Precision 1 at the recalls 0 to 0.25, and 2/3 from 0.26 to 0.5.
+    assert result.loc["left_light", "ap"] == pytest.approx((26 + 25 * 2 / 3) / 101)
     assert result.loc["left_light", "boxes"] == 4
     assert result.loc["left_light", "found"] == 0.5
     assert result["ap"].drop("left_light").isna().all()
@@ -247,9 +247,9 @@ def test_average_precision_worked_by_hand():
 
 def test_average_precision_of_all_and_of_nothing():
     truth = found(("0.jpg", "rear_window", 0.1, 0.1, 0.5, 0.5, 1.0), ("1.jpg", "rear_window", 0.2, 0.1, 0.5, 0.5, 1.0))
-    assert detector.average_precision(truth.assign(score=0.9), truth).loc["rear_window", "ap"] == pytest.approx(
-        0.995, abs=0.01
-    )
+    assert detector.average_precision(truth.assign(score=0.9), truth).loc["rear_window", "ap"] == 1
+    half = detector.average_precision(truth[:1], truth)  # precision 1 at the recalls 0 to 0.5
+    assert half.loc["rear_window", "ap"] == pytest.approx(51 / 101)
     assert detector.average_precision(found(), truth).loc["rear_window", ["ap", "found"]].tolist() == [0, 0]
     stricter = found(("0.jpg", "rear_window", 0.1, 0.1, 0.5, 0.4, 0.9))
     assert detector.average_precision(stricter, truth, threshold=0.8).loc["rear_window", "found"] == 0

@@ -201,6 +201,21 @@ def test_the_published_squeezenet_sees_what_it_was_trained_on(real):
     assert bool(found.isfinite().all())
 
 
+def test_the_pixels_follow_the_file_of_weights(tmp_path, monkeypatch):
+    path = tmp_path / "squeezenet.pth"
+    torch.save(make_backbone("squeezenet1_0", 2)[0].state_dict(), path)
+    run = Run(backbone="squeezenet1_0", weights=str(path), pixels="caffe", last_stride=2)
+    make_network(run, 3)  # nobody can tell what a file of one's own expects
+    monkeypatch.setattr(
+        "partreg.reid.network.file_hash", lambda _: "b66bff10" + 56 * "0"
+    )  # as torchvision names its own
+    with pytest.raises(PartregError, match=r"squeezenet\.pth: these are torchvision's own .* say pixels=rgb"):
+        make_network(run, 3)
+    make_network(run.changed(pixels="rgb"), 3)
+    with pytest.raises(PartregError, match="pixels is 'caffe'; expected rgb for torchvision's weights"):
+        Run(backbone="squeezenet1_0", weights="imagenet", pixels="caffe")
+
+
 @pytest.mark.parametrize(("stage", "channels", "grid"), [(4, 256, 4), (3, 128, 4), (2, 64, 8)])
 def test_parts_may_pool_an_earlier_map_and_the_feature_does_not_change_with_it(stage, channels, grid):
     chance = torch.Generator().manual_seed(0)
@@ -215,3 +230,25 @@ def test_parts_may_pool_an_earlier_map_and_the_feature_does_not_change_with_it(s
     by_hand = network.classify["window"](network.embed["window"](early[..., : grid // 2].mean((2, 3))))
     torch.testing.assert_close(found.logits["window"], by_hand, rtol=1e-4, atol=1e-4)
     torch.testing.assert_close(found.feature, network(pixels).feature, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "low", "high"),
+    [("small", 128, -0.55, -0.3), ("resnet18", 256, -0.55, -0.3), ("squeezenet1_0", 256, 0.05, 0.3)],
+)
+def test_neurons_look_as_far_beside_their_cell_as_the_page_of_assumptions_says(name, size, low, high):
+    """In cells, to the right and down of the strip of the picture that `partreg.parts.cells` takes for theirs."""
+    torch.manual_seed(0)
+    network, places, found = make_backbone(name, 1)[0].train(), torch.arange(size) + 0.5, []
+    for _ in range(2):
+        images = torch.randn(4, 3, size, size, requires_grad=True)
+        feature_map = network(images)
+        grid = feature_map.shape[-1]
+        for cell in (grid // 2 - 1, grid // 2):
+            asked = (feature_map[:, :, cell, cell] * torch.randn(4, feature_map.shape[1])).sum()
+            weight = torch.autograd.grad(asked, images, retain_graph=True)[0].square().sum((0, 1))
+            centre = torch.stack([weight.sum(axis) @ places for axis in (0, 1)]) / weight.sum()
+            found.append(centre * grid / size - (cell + 0.5))
+    across, down = torch.stack(found).mean(0).tolist()
+    assert low < across < high
+    assert low < down < high

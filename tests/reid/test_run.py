@@ -4,6 +4,12 @@ import pytest
 
 from partreg.errors import PartregError
 from partreg.reid.run import Run, from_dict, from_json
+from partreg.workflow.profile import read_profile
+
+
+@pytest.mark.parametrize("profile", ["smoke", "laptop", "paper", "reference"])
+def test_the_weight_of_the_parts_is_that_of_every_profile(profile):
+    assert read_profile(profile)["reid"]["part_weight"] == Run().part_weight == 0.3
 
 
 def test_json_brings_back_an_equal_run_with_the_same_key():

@@ -11,7 +11,7 @@ from partreg.workflow.profile import REPOSITORY, read_profile
 
 SMALL = Benchmark(
     train_vehicles=10, test_vehicles=(4, 6, 8), images_per_vehicle=5, veri_train_vehicles=6, veri_test_vehicles=5,
-    tracks_per_vehicle=3, images_per_track=4,
+    tracks_per_vehicle=3, images_per_track=4, near_duplicates=11,
 )  # fmt: skip
 
 
@@ -83,8 +83,13 @@ def test_twenty_cameras_see_every_side_and_have_their_own_light_and_lens():
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"size": 8}, {"shortcuts": 1.5}, {"near_duplicates": 0.5}, {"test_vehicles": ()}, {"tracks_per_vehicle": 21}],
-)
+    [
+        {"size": 8}, {"shortcuts": 1.5}, {"shortcuts": float("nan")}, {"near_duplicates": 0.5}, {"test_vehicles": ()},
+        {"test_vehicles": (10, 10, 20)}, {"test_vehicles": (10.5,)}, {"test_vehicles": (0, 5)}, {"seed": -1},
+        {"tracks_per_vehicle": 21}, {"images_per_vehicle": 2.5}, {"train_vehicles": True}, {"models": "28"},
+        {"fleet": 10}, {"test_images": 1},
+    ],
+)  # fmt: skip
 def test_a_description_that_cannot_be_rendered_is_refused_in_a_sentence(wrong):
     with pytest.raises(PartregError, match=r"benchmark: .*expected"):
         Benchmark(**wrong)
@@ -100,3 +105,37 @@ def test_the_datasheet_counts_the_vehicles_of_the_default_profile():
         f"`laptop` has {shown[0]} vehicles with {each} images each in VehicleID's layout, and {shown[1]} vehicles"
         in page
     )
+
+
+def test_more_kinds_than_models_and_colours_are_refused_with_what_would_do():
+    asked = {"train_vehicles": 160, "test_vehicles": (300,), "near_duplicates": 1}
+    with pytest.raises(
+        PartregError, match=r"460 vehicles of 10 models in 10 colours have at least 4\.60 .*or for 46 models"
+    ):
+        Benchmark(**asked, models=10)
+    plan = plan_vehicleid(Benchmark(**asked, models=46))
+    assert len({(v.model, v.color) for v in plan.vehicles}) == 460
+    with pytest.raises(PartregError, match="180 vehicles in all; ask for at most 180"):
+        Benchmark(near_duplicates=181)
+
+
+def shown_in_tests(plan):
+    """Every test image: who, how, and when; and what the vehicle is like."""
+    chosen = set().union(*plan.tests.values())
+    return [(shot, plan.vehicles[shot.vehicle - 1]) for shot in plan.shots if shot.vehicle in chosen]
+
+
+@pytest.mark.parametrize("changes", [{"train_vehicles": 3}, {"train_vehicles": 25}, {"images_per_vehicle": 2}])
+def test_one_fleet_has_one_gallery_however_much_is_learnt(changes):
+    base = Benchmark(**{**vars(SMALL), "fleet": 19, "test_images": 5})
+    assert plan_vehicleid(base) == plan_vehicleid(SMALL)  # the fleet that there is anyway
+    plan, before = plan_vehicleid(Benchmark(**{**vars(base), **changes})), plan_vehicleid(base)
+    assert shown_in_tests(plan) == shown_in_tests(before)
+    assert plan.tests == before.tests
+    assert len(plan.train) == changes.get("train_vehicles", 10)
+    assert len([shot for shot in plan.shots if shot.vehicle in plan.train]) == len(plan.train) * changes.get(
+        "images_per_vehicle", 5
+    )
+    assert plan.train <= before.train or before.train <= plan.train
+    kinds = {(v.model, v.color) for v in before.vehicles}
+    assert {(v.model, v.color) for v in plan.vehicles} == kinds

@@ -90,7 +90,7 @@ def test_orientations_by_hand(degrees, name):
 
 @pytest.fixture(scope="module")
 def studio():
-    plan = plan_vehicleid(Benchmark(size=48, train_vehicles=4, test_vehicles=(4,), models=3))
+    plan = plan_vehicleid(Benchmark(size=48, train_vehicles=4, test_vehicles=(4,), models=3, near_duplicates=8))
     return plan, Studio(plan.models, plan.vehicles, plan.cameras, 48)
 
 

@@ -132,3 +132,53 @@ def test_the_page_of_runs_counts_those_that_failed_and_says_why(evidence):
     assert "| a | 4 | 0 | 4 | rows | long | vehicleid |  |" in shown
     assert "| b | 4 | 1 | 4 | rows | long | vehicleid |  |" in shown
     assert "- `b4` (b, seed 4): b: the loss is nan" in shown
+
+
+def test_what_was_found_wrong_counts_for_nothing_and_is_said_until_it_is_made_again(evidence, tmp_path):
+    for name in effects.COLUMNS:
+        getattr(evidence, name).to_csv(tmp_path / f"{name}.csv", index=False)
+    lines = [
+        "table,where,commits,withdrawn,says",
+        "runs,row: b; seed: 0 | 1,0123456789ab ffff,yes,two of b",
+        "runs,row: a,0123456789ab,no,A is doubtful.",
+        "runs,row: a,ffff,yes,of another commit",
+        "dial,row: a,0123456789ab,yes,of another table",
+    ]
+    (tmp_path / "corrections.csv").write_text("\n".join(lines) + "\n")
+    kept = effects.read_evidence(tmp_path)
+    assert effects.effect(kept, [{"row": "b"}]).values == (0.45,)
+    assert effects.effect(kept, [{"row": "a"}]).values == (0.50, 0.52, 0.54, 0.9)
+    assert kept.said == {"rows": ["Withdrawn: two of b.", "A is doubtful."]}
+    assert effects.kept_note(kept).endswith("compare rows with rows. Withdrawn: two of b. A is doubtful.")
+    page = book.runs_table(effects.Evidence(kept.runs.assign(seconds=60.0), kept.curves, kept.hits, kept.said))
+    assert (
+        "8 trainings are kept, 1 of them failed; together they took 0.1 hours of training on one thread each. 2 of"
+        in page
+    )
+    assert "- Withdrawn: two of b." in page
+    (tmp_path / "corrections.csv").write_text("table,where,commits,withdrawn,says\nruns,colour: red,x,yes,y\n")
+    with pytest.raises(PartregError, match=r"corrections\.csv: runs\.csv has no column 'colour'"):
+        effects.read_evidence(tmp_path)
+
+
+def test_the_cell_that_was_not_drawn_as_it_says_is_in_no_effect():
+    kept = effects.read_evidence()
+    for row in ("Baseline (w/o parts)", "Global+Light+Brand+Window"):
+        for budget in ("short", "long"):
+            cell = {"study": "cells", "cell": "near_duplicates=1", "row": row, "budget": budget}
+            made = kept.runs[(kept.runs.cell == cell["cell"]) & kept.runs.commit.isin(["f6c0bff356"])]
+            assert effects.effect(kept, [cell]).values == () or made.empty
+    assert "4.6 of a kind" in effects.kept_note(kept, "cells")
+    assert "test images of their own" in effects.kept_note(kept, "cells")
+    assert "4.6" not in effects.kept_note(kept, "rows")
+
+
+def test_rows_of_the_dial_that_older_code_made_are_named_beside_it():
+    points = pd.read_csv(effects.REFERENCE / "dial.csv")
+    frame, said = effects.corrected(points, "dial")
+    pd.testing.assert_frame_equal(frame, points)
+    for words, rows in said.items():
+        assert points.commit[rows].isin(["abe51c4df4"]).all(), words
+    older = points[points.commit == "abe51c4df4"]
+    for row in ("FACT+Plate+STR", "Siamese+Path"):
+        assert not (older.row == row).any() or any(words.startswith(row) for words in said)

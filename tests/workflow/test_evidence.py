@@ -12,14 +12,15 @@ import pytest
 from partreg import files, paper, workflow
 from partreg.errors import PartregError
 from partreg.retrieval.protocols import draw_gallery
-from partreg.workflow import driver, effects, evidence
+from partreg.synthetic.benchmark import plan_vehicleid
+from partreg.workflow import data, driver, effects, evidence
 
 
 @pytest.fixture(scope="module")
 def reference(tmp_path_factory):
     path = tmp_path_factory.mktemp("weights") / "some.pth"
     path.write_bytes(b"weights")
-    return workflow.open_workspace("reference", overrides={"evidence": {"weights": str(path)}})
+    return workflow.open_workspace("reference", overrides={"evidence": {"weights": str(path), "pixels": "rgb"}})
 
 
 @pytest.fixture
@@ -54,7 +55,7 @@ def test_a_cell_changes_one_thing(reference):
         axis = name.split("=")[0]
         differ = {key for key in base.benchmark if base.benchmark[key] != here.profile.benchmark[key]}
         differ |= {"pixels"} if base.sizes != here.profile.sizes else set()
-        assert differ == {axis}
+        assert differ == {axis, *(["models"] if name == "near_duplicates=1" else [])}  # of 10 models it cannot be drawn
         assert here.profile.held_out == base.held_out
 
 
@@ -62,6 +63,14 @@ def test_without_the_file_of_weights_its_rows_are_left_out():
     without = evidence.rows(workflow.open_workspace("reference"))
     assert not [row for row in without if "ImageNet" in row]
     assert "Baseline (w/o parts), pretrained on other models" in without
+
+
+def test_the_pixels_follow_the_file_of_weights(reference):
+    kept = workflow.open_workspace("reference", overrides={"evidence": {"weights": "some.pth", "pixels": "rgb"}})
+    for ws, pixels in ((reference, "rgb"), (kept, "caffe")):
+        runs = [job.run for job in evidence.jobs(ws).values() if "ImageNet" in job.row]
+        assert len(runs) == 6
+        assert {run.pixels for run in runs} == {pixels}
 
 
 def test_equal_total_weight_weighs_one(reference):
@@ -111,6 +120,23 @@ def test_a_cell_leaves_a_record_from_which_the_tables_are_made(ws):
     assert np.average(np.nan_to_num(scores.hits), weights=asked) == pytest.approx(found.mean, abs=1e-3)
     assert set(kept.curves.key) == {job.description}
     assert kept.runs.code.tolist() == [job.code]
+
+
+def test_every_cell_is_drawn_as_it_says_and_judged_on_one_gallery(reference):
+    plans = {name: plan_vehicleid(data.benchmark(here)) for name, here in evidence.cells(reference).items()}
+    chosen = plans["base"].tests
+    for name, plan in plans.items():
+        axis, _, value = name.partition("=")
+        assert plan.tests == chosen
+        shots = [shot for shot in plan.shots if shot.vehicle not in plan.train]
+        assert shots == [shot for shot in plans["base"].shots if shot.vehicle not in plans["base"].train]
+        per_kind = pd.Series([(v.model, v.color) for v in plan.vehicles if v.identity <= 460]).value_counts()
+        asked = float(value) if axis == "near_duplicates" else 10
+        assert per_kind.mean() == pytest.approx(asked, rel=0.02)
+        assert len(plan.train) == (float(value) if axis == "train_vehicles" else 120) + 40
+    tests = [vehicle for chosen in plans["near_duplicates=1"].tests.values() for vehicle in chosen]
+    kinds = {(v.model, v.color) for v in plans["near_duplicates=1"].vehicles if v.identity in tests}
+    assert len(kinds) == len(tests) == 300
 
 
 def test_kept_tables_give_the_records_back(ws):

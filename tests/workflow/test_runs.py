@@ -3,9 +3,11 @@
 import subprocess
 import sys
 
+import pytest
 from click.testing import CliRunner
 
 from partreg import files, paper, workflow
+from partreg.errors import PartregError
 from partreg.reid.run import Run
 from partreg.workflow import driver
 from partreg.workflow.settings import tried_runs
@@ -98,3 +100,39 @@ def test_a_results_folder_has_no_braces(tmp_path):
     done = CliRunner().invoke(driver.main, ["--profile", "smoke", "--output", str(tmp_path / "a{b}")])
     assert done.exit_code == 1
     assert "choose a results folder without any" in done.output
+
+
+def test_photographs_of_one_kind_learn_nothing_from_rendered_vehicles(tmp_path):
+    """GoogLeNet learns the models of VehicleID's images, and FACT and its followers are built on it."""
+    (tmp_path / "VeRi").mkdir()
+    (tmp_path / "parts.json").write_text("{}")
+    ws = workflow.open_workspace("smoke", output=str(tmp_path), veri=str(tmp_path / "VeRi"))
+    assert list(workflow.other_rows(ws, "veri").values()) == ["bow_cn", "lomo"]  # these need no file at all
+    assert len(workflow.other_rows(ws, "vehicleid")) == 5
+    told = [line for line in workflow.left_out(ws, "veri") if "learn from" in line]
+    assert [line.split(":")[0] for line in told] == [
+        "GoogLeNet",
+        "FACT",
+        *paper.table(3).index.intersection(["FACT+Plate-REC", "FACT+Plate-SNN", "FACT+Plate+STR"], sort=False),
+    ]
+    why = "there is no VehicleID_V1.0 of photographs to learn from, as VeRi is; it is of rendered vehicles."
+    assert told[0] == f"GoogLeNet: not run, for {why}"
+    with pytest.raises(PartregError, match=r"googlenet cannot be run, for there is no VehicleID_V1\.0 of photographs"):
+        workflow.judge(ws, "veri", "googlenet")
+    assert workflow.data_words(ws, "veri").endswith("from a detector that learnt from rendered vehicles")
+    assert "detector" not in workflow.data_words(ws, "vehicleid")
+    drawn = workflow.open_workspace("smoke", output=str(tmp_path), annotations=str(tmp_path / "parts.json"))
+    assert workflow.data_words(drawn, "veri").endswith("from a detector that learnt from photographs")
+    both = workflow.open_workspace(
+        "smoke", output=str(tmp_path), veri=str(tmp_path / "VeRi"), annotations=str(tmp_path / "parts.json")
+    )
+    assert "detector" not in workflow.data_words(both, "veri")
+
+
+def test_a_profile_that_names_what_is_not_there_is_refused():
+    ws = workflow.open_workspace("smoke", overrides={"methods": {"vgg_tripet": {"lr": 1.0}}})
+    with pytest.raises(PartregError, match="profile smoke: methods names 'vgg_tripet', which is no method"):
+        workflow.runs(ws)
+    ws = workflow.open_workspace("smoke", overrides={"benchmark": {"near_duplicate": 4}})
+    with pytest.raises(PartregError, match="benchmark: there is no field 'near_duplicate'; expected"):
+        workflow.benchmark(ws)
