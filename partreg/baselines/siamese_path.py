@@ -295,8 +295,8 @@ def train_path(
 ) -> Path:
     """Learn the potentials, then the LSTM on the paths that they propose between training tracks.
 
-    Right are paths between two tracks of a vehicle, wrong those to another's. Where ``folder`` holds weights.pt,
-    nothing is done.
+    Right are paths between two tracks of a vehicle, wrong those to another's. Weights that lay in ``folder`` are
+    replaced.
 
     Args:
         features: (N, D) of the training images by the siamese network.
@@ -313,8 +313,6 @@ def train_path(
         PartregError: fewer than two training vehicles were seen twice at known times and places.
     """
     path = Path(folder) / "weights.pt"
-    if path.exists():
-        return path
     known = ((images["time"] >= 0) & (places(images, camera_distances) >= 0)).to_numpy()
     features, images = np.asarray(features)[known], images[known]
     tracks = training_tracks(images)

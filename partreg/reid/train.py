@@ -267,7 +267,8 @@ def resumed(given: dict[str, str], folder: Path, network: Trunk, optimizer: torc
         return {"learnt_from": given, "history": [], "seconds": 0.0}
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
-        if state["learnt_from"] == given:
+        before = dict(state["learnt_from"])
+        if before == given:
             network.load_state_dict(state["network"])
             rates = [group["lr"] for group in optimizer.param_groups]
             optimizer.load_state_dict(state["optimizer"])
@@ -276,7 +277,7 @@ def resumed(given: dict[str, str], folder: Path, network: Trunk, optimizer: torc
     except Exception as error:  # torch raises many kinds for files that are not its own
         why = f"{type(error).__name__}: {str(error).splitlines()[0][:80]}" if str(error) else type(error).__name__
         raise PartregError(f"{path}: not a readable checkpoint ({why}); delete it and train anew.") from error
-    refuse_other(path, state["learnt_from"], given)
+    refuse_other(path, before, given)
     return state
 
 

@@ -17,6 +17,7 @@ from partreg.errors import PartregError
 from partreg.workflow.claims import ledger, read_claims
 from partreg.workflow.driver import chapter_path, run_path
 from partreg.workflow.effects import WITHDRAWN, Evidence, read_evidence
+from partreg.workflow.evidence import of_older_code
 from partreg.workflow.profile import CHAPTERS, REPOSITORY, Workspace, open_workspace
 from partreg.workflow.promises import faults, fuzz, gpu, machines, scores
 from partreg.workflow.provenance import device, provenance
@@ -152,7 +153,8 @@ def runs_table(evidence: Evidence) -> str:
         return "None has been run yet.\n"
     lines = [
         f"{len(runs)} trainings are kept, {int(runs.failed.sum())} of them failed; together they took "
-        f"{runs.seconds.sum() / 3600:.1f} hours of training on one thread each."
+        f"{runs.seconds.sum() / 3600:.1f} hours of training on one thread each. "
+        f"{int(of_older_code(runs).sum())} of them are of older code than this copy's, see [](promises.md)."
         + f" {int(withdrawn.sum())} of them count for nothing."
         * bool(withdrawn.any()),
         "",

@@ -499,6 +499,11 @@ def restore(ws: Workspace, folder: Path) -> tuple[int, int]:
     return taken, older
 
 
+def of_older_code(runs: pd.DataFrame) -> pd.Series:
+    """Which of the kept trainings, rows of runs.csv, no code of today's copy made or was stamped for."""
+    return ~runs.code.isin({job.code for job in jobs(open_workspace("reference")).values()})
+
+
 def as_record(row: dict[str, Any], curve: pd.DataFrame | None, hits: pd.DataFrame) -> dict[str, Any]:
     """The record that a row of runs.csv, its curve and its hits came from."""
     record = {name: value for name, value in row.items() if value == value}  # what is empty is NaN

@@ -13,7 +13,7 @@ from partreg import files, paper, workflow
 from partreg.errors import PartregError
 from partreg.retrieval.protocols import draw_gallery
 from partreg.synthetic.benchmark import plan_vehicleid
-from partreg.workflow import data, driver, effects, evidence
+from partreg.workflow import book, data, driver, effects, evidence
 
 
 @pytest.fixture(scope="module")
@@ -190,6 +190,14 @@ def test_trainings_of_older_code_stay_marked_where_one_digit_differs(ws):
     (line,) = evidence.restamp(ws, ws.folder / "kept")
     assert line.endswith(": cmc5_large")
     assert path.read_text() == kept
+
+
+def test_the_book_counts_the_kept_trainings_of_older_code(reference):
+    now = next(iter(evidence.jobs(reference).values())).code
+    runs = effects.read_evidence().runs.head(3).assign(code=[now, "0123456789ab", ""])
+    assert evidence.of_older_code(runs).tolist() == [False, True, True]
+    table = book.runs_table(effects.Evidence(runs, pd.DataFrame(), pd.DataFrame()))
+    assert "2 of them are of older code than this copy's" in table
 
 
 def test_a_training_that_fails_leaves_its_error_and_is_counted(ws, monkeypatch):
