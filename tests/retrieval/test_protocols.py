@@ -180,3 +180,9 @@ def test_bootstrap_refuses_what_does_not_fit():
         bootstrap_over_vehicles(np.ones(3), np.ones(3))
     with pytest.raises(PartregError, match="one vehicle for each value"):
         bootstrap_over_vehicles(np.ones(3), np.ones(2))
+
+
+@pytest.mark.parametrize("galleries", [0, -1])
+def test_no_gallery_is_refused(galleries):
+    with pytest.raises(PartregError, match="expected at least one to be drawn"):
+        vehicleid(np.eye(4), np.array([0, 0, 1, 1]), galleries=galleries)
