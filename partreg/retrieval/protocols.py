@@ -78,8 +78,10 @@ def vehicleid(
         k_max: length of the curve; no longer than the gallery.
 
     Raises:
-        PartregError: the features do not fit, hold NaN, or no vehicle has two images.
+        PartregError: the features do not fit, hold NaN, no vehicle has two images, or there is no gallery to draw.
     """
+    if galleries < 1:
+        raise PartregError(f"galleries is {galleries}; expected at least one to be drawn.")
     vehicles = np.asarray(vehicles)
     features = check_features(features, "test", len(vehicles))
     rng = np.random.default_rng(seed)

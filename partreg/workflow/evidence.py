@@ -194,6 +194,8 @@ def rows(ws: Workspace) -> dict[str, dict[str, Any]]:
     imagenet = {row: changes for row, changes in table.items() if changes.get("weights") == IMAGENET_FILE}
     if not ws.profile.evidence.get("weights"):
         return {row: changes for row, changes in table.items() if row not in imagenet}
+    if "pixels" not in ws.profile.evidence:
+        raise PartregError(f"profile {ws.profile.name}: evidence has weights, but not their pixels; add rgb or caffe.")
     expected = {"pixels": ws.profile.evidence["pixels"]}  # they follow the file
     return table | {row: {**changes, **expected} for row, changes in imagenet.items()}
 
