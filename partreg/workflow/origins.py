@@ -15,13 +15,16 @@ from partreg.workflow.stages import boxes_file, run_folder
 
 
 def origins(ws: Workspace, run: Run, name: str = "test") -> tuple[Origin, ...]:
-    """Where a network's numbers come from: boxes, training, ``features_<name>`` and this process, which judges them."""
+    """Where a network's numbers come from: boxes, training, ``features_<name>`` and this process, which judges them.
+
+    Without a name it is not the features that are judged, but the network that is drawn.
+    """
     folder, about = run_folder(ws, run), {"seed": run.seed, "size": run.size}
     return (
         *left_origin(ws, run.dataset, "trained", folder / "provenance.json", **about),
         *(parts_origins(ws, run.dataset) if run.detects else ()),
         *left_origin(ws, run.dataset, "features", folder / f"features_{name}.json", **about),
-        origin(ws, run.dataset, "judged"),
+        origin(ws, run.dataset, "judged" if name else "drawn"),
     )
 
 
