@@ -41,3 +41,12 @@ def test_every_figure_has_words_for_those_who_cannot_see_it(name):
         told = cell.metadata.get("mystnb", {})
         if "figure" in told:
             assert len(told.get("image", {}).get("alt", "")) > 20, cell.id
+
+
+@pytest.mark.parametrize("name", CHAPTERS)
+def test_every_figure_carries_where_it_came_from_or_draws_what_no_run_has_made(name):
+    notebook = nbformat.read(PATHS[name], as_version=4)
+    shown = {"Sourced(", "panels("}  # 12 draws its two charts by a function that gives a Sourced
+    for cell in notebook.cells:
+        if "figure" in cell.metadata.get("mystnb", {}) and "diagram" not in cell.metadata.get("tags", []):
+            assert any(word in cell.source.splitlines()[-1] for word in shown), cell.id

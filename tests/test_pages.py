@@ -89,3 +89,21 @@ def test_no_page_refers_to_a_figure_by_a_number_that_is_not_printed():
     # numfig_format in _config.yml leaves the numbers away, so {numref} would print nothing; {ref} names its words.
     sources = [*PAGES, *(REPOSITORY / "notebooks").glob("*.ipynb")]
     assert not [path.name for path in sources if "{numref}" in path.read_text(encoding="utf-8")]
+
+
+def test_all_pages_say_the_same_of_what_was_tested():
+    promise = (BOOK / "promises.md").read_text(encoding="utf-8")
+    assert "macOS or Windows: all was tested on Linux with Python 3.11 only" in promise
+    sources = [*PAGES, REPOSITORY / "README.md", REPOSITORY / "requirements.lock", REPOSITORY / "environment.yml"]
+    named = [path.name for path in sources if "macos" in path.read_text(encoding="utf-8").lower()]
+    assert named == ["promises.md"]
+    for path in (BOOK / "intro.md", REPOSITORY / "README.md"):
+        assert "On Linux with Python 3.11, make and git" in path.read_text(encoding="utf-8")
+
+
+def test_what_the_build_writes_for_a_page_is_included_by_one():
+    included = {name for page in PAGES for name in re.findall(r"\{include\} (\S+)", page.read_text(encoding="utf-8"))}
+    source = (REPOSITORY / "partreg/workflow/book.py").read_text(encoding="utf-8")
+    made = {"paper_recipe.md", "marks_table.md"}
+    assert made <= included
+    assert all(name.removesuffix(".md") in source for name in made)

@@ -16,7 +16,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch, Polygon
 
-from partreg.figures import tables
+from partreg.figures import origins, tables
 from partreg.figures.sheets import DPI
 
 # seaborn's "colorblind" palette; the shape of the outline tells the kinds apart as well.
@@ -606,25 +606,22 @@ def needs(methods: Iterable[str]) -> tables.Table:
     return tables.simple(frame, "What each row needs besides images.")
 
 
-def prices(costs: Mapping[str, Any], below: str = "") -> tables.Table:
+def prices(judged: Mapping[str, Any]) -> tables.Table:
     """What each method cost, as a table.
 
     Args:
-        costs: for each method its `partreg.workflow.rows.Cost`.
-        below: HTML for under the table.
+        judged: for each method its `partreg.workflow.rows.Judged`.
     """
-    rows = {
-        about(method).row: [
-            f"{cost.training / 60:.1f}",
-            f"{cost.width:,}" if cost.width else "no feature",
-            f"{1000 * cost.query:.1f}",
-            ", ".join(dict.fromkeys([*about(method).training, *about(method).test])) or "nothing",
-        ]
-        for method, cost in costs.items()
-    }
+    rows = {}
+    for method, one in judged.items():
+        needed = list(dict.fromkeys([*about(method).training, *about(method).test]))
+        width = f"{one.cost.width:,}" if one.cost.width else "no feature"
+        numbers = [f"{one.cost.training / 60:.1f}", width, f"{1000 * one.cost.query:.1f}"]
+        rows[about(method).row] = [*numbers, ", ".join(needed) or "nothing"]
     columns = ["training (min)", "compared", "query (ms)", "also needed"]
     frame = pd.DataFrame(rows, index=columns).T.rename_axis("Method")
-    return tables.simple(frame, "What each row costs, first seed.", below)
+    made = origins.source_line([one.scores for one in judged.values()])
+    return tables.simple(frame, "What each method costs, first seed.", made)
 
 
 def note(reid: Mapping[str, Any], size: int | str) -> str:

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from partreg import paper
+from partreg.figures.origins import Origin, collected, reference_note, source_line
 from partreg.retrieval.protocols import VehicleIDScores, VeRiScores, bootstrap_over_vehicles
 
 VEHICLE_SETS = ("Small", "Medium", "Large")
@@ -53,10 +54,12 @@ class Score:
         values: a fraction in [0, 1] for each seed.
         interval: with one seed, the 95% bootstrap interval over vehicles, where it was computed; for trainings that are
             kept in the repository, the 95% interval over seeds.
+        origins: where the trainings came from.
     """
 
     values: tuple[float, ...]
     interval: tuple[float, float] | None = None
+    origins: tuple[Origin, ...] = ()
 
     @property
     def mean(self) -> float:
@@ -110,10 +113,9 @@ def score(seeds: Sequence[VehicleIDScores | VeRiScores], name: str) -> Score:
         seeds: scores of the same network trained with each seed.
         name: "cmc1" or "cmc5" of VehicleID; "mAP", "hit1" or "hit5" of VeRi-776.
     """
-    values = tuple(float(getattr(one, name)) for one in seeds)
-    if len(seeds) > 1:
-        return Score(values)
-    return Score(values, bootstrap_over_vehicles(per_query(seeds[0], name), seeds[0].vehicles))
+    values, origins = tuple(float(getattr(one, name)) for one in seeds), collected(list(seeds))
+    interval = None if len(seeds) > 1 else bootstrap_over_vehicles(per_query(seeds[0], name), seeds[0].vehicles)
+    return Score(values, interval, origins)
 
 
 def gain(
@@ -228,20 +230,18 @@ def comparison(
     reproduced: Mapping[Any, Mapping[str, Score]],
     *,
     data: str,
-    below: str = "",
     published: pd.DataFrame | None = None,
     headings: Mapping[str, str] | None = None,
     notes: Sequence[str] = (),
     kept: Mapping[Any, Mapping[str, Score]] | None = None,
 ) -> Table:
-    """Table ``number`` of the paper with what was reproduced beside it.
+    """Table ``number`` of the paper with what was reproduced beside it, and under it where the scores came from.
 
     Args:
         number: 1 to 6.
         reproduced: for a row and a column of the paper's table its `Score`; what is left out is shown as not run. Rows
             that the paper has not (controls) come last.
         data: the images that were used, for the caption, as "the rendered benchmark".
-        below: HTML for under the table, such as `partreg.workflow.provenance_line`.
         published: the paper's table where its rows were renamed (`sizes`); `partreg.paper.table` otherwise.
         headings: another heading for a column, such as "Small (800; here 60)".
         notes: further sentences for under the table.
@@ -252,7 +252,7 @@ def comparison(
         The table; its frame has a column for each of the paper's columns and `KINDS`, the difference in fractions, and
         one more, `REFERENCE`, where something is kept.
     """
-    kept = kept or {}
+    beside, kept = kept is not None, kept or {}
     printed = paper.table(number) if published is None else published
     extra = [row for row in dict.fromkeys([*reproduced, *kept]) if row not in printed.index]
     rows = [*printed.index, *extra]
@@ -274,6 +274,9 @@ def comparison(
         f"Table {number}. {paper.CAPTIONS[number]}{marks.pop(None, '')}. Published: the paper. Reproduced: {data}."
     )
     legend = [*footnotes, *_legend(frame, reproduced, extra), *notes]
+    if beside:
+        legend.append(reference_note(score for row in kept.values() for score in row.values()))
+    below = source_line(reproduced)
     return Table(frame, _html(frame, (reproduced, kept), marks, caption, headings or {}, legend, below))
 
 

@@ -37,6 +37,7 @@ class VehicleIDScores:
         hits5: (N,) the same within rank 5.
         vehicles: (N,) the images' vehicles.
         queries: queries of each gallery.
+        origins: where the features came from (`partreg.figures.origins.Origin`); empty where nobody said.
     """
 
     cmc: np.ndarray
@@ -44,6 +45,7 @@ class VehicleIDScores:
     hits5: np.ndarray
     vehicles: np.ndarray
     queries: int
+    origins: tuple = ()
 
     @property
     def cmc1(self) -> float:
@@ -131,6 +133,7 @@ class VeRiScores:
         hit: (k_max,) image-to-track curve, HIT@k.
         vehicles: (Q,) the queries' vehicles.
         rule: of average precision.
+        origins: where the features or distances came from (`partreg.figures.origins.Origin`); empty where nobody said.
     """
 
     ap: np.ndarray
@@ -141,6 +144,7 @@ class VeRiScores:
     hit: np.ndarray
     vehicles: np.ndarray
     rule: str
+    origins: tuple = ()
 
     @property
     def mAP(self) -> float:  # noqa: N802 (the field's name for it)

@@ -5,6 +5,7 @@ Two papers' numbers on one benchmark need not be comparable. These tables show b
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,6 +28,7 @@ from partreg.retrieval.tracks import track_numbers
 
 WHOLE, NO_QUERIES, NO_JUNK = "whole", "without queries", "nothing left out"
 FIRST, EVERY = "first match", "every match"
+NOISES = (0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0)  # added to features, as a multiple of their own spread
 
 
 @dataclass(frozen=True)
@@ -204,3 +206,59 @@ def _curve(
     matches = [np.flatnonzero(vehicles[gallery] == vehicle) for vehicle in vehicles[query]]
     ranks = match_ranks(l2(features[query], features[gallery]), matches)
     return cmc(ranks.first(), 5)[[0, 4]]
+
+
+def noisy(features: np.ndarray, names: np.ndarray, noise: float, seed: int = 0) -> np.ndarray:
+    """Features with normal noise added, the same for every copy of an image, as a worse network would give them.
+
+    Args:
+        features: (N, D).
+        names: (N,) of the image files; a query of VeRi-776 and its copy in the gallery have one name.
+        noise: standard deviation of the noise, as a multiple of that of the features.
+        seed: of the noise.
+
+    Returns:
+        (N, D) float32.
+    """
+    copies = np.unique(names, return_inverse=True)[1]
+    drawn = np.random.default_rng(seed).standard_normal((copies.max() + 1, features.shape[1]))
+    return (features + noise * np.std(features) * drawn[copies]).astype(np.float32)
+
+
+def drawn_features(vehicles: np.ndarray, width: int = 32, seed: int = 0) -> np.ndarray:
+    """(N, width) float32: a point for each vehicle, as of a network that knows every vehicle and sees nothing else."""
+    numbers = np.unique(vehicles, return_inverse=True)[1]
+    return np.random.default_rng(seed).standard_normal((numbers.max() + 1, width))[numbers].astype(np.float32)
+
+
+def rules_by_score(
+    features: np.ndarray, query: pd.DataFrame, gallery: pd.DataFrame, noises: Sequence[float] = NOISES
+) -> pd.DataFrame:
+    """How much two rules move VeRi-776's scores, as the features get worse by noise (see `noisy`).
+
+    Args:
+        features: (Q + G, D) of the queries, then of the gallery.
+        query: table of images.
+        gallery: table of images; a query is the gallery image of the same file name.
+        noises: how much noise.
+
+    Returns:
+        A row for each noise: noise, mAP, ``trapezoidal`` (mAP by that rule minus mAP), rank1, and ``no_queries`` (rank1
+        with the queries taken out of the gallery minus rank1); fractions.
+
+    Raises:
+        PartregError: features and tables do not fit, or no query has a match.
+    """
+    images = pd.concat([query, gallery], ignore_index=True)
+    features, rows = check_features(features, "query and gallery", len(images)), []
+    names = images["image"].str.split("/").str[-1].to_numpy()
+    for noise in noises:
+        worse = noisy(features, names, noise)
+        parts = ranked(l2(worse[: len(query)], worse[len(query) :]), query, gallery)
+        ranks = {name: part.ranks for name, part in parts.items()}
+        score, trapezoidal = (
+            mean_average_precision(average_precision(ranks[WHOLE], rule)) for rule in ("rectangular", "trapezoidal")
+        )
+        rank1, fewer = (cmc(ranks[name].first(), 1)[0] for name in (WHOLE, NO_QUERIES))
+        rows.append((noise, score, trapezoidal - score, rank1, fewer - rank1))
+    return pd.DataFrame(rows, columns=["noise", "mAP", "trapezoidal", "rank1", "no_queries"])

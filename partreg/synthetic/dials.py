@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
+from partreg.datasets.kinds import facts, kinds
 from partreg.synthetic.benchmark import Benchmark, plan_vehicleid
 from partreg.synthetic.render import Studio
 
@@ -49,13 +50,8 @@ def borders(pictures: np.ndarray, side: int = 12) -> np.ndarray:
 
 
 def informed_cmc1(rows: pd.DataFrame) -> float:
-    """CMC@1 in [0, 1] that knowing model and colour exactly, and nothing else, gives on average.
-
-    With one gallery image of each vehicle, a query's own is found with probability 1 / n, where n vehicles share its
-    model and colour.
-    """
-    alike = rows.groupby(["model", "color"])["vehicle"].transform("nunique")
-    return float((1 / alike).mean())
+    """CMC@1 in [0, 1] that knowing model and colour exactly, and nothing else, gives, see `partreg.datasets.kinds`."""
+    return facts(rows)["informed"]
 
 
 def near_duplicate_rows(images: pd.DataFrame, rows: int, columns: int) -> list[list[int]]:
@@ -68,7 +64,8 @@ def near_duplicate_rows(images: pd.DataFrame, rows: int, columns: int) -> list[l
         columns: how many vehicles of each.
 
     Returns:
-        For each group the positions in ``images`` of its pictures; groups of a single vehicle are left out.
+        For each group the positions in ``images`` of its pictures; groups of a single vehicle are left out, and so are
+        images whose model or colour is not known.
     """
     frame = images.reset_index(drop=True)
     if "view" not in frame:
@@ -76,7 +73,8 @@ def near_duplicate_rows(images: pd.DataFrame, rows: int, columns: int) -> list[l
     if "whole" not in frame:
         frame = frame.assign(whole=True)
     chosen, seen = [], {}
-    sizes = frame.groupby(["model", "color", "view"])["vehicle"].nunique().sort_values(ascending=False, kind="stable")
+    known = frame[kinds(frame) >= 0]
+    sizes = known.groupby(["model", "color", "view"])["vehicle"].nunique().sort_values(ascending=False, kind="stable")
     for model, color, view in sizes.index[sizes > 1]:
         # One row for a model and colour, and for variety at most two of the same colour.
         if (model, color) in seen or sum(c == color for _, c in seen) >= 2:

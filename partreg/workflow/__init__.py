@@ -6,8 +6,9 @@ twice.
 """
 
 from partreg.workflow.data import all_images, benchmark, test_images, vehicleid, veri
+from partreg.workflow.origins import annotated_origin, detector_origin, origins, parts_origins
 from partreg.workflow.profile import CHAPTERS, CHOICES, DATASETS, Profile, Workspace, open_workspace
-from partreg.workflow.provenance import provenance, provenance_line
+from partreg.workflow.provenance import origin, provenance, provenance_line
 from partreg.workflow.rows import Cost, Judged, judge
 from partreg.workflow.runs import (
     CONTROLS,
@@ -58,6 +59,7 @@ __all__ = [
     "Profile",
     "Workspace",
     "all_images",
+    "annotated_origin",
     "annotated_sets",
     "annotations",
     "benchmark",
@@ -66,6 +68,7 @@ __all__ = [
     "control_changes",
     "data_words",
     "detected_boxes",
+    "detector_origin",
     "detector_weights",
     "features",
     "filled_boxes",
@@ -77,7 +80,10 @@ __all__ = [
     "method_run",
     "networks",
     "open_workspace",
+    "origin",
+    "origins",
     "other_rows",
+    "parts_origins",
     "provenance",
     "provenance_line",
     "run_boxes",

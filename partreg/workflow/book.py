@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import platform
-import re
 import subprocess
 import sys
 from importlib.metadata import distribution
@@ -18,13 +17,12 @@ from partreg.workflow.claims import ledger, read_claims
 from partreg.workflow.driver import chapter_path, run_path
 from partreg.workflow.effects import WITHDRAWN, Evidence, read_evidence
 from partreg.workflow.evidence import of_older_code
+from partreg.workflow.facts import marks_table, paper_recipe
 from partreg.workflow.profile import CHAPTERS, REPOSITORY, Workspace, open_workspace
 from partreg.workflow.promises import faults, fuzz, gpu, machines, scores
 from partreg.workflow.provenance import device, provenance
 from partreg.workflow.runs import networks
 from partreg.workflow.verify import record
-
-PROVENANCE = re.compile(r'<p class="provenance">.*?</p>')
 
 
 def build(ws: Workspace) -> Path:
@@ -70,6 +68,8 @@ def assemble(ws: Workspace, site: Path) -> None:
     evidence = read_evidence()
     _write(site / "book" / "ledger.md", ledger(read_claims(), evidence).encode())
     _write(site / "book" / "runs_table.md", runs_table(evidence).encode())
+    for facts in (paper_recipe, marks_table):
+        _write(site / "book" / f"{facts.__name__}.md", facts().encode())
     for figures in (faults, fuzz, gpu, machines, scores):
         _write(site / "book" / f"promises_{figures.__name__}.md", figures().encode())
 
@@ -77,28 +77,24 @@ def assemble(ws: Workspace, site: Path) -> None:
 def readable(path: Path) -> nbformat.NotebookNode:
     """An executed notebook as the book shows it: without folders of one machine, and with provenance under figures.
 
-    A figure gets the line that stands under the next table of its chapter, or under the last one before it. A cell with
-    the tag "diagram" draws what no run has made, and gets none.
+    A figure carries its line with it (`partreg.figures.origins.Sourced`); one that draws what no run has made has none.
     """
     notebook = nbformat.read(path, as_version=4)
-    lines = [next(iter(PROVENANCE.findall(shown(cell))), "") for cell in notebook.cells]
     cells = []
-    for number, cell in enumerate(notebook.cells):
-        tags = cell.metadata.get("tags", [])
-        if "injected-parameters" in tags:
+    for cell in notebook.cells:
+        if "injected-parameters" in cell.metadata.get("tags", []):
             cell.source = "\n".join(line for line in cell.source.splitlines() if "/" not in line)
         cells.append(cell)
-        near = [line for line in (*lines[number + 1 :], *reversed(lines[:number])) if line]
-        if "figure" in cell.metadata.get("mystnb", {}) and near and "diagram" not in tags:
-            cells.append(nbformat.v4.new_markdown_cell(near[0], id=f"{cell.id}-provenance"))
+        for number, line in enumerate(carried(cell)):
+            cells.append(nbformat.v4.new_markdown_cell(line, id=f"{cell.id}-provenance-{number}"))
     notebook.cells = cells
     return notebook
 
 
-def shown(cell: nbformat.NotebookNode) -> str:
-    """The HTML that a cell has put out."""
-    pieces = [output.get("data", {}).get("text/html", "") for output in cell.get("outputs", [])]
-    return "".join("".join(piece) for piece in pieces)
+def carried(cell: nbformat.NotebookNode) -> list[str]:
+    """The lines that the figures of a cell carry."""
+    lines = [output.get("metadata", {}).get("provenance", "") for output in cell.get("outputs", [])]
+    return [line for line in lines if line]
 
 
 def _write(target: Path, content: bytes) -> None:
@@ -134,14 +130,16 @@ def statistics(ws: Workspace) -> str:
         "",
         "## Networks",
         "",
-        "| network | folder under `runs/` | seconds, training | seconds, notebook |",
-        "|---|---|---:|---:|",
+        "| network | folder under `runs/` | commit | seconds, training | seconds, notebook |",
+        "|---|---|---|---:|---:|",
     ]
     for run in sorted(networks(ws).values(), key=lambda run: run.name):
         path = run_path(ws, run)
         trained = files.read_json(path.parent / "provenance.json")
         ran = nbformat.read(path, as_version=4).metadata.papermill
-        lines.append(f"| {run.name} | `{run.key}` | {trained['seconds']:.0f} | {ran['duration']:.0f} |")
+        commit = f"`{trained['commit']}`{'' if trained['clean'] else ' with uncommitted changes'}"
+        seconds = f"{trained['seconds']:.0f} | {ran['duration']:.0f}"
+        lines.append(f"| {run.name} | `{run.key}` | {commit} | {seconds} |")
     return "\n".join(lines) + "\n"
 
 
@@ -170,8 +168,9 @@ def runs_table(evidence: Evidence) -> str:
 
 
 def book_sources() -> list[Path]:
-    """The files that the book is made of besides the notebooks: configuration, prose, quoted code, reference."""
-    patterns = ("_config.yml", "_toc.yml", "book/**/*", "partreg/**/*.py", "partreg/**/*.yaml", "reference/**/*")
+    """The files that the book is made of besides the notebooks: configuration, prose, code, profiles, reference."""
+    patterns = ("_config.yml", "_toc.yml", "book/**/*", "partreg/**/*.py", "partreg/**/*.yaml", "profiles/*.yaml")
+    patterns += ("reference/**/*",)
     return sorted(path for pattern in patterns for path in REPOSITORY.glob(pattern) if path.is_file())
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ import pandas as pd
 
 from partreg import files
 from partreg.errors import PartregError
+from partreg.figures.origins import Origin
 from partreg.retrieval.protocols import bootstrap_over_vehicles
 from partreg.retrieval.protocols import veri_scores as veri_protocol
 from partreg.synthetic.benchmark import with_enough_models
@@ -27,9 +29,8 @@ from partreg.workflow.code import code_key
 from partreg.workflow.data import vehicleid, veri
 from partreg.workflow.notebooks import TerminalLines, reported
 from partreg.workflow.profile import REFERENCE, Profile, Workspace, digest, open_workspace
-from partreg.workflow.provenance import provenance
 from partreg.workflow.runs import STRONG, TABLE_1, TABLE_3, make_run, method_run, strong_runs
-from partreg.workflow.stages import run_folder, vehicleid_scores, veri_scores
+from partreg.workflow.stages import vehicleid_scores, veri_scores
 
 SETTINGS, SEEDS = (1, 4, 16), (0, 1, 2)  # what `make reference` runs
 # The rows of each layout: the method, and what it changes.
@@ -84,7 +85,6 @@ def scored(ws: Workspace, layout: str, row: str) -> dict[str, Any]:
     last = scores[max(scores)] if layout == "vehicleid" else scores
     value = last.cmc1 if layout == "vehicleid" else last.hit1
     low, high = bootstrap_over_vehicles(last.hits, last.vehicles)
-    facts = provenance(ws)
     return {
         "layout": layout,
         "row": row,
@@ -96,8 +96,16 @@ def scored(ws: Workspace, layout: str, row: str) -> dict[str, Any]:
         "test_vehicles": len(np.unique(last.vehicles)),
         "size": ws.profile.sizes[layout][-1],
         "epochs": ws.profile.reid["epochs"],
-        **{name: facts[name] for name in ("profile", "commit", "clean", "device")},
+        **told(last.origins),
     }
+
+
+def told(origins: Sequence[Origin]) -> dict[str, Any]:
+    """Profile, commit and device of a score for a line of a table: of its trainings, where it has any."""
+    origins = [one for one in origins if one.seed is not None] or origins
+    words = {name: " ".join(dict.fromkeys(getattr(one, name) for one in origins)) for name in ("profile", "commit")}
+    devices = ", ".join(dict.fromkeys(one.device for one in origins))
+    return {**words, "clean": all(one.clean for one in origins), "device": devices}
 
 
 def informed(ws: Workspace, layout: str, draws: int = 10) -> float:
@@ -208,21 +216,19 @@ def own_points(ws: Workspace) -> pd.DataFrame:
 
 def strong_rows(ws: Workspace, seeds: tuple[int, ...]) -> pd.DataFrame:
     """The strong baseline with and without parts, a row a seed, on VehicleID's longest list."""
-    facts, table = provenance(ws), []
+    table = []
     for name, trained in strong_runs(ws, seeds).items():
         for run in trained:
             scores = vehicleid_scores(ws, run)
             last = scores[max(scores)]
             low, high = bootstrap_over_vehicles(last.hits, last.vehicles)
             values = {"cmc1": last.cmc1, "low": low, "high": high, "cmc5": last.cmc5}
-            made = files.read_json(run_folder(ws, run) / "provenance.json")
             table.append(
                 {
                     "row": name,
                     "seed": run.seed,
                     **{key: round(value, 4) for key, value in values.items()},
-                    "profile": facts["profile"],
-                    **{key: made[key] for key in ("commit", "clean", "device")},
+                    **told(last.origins),
                 }
             )
     return pd.DataFrame(table)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,10 +11,12 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from partreg import paper
 from partreg.errors import PartregError
-from partreg.figures.tables import DASH, Score, percent, signed
+from partreg.figures.origins import Origin, recorded, reference_note
+from partreg.figures.tables import DASH, Score, pair_sizes, percent, signed
 from partreg.retrieval.protocols import bootstrap_over_vehicles
-from partreg.workflow.profile import REFERENCE
+from partreg.workflow.profile import REFERENCE, read_profile
 
 # The columns of the kept tables; what a training has not stands empty.
 SCORES = (
@@ -61,12 +63,14 @@ class Effect:
         low: lower end of the 95% interval over seeds, NaN for one seed.
         high: its upper end.
         over_vehicles: ends of the 95% interval over test vehicles, of the mean over these seeds; NaN where not known.
+        origins: where these trainings came from.
     """
 
     values: tuple[float, ...]
     low: float
     high: float
     over_vehicles: tuple[float, float]
+    origins: tuple[Origin, ...] = ()
 
     @property
     def mean(self) -> float:
@@ -190,7 +194,12 @@ def effect(
     if len({side.get("cell", "") for side in sides}) == 1 and all(share is not None for share in shares):
         apart = signs @ np.stack(shares)
         over = bootstrap_over_vehicles(apart, np.arange(len(apart)))
-    return Effect(tuple(float(value) for value in values), *interval(values), over)
+    return Effect(tuple(float(value) for value in values), *interval(values), over, made(tables))
+
+
+def made(trainings: Sequence[pd.DataFrame]) -> tuple[Origin, ...]:
+    """Where some trainings came from, see `chosen`."""
+    return recorded(pd.concat([table.reset_index() for table in trainings]))
 
 
 def side_by_side(
@@ -263,8 +272,13 @@ def kept(
             one = effect(evidence, [of], score=score)
             if one.values:
                 ends = None if len(one.values) < 2 else (one.low, one.high)
-                found.setdefault(row, {})[column] = Score(one.values, ends)
+                found.setdefault(row, {})[column] = Score(one.values, ends, one.origins)
     return found
+
+
+def kept_sizes(dataset: str) -> dict[int, int]:
+    """For the paper's input sizes on a data set those that stand for them in the reference, in pixels."""
+    return pair_sizes(paper.SIZES[dataset], read_profile("reference")["sizes"][dataset])
 
 
 def kept_sentence(evidence: Evidence, of: Mapping[str, Any], columns: Mapping[str, str]) -> str:
@@ -276,22 +290,26 @@ def kept_sentence(evidence: Evidence, of: Mapping[str, Any], columns: Mapping[st
         columns: for each name in the sentence the column of ``runs``.
     """
     scores = kept(evidence, {"": of}, columns).get("", {})
-    return f"Ours in the reference: {'; '.join(f'{name} {one}' for name, one in scores.items()) or 'not made yet'}."
+    said = "; ".join(f"{name} {one}" for name, one in scores.items())
+    size = next((f" at {one.size} px" for score in scores.values() for one in score.origins if one.size), "")
+    return f"Ours in the reference{size}: {said or 'not made yet'}."
 
 
-def kept_note(evidence: Evidence, study: str = "rows") -> str:
-    """A sentence for under a table about where its kept scores come from."""
-    runs = evidence.runs[(evidence.runs.study == study) & (evidence.runs.outcome == "done")]
-    if runs.empty:
-        return "Reference: not made yet; make reference makes it, which takes hours."
-    sizes = "–".join(str(size) for size in sorted({runs["size"].min(), runs["size"].max()}))
-    seeds = runs.groupby("row").seed.nunique()
-    count = "–".join(str(number) for number in sorted({seeds.min(), seeds.max()}))
-    commits = runs[["commit", "clean"]].drop_duplicates().itertuples(index=False)
-    made = ", ".join(one.commit[:10] + ("" if one.clean else " with changes") for one in commits)
-    return (
-        f"Reference: mean of {count} seeds and its 95% interval by Student's t, kept in the repository; profile "
-        f"{', '.join(sorted(set(runs.profile)))}, {sizes} px, {', '.join(sorted(set(runs.device)))}, commit {made}. "
-        "Another benchmark than this run's: compare rows with rows."
-        + "".join(f" {one}" for one in evidence.said.get(study, []))
-    )
+def kept_note(
+    evidence: Evidence,
+    pairs: Iterable[Sequence[Mapping[str, Any]]],
+    score: str = "cmc1_large",
+    interval: str = "95% interval by Student's t",
+) -> str:
+    """A sentence for under a table about where its kept scores come from: of just the trainings that it shows.
+
+    Args:
+        evidence: the tables.
+        pairs: the rows of each line of the table, as for `gain_table`; only seeds that all rows of a line have count.
+        score: a column of ``runs``.
+        interval: what the intervals are.
+    """
+    shown = [side_by_side(evidence, list(sides), score) for sides in pairs]
+    note = reference_note((Score(tuple(joined.iloc[:, 0]), None, made(of)) for joined, of in shown), interval)
+    studies = dict.fromkeys(study for _, of in shown for table in of for study in table.study)
+    return " ".join([note, *dict.fromkeys(one for study in studies for one in evidence.said.get(study, []))])

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import html
 import os
 import platform
 import subprocess
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
+from partreg import files
+from partreg.figures.origins import RENDERED, Origin, source_line
 from partreg.workflow.profile import REPOSITORY, Workspace
 
 PACKAGES = ("partreg", "torch", "torchvision", "ultralytics", "numpy", "pandas", "pillow", "opencv-python")
@@ -47,14 +50,35 @@ def provenance(ws: Workspace) -> dict[str, Any]:
     }
 
 
+def origin(
+    ws: Workspace,
+    dataset: str,
+    step: str,
+    facts: Mapping[str, Any] | None = None,
+    seed: int | None = None,
+    size: int | None = None,
+) -> Origin:
+    """Where one step on the way to a number came from, for the line under it.
+
+    Args:
+        ws: the workspace.
+        dataset: "vehicleid" or "veri", whose images were used.
+        step: what was done, such as "trained".
+        facts: what `provenance` gave when and where it was done; of this process where not given.
+        seed: of the training.
+        size: of the network's input, in pixels.
+    """
+    facts = provenance(ws) if facts is None else facts
+    data = RENDERED if ws.is_synthetic(dataset) else ws.root(dataset).name
+    made = {name: facts[name] for name in ("profile", "device", "commit", "clean", "threads")}
+    return Origin(step, data, **made, seed=seed, size=size, torch=facts["versions"]["torch"], day=facts["made"][:10])
+
+
+def left_origin(ws: Workspace, dataset: str, step: str, path: Path, **more: Any) -> tuple[Origin, ...]:
+    """The `origin` of what left ``path``, a JSON file with its `provenance`, beside it; () where there is none."""
+    return (origin(ws, dataset, step, files.read_json(path), **more),) if path.exists() else ()
+
+
 def provenance_line(ws: Workspace, dataset: str = "vehicleid") -> str:
-    """One line of HTML for under a table: data, profile, seeds, device, threads, commit, version of torch, day."""
-    facts = provenance(ws)
-    data = "rendered benchmark" if ws.is_synthetic(dataset) else f"<code>{html.escape(ws.root(dataset).name)}</code>"
-    seeds = ", ".join(str(seed) for seed in facts["seeds"])
-    commit = facts["commit"] + ("" if facts["clean"] else " with uncommitted changes")
-    return (
-        f'<p class="provenance">Data: {data} · profile <code>{html.escape(facts["profile"])}</code> · seed {seeds} · '
-        f"{html.escape(facts['device'])}, {THREADS} thread a network · commit <code>{html.escape(commit)}</code> · "
-        f"torch {html.escape(facts['versions']['torch'])} · {facts['made'][:10]}</p>"
-    )
+    """The line under what this very process has made: no training, but a count or a drawing of the images."""
+    return source_line(origin(ws, dataset, "made"))

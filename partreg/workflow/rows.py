@@ -1,6 +1,6 @@
 """The other rows of Tables 1 to 3, each judged as the paper's own: features or distances, scores, and what they cost.
 
-A row of Table 3 need not be one network: FACT adds three distances, and four rows build on FACT. Each ingredient is
+A row of Table 3 need not be one network: FACT adds three distances, and three build on FACT. Each ingredient is
 made once, by whoever asks first, and kept as ``rows/<method>-<key>/distances.npy``.
 """
 
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -111,9 +111,12 @@ def judge(ws: Workspace, dataset: str, method: str, seed: int | None = None, **c
         raise PartregError(
             f"method {method!r} is no network of its own: {', '.join(changes)} cannot be changed for it."
         )
+    from partreg.workflow.origins import row_origins
+
     data = veri(ws)
     found, cost = distances(ws, method, seed, **changes)
-    return Judged(protocols.veri_scores(found, data.query, data.gallery), cost)
+    scores = protocols.veri_scores(found, data.query, data.gallery)
+    return Judged(replace(scores, origins=row_origins(ws, method, seed, **changes)), cost)
 
 
 def check_row(dataset: str, method: str) -> None:

@@ -17,7 +17,7 @@ from partreg.workflow.profile import REFERENCE, Workspace, open_workspace
 from partreg.workflow.runs import make_run, method_run
 from partreg.workflow.stages import history, run_folder
 
-# Where the search began, and what was tried from there, one setting at a time; the baseline gets the same care.
+# Where the search began, and what was tried from there, one setting at a time; rates and epochs for the baseline too.
 START: dict[str, Any] = {"part_weight": 1.0, "last_stride": 1, "lr": 0.1, "epochs": 40}
 TRIED: list[dict[str, Any]] = [
     *[{"part_weight": value} for value in (0.3, 1.0, 3.0)],

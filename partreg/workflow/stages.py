@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -85,16 +86,24 @@ def detected_boxes(ws: Workspace, dataset: str) -> pd.DataFrame:
     with locked(path):
         if not path.exists():
             found = detector.detect(detector_weights(ws), all_images(ws, dataset))
+            files.write_json(path.with_suffix(".provenance.json"), provenance(ws))
             boxes.write_boxes(boxes.infer_brand(found), path)
     return boxes.read_boxes(path)
+
+
+def detector_folder(ws: Workspace) -> Path:
+    """Where the trained detector lies, named by what it is made of."""
+    return ws.folder / f"parts-{digest(keys.detector(ws))}" / "detector"
 
 
 def detector_weights(ws: Workspace) -> Path:
     """Weights of the trained detector; trains it on the annotations first where they are absent (Section 3.3)."""
     from partreg.parts import detector
 
-    folder = ws.folder / f"parts-{digest(keys.detector(ws))}" / "detector"
+    folder = detector_folder(ws)
     with locked(folder):
+        if not (folder / "weights.pt").exists():
+            files.write_json(folder / "provenance.json", provenance(ws))
         images, objects = annotated_sets(ws)[0]
         return detector.train_detector(images, objects, folder, **ws.profile.detector)
 
@@ -222,7 +231,7 @@ def features(ws: Workspace, run: Run, images: pd.DataFrame, name: str) -> np.nda
         started, pixels, method = time.perf_counter(), ws.folder / "pixels", baselines.method(run.method)
         found = extract(folder, images, boxes, pixels=pixels, method=method)
         seconds = (time.perf_counter() - started) / len(images)
-        files.write_json(path.with_suffix(".json"), {"seconds_per_image": seconds})
+        files.write_json(path.with_suffix(".json"), {**provenance(ws), "seconds_per_image": seconds})
         with files.whole(path) as temporary:
             np.save(temporary, found, allow_pickle=False)
 
@@ -253,9 +262,13 @@ def backbone_weights(ws: Workspace, run: Run) -> Path:
 
 def vehicleid_scores(ws: Workspace, run: Run) -> dict[int, Any]:
     """`partreg.retrieval.VehicleIDScores` of each test list, by its number (Tables 1, 2, 4, 5)."""
+    from partreg.workflow.origins import origins
+
     images = test_images(ws, "vehicleid")
     found, tests = features(ws, run, images, "test"), vehicleid(ws).tests
-    return {number: vehicleid_judged(found, images, test, ws.profile.galleries) for number, test in tests.items()}
+    judged = {number: vehicleid_judged(found, images, test, ws.profile.galleries) for number, test in tests.items()}
+    made = origins(ws, run)
+    return {number: replace(scores, origins=made) for number, scores in judged.items()}
 
 
 def vehicleid_protocol(ws: Workspace, found: np.ndarray, number: int) -> Any:
@@ -273,8 +286,10 @@ def vehicleid_judged(found: np.ndarray, images: pd.DataFrame, test: pd.DataFrame
 
 def veri_scores(ws: Workspace, run: Run, rule: str = "rectangular") -> Any:
     """`partreg.retrieval.VeRiScores` of the queries against the gallery and its tracks (Tables 3, 6)."""
+    from partreg.workflow.origins import origins
+
     found = features(ws, run, test_images(ws, "veri"), "test")
-    return veri_judged(found, veri(ws), rule)
+    return replace(veri_judged(found, veri(ws), rule), origins=origins(ws, run))
 
 
 def veri_judged(found: np.ndarray, among: Any, rule: str) -> Any:

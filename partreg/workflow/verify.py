@@ -65,7 +65,8 @@ def results(folder: Path) -> list[str]:
 def _files(folder: Path) -> Iterator[Path]:
     for path in folder.rglob("*"):
         inside = path.relative_to(folder).parts
-        timed = path.name in TIMED or (path.suffix == ".json" and path.name.startswith("features_"))
+        timed = path.name in TIMED or path.name.endswith(".provenance.json")
+        timed = timed or (path.suffix == ".json" and path.name.startswith("features_"))
         hidden = any(part.startswith(".") for part in inside)
         if path.suffix in KINDS and not (timed or hidden or BESIDE & set(inside)) and path.is_file():
             yield path

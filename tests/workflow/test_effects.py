@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from partreg import paper
 from partreg.errors import PartregError
 from partreg.workflow import book, effects
 
@@ -106,10 +107,31 @@ def test_kept_scores_stand_beside_a_table(evidence):
     scores = effects.kept(evidence, {"row of b": {"row": "b"}, "nobody": {"row": "nobody"}}, {"CMC@1": "cmc1_large"})
     assert list(scores) == ["row of b"]
     assert str(scores["row of b"]["CMC@1"]).startswith("0.430 [0.364, 0.496]")
-    note = effects.kept_note(evidence)
-    assert "3–4 seeds" in note
+    note = effects.kept_note(evidence, [[{"row": "a"}], [{"row": "a"}, {"row": "b"}]])
+    assert "3–4 seeds" in note  # a alone has four, and beside b the three that b has
     assert "0123456789" in note
-    assert "CMC@1 0.430 [0.364, 0.496]" in effects.kept_sentence(evidence, {"row": "b"}, {"CMC@1": "cmc1_large"})
+    sentence = effects.kept_sentence(evidence, {"row": "b"}, {"CMC@1": "cmc1_large"})
+    assert sentence == "Ours in the reference at 96 px: CMC@1 0.430 [0.364, 0.496]."
+
+
+def test_an_effect_carries_the_seeds_and_commits_of_its_own_trainings(evidence):
+    found = effects.effect(evidence, [{"row": "a"}], [{"row": "b"}])
+    assert sorted({one.seed for one in found.origins}) == [0, 1, 2]
+    assert {(one.profile, one.commit, one.size) for one in found.origins} == {("made up", "0123456789", 96)}
+    assert effects.effect(evidence, [{"row": "nobody"}]).origins == ()
+
+
+def test_the_reference_beside_table_3_is_of_the_size_that_it_names():
+    of = {"study": "sizes", "dataset": "veri", "row": paper.FULL}
+    kept = effects.read_evidence()
+    assert effects.kept_sizes("veri") == {128: 48, 256: 96, 512: 128}
+    said = {size: effects.kept_sentence(kept, {**of, "size": size}, {"mAP": "mAP"}) for size in (96, 128)}
+    for size, sentence in said.items():
+        mean = effects.effect(kept, [{**of, "size": size}], score="mAP").mean
+        assert f"at {size} px: mAP {mean:.3f}" in sentence
+    assert said[96] != said[128]
+    note = effects.kept_note(kept, [[{**of, "size": size}] for size in (96, 128)], "mAP")
+    assert "96–128 px" in note
 
 
 def test_tables_come_back_as_they_were_written(evidence, tmp_path):
@@ -123,7 +145,7 @@ def test_tables_come_back_as_they_were_written(evidence, tmp_path):
     nothing = effects.read_evidence(tmp_path / "nowhere")
     assert nothing.runs.empty
     assert effects.effect(nothing, [{"row": "a"}]).values == ()
-    assert "not made yet" in effects.kept_note(nothing)
+    assert "not made yet" in effects.kept_note(nothing, [[{"row": "a"}]])
 
 
 def test_the_page_of_runs_counts_those_that_failed_and_says_why(evidence):
@@ -149,7 +171,8 @@ def test_what_was_found_wrong_counts_for_nothing_and_is_said_until_it_is_made_ag
     assert effects.effect(kept, [{"row": "b"}]).values == (0.45,)
     assert effects.effect(kept, [{"row": "a"}]).values == (0.50, 0.52, 0.54, 0.9)
     assert kept.said == {"rows": ["Withdrawn: two of b.", "A is doubtful."]}
-    assert effects.kept_note(kept).endswith("compare rows with rows. Withdrawn: two of b. A is doubtful.")
+    note = effects.kept_note(kept, [[{"row": "a"}]])
+    assert note.endswith("compare rows with rows. Withdrawn: two of b. A is doubtful.")
     page = book.runs_table(effects.Evidence(kept.runs.assign(seconds=60.0), kept.curves, kept.hits, kept.said))
     assert (
         "8 trainings are kept, 1 of them failed; together they took 0.1 hours of training on one thread each. 2 of"
@@ -168,9 +191,10 @@ def test_the_cell_that_was_not_drawn_as_it_says_is_in_no_effect():
             cell = {"study": "cells", "cell": "near_duplicates=1", "row": row, "budget": budget}
             made = kept.runs[(kept.runs.cell == cell["cell"]) & kept.runs.commit.isin(["f6c0bff356"])]
             assert effects.effect(kept, [cell]).values == () or made.empty
-    assert "4.6 of a kind" in effects.kept_note(kept, "cells")
-    assert "test images of their own" in effects.kept_note(kept, "cells")
-    assert "4.6" not in effects.kept_note(kept, "rows")
+    note = effects.kept_note(kept, [[{"study": "cells", "cell": "base", "row": "Baseline (w/o parts)"}]])
+    assert "4.6 of a kind" in note
+    assert "test images of their own" in note
+    assert "4.6" not in effects.kept_note(kept, [[{"row": "Baseline (w/o parts)"}]])
 
 
 def test_rows_of_the_dial_that_older_code_made_are_named_beside_it():

@@ -1,0 +1,183 @@
+"""Where numbers come from: scores and figures carry it, and the line under a table or figure is composed of it.
+
+Nothing here knows how a number was made. Whoever makes one adds an `Origin` for each step that could have been done by
+another process, at another commit or on another device: a training, the features, the boxes, the judging.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+RENDERED = "rendered benchmark"
+
+
+@dataclass(frozen=True)
+class Origin:
+    """One step on the way to a number.
+
+    Attributes:
+        step: what was done, such as "trained" or "judged".
+        data: `RENDERED`, or the name of a folder of images.
+        profile: the profile's name.
+        device: in words.
+        commit: of this repository.
+        clean: whether nothing was changed since that commit.
+        seed: of a training; None for a step without one.
+        size: side of the network's input in pixels; None without a network.
+        threads: that a network was computed with; None where it is not known.
+        torch: its version; "" where it is not known.
+        day: as "2026-11-26" (UTC); "" where it is not known.
+    """
+
+    step: str
+    data: str
+    profile: str
+    device: str
+    commit: str
+    clean: bool
+    seed: int | None = None
+    size: int | None = None
+    threads: int | None = None
+    torch: str = ""
+    day: str = ""
+
+    @property
+    def commit_words(self) -> str:
+        """The commit, and whether something was changed after it."""
+        return self.commit + ("" if self.clean else " with uncommitted changes")
+
+
+@dataclass(frozen=True)
+class Sourced:
+    """A figure with the line that the book shows under it, as HTML; a notebook shows the figure."""
+
+    figure: Figure
+    line: str
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> tuple[dict[str, str], dict[str, str]]:
+        from IPython.core.pylabtools import print_figure  # whoever starts a notebook need not wait for it
+
+        png = print_figure(self.figure, "png", base64=True)
+        return {"image/png": png, "text/plain": repr(self.figure)}, {"provenance": self.line}
+
+
+def collected(*things: Any) -> tuple[Origin, ...]:
+    """Every origin once: of origins, of scores (their attribute ``origins``), of dictionaries and lists of such."""
+    found: dict[Origin, None] = {}
+    for thing in things:
+        if isinstance(thing, Origin):
+            found[thing] = None
+        elif isinstance(thing, Mapping):
+            found |= dict.fromkeys(collected(*thing.values()))
+        elif isinstance(thing, list | tuple):
+            found |= dict.fromkeys(collected(*thing))
+        else:
+            found |= dict.fromkeys(getattr(thing, "origins", ()))
+    return tuple(found)
+
+
+def source_line(*things: Any) -> str:
+    """One line of HTML for under a table or figure: where all that `collected` finds came from; "" for nothing.
+
+    What differs between origins is listed, with the steps where that is not the same for each: two commits, say, of
+    which the networks were trained at one and judged at the other.
+    """
+    found = collected(*things)
+    if not found:
+        return ""
+    data = [escape(name) if name == RENDERED else f"<code>{escape(name)}</code>" for name in _each(found, "data")]
+    days = sorted({one.day for one in found if one.day})
+    words = [
+        f"Data: {', '.join(data)}",
+        f"profile {', '.join(f'<code>{escape(name)}</code>' for name in _each(found, 'profile'))}",
+        _numbers("seed {}", (one.seed for one in found)),
+        _numbers("{} px", (one.size for one in found)),
+        _by_step(found, "device"),
+        _numbers("{} thread a network", (one.threads for one in found)),
+        f"commit {_by_step(found, 'commit_words')}",
+        f"torch {_by_step(found, 'torch')}" if any(one.torch for one in found) else "",
+        " to ".join(dict.fromkeys([*days[:1], *days[-1:]])),
+    ]
+    return f'<p class="provenance">{" · ".join(word for word in words if word)}</p>'
+
+
+def recorded(table: pd.DataFrame, data: str = RENDERED) -> tuple[Origin, ...]:
+    """The origins of kept trainings from their table: columns profile, device, commit, clean, seed and perhaps size."""
+    known = ["profile", "device", "commit", "clean", "seed", *(["size"] if "size" in table else [])]
+    lines = table[known].drop_duplicates().itertuples(index=False)
+    return tuple(
+        Origin("trained", data, profile, device, _short(commit), bool(clean), int(seed), *map(int, size))
+        for profile, device, commit, clean, seed, *size in lines
+    )
+
+
+def reference_note(found: Iterable[Any], interval: str = "95% interval by Student's t") -> str:
+    """A sentence for under a table about kept trainings: how many seeds a number has, and where they come from.
+
+    Args:
+        found: scores or effects, with ``values``, one for each seed, and ``origins``.
+        interval: what the intervals are.
+    """
+    shown = [one for one in found if one.values]
+    if not shown:
+        return "Reference: not made yet; make reference makes it, which takes hours."
+    origins = collected(shown)
+    count = _span(len(one.values) for one in shown)
+    sizes = [one.size for one in origins if one.size]
+    where = [
+        f"profile {', '.join(_each(origins, 'profile'))}",
+        *([f"{_span(sizes)} px"] if sizes else []),
+        *_each(origins, "device"),
+        f"commit {', '.join(_each(origins, 'commit_words'))}",
+    ]
+    mean = "one seed" if count == "1" else f"mean of {count} seeds and its {interval}"
+    return (
+        f"Reference: {mean}, kept in the repository; {', '.join(where)}. "
+        "Another benchmark than this run's: compare methods with methods."
+    )
+
+
+def paragraph(sentence: str) -> str:
+    """A sentence as a paragraph for under a table."""
+    return f'<p class="partreg-notes">{escape(sentence)}</p>'
+
+
+def _short(commits: str) -> str:
+    """Ten digits of each commit of a kept training, "a, b" where it was made at several."""
+    return ", ".join(commit[:10] for commit in str(commits).split())
+
+
+def _each(found: Iterable[Origin], name: str) -> list[str]:
+    """Every value of a field once, in order of first appearance."""
+    return list(dict.fromkeys(getattr(one, name) for one in found if getattr(one, name)))
+
+
+def _numbers(words: str, values: Iterable[int | None]) -> str:
+    """Sorted numbers in words; "" where there is none."""
+    known = sorted({value for value in values if value is not None})
+    return words.format(", ".join(map(str, known))) if known else ""
+
+
+def _span(values: Iterable[int]) -> str:
+    """The lowest and the highest of some numbers, as "3–5"."""
+    numbers = sorted(set(values))
+    return "–".join(str(value) for value in dict.fromkeys([numbers[0], numbers[-1]]))
+
+
+def _by_step(found: Iterable[Origin], name: str) -> str:
+    """The values of a field, each with the steps that it holds for; without them for one value, or one step."""
+    steps: dict[str, dict[str, None]] = {}
+    for one in found:
+        if value := getattr(one, name):
+            steps.setdefault(value, {})[one.step] = None
+    if len(steps) == 1 or len({one.step for one in found}) == 1:
+        return ", ".join(map(escape, steps))
+    told = [f"{escape(value)} ({', '.join(of)})" for value, of in steps.items()]
+    return ", ".join(told)

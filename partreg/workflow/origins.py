@@ -1,0 +1,59 @@
+"""Where networks, boxes and distances came from: what lies beside each, as `partreg.figures.origins` prints it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from partreg.figures.origins import Origin, collected
+from partreg.reid.run import Run
+from partreg.workflow import rows
+from partreg.workflow.profile import Workspace
+from partreg.workflow.provenance import left_origin, origin
+from partreg.workflow.stages import boxes_file, detector_folder, run_folder
+
+
+def origins(ws: Workspace, run: Run, name: str = "test") -> tuple[Origin, ...]:
+    """Where a network's numbers come from: boxes, training, ``features_<name>`` and this process, which judges them.
+
+    Without a name it is not the features that are judged, but the network that is drawn.
+    """
+    folder, about = run_folder(ws, run), {"seed": run.seed, "size": run.size}
+    return (
+        *left_origin(ws, run.dataset, "trained", folder / "provenance.json", **about),
+        *(parts_origins(ws, run.dataset) if run.detects else ()),
+        *left_origin(ws, run.dataset, "features", folder / f"features_{name}.json", **about),
+        origin(ws, run.dataset, "judged" if name else "drawn"),
+    )
+
+
+def row_origins(ws: Workspace, method: str, seed: int, **changes: Any) -> tuple[Origin, ...]:
+    """Where the distances of a row of Table 3 came from: all that it is built on, its network, itself, this process."""
+    path = rows.row_folder(ws, method, seed, **changes) / "provenance.json"
+    own = origins(ws, rows.network(ws, method, seed, **changes), "veri") if rows.is_network(method) else ()
+    return collected(
+        [row_origins(ws, name, seed) for name in rows.BUILT_ON.get(method, ())],
+        own,
+        left_origin(ws, "veri", "measured", path, seed=seed),
+        origin(ws, "veri", "judged"),
+    )
+
+
+def parts_origins(ws: Workspace, dataset: str) -> tuple[Origin, ...]:
+    """Where the detected boxes of ``dataset`` came from: the detector's training, and its use on these images."""
+    used = boxes_file(ws, dataset, "detected").with_suffix(".provenance.json")
+    return (*detector_origin(ws), *left_origin(ws, dataset, "boxes", used))
+
+
+def detector_origin(ws: Workspace) -> tuple[Origin, ...]:
+    """Where the detector came from: its training on the annotated images."""
+    left = left_origin(ws, "vehicleid", "detector", detector_folder(ws) / "provenance.json")
+    return tuple(replace(one, data=annotated_origin(ws).data) for one in left)
+
+
+def annotated_origin(ws: Workspace) -> Origin:
+    """The annotated images, as this process shows them; a reader's own are photographs of another folder."""
+    shown = origin(ws, "vehicleid", "drawn")
+    photographs = ws.profile.photographs
+    return replace(shown, data=Path(photographs).name) if photographs else shown

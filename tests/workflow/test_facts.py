@@ -1,0 +1,94 @@
+"""What the pages say of profiles and of the benchmark is read from them, or compared with them here."""
+
+import re
+
+import pytest
+
+from partreg import paper
+from partreg.reid.run import Run
+from partreg.synthetic.benchmark import plan_vehicleid, plan_veri
+from partreg.workflow import effects, evidence, facts, settings
+from partreg.workflow.profile import REPOSITORY, read_profile
+
+
+def page(name: str) -> str:
+    """A page's words, on one line."""
+    return " ".join((REPOSITORY / "book" / f"{name}.md").read_text(encoding="utf-8").split())
+
+
+def test_three_methods_have_another_margin_in_the_profile_paper():
+    told = facts.paper_recipe()
+    assert "every network has a learning rate of 0.01 there. " in told
+    assert "0.3 for VGG+Triplet Loss, Strong baseline; 1 for VGG+CCL, Mixed Diff+CCL, VAMI." in told
+
+
+def test_a_rate_of_ones_own_is_told(monkeypatch):
+    fields = read_profile("paper")
+    fields["methods"] = {**fields["methods"], "oife": {"lr": 0.5}}
+    monkeypatch.setattr(facts, "read_profile", lambda name: fields)
+    assert "learning rate of 0.01 there, but OIFE 0.5." in facts.paper_recipe()
+
+
+def test_the_datasheet_counts_the_vehicles_that_are_drawn():
+    benchmark = facts.described("laptop")
+    plans = plan_vehicleid(benchmark), plan_veri(benchmark)
+    first, second = (len({shot.vehicle for shot in plan.shots}) for plan in plans)
+    assert f"`laptop` has {first} vehicles with {benchmark.images_per_vehicle} images each in VehicleID's layout" in (
+        page("datasheet")
+    )
+    tracks = f"{benchmark.tracks_per_vehicle} tracks of {benchmark.images_per_track} images"
+    assert f"and {second} vehicles with {tracks} each in VeRi's layout" in page("datasheet")
+
+
+def test_every_mark_has_its_place_in_the_datasheet():
+    named = set().union(*(places for _, places in facts.MARKS.values()))
+    drawn = [mark.place for vehicle in plan_vehicleid(facts.described("laptop")).vehicles for mark in vehicle.marks]
+    assert set(drawn) == named
+    shares = [float(number) for number in re.findall(r"\| (\d\.\d\d) \|$", facts.marks_table(), re.MULTILINE)]
+    assert sum(shares) == pytest.approx(len(drawn) / 645, abs=0.03)
+
+
+def test_the_page_of_settings_says_what_was_tried():
+    told, start, others = page("settings"), settings.START, settings.START_OTHERS
+    assert f"from $\\lambda = {start['part_weight']:g}$, stride {start['last_stride']}, a learning rate of " in told
+    assert f"{start['lr']:g} and {start['epochs']} epochs" in told
+    assert f"at {others['epochs']} epochs and {others['size']} pixels" in told
+    assert f"where {read_profile('laptop')['held_out']['veri']} vehicles are held out" in told
+    tried = {name for changes in settings.TRIED for name in changes if changes.get("parts") == ()} - {"parts"}
+    assert tried == {"lr", "epochs"}, "the page says that these two were tried without parts"
+
+
+def test_the_page_of_runs_says_what_the_profile_reference_is():
+    told, fields = page("runs"), read_profile("reference")
+    benchmark, plan = fields["benchmark"], fields["evidence"]
+    learnt = benchmark["train_vehicles"] - fields["held_out"]["vehicleid"]
+    for words in (
+        f"renders {benchmark['models']} models of vehicles, about {benchmark['near_duplicates']} vehicles of a kind",
+        f"at {benchmark['size']} pixels, and the networks see them at {fields['sizes']['vehicleid'][-1]}",
+        f"They learn {learnt} vehicles from {benchmark['images_per_vehicle']} images each",
+        f"{fields['held_out']['vehicleid']} more are held out",
+        f"the longest test list has {benchmark['test_vehicles'][-1]}",
+        f"takes {fields['reid']['epochs']} epochs, a middling one {plan['middle']} and a short one {plan['short']}",
+    ):
+        assert words in told
+
+
+def test_the_assumptions_say_what_the_profiles_take():
+    told = page("assumptions")
+    profiles = [read_profile(name) for name in ("smoke", "laptop", "reference", "paper")]
+    assert {one["reid"]["part_weight"] for one in profiles} == {0.3}
+    assert "one $\\lambda = 0.3$ for every part" in told
+    assert {one["reid"]["last_stride"] for one in profiles} == {1}
+    assert f"SGD with momentum {Run.momentum:g} and weight decay {profiles[1]['reid']['weight_decay']:g}" in told
+    assert {one["galleries"] for one in profiles[1:]} == {10}
+    assert "10 seeded galleries" in told
+    assert read_profile("paper")["reid"]["lr"] == 0.01
+
+
+def test_what_chapter_7_says_of_pretrained_starts_holds():
+    kept = effects.read_evidence()
+    usual = effects.effect(kept, [{"row": paper.FULL}], score="validation").mean
+    started = [words for words, changes in evidence.PAIRS.items() if changes.get("weights")]
+    assert started
+    for words in started:
+        assert effects.effect(kept, [{"row": f"{paper.FULL}, {words}"}], score="validation").mean > usual
