@@ -172,7 +172,7 @@ def test_what_was_found_wrong_counts_for_nothing_and_is_said_until_it_is_made_ag
     assert effects.effect(kept, [{"row": "a"}]).values == (0.50, 0.52, 0.54, 0.9)
     assert kept.said == {"rows": ["Withdrawn: two of b.", "A is doubtful."]}
     note = effects.kept_note(kept, [[{"row": "a"}]])
-    assert note.endswith("compare rows with rows. Withdrawn: two of b. A is doubtful.")
+    assert note.endswith("compare methods with methods. Withdrawn: two of b. A is doubtful.")
     page = book.runs_table(effects.Evidence(kept.runs.assign(seconds=60.0), kept.curves, kept.hits, kept.said))
     assert (
         "8 trainings are kept, 1 of them failed; together they took 0.1 hours of training on one thread each. 2 of"
