@@ -8,11 +8,12 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 from partreg import files, paper, workflow
 from partreg.errors import PartregError
 from partreg.retrieval.protocols import draw_gallery
-from partreg.workflow import book, driver, effects, evidence
+from partreg.workflow import book, driver, effects, evidence, stages
 
 
 @pytest.fixture(scope="module")
@@ -111,6 +112,22 @@ def test_a_cell_leaves_a_record_from_which_the_tables_are_made(ws):
     assert np.average(np.nan_to_num(scores.hits), weights=asked) == pytest.approx(found.mean, abs=1e-3)
     assert set(kept.curves.key) == {job.description}
     assert kept.runs.code.tolist() == [job.code]
+
+
+def test_a_replaced_picture_of_the_benchmark_is_told(ws):
+    job = first(evidence.jobs(ws), lambda job: job.study == "cells" and job.budget == "short")
+    here, run = job.workspace, job.run
+    folder = workflow.trained(here, run)
+    stages._pictures.cache_clear()
+    assert workflow.trained(here, run) == folder
+    images, held_out = workflow.train_images(here, "vehicleid", run.held_out)
+    Image.new("RGB", (48, 48)).save(held_out.path[0])
+    stages._pictures.cache_clear()
+    assert workflow.trained(here, run) == folder
+    Image.new("RGB", (48, 48)).save(images.path[0])
+    stages._pictures.cache_clear()
+    with pytest.raises(PartregError, match=r"learnt from other pictures than .* holds now; delete both"):
+        workflow.trained(here, run)
 
 
 def test_kept_tables_give_the_records_back(ws):
