@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from partreg.errors import PartregError
 from partreg.files import locked
 from partreg.reid.run import Run
 from partreg.workflow import keys
-from partreg.workflow.data import all_images, data, render, test_images, vehicleid, veri
+from partreg.workflow.data import all_images, data, read, render, test_images, vehicleid, veri
 from partreg.workflow.profile import Workspace, digest
 from partreg.workflow.provenance import provenance
 
@@ -192,7 +193,31 @@ def trained(ws: Workspace, run: Run, watch: pd.DataFrame | None = None) -> Path:
             train(run, images, boxes, folder, ws.folder / "pixels", validation, score=validation_score, **how)
             facts = {"seconds": files.read_json(folder / "training.json")["seconds"], "scored_by": keys.validated()}
             files.write_json(folder / "provenance.json", {**provenance(ws), **facts})
+    if ws.is_synthetic(run.dataset) and (ws.root(run.dataset) / "truth" / "done.json").exists():
+        refuse_other_pictures(ws, run, folder)
     return folder
+
+
+def refuse_other_pictures(ws: Workspace, run: Run, folder: Path) -> None:
+    """Stop where rendered pictures are not those that a network learnt from: its key knows only how they are rendered.
+
+    Raises:
+        PartregError: one was replaced.
+    """
+    learnt = files.read_json(folder / "training.json")["learnt_from"]["pictures"]
+    if _pictures(ws.root(run.dataset), run.dataset, run.held_out, ws.folder / "pixels") != learnt:
+        raise PartregError(
+            f"{folder}: this network learnt from other pictures than {ws.root(run.dataset)} holds now; delete both "
+            "folders and run the same command again."
+        )
+
+
+@cache
+def _pictures(root: Path, dataset: str, held_out: int, ledger: Path) -> str:
+    """The fingerprint of what is learnt of a data set, looked at once a process."""
+    from partreg.reid.pixels import fingerprint
+
+    return fingerprint(halves(read(dataset, root).train, held_out)[0], ledger)
 
 
 def validation_score(found: np.ndarray, vehicles: np.ndarray) -> float:

@@ -8,12 +8,13 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 from partreg import files, paper, workflow
 from partreg.errors import PartregError
 from partreg.retrieval.protocols import draw_gallery
 from partreg.synthetic.benchmark import plan_vehicleid
-from partreg.workflow import book, data, driver, effects, evidence
+from partreg.workflow import book, data, driver, effects, evidence, stages
 
 
 @pytest.fixture(scope="module")
@@ -137,6 +138,22 @@ def test_every_cell_is_drawn_as_it_says_and_judged_on_one_gallery(reference):
     tests = [vehicle for chosen in plans["near_duplicates=1"].tests.values() for vehicle in chosen]
     kinds = {(v.model, v.color) for v in plans["near_duplicates=1"].vehicles if v.identity in tests}
     assert len(kinds) == len(tests) == 300
+
+
+def test_a_replaced_picture_of_the_benchmark_is_told(ws):
+    job = first(evidence.jobs(ws), lambda job: job.study == "cells" and job.budget == "short")
+    here, run = job.workspace, job.run
+    folder = workflow.trained(here, run)
+    stages._pictures.cache_clear()
+    assert workflow.trained(here, run) == folder
+    images, held_out = workflow.train_images(here, "vehicleid", run.held_out)
+    Image.new("RGB", (48, 48)).save(held_out.path[0])
+    stages._pictures.cache_clear()
+    assert workflow.trained(here, run) == folder
+    Image.new("RGB", (48, 48)).save(images.path[0])
+    stages._pictures.cache_clear()
+    with pytest.raises(PartregError, match=r"learnt from other pictures than .* holds now; delete both"):
+        workflow.trained(here, run)
 
 
 def test_kept_tables_give_the_records_back(ws):
