@@ -64,7 +64,7 @@ class Run:
             same with lights not extended down; and the controls "shuffled" (between images), "random" (another
             place, the same size) and "whole" (every cell).
         hidden: share of the detected windows and lights that is taken away before any is averaged, 0 to 1.
-        size: images are resized to size x size pixels.
+        size: images are resized to size x size pixels; smaller ones are enlarged, which shows nothing more.
         backbone: one of `BACKBONES`; the paper's is ResNet-50.
         weights: what the backbone starts from: "" random, "imagenet", or a file of a state dict in torchvision's names.
         pixels: what that backbone expects: "rgb" (torchvision's mean and spread) or "caffe" (BGR minus 104, 117, 123).
