@@ -6,15 +6,16 @@ PROFILE ?= laptop
 PORT    ?= 8000
 BIN     := .venv/bin
 # What a reader may choose; PROFILE may be a file of these choices, for which FILE is another name.
-CHOOSABLE := PROFILE FILE OUTPUT VEHICLEID VERI ANNOTATIONS PHOTOGRAPHS NAMES SEEDS CORES BASELINES WEIGHTS PIXELS RESUME WHAT KILLS SECONDS PORT PYTHON
+CHOOSABLE := PROFILE FILE OUTPUT VEHICLEID VERI ANNOTATIONS PHOTOGRAPHS NAMES SEEDS CORES BASELINES WEIGHTS PIXELS RESUME WHAT KILLS SECONDS PORT PYTHON WHEELS SIZE
 CHOSEN    := $(foreach name,$(.VARIABLES),$(if $(filter command,$(origin $(name))),$(name)))
 UNKNOWN   := $(filter-out $(CHOOSABLE) MAKEFLAGS,$(CHOSEN))
-ONLY_reference := WEIGHTS RESUME
+ONLY_reference := WEIGHTS PIXELS RESUME
+ONLY_gpu := WHEELS SIZE
 ONLY_keep := WHAT
 ONLY_faults := KILLS
 ONLY_fuzz := SECONDS
 ONLY_serve := PORT
-$(foreach goal,reference keep faults fuzz serve,$(if $(filter $(goal),$(MAKECMDGOALS)),,$(foreach name,$(filter $(ONLY_$(goal)),$(CHOSEN)),$(error $(name) is read by make $(goal) alone))))
+$(foreach goal,reference keep faults fuzz serve gpu,$(if $(filter $(goal),$(MAKECMDGOALS)),,$(foreach name,$(filter $(ONLY_$(goal)),$(CHOSEN)),$(error $(name) is read by make $(goal) alone))))
 $(if $(UNKNOWN),$(error $(firstword $(UNKNOWN)) is no choice; expected some of $(CHOOSABLE)))
 $(foreach name,BASELINES RESUME,$(if $(filter-out yes no,$($(name))),$(error $(name) is "$($(name))"; expected yes or no)))
 $(if $(FILE),$(if $(filter command,$(origin PROFILE)),$(error PROFILE and FILE name the same choice; give one of them)))
@@ -28,7 +29,7 @@ CHOICES := --profile $(call quoted,$(START)) $(call option,OUTPUT,output) $(call
            $(call option,NAMES,names) $(call option,SEEDS,seeds) $(call option,CORES,cores) $(if $(filter no,$(BASELINES)),--no-baselines)
 SITE    := $(or $(OUTPUT),build/$(notdir $(basename $(START))))/site/_build/html
 
-.PHONY: help book test lint lab serve settings reference photographs keep bench fuzz faults machines audit clean
+.PHONY: help book test lint lab serve settings reference restamp photographs keep bench fuzz faults machines gpu audit clean
 .DEFAULT_GOAL := help
 
 help:  ## what can be made
@@ -69,6 +70,9 @@ reference: .venv/.installed  ## make results like those under reference/ in buil
 	@$(BIN)/python -m partreg.workflow.driver --target evidence $(CHOICES) --profile $(call quoted,$(EVIDENCE)) $(call option,WEIGHTS,weights) $(call option,PIXELS,pixels) $(if $(filter yes,$(RESUME)),--restore)
 	@$(BIN)/python -m partreg.workflow.driver --target reference $(CHOICES)
 
+restamp: .venv/.installed  ## after a change that moves no number: train a sample of the kept trainings again, stamp those that agree
+	@$(BIN)/python -m partreg.workflow.evidence '{"profile": "reference"}' restamp
+
 photographs: .venv/.installed  ## every method that photographs of your own allow; writes photographs.csv under build/<profile>/evidence
 	@$(BIN)/python -m partreg.workflow.driver --target photographs $(CHOICES)
 
@@ -87,6 +91,12 @@ faults: .venv/.installed  ## kill the smoke chain at 50 random moments (KILLS=50
 
 machines: .venv/.installed  ## compare smoke chains made by one and by several processes, and without AVX-512; writes build/machines/machine*.csv
 	@$(BIN)/python -m tests.machines
+
+gpu:  ## on a machine with a GPU, in ten minutes: the CPU's numbers, speed, 4,000 vehicles; WHEELS=dir for packages that it lacks
+	@python=$(BIN)/python; test -x $$python || python=$(PYTHON); \
+	 $(if $(WHEELS),$$python -m pip install --quiet --no-index --no-deps --upgrade --target build/gpu-packages $(call quoted,$(WHEELS))/*.whl &&) \
+	 PYTHONPATH=build/gpu-packages:. TQDM_DISABLE=1 OMP_NUM_THREADS=1 PARTREG_COMMIT=$${PARTREG_COMMIT:-$$(git rev-parse --short=10 HEAD)} \
+	 $$python -m tests.gpu --size $(call quoted,$(or $(SIZE),full)) --out $(call quoted,$(or $(OUTPUT),build/gpu))
 
 audit: .venv/.installed  ## unsafe code, and known vulnerabilities of what is installed (asks the package index)
 	@test -x .venv/audit/bin/pip-audit || { $(PYTHON) -m venv .venv/audit && .venv/audit/bin/python -m pip install --quiet --disable-pip-version-check bandit==1.9.4 pip-audit==2.10.1 2>&1 | { grep -v '^WARNING: Location' || true; }; }

@@ -5,16 +5,19 @@
 import json
 import shlex
 import sys
+from dataclasses import asdict
 
-from partreg.workflow import CHAPTERS, DATASETS, code_key, make_run, networks, open_workspace, runs
+from partreg.workflow import CHAPTERS, DATASETS, make_run, networks, open_workspace, runs
 from partreg.workflow import CHOICES as NAMES
 from partreg.workflow.book import book_sources
+from partreg.workflow.code import notebook_key
 from partreg.workflow.dial import SEEDS, points_path, turned
 from partreg.workflow.driver import chapter_path, row_label, row_path, run_label, run_path
 from partreg.workflow.effects import COLUMNS
 from partreg.workflow.evidence import jobs, record_path
 from partreg.workflow.keep import PAGES, own_table
-from partreg.workflow.profile import REFERENCE, REPOSITORY, data_key, parts_key
+from partreg.workflow.keys import data_key, parts_key
+from partreg.workflow.profile import REFERENCE, REPOSITORY, digest
 from partreg.workflow.rows import BUILT_ON, SLOW, is_network, network, row_key, slow_rows
 from partreg.workflow.runs import lacking, method_run, other_rows, strong_runs
 from partreg.workflow.settings import tried_runs
@@ -28,6 +31,7 @@ OTHER = method_run(ws, "vehicleid", "vgg_ccl" if lacking(ws, "vehicleid", "oife"
 NETWORKS = networks(ws) | {run.key: run for run in [OTHER, *TRIED, *TRIED_OTHERS, *STRONG_SEEDS]}
 FULL = make_run(ws, "vehicleid")
 JOBS = jobs(ws)
+PROFILE, DATA = digest(asdict(ws.profile)), [data_key(ws, name) for name in DATASETS]
 KEPT = [str(path) for name in COLUMNS if (path := REFERENCE / f"{name}.csv").exists()]
 TABLE_3_KEYS = [row_key(ws, name, seed) for name in other_rows(ws, "veri").values() for seed in ws.profile.seeds]
 
@@ -38,6 +42,16 @@ def source(name):
 
 def chapter(name):
     return str(chapter_path(ws, name))
+
+
+def key(name, *inputs):
+    """What a notebook is run anew for, besides newer inputs: its cells, the code that they use, profile, data, inputs."""
+    return [notebook_key(source(name)), PROFILE, *DATA, *inputs]
+
+
+def trained_by(run):
+    """The notebook that trains a network."""
+    return "04_reid_training" if run.method == "partreg" else "11_other_methods"
 
 
 def shown(*tables):
@@ -74,8 +88,9 @@ def command(notebook, output, choices=CHOICES, **more):
 
 
 def train(run):
-    notebook = "04_reid_training" if run.method == "partreg" else "11_other_methods"
-    return command(notebook, str(run_path(ws, run)), run=run.to_json(), seeds=str(run.seed), label=run_label(run))
+    return command(
+        trained_by(run), str(run_path(ws, run)), run=run.to_json(), seeds=str(run.seed), label=run_label(run)
+    )
 
 
 def python(module, *words):
@@ -96,7 +111,7 @@ rule near_duplicates:
     input: source("00_near_duplicates")
     output: chapter("00_near_duplicates")
     params:
-        key=[data_key(ws, name) for name in DATASETS],
+        key=key("00_near_duplicates"),
         command=command("00_near_duplicates", chapter("00_near_duplicates")),
     threads: 2
     shell: "{params.command}"
@@ -106,7 +121,7 @@ rule part_annotation:
     input: source("01_part_annotation"), chapter("00_near_duplicates")
     output: chapter("01_part_annotation")
     params:
-        key=parts_key(ws),
+        key=key("01_part_annotation", parts_key(ws)),
         command=command("01_part_annotation", chapter("01_part_annotation")),
     shell: "{params.command}"
 
@@ -115,7 +130,7 @@ rule detector_training:
     input: source("02_detector_training"), chapter("01_part_annotation")
     output: chapter("02_detector_training")
     params:
-        key=parts_key(ws),
+        key=key("02_detector_training", parts_key(ws)),
         command=command("02_detector_training", chapter("02_detector_training")),
     shell: "{params.command}"
 
@@ -124,18 +139,23 @@ rule missing_parts:
     input: source("03_missing_parts"), chapter("02_detector_training")
     output: chapter("03_missing_parts")
     params:
-        key=parts_key(ws),
+        key=key("03_missing_parts", parts_key(ws)),
         command=command("03_missing_parts", chapter("03_missing_parts")),
     shell: "{params.command}"
 
 
-# Any network: a papermill run of notebook 04 by its description. Those with parts wait for the boxes.
+# Any network: a papermill run of notebook 04 by its description. Those with parts wait for the boxes. A newer chapter
+# makes no network due: its folder is named by the key of all that it is made of.
 rule network:
     input:
-        lambda wildcards: source("04_reid_training" if NETWORKS[wildcards.key].method == "partreg" else "11_other_methods"),
-        lambda wildcards: chapter("03_missing_parts" if NETWORKS[wildcards.key].detects else "00_near_duplicates"),
+        lambda wildcards: source(trained_by(NETWORKS[wildcards.key])),
+        lambda wildcards: ancient(
+            chapter("03_missing_parts" if NETWORKS[wildcards.key].detects else "00_near_duplicates")
+        ),
     output: str(ws.folder / "runs" / "{key}" / "notebook.ipynb")
-    params: command=lambda wildcards: train(NETWORKS[wildcards.key])
+    params:
+        key=lambda wildcards: key(trained_by(NETWORKS[wildcards.key])),
+        command=lambda wildcards: train(NETWORKS[wildcards.key]),
     resources: gpu=1
     shell: "{params.command}"
 
@@ -144,11 +164,12 @@ rule network:
 rule row:
     input:
         source("11_other_methods"),
-        chapter("00_near_duplicates"),
+        ancient(chapter("00_near_duplicates")),
         lambda wildcards: built_on(wildcards.method, int(wildcards.seed)),
     output: str(ws.folder / "rows" / "{method}-{seed}-{key}.ipynb")
     wildcard_constraints: seed="[0-9]+", key="[0-9a-f]+"
     params:
+        key=key("11_other_methods"),
         command=lambda wildcards, output: command(
             "11_other_methods", output[0], dataset="veri", method=wildcards.method, seeds=wildcards.seed,
             label=row_label(wildcards.method, int(wildcards.seed)),
@@ -175,7 +196,7 @@ rule vehicleid:
     input: source("05_vehicleid"), shown("table_4", "table_1"), KEPT
     output: chapter("05_vehicleid")
     params:
-        key=code_key("figures", "retrieval", "workflow/rows", "workflow/effects"),
+        key=key("05_vehicleid"),
         command=command("05_vehicleid", chapter("05_vehicleid")),
     shell: "{params.command}"
 
@@ -184,7 +205,7 @@ rule veri:
     input: source("06_veri"), shown("table_6", "table_3"), rows(), KEPT
     output: chapter("06_veri")
     params:
-        key=[code_key("figures", "retrieval", "workflow/rows", "workflow/effects"), *TABLE_3_KEYS],
+        key=key("06_veri", *TABLE_3_KEYS),
         command=command("06_veri", chapter("06_veri")),
     shell: "{params.command}"
 
@@ -193,7 +214,7 @@ rule ablation:
     input: source("07_ablation"), shown("table_4", "controls"), KEPT
     output: chapter("07_ablation")
     params:
-        key=code_key("figures", "retrieval", "workflow/effects", "workflow/evidence"),
+        key=key("07_ablation"),
         command=command("07_ablation", chapter("07_ablation")),
     shell: "{params.command}"
 
@@ -202,7 +223,7 @@ rule resolution:
     input: source("08_resolution"), shown("table_5", "table_6"), KEPT
     output: chapter("08_resolution")
     params:
-        key=code_key("figures", "retrieval", "workflow/effects"),
+        key=key("08_resolution"),
         command=command("08_resolution", chapter("08_resolution")),
     shell: "{params.command}"
 
@@ -211,7 +232,7 @@ rule activation_maps:
     input: source("09_activation_maps"), shown("table_4"), KEPT
     output: chapter("09_activation_maps")
     params:
-        key=code_key("figures", "retrieval", "workflow/effects"),
+        key=key("09_activation_maps"),
         command=command("09_activation_maps", chapter("09_activation_maps")),
     shell: "{params.command}"
 
@@ -220,7 +241,7 @@ rule rank_lists:
     input: source("10_rank_lists"), shown("table_4")
     output: chapter("10_rank_lists")
     params:
-        key=code_key("figures", "retrieval"),
+        key=key("10_rank_lists"),
         command=command("10_rank_lists", chapter("10_rank_lists")),
     shell: "{params.command}"
 
@@ -240,7 +261,7 @@ rule where_it_breaks:
         [str(path) for name in ("dial", "strong") if (path := REFERENCE / f"{name}.csv").exists()],
     output: chapter("12_where_it_breaks")
     params:
-        key=code_key("figures", "retrieval"),
+        key=key("12_where_it_breaks"),
         command=command("12_where_it_breaks", chapter("12_where_it_breaks")),
     shell: "{params.command}"
 
@@ -250,7 +271,7 @@ rule when_parts_pay:
     input: source("13_when_parts_pay"), KEPT
     output: chapter("13_when_parts_pay")
     params:
-        key=code_key("figures", "workflow/effects", "workflow/evidence"),
+        key=key("13_when_parts_pay"),
         command=command("13_when_parts_pay", chapter("13_when_parts_pay"), choices={}),
     shell: "{params.command}"
 
@@ -260,7 +281,7 @@ rule every_rule:
     input: source("14_every_rule"), shown("table_4", "table_6")
     output: chapter("14_every_rule")
     params:
-        key=code_key("figures", "retrieval"),
+        key=key("14_every_rule"),
         command=command("14_every_rule", chapter("14_every_rule")),
     shell: "{params.command}"
 
@@ -298,7 +319,7 @@ rule photographs:
 
 # `make reference`: the many trainings of partreg.workflow.evidence, one at a time and in any order. Takes hours.
 rule evidence_run:
-    input: lambda wildcards: chapter("03_missing_parts") if JOBS[wildcards.key].needs_boxes else []
+    input: lambda wildcards: ancient(chapter("03_missing_parts")) if JOBS[wildcards.key].needs_boxes else []
     output: str(ws.folder / "evidence" / "{key}.json")
     params: command=lambda wildcards: python("partreg.workflow.evidence", wildcards.key)
     resources: gpu=1

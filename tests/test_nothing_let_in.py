@@ -143,7 +143,7 @@ def test_a_checkpoint_runs_no_code(tmp_path, mark):
     evil_weights(tmp_path, mark).rename(tmp_path / "checkpoint.pt")
     run = features.from_dict({"backbone": "tiny", "size": 32, "parts": []})
     with pytest.raises(PartregError, match="not a readable checkpoint"):
-        train.resumed(run, tmp_path, torch.nn.Identity(), None)
+        train.resumed({"run": run.to_json()}, tmp_path, torch.nn.Identity(), None)
 
 
 def test_arrays_run_no_code(tmp_path, mark):

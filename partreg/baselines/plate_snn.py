@@ -83,7 +83,7 @@ def by_vehicle(vehicles: Tensor, chance: torch.Generator) -> Tensor:
 def train(
     crops: np.ndarray, has: np.ndarray, vehicles: np.ndarray, folder: str | Path, *, epochs: int, seed: int
 ) -> Path:
-    """Train the siamese net on the plates of the training half; nothing is done where its weights stand.
+    """Train the siamese net on the plates of the training half; what lay in its folder is replaced.
 
     Args:
         crops: (N, 32, 96) uint8, see `partreg.baselines.plates.load_crops`.
@@ -100,8 +100,6 @@ def train(
         PartregError: fewer than two vehicles have plates.
     """
     path = Path(folder) / "weights.pt"
-    if path.exists():
-        return path
     rows = rows_with_plates(has)
     names, numbers = np.unique(np.asarray(vehicles)[rows], return_inverse=True)
     if len(names) < 2:

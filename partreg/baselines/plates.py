@@ -135,7 +135,7 @@ def spelled(scores: Tensor) -> list[str]:
 def train_reader(
     crops: np.ndarray, has: np.ndarray, texts: list[str], folder: str | Path, *, epochs: int, seed: int
 ) -> Path:
-    """Teach a reader the plates of the training half; nothing is done where its weights stand.
+    """Teach a reader the plates of the training half; what lay in its folder is replaced.
 
     Args:
         crops: (N, 32, 96) uint8, see `load_crops`.
@@ -152,8 +152,6 @@ def train_reader(
         PartregError: no crop at all, or a plate longer than 7 symbols.
     """
     path = Path(folder) / "weights.pt"
-    if path.exists():
-        return path
     rows = rows_with_plates(has)
     symbols, pictures = targets([texts[row] for row in rows]), torch.from_numpy(crops[rows])
 

@@ -5,7 +5,9 @@ proposals" (ICCV 2017), from its description: `METHOD` learns the similarity of 
 a time and a way suit each other; a chain MRF of the two proposes the likeliest path of sightings from a query to each
 image of the gallery; an LSTM that walks along it says whether one vehicle took it.
 
-A sighting is a track: its mean feature, its mean time, its camera. No vehicle of the gallery is looked at.
+A sighting is a track: its mean feature, its mean time, its camera. No vehicle of the gallery is looked at. All is
+fitted to sightings of training tracks; a query is one image, and so are the two whose similarity is added at the end.
+That the fit holds for them too is *assumed*: single images lie somewhat farther apart than means.
 """
 
 from __future__ import annotations
@@ -30,7 +32,7 @@ from partreg.reid.method import Method, by_identity
 from partreg.reid.network import Output, Trunk
 from partreg.reid.run import Run
 from partreg.retrieval.distances import l2
-from partreg.retrieval.protocols import track_numbers
+from partreg.retrieval.tracks import track_numbers
 
 BETWEEN = 4  # sightings between the two ends of a path, at most (*assumed*)
 HIDDEN = 32  # width of the LSTM (*assumed*)
@@ -293,8 +295,8 @@ def train_path(
 ) -> Path:
     """Learn the potentials, then the LSTM on the paths that they propose between training tracks.
 
-    Right are paths between two tracks of a vehicle, wrong those to another's. Where ``folder`` holds weights.pt,
-    nothing is done.
+    Right are paths between two tracks of a vehicle, wrong those to another's. Weights that lay in ``folder`` are
+    replaced.
 
     Args:
         features: (N, D) of the training images by the siamese network.
@@ -311,8 +313,6 @@ def train_path(
         PartregError: fewer than two training vehicles were seen twice at known times and places.
     """
     path = Path(folder) / "weights.pt"
-    if path.exists():
-        return path
     known = ((images["time"] >= 0) & (places(images, camera_distances) >= 0)).to_numpy()
     features, images = np.asarray(features)[known], images[known]
     tracks = training_tracks(images)

@@ -112,6 +112,7 @@ def _contradictions(file: str, listed: pd.DataFrame, of_image: dict[int, int]) -
 
 def _veri(root: Path, problems: list[Problem]) -> tuple[dict[str, pd.DataFrame], dict[str, int]]:
     lists = {split: veri.read_names(root, split, problems.append) for split in veri.SPLITS}
+    absent = any(not problem.line for problem in problems)
     files = {split: str(root / name) for split, name in veri.SPLITS.items()}
     counts = _count("training", lists["train"]) | _count("query", lists["query"]) | _count("gallery", lists["test"])
     for split in ("query", "test"):
@@ -122,7 +123,8 @@ def _veri(root: Path, problems: list[Problem]) -> tuple[dict[str, pd.DataFrame],
             message = f"the query {name} is not in name_test.txt, expected it in the gallery too; add it there."
             problems.append(Problem(files["query"], line, message))
     _unusable(files["train"], lists["train"], 2, problems)
-    problems += _unjudged(files["query"], lists["query"], lists["test"])
+    if not absent:
+        problems += _unjudged(files["query"], lists["query"], lists["test"])
     good, junk = veri.good_junk(lists["query"], lists["test"])
     counts["queries without a match in another camera, which are skipped"] = sum(not len(rows) for rows in good)
     for name, expected in (("gt_index.txt", good), ("jk_index.txt", junk)):

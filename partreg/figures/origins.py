@@ -172,12 +172,12 @@ def _span(values: Iterable[int]) -> str:
 
 
 def _by_step(found: Iterable[Origin], name: str) -> str:
-    """The values of a field, each with the steps that it holds for; without them where all have one value."""
+    """The values of a field, each with the steps that it holds for; without them for one value, or one step."""
     steps: dict[str, dict[str, None]] = {}
     for one in found:
         if value := getattr(one, name):
             steps.setdefault(value, {})[one.step] = None
-    if len(steps) == 1:
-        return escape(next(iter(steps)))
+    if len(steps) == 1 or len({one.step for one in found}) == 1:
+        return ", ".join(map(escape, steps))
     told = [f"{escape(value)} ({', '.join(of)})" for value, of in steps.items()]
     return ", ".join(told)

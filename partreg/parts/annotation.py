@@ -229,7 +229,12 @@ def annotated(path: str | Path, root: str | Path, count: int, names: Mapping[str
         PartregError: there is neither a file nor a benchmark that knows its boxes, or the file is absurd.
     """
     if not Path(path).exists():
-        stand_in(root, sample(read_vehicleid(root).train, count)["image"], path)
+        images = read_vehicleid(root).train
+        if count > len(images):
+            raise PartregError(
+                f"annotate: {count} training images are to be annotated, but {root} has {len(images)}; choose fewer."
+            )
+        stand_in(root, sample(images, count)["image"], path)
     return read_coco(path, names)
 
 

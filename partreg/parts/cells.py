@@ -47,5 +47,6 @@ def branch_cells(boxes: torch.Tensor, parts: tuple[str, ...], grid: int) -> torc
         (B, len(parts), S, S) bool.
     """
     marked = cells(boxes, grid)
-    branches = [marked[:, [PART_BOXES.index(name) for name in BRANCH_BOXES[part]]].any(dim=1) for part in parts]
+    own = [[marked[:, PART_BOXES.index(name)] for name in BRANCH_BOXES[part]] for part in parts]
+    branches = [torch.stack(boxes_of).any(dim=0) for boxes_of in own]
     return torch.stack(branches, dim=1) if branches else marked[:, :0]

@@ -8,6 +8,7 @@ and its mirror image with the classes exchanged, and ultralytics' own flip is of
 
 from __future__ import annotations
 
+import hashlib
 import os
 import random
 import shutil
@@ -24,6 +25,7 @@ import pandas as pd
 import torch
 from tqdm import tqdm
 
+from partreg.datasets.contents import contents
 from partreg.datasets.pictures import read_picture
 from partreg.errors import PartregError
 from partreg.files import read_json, whole, writable, write_json, write_weights
@@ -55,6 +57,8 @@ def train_detector(
 ) -> Path:
     """Train the detector from scratch; one seed gives the same weights on the same machine.
 
+    Where the folder holds the detector of the same training, nothing is done.
+
     Args:
         images: one row an image, ``image`` (its name) and ``path``.
         objects: `OBJECT_COLUMNS` of these images, lights already extended to the vehicle's bottom.
@@ -69,19 +73,13 @@ def train_detector(
         The path of ``weights.pt``.
 
     Raises:
-        PartregError: no images or objects, an image cannot be read, an unknown model.
+        PartregError: no images or objects, an image cannot be read, an unknown model, or a folder with the detector of
+            other settings, pictures or boxes.
     """
     folder = Path(folder)
     known = objects[objects["image"].isin(images["image"])]
     if known.empty:
         raise PartregError(f"{folder}: there are no boxes to train the detector on; annotate images first.")
-    with writable(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-    for remains in folder.glob(".training-*"):  # of a training that was killed
-        shutil.rmtree(remains, ignore_errors=True)
-    with writable(folder), tempfile.TemporaryDirectory(prefix=".training-", dir=folder) as work, _untouched():
-        data = _write_training_set(images, known, Path(work), size)
-        weights = _train(model, data, Path(work), epochs=epochs, imgsz=size, seed=seed, batch=batch)
     description = {
         "model": model,
         "classes": list(CLASSES),
@@ -89,10 +87,34 @@ def train_detector(
         "epochs": epochs,
         "seed": seed,
         "batch": batch,
+        "images": len(images),
+        "objects": len(known),
+        "learnt_from": _learnt_from(images, known),
     }
-    write_json(folder / "detector.json", {**description, "images": len(images), "objects": len(known)})
+    if (folder / "weights.pt").exists():
+        if read_json(folder / "detector.json") != description:
+            raise PartregError(
+                f"{folder}: a detector of other settings, pictures or boxes is in this folder; give each training a "
+                "folder of its own, or delete this one."
+            )
+        return folder / "weights.pt"
+    with writable(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    for remains in folder.glob(".training-*"):  # of a training that was killed
+        shutil.rmtree(remains, ignore_errors=True)
+    with writable(folder), tempfile.TemporaryDirectory(prefix=".training-", dir=folder) as work, _untouched():
+        data = _write_training_set(images, known, Path(work), size)
+        weights = _train(model, data, Path(work), epochs=epochs, imgsz=size, seed=seed, batch=batch)
+    write_json(folder / "detector.json", description)
     write_weights(folder / "weights.pt", weights)
     return folder / "weights.pt"
+
+
+def _learnt_from(images: pd.DataFrame, objects: pd.DataFrame) -> str:
+    """Sixteen hexadecimal digits for pictures and the boxes drawn in them."""
+    pictures = zip(images["image"], contents(images["path"].tolist()), strict=True)
+    words = [*(f"{name} {content}" for name, content in pictures), objects[list(OBJECT_COLUMNS)].to_csv(index=False)]
+    return hashlib.sha256("\n".join(words).encode()).hexdigest()[:16]
 
 
 def detect(weights: str | Path, images: pd.DataFrame, threshold: float = THRESHOLD) -> pd.DataFrame:
@@ -166,7 +188,6 @@ def average_precision(found: pd.DataFrame, truth: pd.DataFrame, threshold: float
     Detections take boxes in the order of their scores, each box once. As COCO's evaluation has it: the mean, over the
     recalls 0, 0.01, ..., 1, of the best precision at that recall or a higher one, so that a detector that finds all and
     nothing else has 1.
-
 
     Args:
         found: `OBJECT_COLUMNS` down to low scores (`predict`), of the images in ``truth`` and of no others.

@@ -93,14 +93,14 @@ def read_coco(path: str | Path, names: Mapping[str, str] = NAMES, visible: float
     path, coco = Path(path), read_json(path)
     images, categories, annotations = (_entries(path, coco, field) for field in FIELDS)
     _check_images(path, images)
-    rows = []
+    known, rows = {**NAMES, **names}, []
     for label, entry in annotations.items():
         where = f"{path}: annotation {label}"
         if _visibility(entry, where) < visible:
             continue
         image = _pointed(images, entry, "image_id", where)
         category = _pointed(categories, entry, "category_id", where)
-        name = _meaning(category["name"], {**NAMES, **names}, where)
+        name = _meaning(category["name"], known, where)
         box = _relative(entry["bbox"], image["width"], image["height"], where)
         rows.append((image["file_name"], name, *box, 1.0))
     table = [(entry["file_name"], entry["width"], entry["height"]) for entry in images.values()]

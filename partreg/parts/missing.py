@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from partreg.errors import PartregError
 from partreg.parts.boxes import BOX_COLUMNS, CORNERS, boxes_table, in_order, infer_brand
 
 SEEN = ("window", "left_light", "right_light")  # the brand is inferred from the lights
@@ -64,12 +65,17 @@ def hide(boxes: pd.DataFrame, share: float, seed: int) -> tuple[pd.DataFrame, pd
 
     Args:
         boxes: boxes table.
-        share: how many of the windows and lights are hidden, 0 to 1.
+        share: how often a window or a light is hidden, 0 to 1; each is drawn by itself, so that many on average are.
         seed: which ones.
 
     Returns:
         The boxes that are left and the hidden ones; the brand, which is inferred from the lights, is in neither.
+
+    Raises:
+        PartregError: a share outside that range.
     """
+    if not 0 <= share <= 1:
+        raise PartregError(f"hidden: the share is {share}; expected a number from 0 to 1.")
     seen = boxes[boxes["part"].isin(SEEN)].reset_index(drop=True)
     hidden = np.random.default_rng(seed).random(len(seen)) < share
     return seen[~hidden].reset_index(drop=True), seen[hidden].reset_index(drop=True)

@@ -2,7 +2,7 @@
 
 One affine map flips, scales and moves each image, and boxes and key points go through the same map; what leaves the
 picture is cut off, and a part that leaves it wholly is missing from that image. The random numbers are drawn on the
-CPU, a few for each image, so that a seed means the same on every device; the pixels are computed where the images lie.
+CPU, a few for each image, so that a seed means the same on every device; all else is computed where the images lie.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ SCALE = (0.87, 1.15)  # of the picture's sides; below 1 the vehicle is seen smal
 SHIFT = 0.06  # largest move, as a share of the side
 BRIGHTNESS = 24.0  # largest shift of all pixels, of 255
 CONTRAST = (0.8, 1.25)  # of the distance from the image's own mean
+NUMBERS = 11  # random numbers that an image needs
 ERASE = (
     0.5,
     (0.02, 0.4),
@@ -34,7 +35,7 @@ MIRRORED = [KEYPOINTS.index("_".join(SIDES.get(word, word) for word in point.spl
 
 @dataclass(frozen=True)
 class Draw:
-    """What happens to each of B images; all tensors (B,) or (B, 2) float32 on the CPU.
+    """What happens to each of B images; all tensors (B,) or (B, 2) float32, where their random numbers lie.
 
     Attributes:
         flip: (B,) bool.
@@ -53,12 +54,18 @@ class Draw:
     erased: Tensor
 
 
-def draw(batch: int, kinds: tuple[str, ...], generator: torch.Generator) -> Draw:
-    """Draw augmentations for ``batch`` images; a kind that is not in ``kinds`` leaves them as they are.
+def random_numbers(batch: int, dropout: bool, generator: torch.Generator) -> Tensor:
+    """All random numbers of one batch, on the CPU: (batch, 11) for `draw`; with ``dropout``, (batch, 3) more beside."""
+    numbers = torch.rand(batch, NUMBERS, generator=generator)
+    return torch.cat([numbers, torch.rand(batch, len(PARTS), generator=generator)], 1) if dropout else numbers
 
-    The same numbers are drawn whatever the kinds, so that two runs of one seed that differ in a kind share the rest.
+
+def draw(numbers: Tensor, kinds: tuple[str, ...]) -> Draw:
+    """Augmentations from uniform random numbers (B, 11); a kind that is not in ``kinds`` leaves the images as they are.
+
+    The same numbers are used whatever the kinds, so that two runs of one seed that differ in a kind share the rest.
     """
-    chance = torch.rand(batch, 11, generator=generator)
+    chance = numbers[:, :NUMBERS]
     affine, color = float("affine" in kinds), float("color" in kinds)
     return Draw(
         flip=(chance[:, 0] < 0.5) & ("flip" in kinds),
@@ -100,11 +107,12 @@ def move_boxes(boxes: Tensor, drawn: Draw) -> Tensor:
     across = corners[..., 0]
     across = torch.where(flip, 1 - across.flip(-1), across)
     corners = torch.stack([across, corners[..., 1]], dim=-1)
-    corners = torch.where(flip[..., None], corners[:, FLIPPED], corners)
+    swapped = torch.stack([corners[:, part] for part in FLIPPED], 1)
+    corners = torch.where(flip[..., None], swapped, corners)
     scale, shift = drawn.scale.to(boxes)[:, None, None, None], drawn.shift.to(boxes)[:, None, None]
     corners = ((corners - 0.5) * scale + 0.5 + shift).clamp(0, 1)
     inside = (corners[:, :, 0] < corners[:, :, 1]).all(-1)
-    return corners.flatten(-2).where(inside[..., None], torch.nan)
+    return corners.flatten(-2).masked_fill(~inside[..., None], torch.nan)
 
 
 def move_pixels(images: Tensor, drawn: Draw) -> Tensor:
@@ -120,8 +128,9 @@ def move_pixels(images: Tensor, drawn: Draw) -> Tensor:
     # A sampling grid says where each pixel of the result comes from, in [-1, 1] from edge to edge, so the map is
     # inverted here. It has no rotation: a column's place depends on x alone, a row's on y alone.
     batch, _, height, width = images.shape
-    scale, sign = drawn.scale[:, None], torch.where(drawn.flip, -1.0, 1.0)[:, None]
-    columns, rows = ((2 * torch.arange(side) + 1) / side - 1 for side in (width, height))
+    scale, sign = drawn.scale[:, None], 1 - 2 * drawn.flip[:, None].float()
+    device = drawn.scale.device
+    columns, rows = ((2 * torch.arange(side, device=device) + 1) / side - 1 for side in (width, height))
     grid = torch.empty(batch, height, width, 2, device=images.device)
     grid[..., 0] = ((columns - 2 * drawn.shift[:, :1]) / scale * sign).to(grid)[:, None, :]
     grid[..., 1] = ((rows - 2 * drawn.shift[:, 1:]) / scale).to(grid)[:, :, None]
@@ -169,16 +178,17 @@ def erase(images: Tensor, drawn: Draw) -> Tensor:
     return torch.where(inside, images.mean((2, 3), keepdim=True), images)
 
 
-def drop_parts(boxes: Tensor, often: float, generator: torch.Generator) -> Tensor:
+def drop_parts(boxes: Tensor, often: float, numbers: Tensor) -> Tensor:
     """An extension of this book: take parts of images for missing at random, both lights together.
 
     Args:
         boxes: (B, 4, 4) in the order of PART_BOXES, NaN where missing.
         often: how often, 0 to 1.
-        generator: what the parts are drawn from.
+        numbers: (B, 3) uniform random numbers, one a part.
     """
-    dropped = torch.rand(len(boxes), len(PARTS), generator=generator) < often
-    gone = torch.stack([dropped[:, [box in BRANCH_BOXES[part] for part in PARTS]].any(1) for box in PART_BOXES], 1)
+    dropped = numbers < often
+    part_of = [next(n for n, part in enumerate(PARTS) if box in BRANCH_BOXES[part]) for box in PART_BOXES]
+    gone = torch.stack([dropped[:, part] for part in part_of], 1)
     return boxes.masked_fill(gone.to(boxes.device)[..., None], torch.nan)
 
 
@@ -186,7 +196,7 @@ MOVED = {"boxes": move_boxes, "keypoints": move_points}  # targets that lie in t
 
 
 def augment(
-    images: Tensor, targets: dict[str, Tensor], kinds: tuple[str, ...], generator: torch.Generator
+    images: Tensor, targets: dict[str, Tensor], kinds: tuple[str, ...], numbers: Tensor
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """Augment a batch of images (B, 3, H, W), values 0 to 255, with what is known of them.
 
@@ -194,12 +204,12 @@ def augment(
         images: the pixels.
         targets: by name; "boxes" and "keypoints" go through the same map as the pixels, others are left as they are.
         kinds: of `partreg.reid.run.AUGMENTATIONS`.
-        generator: what the augmentations are drawn from.
+        numbers: (B, 11) uniform random numbers, from `random_numbers`.
 
     Returns:
         Images, float32, and targets.
     """
-    drawn = draw(len(images), kinds, generator)
+    drawn = draw(numbers, kinds)
     moved = {name: MOVED[name](value, drawn) if name in MOVED else value for name, value in targets.items()}
     images = move_pixels(images, drawn) if {"flip", "affine"} & set(kinds) else images.float()
     images = change_color(images, drawn) if "color" in kinds else images

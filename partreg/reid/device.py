@@ -44,6 +44,19 @@ def mixed_precision(device: torch.device) -> torch.autocast:
 
 
 @contextmanager
+def own_stream(device: torch.device) -> Iterator[None]:
+    """On a GPU, compute on a stream of one's own, beside what other threads compute there."""
+    if device.type != "cuda":
+        yield
+        return
+    stream = torch.cuda.Stream(device)
+    stream.wait_stream(torch.cuda.current_stream(device))
+    with torch.cuda.stream(stream):
+        yield
+    torch.cuda.current_stream(device).wait_stream(stream)
+
+
+@contextmanager
 def reproducible(threads: int, device: torch.device) -> Iterator[None]:
     """Compute with so many threads and deterministic algorithms, then put the settings back.
 

@@ -23,7 +23,7 @@ def load(folder: str | Path, device: str = "cpu", method: Method = PART_REGULARI
     """A trained network from its folder: the run, the network ready for testing, and the vehicle of each logit.
 
     Raises:
-        PartregError: the folder holds no trained network, or one of another form.
+        PartregError: the folder holds no trained network, or one of another form or description.
     """
     folder = Path(folder)
     run = from_dict(files.read_json(folder / "run.json"), str(folder / "run.json"))
@@ -36,6 +36,12 @@ def load(folder: str | Path, device: str = "cpu", method: Method = PART_REGULARI
             f"{folder / 'weights.pt'}: not the weights of the run beside it ({type(error).__name__}); "
             "delete the folder and train the run anew."
         ) from error
+    facts = files.read_json(folder / "training.json") if (folder / "training.json").exists() else {}
+    if facts.get("learnt_from", {"run": run.to_json()})["run"] != run.to_json():
+        raise PartregError(
+            f"{folder / 'run.json'}: another description than that of the weights beside it; delete the folder and "
+            "train the run anew."
+        )
     network.eval().to(choose_device(device), memory_format=torch.channels_last)
     return run, network, saved["vehicles"].tolist()
 

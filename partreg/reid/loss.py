@@ -30,7 +30,7 @@ def part_loss(logits: Tensor, labels: Tensor, present: Tensor) -> Tensor:
         present: (B,) bool, whether the image has the part.
     """
     losses = F.cross_entropy(logits, labels, reduction="none")
-    return losses.where(present, 0).mean()
+    return losses.masked_fill(~present, 0).mean()
 
 
 def branch_losses(output: Output, labels: Tensor) -> dict[str, Tensor]:
@@ -63,4 +63,4 @@ def agreement_loss(output: Output) -> Tensor:
     chances = torch.stack([output.logits[part].detach().softmax(1) for part in parts])
     told = torch.einsum("pb,pbv->bv", present, chances) / present.sum(0).clamp(min=1)[:, None]
     apart = F.kl_div(output.logits["global"].log_softmax(1), told, reduction="none").sum(1)
-    return apart.where(present.any(0), 0).mean()
+    return apart.masked_fill(~present.any(0), 0).mean()

@@ -15,6 +15,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from partreg.errors import PartregError
 from partreg.reid.loss import agreement_loss, branch_losses, part_regularized_loss
 from partreg.reid.network import Output, Trunk, part_regularized_net
 from partreg.reid.run import Run
@@ -24,23 +25,35 @@ def shuffled(run: Run, labels: Tensor, chance: torch.Generator) -> Tensor:
     """One epoch's batches, each image once in a random order; the few images over wait for another epoch.
 
     Args:
-        run: whose ``batch`` is taken, or all images where there are fewer.
+        run: whose ``batch`` is taken.
         labels: (N,) vehicles.
         chance: what the order is drawn from.
 
     Returns:
         (steps, batch) rows of the images.
+
+    Raises:
+        PartregError: a batch is larger than all images.
     """
-    batch = min(run.batch, len(labels))
-    steps = len(labels) // batch
-    return torch.randperm(len(labels), generator=chance)[: steps * batch].view(steps, batch)
+    _demand_images(run, len(labels))
+    steps = len(labels) // run.batch
+    return torch.randperm(len(labels), generator=chance)[: steps * run.batch].view(steps, run.batch)
+
+
+def _demand_images(run: Run, images: int) -> None:
+    if run.batch > images:
+        raise PartregError(
+            f"run: batch is {run.batch}, but there are {images} images to learn from; choose a batch of at most that."
+        )
 
 
 def by_identity(run: Run, labels: Tensor, chance: torch.Generator) -> Tensor:
     """One epoch's batches of several images of each of several vehicles, for losses that compare images.
 
-    Four images of each vehicle (*assumed*; the usual number), or as many as give two vehicles in a small batch. An
-    epoch is as many image passes as `shuffled` gives; vehicles are met equally often, whatever their images.
+    Four images of each vehicle (*assumed*; the usual number); in a batch of 4 or 6, two or three of two vehicles. An
+    epoch is as many image passes as `shuffled` gives; vehicles are met equally often, whatever their images, and one
+    that has fewer images than that shows them again. Where all have been met, the next turn begins within the batch,
+    so that a vehicle can be in it twice.
 
     Args:
         run: whose ``batch`` is taken.
@@ -49,12 +62,24 @@ def by_identity(run: Run, labels: Tensor, chance: torch.Generator) -> Tensor:
 
     Returns:
         (steps, batch) rows of the images, those of a vehicle side by side.
+
+    Raises:
+        PartregError: a batch is neither 6 nor a multiple of 4, is larger than all images, or holds more vehicles than
+            there are.
     """
-    batch = min(run.batch, len(labels))
-    vehicles = max(batch // 4, 2)
-    each = batch // vehicles
-    steps = max(len(labels) // (vehicles * each), 1)
-    counts = torch.bincount(labels)
+    _demand_images(run, len(labels))
+    if run.batch != 6 and run.batch % 4:
+        raise PartregError(
+            f"run: batch is {run.batch}, but {run.method} compares four images of each vehicle in a batch; choose a "
+            "multiple of 4."
+        )
+    vehicles, counts = max(run.batch // 4, 2), torch.bincount(labels)
+    each, steps = run.batch // vehicles, len(labels) // run.batch
+    if vehicles > len(counts):
+        raise PartregError(
+            f"run: batch is {run.batch}, which holds {vehicles} vehicles, but there are {len(counts)} to learn from; "
+            f"choose a batch of at most {4 * len(counts)}."
+        )
     mixed = torch.randperm(len(labels), generator=chance)
     grouped = mixed[torch.sort(labels[mixed], stable=True).indices]
     turns = -(-steps * vehicles // len(counts))
@@ -81,12 +106,15 @@ class Method:
             stand in the history beside it. Targets are "vehicle" (B,) and what ``targets`` gives, moved as the pixels.
         order: one epoch's batches, (steps, batch).
         targets: what it is told of the training images besides, from the data set's root: arrays, a row an image.
+        recordable: whether its step does the same operations on every batch and looks at no value, so that a GPU may
+            record it; see `partreg.reid.step`.
     """
 
     network: Callable[[Run, dict[str, int]], Trunk]
     losses: Callable[[Run, Trunk, Output, dict[str, Tensor]], dict[str, Tensor]]
     order: Callable[[Run, Tensor, torch.Generator], Tensor] = shuffled
     targets: Callable[[Path, pd.DataFrame], dict[str, np.ndarray]] = no_more
+    recordable: bool = False
 
 
 def part_regularized_losses(run: Run, network: Trunk, output: Output, targets: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -104,4 +132,4 @@ def part_regularized_losses(run: Run, network: Trunk, output: Output, targets: d
     }
 
 
-PART_REGULARIZED = Method(part_regularized_net, part_regularized_losses)
+PART_REGULARIZED = Method(part_regularized_net, part_regularized_losses, recordable=True)

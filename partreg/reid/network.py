@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from threading import Lock
 
 import torch
 from torch import Tensor, nn
@@ -18,6 +19,7 @@ from partreg.reid.run import SMALL, Run, file_hash
 
 # Mean and spread of the pixels, 0 to 255, that the two families of published weights were trained with.
 RGB = ((123.675, 116.28, 103.53), (58.395, 57.12, 57.375))
+BUILDING = Lock()  # the state that weights are drawn from is one for all threads
 CAFFE_BGR = ((104.0, 117.0, 123.0), (1.0, 1.0, 1.0))
 
 
@@ -147,10 +149,10 @@ class PartRegularizedNet(Trunk):
             grid: S.
 
         Returns:
-            (B, branches, S, S) bool on the device of the boxes.
+            (B, branches, S, S) bool on the device of the boxes, or of the network where there are none.
         """
         if boxes is None:
-            return torch.ones(images, 1, grid, grid, dtype=torch.bool)
+            return torch.ones(images, 1, grid, grid, dtype=torch.bool, device=self.device)
         everywhere = boxes.new_ones((images, int(self.use_global), grid, grid), dtype=torch.bool)
         return torch.cat([everywhere, branch_cells(boxes, self.parts, grid)], dim=1) if self.parts else everywhere
 
@@ -225,7 +227,7 @@ def built(run: Run, classes: dict[str, int], network: Callable[[Run, dict[str, i
     Raises:
         PartregError: weights cannot be fetched, or do not fit the backbone or the run's pixels.
     """
-    with torch.random.fork_rng(devices=[]):
+    with BUILDING, torch.random.fork_rng(devices=[]):
         torch.manual_seed(run.seed)
         made = network(run, classes)
     if run.weights:

@@ -17,30 +17,28 @@ from PIL import Image
 from tqdm import tqdm
 
 from partreg import files
+from partreg.datasets.contents import contents
 from partreg.datasets.pictures import open_picture
 from partreg.errors import PartregError
 
 
-def fingerprint(images: pd.DataFrame) -> str:
-    """Sixteen hexadecimal digits for the images of a table.
+def fingerprint(images: pd.DataFrame, folder: str | Path | None = None) -> str:
+    """Sixteen hexadecimal digits for the images of a table: their names, and what their files hold.
 
-    Their names and the files' sizes in bytes go in, so that a set rendered anew under the same names counts as another;
-    the files are not read, and where they lie does not matter.
+    A picture that was replaced counts as another, whatever its name and size; where the files lie does not matter. With
+    ``folder``, `partreg.datasets.contents` remembers there what it has read.
 
     Raises:
         PartregError: an image is missing.
     """
     digest = hashlib.sha256()
-    for name, path in zip(images["image"], images["path"], strict=True):
-        try:
-            digest.update(f"{name} {os.stat(path).st_size}\n".encode())
-        except OSError as error:
-            raise PartregError(f"{path}: the image cannot be read; run `partreg check` on its data set.") from error
+    for name, content in zip(images["image"], contents(images["path"].tolist(), folder), strict=True):
+        digest.update(f"{name} {content}\n".encode())
     return digest.hexdigest()[:16]
 
 
 def decoded(images: pd.DataFrame, size: int, folder: str | Path, threads: int = 2) -> np.ndarray:
-    """Every image of a table as size x size pixels, from ``folder`` if they were decoded before.
+    """Every image of a table as size x size pixels, from ``folder`` if the same pictures were decoded before.
 
     Two processes that decode the same list at once each write a file of their own and rename it: the work is done
     twice, and the result is whole and the same.
@@ -59,7 +57,7 @@ def decoded(images: pd.DataFrame, size: int, folder: str | Path, threads: int = 
     """
     if images.empty:
         raise PartregError("images: expected at least one image, got an empty table; check the list it came from.")
-    path = Path(folder) / f"{fingerprint(images)}-{size}.npy"
+    path = Path(folder) / f"{fingerprint(images, folder)}-{size}.npy"
     if not path.exists():
         with files.whole(path) as temporary, ThreadPoolExecutor(threads) as pool:
             shape = (len(images), size, size, 3)

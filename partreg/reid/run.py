@@ -56,7 +56,7 @@ class Run:
 
     Attributes:
         dataset: "vehicleid" or "veri", whose training half is learnt.
-        data: digest of the images, lists, boxes and code that it is trained with.
+        data: digest of the images, lists, boxes, side files and code that it is trained with.
         method: "partreg", the paper's, or that of another row of Tables 1 to 3, by its module in `partreg.baselines`.
         parts: which part branches there are, any of ("window", "light", "brand"); none is Table 4's baseline.
         use_global: whether there is the global branch; without it, the feature is the part features side by side.
@@ -64,7 +64,7 @@ class Run:
             same with lights not extended down; and the controls "shuffled" (between images), "random" (another
             place, the same size) and "whole" (every cell).
         hidden: share of the detected windows and lights that is taken away before any is averaged, 0 to 1.
-        size: images are resized to size x size pixels.
+        size: images are resized to size x size pixels; smaller ones are enlarged, which shows nothing more.
         backbone: one of `BACKBONES`; the paper's is ResNet-50.
         weights: what the backbone starts from: "" random, "imagenet", or a file of a state dict in torchvision's names.
         pixels: what that backbone expects: "rgb" (torchvision's mean and spread) or "caffe" (BGR minus 104, 117, 123).
@@ -153,10 +153,17 @@ class Run:
         Raises:
             PartregError: the file of weights cannot be read.
         """
-        values = asdict(self)
-        if self.weights not in ("", "imagenet"):
-            values["weights"] = file_hash(self.weights)
+        values = {**asdict(self), "weights": self.weights_content}
         return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:12]
+
+    @property
+    def weights_content(self) -> str:
+        """``weights``, or the SHA-256 of the file that it names.
+
+        Raises:
+            PartregError: the file cannot be read.
+        """
+        return self.weights if self.weights in ("", "imagenet") else file_hash(self.weights)
 
     @property
     def detects(self) -> bool:
@@ -252,10 +259,10 @@ def file_hash(path: str) -> str:
         status = Path(path).stat()
     except OSError as error:
         raise PartregError(f"{path}: no such file of weights; check the path given as weights=<file>.") from error
-    return _hash_of_bytes(path, status.st_mtime_ns, status.st_size)
+    return _hash_of_bytes(path, status.st_mtime_ns, status.st_ctime_ns, status.st_size)
 
 
 @lru_cache
-def _hash_of_bytes(path: str, modified: int, length: int) -> str:
+def _hash_of_bytes(path: str, modified: int, changed: int, length: int) -> str:
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -6,8 +6,10 @@ network and its optimizer is all that is needed to go on exactly where a killed 
 
 from __future__ import annotations
 
+import hashlib
 import math
 import time
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -15,19 +17,21 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-from torch import Tensor
 from tqdm import tqdm
 
 from partreg import files
 from partreg.errors import PartregError
-from partreg.reid.augment import augment, drop_parts
-from partreg.reid.device import choose_device, has_fast_bfloat16, mixed_precision, reproducible
+from partreg.reid.augment import random_numbers
+from partreg.reid.data import Data
+from partreg.reid.device import choose_device, has_fast_bfloat16, own_stream, reproducible
 from partreg.reid.features import compute, part_boxes
 from partreg.reid.method import PART_REGULARIZED, Method
 from partreg.reid.network import Trunk, built
-from partreg.reid.pixels import decoded
+from partreg.reid.pixels import decoded, fingerprint
 from partreg.reid.run import Run
+from partreg.reid.step import RecordedStep, Step, make_step
 
+Score = Callable[[np.ndarray, np.ndarray], float]
 LOOK = 20  # steps between two looks at the loss; on a GPU each look waits for it
 
 
@@ -57,12 +61,15 @@ def train(
     device: str = "",
     threads: int = 1,
     validate_every: int = 5,
+    save_every: int = 1,
     test: pd.DataFrame | None = None,
+    score: Score | None = None,
 ) -> pd.DataFrame:
     """Train the network that ``run`` describes, or go on where an earlier call was stopped.
 
     Leaves in ``folder``: run.json, history.csv, training.json (device, number format, seconds, images a second,
-    parameters) and, last, weights.pt. Where weights.pt stands, nothing is done.
+    parameters, and digests of what was learnt from) and, last, weights.pt. Where these are of the same training,
+    nothing is done.
 
     Args:
         run: the description.
@@ -77,69 +84,59 @@ def train(
         device: "" for a GPU where there is one.
         threads: CPU threads; more of them change the last bits of the result.
         validate_every: epochs between two scores on ``validation``; the last epoch always has one.
+        save_every: epochs between two checkpoints, what a killed training loses at the most.
         test: images of test identities to score at the same epochs, for curves of convergence; they decide nothing.
+        score: gives CMC@1 from features (N, D) and vehicles (N,); without it nothing is scored.
 
     Returns:
         One row an epoch: epoch, lr (its last), loss (Eq. 3), loss_<branch> (without lambda), accuracy_<branch> on the
-        augmented images, cmc1 (VehicleID's protocol on ``validation``; NaN where not scored) and, where ``test`` is
-        given, cmc1_test. Fractions, not percent.
+        augmented images, cmc1 (``score`` of ``validation``; NaN where not scored) and, where ``test`` is given,
+        cmc1_test. Fractions, not percent.
         Another method has the losses that it names in place of the branches'.
 
     Raises:
         PartregError: an image or the weights to start from cannot be read, no boxes where parts need them, fewer than
-            two images or vehicles, a loss that is no number any more, or a checkpoint of another run in the folder.
+            two images or vehicles, a loss that is no number any more, or a folder that another description, other
+            vehicles, pictures or boxes, or another method's side files were learnt in.
     """
     folder = Path(folder)
+    told = method.targets(Path(root), images)
+    given = learnt_from(run, images, boxes, validation, told, pixels)
     if (folder / "weights.pt").exists():
+        refuse_other(folder / "training.json", files.read_json(folder / "training.json").get("learnt_from", {}), given)
         return pd.read_csv(folder / "history.csv")
     where = choose_device(device)
     labels, vehicles = pd.factorize(images["vehicle"], sort=True)
     if len(vehicles) < 2:
         raise PartregError(f"images: expected at least two vehicles to tell apart, got {len(vehicles)}; see the lists.")
-    with reproducible(threads, where):
+    with reproducible(threads, where), own_stream(where):
         targets = {"vehicle": torch.from_numpy(labels)}
         if run.parts:
             targets["boxes"] = part_boxes(run, boxes, images)
-        told = method.targets(Path(root), images)
         targets |= {name: torch.from_numpy(np.ascontiguousarray(values)) for name, values in told.items()}
-        data = Data(decoded(images, run.size, pixels), targets)
+        data = Data(decoded(images, run.size, pixels), targets, where)
         network = built(run, data.classes, method.network).to(where, memory_format=torch.channels_last)
         if run.weights:
-            network.calibrate(data.take(torch.arange(min(run.batch, len(labels))), where)[0])
-        optimizer = torch.optim.SGD(
-            network.parameters(), lr=0.0, momentum=run.momentum, weight_decay=run.weight_decay, fused=True
-        )
-        scores = {"cmc1": scorer(run, network, validation, boxes, pixels)}
+            network.calibrate(data.take(torch.arange(min(run.batch, len(labels))))[0])
+        step = make_step(run, method, network)
+        scores = {"cmc1": scorer(run, network, validation, boxes, pixels, score)}
         if test is not None:
-            scores["cmc1_test"] = scorer(run, network, test, boxes, pixels)
-        state = resumed(run, folder, network, optimizer)
+            scores["cmc1_test"] = scorer(run, network, test, boxes, pixels, score)
+        state = resumed(given, folder, network, step.optimizer)
         passes = method.order(run, data.targets["vehicle"], epoch_chance(run, 0)).numel()
         total, done = run.epochs * passes, len(state["history"]) * passes
         with tqdm(total=total, initial=done, desc=run.name, unit=" images", mininterval=1) as bar:
             for epoch in range(len(state["history"]), run.epochs):
                 started = time.perf_counter()
-                row = one_epoch(run, method, network, optimizer, data, epoch, bar)
+                row = one_epoch(run, method, network, step, data, epoch, bar)
                 state["seconds"] += time.perf_counter() - started
                 due = (epoch + 1) % validate_every == 0 or epoch + 1 == run.epochs
                 row |= {name: score() if due else math.nan for name, score in scores.items()}
                 state["history"].append(row)
-                state.update(network=network.state_dict(), optimizer=optimizer.state_dict())
-                files.write_weights(folder / "checkpoint.pt", state)
+                if (epoch + 1) % save_every == 0:
+                    state.update(network=network.state_dict(), optimizer=step.optimizer.state_dict())
+                    files.write_weights(folder / "checkpoint.pt", state)
     return finish(run, folder, network, state, [int(vehicle) for vehicle in vehicles], data, passes)
-
-
-class Data:
-    """What is learnt from: N decoded images (N, H, H, 3) uint8, and by name what is known of them, a row an image."""
-
-    def __init__(self, pixels: np.ndarray, targets: dict[str, Tensor]) -> None:
-        self.pixels, self.targets = pixels, targets
-        whole = {name: value for name, value in targets.items() if value.ndim == 1 and not value.is_floating_point()}
-        self.classes = {name: int(value.max()) + 1 for name, value in whole.items()}
-
-    def take(self, rows: Tensor, device: torch.device) -> tuple[Tensor, dict[str, Tensor]]:
-        """Images (B, 3, H, H) uint8 and targets of some rows, on the device."""
-        images = torch.from_numpy(self.pixels[rows.numpy()]).permute(0, 3, 1, 2).to(device, non_blocking=True)
-        return images, {name: value[rows].to(device) for name, value in self.targets.items()}
 
 
 def epoch_chance(run: Run, epoch: int) -> torch.Generator:
@@ -148,37 +145,24 @@ def epoch_chance(run: Run, epoch: int) -> torch.Generator:
 
 
 def one_epoch(
-    run: Run, method: Method, network: Trunk, optimizer: torch.optim.Optimizer, data: Data, epoch: int, bar: tqdm
+    run: Run, method: Method, network: Trunk, step: Step | RecordedStep, data: Data, epoch: int, bar: tqdm
 ) -> dict[str, float]:
     """Walk once through the images in a new order; the epoch's row of the history."""
     network.train()
-    device = network.device
     chance = epoch_chance(run, epoch)
     order = method.order(run, data.targets["vehicle"], chance)
     sums = 0.0
-    for step, rows in enumerate(order):
-        images, targets = data.take(rows, device)
-        with torch.no_grad():
-            images, moved = augment(images, targets, run.augment, chance)
-        if run.boxes == "whole":
-            moved["boxes"] = targets["boxes"]  # the whole image stays the whole image
-        if run.part_dropout and run.parts:
-            moved["boxes"] = drop_parts(moved["boxes"], run.part_dropout, chance)
-        with mixed_precision(device):
-            output = network(images, moved.get("boxes"))
-        losses = method.losses(run, network, output, moved)
-        for group in optimizer.param_groups:
-            group["lr"] = learning_rate(run, epoch + (step + 1) / len(order))
-        optimizer.zero_grad()
-        losses["loss"].backward()
-        optimizer.step()
-        sums = sums + torch.stack([value.detach() for value in losses.values()])
-        if step % LOOK == 0 or step + 1 == len(order):
-            means = (sums / (step + 1)).tolist()
-            look_at(run, epoch, step, means[0])
+    for turn, (images, targets) in enumerate(data.batches(order)):
+        numbers = random_numbers(len(images), bool(run.part_dropout and run.parts), chance)
+        rate = learning_rate(run, epoch + (turn + 1) / len(order))
+        losses = step(images, targets, numbers.to(data.device, non_blocking=True), rate)
+        sums = sums + torch.stack(list(losses.values()))
+        if turn % LOOK == 0 or turn + 1 == len(order):
+            means = (sums / (turn + 1)).tolist()
+            look_at(run, epoch, turn, means[0])
             bar.set_postfix(epoch=epoch + 1, loss=f"{means[0]:.2f}", refresh=False)
-        bar.update(len(rows))
-    return {"epoch": epoch + 1, "lr": optimizer.param_groups[0]["lr"], **dict(zip(losses, means, strict=True))}
+        bar.update(len(images))
+    return {"epoch": epoch + 1, "lr": rate, **dict(zip(losses, means, strict=True))}
 
 
 def look_at(run: Run, epoch: int, step: int, loss: float) -> None:
@@ -200,43 +184,100 @@ def scorer(
     validation: pd.DataFrame | None,
     boxes: pd.DataFrame | None,
     pixels: str | Path,
-) -> Any:
+    score: Score | None,
+) -> Callable[[], float]:
     """A function that gives the network's present CMC@1 on images that it does not learn, NaN where there are none."""
-    if validation is None or validation.empty:
+    if validation is None or validation.empty or score is None:
         return lambda: math.nan
-    from partreg.retrieval.protocols import vehicleid
-
     held_out = decoded(validation, run.size, pixels)
     place = None if run.use_global else part_boxes(run, boxes, validation)
 
-    def score() -> float:
+    def present() -> float:
         network.eval()
-        found = compute(network, held_out, place)
-        return float(vehicleid(found, validation["vehicle"].to_numpy(), galleries=10, seed=0).cmc1)
+        return score(compute(network, held_out, place), validation["vehicle"].to_numpy())
 
-    return score
+    return present
 
 
-def resumed(run: Run, folder: Path, network: Trunk, optimizer: torch.optim.Optimizer) -> dict[str, Any]:
+LEARNT = {
+    "run": "another description",
+    "weights": "other weights to start from",
+    "vehicles": "other vehicles",
+    "pictures": "other pictures",
+    "boxes": "other part boxes",
+    "validation": "other validation images",
+    "side": "other side files",
+}
+
+
+def learnt_from(
+    run: Run,
+    images: pd.DataFrame,
+    boxes: pd.DataFrame | None,
+    validation: pd.DataFrame | None,
+    told: dict[str, np.ndarray],
+    pixels: str | Path,
+) -> dict[str, str]:
+    """What a training is made from, by the names of `LEARNT`: the description, and digests of all that it is given."""
+
+    def digest(*pieces: Any) -> str:
+        joined = hashlib.sha256()
+        for piece in pieces:
+            joined.update(piece if isinstance(piece, bytes) else str(piece).encode())
+        return joined.hexdigest()[:16]
+
+    def listed(some: pd.DataFrame | None) -> str:
+        return "" if some is None else digest(some["vehicle"].tolist())
+
+    place = part_boxes(run, boxes, images)
+    held_out = None if validation is None or validation.empty else validation
+    return {
+        "run": run.to_json(),
+        "weights": run.weights_content,
+        "vehicles": listed(images),
+        "pictures": fingerprint(images, pixels),
+        "boxes": "" if place is None else digest(place.numpy().tobytes()),
+        "validation": "" if held_out is None else listed(held_out) + fingerprint(held_out, pixels),
+        "side": digest(*(part for name in sorted(told) for part in (name, np.ascontiguousarray(told[name]).tobytes()))),
+    }
+
+
+def refuse_other(path: Path, before: dict[str, str], given: dict[str, str]) -> None:
+    """Stop where what lies in a folder was made from something else.
+
+    Raises:
+        PartregError: it was; the sentence says what differs.
+    """
+    differ = [words for name, words in LEARNT.items() if before.get(name) != given[name]]
+    if differ:
+        raise PartregError(
+            f"{path}: a training from {' and '.join(differ)} is in this folder; give each run a folder of its own, or "
+            "delete this one."
+        )
+
+
+def resumed(given: dict[str, str], folder: Path, network: Trunk, optimizer: torch.optim.Optimizer) -> dict[str, Any]:
     """The state of an earlier call, put into network and optimizer; an empty one where there is none.
 
     Raises:
-        PartregError: the checkpoint is of another run, or cannot be read.
+        PartregError: the checkpoint is of another training, or cannot be read.
     """
     path = folder / "checkpoint.pt"
     if not path.exists():
-        return {"run": run.to_json(), "history": [], "seconds": 0.0}
+        return {"learnt_from": given, "history": [], "seconds": 0.0}
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
-        same = state["run"] == run.to_json()
-        if same:
+        before = dict(state["learnt_from"])
+        if before == given:
             network.load_state_dict(state["network"])
+            rates = [group["lr"] for group in optimizer.param_groups]
             optimizer.load_state_dict(state["optimizer"])
+            for group, rate in zip(optimizer.param_groups, rates, strict=True):
+                group["lr"] = rate  # on a GPU it is a tensor there; its value is set before each step
     except Exception as error:  # torch raises many kinds for files that are not its own
         why = f"{type(error).__name__}: {str(error).splitlines()[0][:80]}" if str(error) else type(error).__name__
         raise PartregError(f"{path}: not a readable checkpoint ({why}); delete it and train anew.") from error
-    if not same:
-        raise PartregError(f"{path}: a checkpoint of another run; give each run a folder of its own, or delete it.")
+    refuse_other(path, before, given)
     return state
 
 
@@ -258,6 +299,7 @@ def finish(
         "parameters_at_test": sum(p.numel() for p in network.parameters()) - unused,
         "seconds": round(state["seconds"], 1),
         "images_per_second": round(run.epochs * passes / max(state["seconds"], 1e-9), 1),
+        "learnt_from": state["learnt_from"],
     }
     files.write_json(folder / "training.json", facts)
     files.write_weights(

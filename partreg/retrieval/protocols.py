@@ -20,6 +20,7 @@ from partreg.retrieval.metrics import (
     match_ranks,
     mean_average_precision,
 )
+from partreg.retrieval.tracks import track_numbers
 
 K_MAX = 50
 RESAMPLES = 2_000
@@ -79,8 +80,10 @@ def vehicleid(
         k_max: length of the curve; no longer than the gallery.
 
     Raises:
-        PartregError: the features do not fit, hold NaN, or no vehicle has two images.
+        PartregError: the features do not fit, hold NaN, no vehicle has two images, or there is no gallery to draw.
     """
+    if galleries < 1:
+        raise PartregError(f"galleries is {galleries}; expected at least one to be drawn.")
     vehicles = np.asarray(vehicles)
     features = check_features(features, "test", len(vehicles))
     rng = np.random.default_rng(seed)
@@ -234,22 +237,6 @@ def veri_scores(
     vehicles = query["vehicle"].to_numpy()
     curves = cmc(image_ranks, K_MAX), cmc(track_ranks, K_MAX)
     return VeRiScores(aps[rule], aps, image_ranks, track_ranks, *curves, vehicles, rule)
-
-
-def track_numbers(gallery: pd.DataFrame) -> np.ndarray:
-    """(G,) each gallery image's track as a number from 0, by first appearance; "" is a track of the image's own.
-
-    Raises:
-        PartregError: a track holds images of two vehicles, so that no track could be right or wrong.
-    """
-    names = gallery["track"].where(gallery["track"] != "", "/" + gallery["image"])
-    numbers = pd.factorize(names)[0]
-    seen = pd.DataFrame({"track": numbers, "vehicle": gallery["vehicle"].to_numpy()}).drop_duplicates()
-    mixed = seen["track"].duplicated().to_numpy()
-    if mixed.any():
-        track = names.iloc[int(np.flatnonzero(numbers == seen["track"][mixed].iloc[0])[0])]
-        raise PartregError(f"the track {track!r} holds images of two vehicles, expected one vehicle in it; split it.")
-    return numbers
 
 
 def bootstrap_over_vehicles(values: np.ndarray, vehicles: np.ndarray, seed: int = 0) -> tuple[float, float]:

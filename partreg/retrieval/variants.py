@@ -23,7 +23,8 @@ from partreg.retrieval.metrics import (
     match_ranks,
     mean_average_precision,
 )
-from partreg.retrieval.protocols import draw_gallery, track_numbers, vehicleid
+from partreg.retrieval.protocols import draw_gallery, vehicleid
+from partreg.retrieval.tracks import track_numbers
 
 WHOLE, NO_QUERIES, NO_JUNK = "whole", "without queries", "nothing left out"
 FIRST, EVERY = "first match", "every match"

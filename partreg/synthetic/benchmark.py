@@ -5,6 +5,7 @@ Everything follows from the description: the same `Benchmark` gives the same byt
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from dataclasses import dataclass, replace
 from typing import Any
@@ -118,6 +119,19 @@ def _words(name: str, low: float, high: float) -> str:
     return f"{number} of at least {low}" if high == MOST else f"{number} from {low} to {high}"
 
 
+def described(fields: dict[str, Any]) -> Benchmark:
+    """The benchmark that a profile describes; lists become tuples.
+
+    Raises:
+        PartregError: there is no such field, or it cannot be rendered.
+    """
+    unknown = sorted(set(fields) - {field.name for field in dataclasses.fields(Benchmark)})
+    if unknown:
+        known = ", ".join(field.name for field in dataclasses.fields(Benchmark))
+        raise PartregError(f"benchmark: there is no field {unknown[0]!r}; expected some of {known}.")
+    return Benchmark(**{name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()})
+
+
 def with_enough_models(fields: dict[str, Any]) -> dict[str, Any]:
     """Fields of a `Benchmark`, with more models where its kinds are more than its models have colours.
 
@@ -126,7 +140,7 @@ def with_enough_models(fields: dict[str, Any]) -> dict[str, Any]:
     Raises:
         PartregError: the fields cannot be rendered with any number of models.
     """
-    asked = Benchmark(**{**fields, "models": MANY})
+    asked = described({**fields, "models": MANY})
     needed = max(models_needed(number, asked.near_duplicates) for number in asked.identities)
     return fields if needed <= fields.get("models", Benchmark.models) else {**fields, "models": needed}
 

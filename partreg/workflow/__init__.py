@@ -5,18 +5,11 @@ its result is absent and return it when it is there. So every notebook also runs
 twice.
 """
 
+from partreg.workflow.data import all_images, benchmark, test_images, vehicleid, veri
 from partreg.workflow.fields import DATASETS, layouts
 from partreg.workflow.origins import annotated_origin, detector_origin, origins, parts_origins
 from partreg.workflow.parameters import check_injected, described_method, described_run, open_notebook
-from partreg.workflow.profile import (
-    CHAPTERS,
-    CHOICES,
-    Profile,
-    Workspace,
-    code_key,
-    open_workspace,
-    with_drawn_boxes,
-)
+from partreg.workflow.profile import CHAPTERS, CHOICES, Profile, Workspace, open_workspace, with_drawn_boxes
 from partreg.workflow.provenance import origin, provenance, provenance_line
 from partreg.workflow.rows import Cost, Judged, judge
 from partreg.workflow.runs import (
@@ -36,27 +29,23 @@ from partreg.workflow.runs import (
     runs,
 )
 from partreg.workflow.stages import (
-    all_images,
     annotated_sets,
     annotations,
-    benchmark,
     boxes_file,
     detected_boxes,
     detector_weights,
     drawing,
     features,
     filled_boxes,
+    history,
     locked,
     run_boxes,
     run_folder,
     scores,
     shown_boxes,
-    test_images,
     train_images,
     trained,
-    vehicleid,
     vehicleid_scores,
-    veri,
     veri_scores,
 )
 
@@ -80,7 +69,6 @@ __all__ = [
     "benchmark",
     "boxes_file",
     "check_injected",
-    "code_key",
     "compared_size",
     "control_changes",
     "data_words",
@@ -92,6 +80,7 @@ __all__ = [
     "drawing",
     "features",
     "filled_boxes",
+    "history",
     "judge",
     "layouts",
     "left_out",

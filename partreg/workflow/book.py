@@ -16,10 +16,11 @@ from partreg.errors import PartregError
 from partreg.workflow.claims import ledger, read_claims
 from partreg.workflow.driver import chapter_path, run_path
 from partreg.workflow.effects import WITHDRAWN, Evidence, read_evidence
+from partreg.workflow.evidence import of_older_code
 from partreg.workflow.facts import marks_table, paper_recipe
 from partreg.workflow.keep import PAGES, own_part
 from partreg.workflow.profile import CHAPTERS, REPOSITORY, Workspace, open_workspace
-from partreg.workflow.promises import faults, fuzz, machines, scores
+from partreg.workflow.promises import faults, fuzz, gpu, machines, scores
 from partreg.workflow.provenance import device, provenance
 from partreg.workflow.runs import networks
 from partreg.workflow.verify import record
@@ -72,7 +73,7 @@ def assemble(ws: Workspace, site: Path) -> None:
         _write(site / "book" / f"{facts.__name__}.md", facts().encode())
     for name in PAGES:
         _write(site / "book" / f"own_{name}.md", own_part(ws, name).encode())
-    for figures in (faults, fuzz, machines, scores):
+    for figures in (faults, fuzz, gpu, machines, scores):
         _write(site / "book" / f"promises_{figures.__name__}.md", figures().encode())
 
 
@@ -153,7 +154,8 @@ def runs_table(evidence: Evidence) -> str:
         return "None has been run yet.\n"
     lines = [
         f"{len(runs)} trainings are kept, {int(runs.failed.sum())} of them failed; together they took "
-        f"{runs.seconds.sum() / 3600:.1f} hours of training on one thread each."
+        f"{runs.seconds.sum() / 3600:.1f} hours of training on one thread each. "
+        f"{int(of_older_code(runs).sum())} of them are of older code than this copy's, see [](promises.md)."
         + f" {int(withdrawn.sum())} of them count for nothing."
         * bool(withdrawn.any()),
         "",

@@ -11,7 +11,7 @@ import contextlib
 import json
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,12 +25,14 @@ from partreg.retrieval.protocols import bootstrap_over_vehicles
 from partreg.retrieval.protocols import veri_scores as veri_protocol
 from partreg.synthetic.benchmark import with_enough_models
 from partreg.synthetic.dials import informed_cmc1
-from partreg.workflow import rows
+from partreg.workflow import keys, rows
+from partreg.workflow.code import code_key
+from partreg.workflow.data import vehicleid, veri
 from partreg.workflow.keep import own_table
 from partreg.workflow.notebooks import TerminalLines, reported
-from partreg.workflow.profile import Profile, Workspace, code_key, digest, open_workspace
-from partreg.workflow.runs import STRONG, TABLE_1, TABLE_3, make_run, strong_runs
-from partreg.workflow.stages import vehicleid, vehicleid_scores, veri, veri_scores
+from partreg.workflow.profile import Profile, Workspace, digest, open_workspace
+from partreg.workflow.runs import STRONG, TABLE_1, TABLE_3, make_run, method_run, strong_runs
+from partreg.workflow.stages import vehicleid_scores, veri_scores
 
 SETTINGS, SEEDS = (1, 4, 16), (0, 1, 2)  # what `make reference` runs
 # The rows of each layout: the method, and what it changes.
@@ -155,11 +157,24 @@ def turned(ws: Workspace, every: bool) -> list[tuple[float, str]]:
 def points_path(ws: Workspace, near_duplicates: float, layout: str, every: bool) -> Path:
     """Where the points of one setting lie: of every row, or of those that the book's own run shows.
 
-    The name ends in a digest of all that they depend on, so that none is taken for one of other settings or code.
+    The name ends in a digest of all that they are made of, so that none is taken for one of other settings or code.
     """
-    code = code_key("synthetic", "datasets", "parts", "reid", "baselines", "retrieval", "workflow/rows")
-    key = digest(asdict(workspace(ws, near_duplicates).profile), chosen_rows(ws, layout, every), code)
+    here = workspace(ws, near_duplicates)
+    made_of = [point_recipe(here, layout, row) for row in chosen_rows(ws, layout, every)]
+    key = digest(here.profile.name, made_of, code_key("partreg.workflow.dial:point", f"partreg.datasets.{layout}"))
     return ws.folder / "dial" / f"{layout}-{near_duplicates:g}-{'every' if every else 'own'}-{key}.json"
+
+
+def point_recipe(here: Workspace, layout: str, row: str) -> Any:
+    """What the score of a row in a workspace of the dial is made of, see `partreg.workflow.keys`."""
+    method, changes = ROWS[layout][row]
+    if method == "partreg":
+        made = make_run(here, layout, **changes).key
+    elif layout == "vehicleid":
+        made = method_run(here, layout, method, **{"seed": here.profile.seeds[0], **changes}).key
+    else:
+        made = rows.row_key(here, method, here.profile.seeds[0], **changes)
+    return [row, made, here.profile.galleries, keys.judging(layout)]
 
 
 def chosen_rows(ws: Workspace, layout: str, every: bool) -> list[str]:

@@ -26,8 +26,8 @@ from partreg.reid.run import Run
 from partreg.workflow.dial import ROWS, SEEDS, dial_label, points_path, turned
 from partreg.workflow.evidence import jobs, record_path
 from partreg.workflow.evidence import restore as restored
-from partreg.workflow.fields import PATHS
-from partreg.workflow.profile import CHAPTERS, DATASETS, REFERENCE, REPOSITORY, Workspace, open_workspace
+from partreg.workflow.fields import DATASETS, PATHS
+from partreg.workflow.profile import CHAPTERS, REFERENCE, REPOSITORY, Workspace, open_workspace
 from partreg.workflow.rows import row_key, slow_rows
 from partreg.workflow.runs import networks, strong_runs
 from partreg.workflow.settings import tried_runs
@@ -302,7 +302,8 @@ def main(target: str, cores: int, baselines: bool, restore: bool, **given: str) 
         if set("{}") & set(str(ws.folder)):
             raise PartregError(f"{ws.folder}: braces are Snakemake's own signs; choose a results folder without any.")
         if restore:
-            click.echo(f"partreg: took up {restored(ws, REFERENCE)} kept trainings")
+            taken, older = restored(ws, REFERENCE)
+            click.echo(f"partreg: took up {taken} kept trainings; {older} are of older code")
         due = costs(ws, target)
     except PartregError as error:
         raise click.ClickException(str(error)) from error

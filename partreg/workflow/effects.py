@@ -27,7 +27,7 @@ SCORES = (
 MADE = ("vehicles", "images", "passes", "parameters_at_test", "seconds", "profile", "device", "commit", "clean")
 TEXT = ("study", "cell", "row", "budget", "dataset", "outcome")
 COLUMNS = {
-    "runs": ("key", *TEXT[:-1], "seed", "size", "epochs", *SCORES, *MADE, "outcome"),
+    "runs": ("key", "code", *TEXT[:-1], "seed", "size", "epochs", *SCORES, *MADE, "outcome"),
     "curves": ("key", "epoch", "cmc1", "cmc1_test", "accuracy"),
     "hits": ("key", "which", "hits"),
 }
@@ -41,7 +41,8 @@ class Evidence:
     """What `partreg.workflow.evidence.collect` wrote.
 
     Attributes:
-        runs: a row for each training: what it was for, its scores as fractions, and how it came about.
+        runs: a row for each training: what it was for, its scores as fractions, and how it came about. ``key`` is a
+            digest of what was done, ``code`` one of the code that did it: today's, or that of an older training.
         curves: for each training (``key``) and scored epoch, CMC@1 on validation and test identities and the accuracy.
         hits: for each training a text of the shares of hits of each test vehicle, by ascending vehicle number.
         said: for each study what must be said beside its kept numbers, see `corrected`.
@@ -86,14 +87,15 @@ def read_evidence(folder: Path = REFERENCE) -> Evidence:
     if not any((folder / f"{name}.csv").exists() for name in COLUMNS):
         return Evidence(*(pd.DataFrame(columns=list(columns)) for columns in COLUMNS.values()))
     try:
-        frames = {name: pd.read_csv(folder / f"{name}.csv") for name in COLUMNS}
+        digests = {"key": str, "code": str}
+        frames = {name: pd.read_csv(folder / f"{name}.csv", dtype=digests) for name in COLUMNS}
     except (OSError, ValueError) as error:
         tables = ", ".join(f"{name}.csv" for name in COLUMNS)
         raise PartregError(
             f"{folder}: expected {tables} ({error}); run make reference and make keep WHAT=evidence."
         ) from error
     frames = {name: frame.reindex(columns=list(COLUMNS[name])) for name, frame in frames.items()}
-    texts = {name: frames["runs"][name].astype(object).fillna("").astype(str) for name in TEXT}
+    texts = {name: frames["runs"][name].astype(object).fillna("").astype(str) for name in (*TEXT, "code")}
     runs, said = corrected(frames["runs"].assign(**texts), "runs", folder)
     concerned = {one: set(runs.study[rows]) for one, rows in said.items()}
     by_study = {study: [one for one in said if study in concerned[one]] for study in set().union(*concerned.values())}
@@ -310,8 +312,7 @@ def kept_note(
         score: a column of ``runs``.
         interval: what the intervals are.
     """
-    pairs = [list(sides) for sides in pairs]
-    shown = [side_by_side(evidence, sides, score) for sides in pairs]
+    shown = [side_by_side(evidence, list(sides), score) for sides in pairs]
     note = reference_note((Score(tuple(joined.iloc[:, 0]), None, made(of)) for joined, of in shown), interval)
-    studies = dict.fromkeys(side.get("study", USUAL["study"]) for sides in pairs for side in sides)
+    studies = dict.fromkeys(study for _, of in shown for table in of for study in table.study)
     return " ".join([note, *dict.fromkeys(one for study in studies for one in evidence.said.get(study, []))])

@@ -10,10 +10,11 @@ under ``reference/``, are renewed by ``make keep WHAT=evidence``.
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,24 +31,28 @@ from partreg.parts.cells import branch_cells
 from partreg.reid.activation import activation_maps, share_on_cells
 from partreg.reid.run import Run
 from partreg.retrieval.protocols import draw_gallery
-from partreg.synthetic.benchmark import Benchmark, with_enough_models
-from partreg.workflow.effects import COLUMNS, WITHDRAWN, read_evidence
+from partreg.synthetic.benchmark import described as described_benchmark
+from partreg.synthetic.benchmark import with_enough_models
+from partreg.workflow import keys
+from partreg.workflow.code import code_key
+from partreg.workflow.data import test_images, vehicleid
+from partreg.workflow.effects import COLUMNS, WITHDRAWN, Evidence, read_evidence
 from partreg.workflow.notebooks import TerminalLines, reported
-from partreg.workflow.profile import Workspace, digest, open_workspace
+from partreg.workflow.profile import REFERENCE, Workspace, digest, open_workspace
 from partreg.workflow.runs import CONTROLS, TABLE_4, control_changes, make_run
 from partreg.workflow.stages import (
     backbone_weights,
     detected_boxes,
     features,
     fused_features,
-    test_images,
+    history,
     trained,
-    vehicleid,
     vehicleid_protocol,
     vehicleid_scores,
     veri_scores,
 )
 
+ORIGIN = ("code", "seconds", "profile", "device", "commit", "clean")  # how a record came about: no results
 OTHER_MODELS, IMAGENET_FILE = "other models", "imagenet file"  # what stands for weights until a training begins
 # Rows beyond Table 4 and its controls. Names are what tables and claims call them.
 BOXES = {
@@ -115,13 +120,33 @@ class Job:
 
     @property
     def key(self) -> str:
-        """Twelve hexadecimal digits that are the same for the same training for the same purpose."""
-        return digest(self.study, self.cell, self.row, self.budget, self.run.to_json())
+        """What its record is called: the digest of what is done, and that of the code that does it."""
+        return f"{self.description}-{self.code}"
+
+    @property
+    def description(self) -> str:
+        """Twelve hexadecimal digits for the same training for the same purpose, whatever the code."""
+        return digest(keys.parts_of(recipe(self))[0])
+
+    @property
+    def code(self) -> str:
+        """Twelve hexadecimal digits for all code that decides the record."""
+        return digest(keys.parts_of(recipe(self))[1])
 
     @property
     def needs_boxes(self) -> bool:
         """Whether the detector's boxes must be there: to learn from, or to fuse the full model's features."""
-        return self.run.detects or not self.run.use_global or (self.study == "rows" and self.row == BASELINE)
+        return self.run.detects or not self.run.use_global or self.looked_at
+
+    @property
+    def looked_at(self) -> bool:
+        """Whether it is also recorded where the network looks and what its first answers are."""
+        return self.study == "rows" and self.row in (FULL, BASELINE)
+
+    @property
+    def fused(self) -> bool:
+        """Whether the features of all branches side by side are scored, too."""
+        return self.study == "rows" and self.row == FULL
 
     @property
     def label(self) -> str:
@@ -138,6 +163,31 @@ class Job:
         return ", ".join(word for word in words if word)
 
 
+def recipe(job: Job) -> keys.Recipe:
+    """What a record is made of, see `partreg.workflow.keys`."""
+    ws, run = job.workspace, job.run
+    layout, here = run.dataset, "partreg.workflow.evidence:"
+    tests = {"images": keys.images(ws, layout, "test"), "galleries": ws.profile.galleries}
+    made: keys.Recipe = {
+        "purpose": [job.study, job.cell, job.row, job.budget],
+        "run": {**asdict(run), "data": ""},
+        "network": keys.network(ws, run),
+        "scores": {**tests, "code": keys.judging(layout)},
+    }
+    if layout == "vehicleid":
+        made["history"] = {"code": [keys.validated(), code_key(f"{here}from_history", f"{here}from_scores")]}
+    if run.weights == OTHER_MODELS:
+        made["weights"] = keys.network(*strangers(ws))
+    if run.weights == IMAGENET_FILE:
+        made["weights"] = with_weights(ws, run).weights_content
+    if job.looked_at:
+        code = code_key(f"{here}on_parts", f"{here}same_model")
+        made["looked at"] = {"boxes": keys.detected(ws, layout, "test"), "code": code}
+    if job.fused or not run.use_global:
+        made["boxes"] = keys.filled(ws, layout, "test")
+    return made
+
+
 def rows(ws: Workspace) -> dict[str, dict[str, Any]]:
     """What each row of the study "rows" changes of the full model, by its name."""
     table = {**TABLE_4, **control_changes(ws), **BOXES, **HIDDEN, **ALONE, **WEIGHTS, **PAIRED}
@@ -145,6 +195,8 @@ def rows(ws: Workspace) -> dict[str, dict[str, Any]]:
     imagenet = {row: changes for row, changes in table.items() if changes.get("weights") == IMAGENET_FILE}
     if not ws.profile.evidence.get("weights"):
         return {row: changes for row, changes in table.items() if row not in imagenet}
+    if "pixels" not in ws.profile.evidence:
+        raise PartregError(f"profile {ws.profile.name}: evidence has weights, but not their pixels; add rgb or caffe.")
     expected = {"pixels": ws.profile.evidence["pixels"]}  # they follow the file
     return table | {row: {**changes, **expected} for row, changes in imagenet.items()}
 
@@ -215,7 +267,7 @@ def cell_workspace(ws: Workspace, changes: dict[str, Any]) -> Workspace:
     base, fields = plan["base"], {**ws.profile.benchmark, **plan["base"], **changes}
     size, held_out = fields.pop("pixels"), fields.pop("held_out")
     fields["train_vehicles"] += held_out
-    pool = Benchmark(**{**ws.profile.benchmark, "test_vehicles": fields["test_vehicles"]}).pool
+    pool = described_benchmark({**ws.profile.benchmark, "test_vehicles": fields["test_vehicles"]}).pool
     fields |= {
         "fleet": base["train_vehicles"] + base["held_out"] + pool,
         "test_images": base["images_per_vehicle"],
@@ -252,12 +304,17 @@ def described(ws: Workspace, dataset: str, **changes: Any) -> Run:
 def with_weights(ws: Workspace, run: Run) -> Run:
     """The run with the file that its words for weights stand for; other models are learnt first where need be."""
     if run.weights == OTHER_MODELS:
-        other = replace(ws.profile, benchmark={**ws.profile.benchmark, "seed": ws.profile.benchmark["seed"] + 1})
-        strangers = Workspace(other, ws.folder / "other")
-        return run.changed(weights=str(backbone_weights(strangers, make_run(strangers, "vehicleid", parts=()))))
+        return run.changed(weights=str(backbone_weights(*strangers(ws))))
     if run.weights == IMAGENET_FILE:
         return run.changed(weights=ws.profile.evidence["weights"])
     return run
+
+
+def strangers(ws: Workspace) -> tuple[Workspace, Run]:
+    """A benchmark of other models, and the network that learns them."""
+    other = replace(ws.profile, benchmark={**ws.profile.benchmark, "seed": ws.profile.benchmark["seed"] + 1})
+    there = Workspace(other, ws.folder / "other")
+    return there, make_run(there, "vehicleid", parts=())
 
 
 def record_path(ws: Workspace, key: str) -> Path:
@@ -271,14 +328,14 @@ def measure(ws: Workspace, job: Job) -> None:
     Raises:
         PartregError: whatever else goes wrong; no record is left, and the job is due again.
     """
-    facts = {"study": job.study, "cell": job.cell, "row": job.row, "budget": job.budget, "key": job.key}
+    facts = {"study": job.study, "cell": job.cell, "row": job.row, "budget": job.budget}
+    facts |= {"key": job.description, "code": job.code}
     run, here = job.run, job.workspace
     facts |= {"dataset": run.dataset, "seed": run.seed, "size": run.size, "epochs": run.epochs}
     try:
         run = with_weights(here, run)
         if run.dataset == "vehicleid":
-            fused, looked_at = (job.study == "rows" and job.row in some for some in ((FULL,), (FULL, BASELINE)))
-            facts |= vehicleid_record(here, run, fused, looked_at)
+            facts |= vehicleid_record(here, run, job.fused, job.looked_at)
         else:
             scores = veri_scores(here, run)
             facts |= {"mAP": scores.mAP, "hit1": scores.hit1, "hit5": scores.hit5, **made(here, run)}
@@ -305,20 +362,13 @@ def vehicleid_record(ws: Workspace, run: Run, fused: bool, looked_at: bool) -> d
     tests = vehicleid(ws).tests
     longest = max(tests)
     folder = trained(ws, run, watch=tests[longest])
-    history = pd.read_csv(folder / "history.csv")
-    if "cmc1_test" not in history:
-        raise PartregError(f"{folder}: its test vehicles were not scored on the way; delete it and run again.")
+    past = history(ws, run)
+    if "cmc1_test" not in past or np.isnan(past["cmc1_test"].iloc[-1]):
+        raise PartregError(
+            f"{folder}: its test vehicles were not scored on the way, or by other code; delete it and run again."
+        )
     scores = vehicleid_scores(ws, run)
-    found: dict[str, Any] = made(ws, run)
-    for name, number in zip(("small", "medium", "large")[-len(tests) :], sorted(tests), strict=True):
-        found |= {f"cmc1_{name}": scores[number].cmc1, f"cmc5_{name}": scores[number].cmc5}
-    found |= best_epoch(history)
-    found["hits"] = vehicle_hits(scores[longest])
-    watched = history.dropna(subset="cmc1_test")
-    found["curve"] = {name: watched[name].tolist() for name in ("epoch", "cmc1", "cmc1_test")}
-    accuracy, found["curve"]["accuracy"] = global_accuracy(history), global_accuracy(watched)
-    if accuracy[-1] is not None:
-        found["accuracy"] = accuracy[-1]
+    found: dict[str, Any] = {**made(ws, run), **from_scores(scores), **from_history(past)}
     if looked_at:
         found |= {"on_parts": on_parts(ws, run), "same_model": same_model(ws, run, longest)}
     if fused:
@@ -327,12 +377,31 @@ def vehicleid_record(ws: Workspace, run: Run, fused: bool, looked_at: bool) -> d
     return found
 
 
-def global_accuracy(history: pd.DataFrame) -> list[float | None]:
+def from_scores(scores: dict[int, Any]) -> dict[str, Any]:
+    """CMC of all test lists, and the share of hits of each vehicle of the longest."""
+    found: dict[str, Any] = {"hits": vehicle_hits(scores[max(scores)])}
+    for name, number in zip(("small", "medium", "large")[-len(scores) :], sorted(scores), strict=True):
+        found |= {f"cmc1_{name}": scores[number].cmc1, f"cmc5_{name}": scores[number].cmc5}
+    return found
+
+
+def global_accuracy(past: pd.DataFrame) -> list[float | None]:
     """The share of training images that the global branch puts to their own vehicle, by epoch.
 
     None for each in a network without that branch: another branch's accuracy says something else.
     """
-    return history.accuracy_global.tolist() if "accuracy_global" in history else [None] * len(history)
+    return past.accuracy_global.tolist() if "accuracy_global" in past else [None] * len(past)
+
+
+def from_history(past: pd.DataFrame) -> dict[str, Any]:
+    """The best epoch, the last accuracy, and the curves of the scored epochs."""
+    found, accuracy = best_epoch(past), global_accuracy(past)[-1]
+    if accuracy is not None:
+        found["accuracy"] = accuracy
+    watched = past.dropna(subset="cmc1_test")
+    found["curve"] = {name: watched[name].tolist() for name in ("epoch", "cmc1", "cmc1_test")}
+    found["curve"]["accuracy"] = global_accuracy(watched)
+    return found
 
 
 def best_epoch(history: pd.DataFrame) -> dict[str, Any]:
@@ -395,52 +464,121 @@ def made(ws: Workspace, run: Run) -> dict[str, Any]:
 def collect(ws: Workspace, folder: Path) -> None:
     """Write runs.csv, curves.csv and hits.csv into ``folder`` from the records that are there."""
     paths = [path for key in jobs(ws) if (path := record_path(ws, key)).exists()]
-    records = [files.read_json(path) for path in paths]
-    curves, hits = [], []
-    for one in records:
+    for name, table in tables([files.read_json(path) for path in paths]).items():
+        files.write_text(folder / f"{name}.csv", table)
+
+
+def tables(records: list[dict[str, Any]]) -> dict[str, str]:
+    """Records as the texts of runs.csv, curves.csv and hits.csv, by name."""
+    runs, curves, hits = [], [], []
+    for record in records:
+        one = dict(record)
         curve = one.pop("curve", {})
         curves += [
             {"key": one["key"], **dict(zip(curve, values, strict=True))} for values in zip(*curve.values(), strict=True)
         ]
         for name in ("hits", "hits_fused"):
             if name in one:
-                hits.append(
-                    {"key": one["key"], "which": name, "hits": " ".join(f"{value:g}" for value in one.pop(name))}
-                )
-    for name, table in {"runs": records, "curves": curves, "hits": hits}.items():
+                shares = " ".join(f"{value:g}" for value in one.pop(name))
+                hits.append({"key": one["key"], "which": name, "hits": shares})
+        runs.append(one)
+    found = {}
+    for name, table in {"runs": runs, "curves": curves, "hits": hits}.items():
         frame = pd.DataFrame(table).reindex(columns=list(COLUMNS[name])).round(4)
         if name == "runs":
             frame = frame.astype({"best_epoch": "Int64"})  # an epoch, or empty: of VeRi no curve is kept
-        files.write_text(folder / f"{name}.csv", frame.to_csv(index=False))
+        found[name] = frame.to_csv(index=False)
+    return found
 
 
-def restore(ws: Workspace, folder: Path) -> int:
-    """Make records anew from kept tables, where their descriptions are this code's own; gives how many.
+def restore(ws: Workspace, folder: Path) -> tuple[int, int]:
+    """Make records anew from kept tables, where their description is wanted and their code is today's.
 
     So what was run elsewhere need not be run again, and what is missing can be added.
+
+    Returns:
+        How many were made, and how many more are wanted but of older code, see `restamp`.
     """
     kept = read_evidence(folder)
-    curves, wanted, count = dict(list(kept.curves.groupby("key"))), jobs(ws), 0
+    curves, wanted, taken, older = dict(list(kept.curves.groupby("key"))), jobs(ws), 0, 0
+    descriptions = {job.description for job in wanted.values()}
     for row in kept.runs.to_dict("records"):
-        key = row["key"]
+        key = f"{row['key']}-{row['code']}"
+        older += key not in wanted and row["key"] in descriptions
         if key not in wanted or record_path(ws, key).exists() or row["outcome"].startswith(WITHDRAWN):
             continue
-        record = {name: value for name, value in row.items() if value == value}  # what is empty is NaN
-        if key in curves:
-            curve = curves[key].astype(object).where(curves[key].notna(), None)  # JSON has no NaN
-            record["curve"] = {name: curve[name].tolist() for name in COLUMNS["curves"][1:]}
-        for share in kept.hits[kept.hits.key == key].itertuples():
-            record[share.which] = [float(value) for value in share.hits.split()]
-        files.write_json(record_path(ws, key), record)
-        count += 1
-    return count
+        files.write_json(record_path(ws, key), as_record(row, curves.get(row["key"]), kept.hits))
+        taken += 1
+    return taken, older
+
+
+def of_older_code(runs: pd.DataFrame) -> pd.Series:
+    """Which of the kept trainings, rows of runs.csv, no code of today's copy made or was stamped for."""
+    return ~runs.code.isin({job.code for job in jobs(open_workspace("reference")).values()})
+
+
+def as_record(row: dict[str, Any], curve: pd.DataFrame | None, hits: pd.DataFrame) -> dict[str, Any]:
+    """The record that a row of runs.csv, its curve and its hits came from."""
+    record = {name: value for name, value in row.items() if value == value}  # what is empty is NaN
+    if curve is not None:
+        curve = curve.astype(object).where(curve.notna(), None)  # JSON has no NaN
+        record["curve"] = {name: curve[name].tolist() for name in COLUMNS["curves"][1:]}
+    for share in hits[hits.key == row["key"]].itertuples():
+        record[share.which] = [float(value) for value in share.hits.split()]
+    return record
+
+
+def restamp(ws: Workspace, folder: Path, each: int = 1) -> list[str]:
+    """Put today's code under kept trainings that it leaves as they were, to the last digit that is kept.
+
+    Kept trainings of one code, which one code of today would make, go together. Of each such group those are trained
+    again that took the least time. Where all numbers are the same, the group's ``code`` in runs.csv becomes today's.
+
+    Args:
+        ws: the workspace of the kept trainings.
+        folder: of the kept tables.
+        each: how many of a group to train again.
+
+    Returns:
+        A line for each group: what was tried, and whether it agreed.
+    """
+    text = pd.read_csv(folder / "runs.csv", dtype=str, keep_default_na=False)
+    kept, wanted = read_evidence(folder), {job.description: job for job in jobs(ws).values()}
+    due = text[text.key.isin(wanted)].assign(now=lambda rows_: [wanted[key].code for key in rows_.key])
+    lines = []
+    for (old, now), group in due[due.code != due.now].groupby(["code", "now"], sort=False):
+        sample = group.loc[group.seconds.astype(float).sort_values(kind="stable").index[:each], "key"]
+        apart = [words for key in sample for words in differences(ws, wanted[key], kept)]
+        if not apart:
+            text.loc[group.index, "code"] = now
+            files.write_text(folder / "runs.csv", text.to_csv(index=False))
+        labels = "; ".join(wanted[key].label for key in sample)
+        lines.append(
+            f"{old or 'no code'} to {now}, {len(group)} trainings ({labels}): {'; '.join(apart) or 'the same'}"
+        )
+    return lines
+
+
+def differences(ws: Workspace, job: Job, kept: Evidence) -> list[str]:
+    """Train a kept training's network again; the names of the numbers that differ from the kept ones."""
+    measure(ws, job)
+    again = files.read_json(record_path(ws, job.key))
+    row = kept.runs[kept.runs.key == job.description].iloc[0].to_dict()
+    before = as_record(row, dict(list(kept.curves.groupby("key"))).get(job.description), kept.hits)
+    mine, theirs = (tables([{**one, "code": ""}]) for one in (again, before))
+    frames = [pd.read_csv(io.StringIO(one["runs"]), dtype=str, keep_default_na=False) for one in (mine, theirs)]
+    columns = [name for name in COLUMNS["runs"] if name not in ORIGIN]
+    differ = [name for name in columns if frames[0][name][0] != frames[1][name][0]]
+    return differ + [name for name in ("curves", "hits") if mine[name] != theirs[name]]
 
 
 def main(arguments: list[str]) -> int:
-    """``python -m partreg.workflow.evidence JSON-of-choices [key]``: one training, or without a key the tables."""
+    """``python -m partreg.workflow.evidence JSON-of-choices [key | restamp]``: the tables, a training, `restamp`."""
     ws = open_workspace(**json.loads(arguments[0]))
     if len(arguments) == 1:
         return reported("evidence", lambda: collect(ws, ws.folder / "evidence"))
+    if arguments[1] == "restamp":
+        return reported("restamp", lambda: print("\n".join(restamp(ws, REFERENCE)), flush=True))
     job = jobs(ws)[arguments[1]]
 
     def work() -> None:

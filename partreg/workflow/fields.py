@@ -234,6 +234,7 @@ _KINDS: dict[type, Check] = {
     type(None): whole(1),  # None: as is usual
 }
 BENCHMARK = {field.name: _KINDS[type(field.default)] for field in dataclasses.fields(Benchmark)}
+NEEDED = [one.name for one in dataclasses.fields(Benchmark) if one.default is not None and one.name != "models"]
 SIZES = several(whole(32))
 CELL = {**BENCHMARK, "held_out": whole(), "pixels": whole(32)}
 DETECTOR = {"model": text, **dict.fromkeys(("size", "epochs", "batch"), whole(1)), "seed": whole()}
@@ -256,7 +257,7 @@ EVIDENCE: dict[str, Check] = {
     "pixels": text,
 }
 FIELDS: dict[str, Check] = {
-    "benchmark": mapping(BENCHMARK, set(BENCHMARK) - {"models"}),
+    "benchmark": mapping(BENCHMARK, NEEDED),
     **dict.fromkeys(PATHS, text),
     "names": categories,
     "annotate": whole(1),

@@ -11,17 +11,20 @@ from partreg.reid.run import Run
 from partreg.workflow import rows
 from partreg.workflow.profile import Workspace
 from partreg.workflow.provenance import left_origin, origin
-from partreg.workflow.stages import boxes_file, run_folder
+from partreg.workflow.stages import boxes_file, detector_folder, run_folder
 
 
 def origins(ws: Workspace, run: Run, name: str = "test") -> tuple[Origin, ...]:
-    """Where a network's numbers come from: boxes, training, ``features_<name>`` and this process, which judges them."""
+    """Where a network's numbers come from: boxes, training, ``features_<name>`` and this process, which judges them.
+
+    Without a name it is not the features that are judged, but the network that is drawn.
+    """
     folder, about = run_folder(ws, run), {"seed": run.seed, "size": run.size}
     return (
         *left_origin(ws, run.dataset, "trained", folder / "provenance.json", **about),
         *(parts_origins(ws, run.dataset) if run.detects else ()),
         *left_origin(ws, run.dataset, "features", folder / f"features_{name}.json", **about),
-        origin(ws, run.dataset, "judged"),
+        origin(ws, run.dataset, "judged" if name else "drawn"),
     )
 
 
@@ -45,7 +48,7 @@ def parts_origins(ws: Workspace, dataset: str) -> tuple[Origin, ...]:
 
 def detector_origin(ws: Workspace) -> tuple[Origin, ...]:
     """Where the detector came from: its training on the annotated images."""
-    left = left_origin(ws, "vehicleid", "detector", ws.parts / "detector" / "provenance.json")
+    left = left_origin(ws, "vehicleid", "detector", detector_folder(ws) / "provenance.json")
     return tuple(replace(one, data=annotated_origin(ws).data) for one in left)
 
 

@@ -1,12 +1,10 @@
-"""Profiles and workspaces: what a run costs, a reader's own choices, and digests that tell when work is due again."""
+"""Profiles and workspaces: what a run costs, and a reader's own choices."""
 
 from __future__ import annotations
 
-import ast
 import hashlib
 import json
 from dataclasses import dataclass, replace
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +12,8 @@ import yaml
 
 import partreg
 from partreg.errors import PartregError
+from partreg.workflow.code import code_key
 from partreg.workflow.fields import (
-    DATASETS,
     FIELDS,
     PATHS,
     categories,
@@ -85,12 +83,12 @@ class Workspace:
     @property
     def vehicleid(self) -> Path:
         """Root of the VehicleID_V1.0 layout: the reader's own or the rendered benchmark."""
-        return Path(self.profile.vehicleid or self.folder / f"data-{_rendered_key(self)}" / "VehicleID_V1.0")
+        return Path(self.profile.vehicleid or self.folder / f"data-{rendered_key(self)}" / "VehicleID_V1.0")
 
     @property
     def veri(self) -> Path:
         """Root of the VeRi-776 layout: the reader's own or the rendered benchmark."""
-        return Path(self.profile.veri or self.folder / f"data-{_rendered_key(self)}" / "VeRi")
+        return Path(self.profile.veri or self.folder / f"data-{rendered_key(self)}" / "VeRi")
 
     def root(self, dataset: str) -> Path:
         """Root of ``dataset`` ("vehicleid" or "veri")."""
@@ -104,11 +102,6 @@ class Workspace:
     def drawn_here(self) -> bool:
         """Whether the boxes that the detector learns from are those that the reader drew in chapter 01."""
         return self.profile.annotations == str(finished_boxes(self))
-
-    @property
-    def parts(self) -> Path:
-        """Folder of the annotations, the detector and the boxes."""
-        return self.folder / f"parts-{parts_key(self)}"
 
 
 def read_profile(name: str) -> dict[str, Any]:
@@ -320,68 +313,11 @@ def with_drawn_boxes(ws: Workspace) -> Workspace:
     return replace(ws, profile=replace(ws.profile, annotations=str(finished_boxes(ws))))
 
 
-@cache
-def code_key(*packages: str) -> str:
-    """Digest of what the named modules of partreg do: their syntax trees without docstrings and comments.
-
-    It is part of each description below, so that a changed method is run again and a mended docstring is not.
-    """
-    digest = hashlib.sha256()
-    root = Path(partreg.__file__).parent
-    for package in packages:
-        for path in sorted((root / package).rglob("*.py")) if (root / package).is_dir() else [root / f"{package}.py"]:
-            tree = ast.parse(path.read_text(encoding="utf-8"))
-            for node in ast.walk(tree):
-                if (
-                    isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef)
-                    and ast.get_docstring(node) is not None
-                ):
-                    node.body = node.body[1:]
-            digest.update(f"{path.relative_to(root).as_posix()}\n{ast.dump(tree)}".encode())
-    return digest.hexdigest()[:12]
-
-
-@cache
-def needed_code(module: str) -> tuple[str, ...]:
-    """A module of `partreg.baselines`, as "baselines/oife", and those there that it is built on, in order of name."""
-    path = Path(partreg.__file__).parent / f"{module}.py"
-    found = {module}
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        names = [node.module] if isinstance(node, ast.ImportFrom) and node.module else []
-        if names == ["partreg.baselines"]:
-            names = [f"partreg.baselines.{alias.name}" for alias in node.names]
-        for name in names:
-            if name.startswith("partreg.baselines."):
-                found.update(needed_code(name.removeprefix("partreg.").replace(".", "/")))
-    return tuple(sorted(found))
-
-
 def digest(*values: Any) -> str:
     """Twelve hexadecimal digits of ``values`` as canonical JSON."""
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:12]
 
 
-def _rendered_key(ws: Workspace) -> str:
-    return digest(ws.profile.benchmark, code_key("synthetic"))
-
-
-@cache
-def _lists_key(root: str) -> str:
-    """Digest of the lists of a data set on disk (its text, CSV and XML files two folders deep)."""
-    digest = hashlib.sha256()
-    for path in sorted(p for pattern in ("*", "*/*") for p in Path(root).glob(pattern)):
-        if path.suffix in {".txt", ".xml", ".csv"} and path.is_file():
-            digest.update(path.relative_to(root).as_posix().encode() + b"\n" + path.read_bytes())
-    return digest.hexdigest()[:12]
-
-
-def data_key(ws: Workspace, dataset: str) -> str:
-    """Digest of which images of which vehicles ``dataset`` holds."""
-    return _rendered_key(ws) if ws.is_synthetic(dataset) else _lists_key(str(ws.root(dataset)))
-
-
-def parts_key(ws: Workspace) -> str:
-    """Digest of how the part boxes come about: data, annotations, detector, and the code of `partreg.parts`."""
-    annotated = hashlib.sha256(Path(ws.profile.annotations).read_bytes()).hexdigest() if ws.profile.annotations else ""
-    data = [data_key(ws, dataset) for dataset in DATASETS]
-    return digest(data, annotated, ws.profile.names, ws.profile.annotate, ws.profile.detector, code_key("parts"))
+def rendered_key(ws: Workspace) -> str:
+    """Digest of the rendered data sets: what the profile says of them, and the code that renders."""
+    return digest(ws.profile.benchmark, code_key("partreg.synthetic.layouts"))

@@ -1,7 +1,7 @@
 """The figures of the book's page of promises: what the last kills, spoilt files and other machines came to.
 
-``make faults``, ``make fuzz`` and ``make machines`` make them, with where they come from; what is shown is what is
-kept under ``reference/`` (`partreg.workflow.keep`).
+``make faults``, ``make fuzz``, ``make machines`` and ``make gpu`` make them, with where they come from; what is shown
+is what is kept under ``reference/`` (`partreg.workflow.keep`).
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Any
 import pandas as pd
 
 from partreg import files
+from partreg.workflow.effects import interval
 from partreg.workflow.profile import REFERENCE, open_workspace
 from partreg.workflow.provenance import provenance
 
@@ -98,3 +99,54 @@ def scores(folder: Path = REFERENCE) -> str:
         *(f"| {name} | {' | '.join(f'{score:.1f}' for score in line)} |" for name, line in points.iterrows()),
     ]
     return "\n".join([*lines, ""])
+
+
+def gpu(folder: Path = REFERENCE) -> str:
+    """What a GPU gave: its agreement with the CPU, its speed and its rows of Table 4, in Markdown."""
+    path = folder / "gpu" / "gpu.json"
+    if not path.exists():
+        return "Not run yet: `make gpu` runs it.\n"
+    report = files.read_json(path)
+    parts = {name: part["found"] for name, part in report["parts"].items()}
+    made = parts["provenance"]
+    lines = [f"{made['device']}, {made['cores']} cores, torch {made['torch']}, commit `{made['commit']}`.", ""]
+    lines += [f"- {name} failed: {error.splitlines()[-1]}" for name, error in report["failed"].items()]
+    lines += ["| compared with the CPU | found |", "|---|---:|"]
+    compared = {**parts.get("agreement", {}), **{f"detector: {k}": v for k, v in parts.get("detector", {}).items()}}
+    lines += [f"| {name} | {_shown(value)} |" for name, value in compared.items()]
+    speeds = {name.removeprefix("speed, "): found for name, found in parts.items() if name.startswith("speed, ")}
+    for name, found in speeds.items():
+        lines += ["", f"| images a second: {name} | |", "|---|---:|"]
+        lines += [f"| {what} | {_shown(value)} |" for what, value in found.items()]
+    return "\n".join([*lines, "", *_gpu_table(folder / "gpu" / "table_4.csv"), ""])
+
+
+def _shown(value: Any) -> str:
+    """A measured value with as many digits as it deserves; yes or no for a truth."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int) or (isinstance(value, float) and value >= 100):
+        return f"{value:,.0f}"
+    return "–" if value is None else f"{value:.3g}"
+
+
+def _gpu_table(path: Path) -> list[str]:
+    """Rows of Table 4 by network: CMC@1 in percent, with the interval over seeds."""
+    table = pd.read_csv(path)
+    shared = ["network", "size", "vehicles", "images", "epochs", "batch"]
+    lines = []
+    for (network, size, vehicles, images, epochs, batch), rows in table.groupby(shared, sort=False):
+        lines += [
+            f"`{network}`, {size} px, {vehicles:,} training vehicles, {images:,} images, {epochs} epochs of batches of "
+            f"{batch}, true boxes:",
+            "",
+            "| branches | CMC@1, % | 95% over seeds | accuracy on training images, % | seeds |",
+            "|---|---:|---:|---:|---:|",
+        ]
+        for name, some in rows.groupby("row", sort=False):
+            low, high = interval(some.cmc1)
+            span = "–" if pd.isna(low) else f"{100 * low:.1f} to {100 * high:.1f}"
+            accuracy = 100 * some.accuracy.mean()
+            lines.append(f"| {name} | {100 * some.cmc1.mean():.1f} | {span} | {accuracy:.1f} | {len(some)} |")
+        lines.append("")
+    return lines

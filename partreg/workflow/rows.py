@@ -7,6 +7,7 @@ made once, by whoever asks first, and kept as ``rows/<method>-<key>/distances.np
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -21,17 +22,18 @@ from partreg.errors import PartregError
 from partreg.reid.run import Run
 from partreg.retrieval import protocols
 from partreg.retrieval.distances import l2
-from partreg.workflow.profile import Workspace, code_key, data_key, digest, needed_code
+from partreg.workflow import keys
+from partreg.workflow.code import code_key
+from partreg.workflow.data import test_images, veri
+from partreg.workflow.profile import Workspace, digest
 from partreg.workflow.provenance import provenance
 from partreg.workflow.runs import TABLE_1, TABLE_3, lacking, method_run, other_rows
 from partreg.workflow.stages import (
     features,
     locked,
-    test_images,
     train_images,
     trained,
     vehicleid_scores,
-    veri,
 )
 
 BY_HAND = 128  # pixels of the images that hand-crafted features are computed from
@@ -51,8 +53,8 @@ BUILT_ON = {
     "oife_st": ("oife",),
     "vami": (),
 }
-# What of partreg.baselines `measure` calls for a row beside the row's own module and its ingredients.
-BESIDE = {"fact_plate_rec": "plates", "fact_plate_str": "spacetime"}
+# For each row that one is built on: its distances, its cost, and the folder where its nets lie.
+BuiltOn = dict[str, tuple[np.ndarray, "Cost", Path]]
 # Those that take a while besides a network's training: each is made by a papermill run of its own.
 SLOW = ("bow_cn", "lomo", "fact", "plate_snn", "fact_plate_rec", "siamese_path")
 
@@ -141,12 +143,22 @@ def row_folder(ws: Workspace, method: str, seed: int, **changes: Any) -> Path:
 
 def row_key(ws: Workspace, method: str, seed: int, **changes: Any) -> str:
     """Twelve hexadecimal digits for a row of Table 3: its data, its code, its networks and all that it is built on."""
-    ingredients = [row_key(ws, name, seed) for name in BUILT_ON.get(method, ())]
-    networks = [network(ws, method, seed, **changes).key] if is_network(method) else []
-    modules = [name for one in (method, BESIDE.get(method, method)) for name in needed_code(f"baselines/{one}")]
-    code = code_key(*sorted({*modules, "datasets/side", "retrieval/distances", "workflow/rows"}))
-    learnt = [ws.profile.held_out["veri"], ws.profile.reid["epochs"], seed]
-    return digest(data_key(ws, "veri"), code, learnt, ingredients, networks)
+    return digest(row_recipe(ws, method, seed, **changes))
+
+
+def row_recipe(ws: Workspace, method: str, seed: int, **changes: Any) -> keys.Recipe:
+    """What the distances of a row of Table 3 are made of, see `partreg.workflow.keys`."""
+    roots = [f"partreg.workflow.rows:{maker(method).__name__}", "partreg.datasets.veri"]
+    recipe: keys.Recipe = {
+        "images": [keys.images(ws, "veri", half) for half in ("train", "test")],
+        "side": keys.side(ws, "veri", method),
+        "learnt": [ws.profile.held_out["veri"], ws.profile.reid["epochs"], seed],
+        "built_on": {name: row_recipe(ws, name, seed) for name in BUILT_ON.get(method, ())},
+    }
+    if is_network(method):
+        recipe["network"] = network(ws, method, seed, **changes).key
+        roots += ["partreg.reid.features", f"partreg.baselines.{method}"]
+    return {**recipe, "code": code_key(*roots)}
 
 
 def is_network(method: str) -> bool:
@@ -174,17 +186,15 @@ def distances(ws: Workspace, method: str, seed: int, **changes: Any) -> tuple[np
 
 
 def measure(ws: Workspace, method: str, seed: int, folder: Path, **changes: Any) -> tuple[np.ndarray, Cost]:
-    """Make the distances of a row of Table 3 from its ingredients."""
-    if method in ("bow_cn", "lomo"):
-        return by_hand(ws, method, seed)
-    if method == "fact":
-        return fact_distances(ws, seed)
-    if method in ("plate_snn", "fact_plate_rec"):
-        return plate_distances(ws, method, seed, folder)
-    if method == "fact_plate_snn":
-        return fused(ws, seed)
-    if method in ("fact_plate_str", "oife_st", "siamese_path"):
-        return spacetime_distances(ws, method, seed, folder, **changes)
+    """Make the distances of a row of Table 3 from the rows that it is built on."""
+    built_on = {name: (*distances(ws, name, seed), row_folder(ws, name, seed)) for name in BUILT_ON.get(method, ())}
+    return maker(method)(ws, method, seed, folder, built_on, **changes)
+
+
+def network_distances(
+    ws: Workspace, method: str, seed: int, folder: Path, built_on: BuiltOn, **changes: Any
+) -> tuple[np.ndarray, Cost]:
+    """A row that is one network: its features, compared by L2."""
     run = network(ws, method, seed, **changes)
     query, gallery = network_features(ws, run)
     return timed(partial(l2, query, gallery), network_cost(ws, run, "veri", 0))
@@ -220,17 +230,21 @@ def pixels_of(ws: Workspace, images: pd.DataFrame) -> np.ndarray:
     return decoded(images, BY_HAND, ws.folder / "pixels")
 
 
-def by_hand(ws: Workspace, method: str, seed: int) -> tuple[np.ndarray, Cost]:
-    """BOW-CN and LOMO: features without identities, compared by L2."""
-    from partreg.baselines import bow_cn, lomo
+def bow_cn_distances(ws: Workspace, method: str, seed: int, folder: Path, built_on: BuiltOn) -> tuple[np.ndarray, Cost]:
+    """BOW-CN: words of colour names, compared by L2."""
+    from partreg.baselines import bow_cn
 
     started = time.perf_counter()
-    describe = lomo.features
-    if method == "bow_cn":
-        training, _ = train_images(ws, "veri", ws.profile.held_out["veri"])
-        describe = partial(bow_cn.features, bow_cn.fit(pixels_of(ws, training), seed))
-    seconds = time.perf_counter() - started if method == "bow_cn" else 0.0
-    return compared(ws, describe, seconds)
+    training, _ = train_images(ws, "veri", ws.profile.held_out["veri"])
+    describe = partial(bow_cn.features, bow_cn.fit(pixels_of(ws, training), seed))
+    return compared(ws, describe, time.perf_counter() - started)
+
+
+def lomo_distances(ws: Workspace, method: str, seed: int, folder: Path, built_on: BuiltOn) -> tuple[np.ndarray, Cost]:
+    """LOMO: features that learn nothing, compared by L2."""
+    from partreg.baselines import lomo
+
+    return compared(ws, lomo.features, 0.0)
 
 
 def compared(ws: Workspace, describe: Any, training: float) -> tuple[np.ndarray, Cost]:
@@ -242,7 +256,7 @@ def compared(ws: Workspace, describe: Any, training: float) -> tuple[np.ndarray,
     return timed(partial(l2, found[:queries], found[queries:]), cost)
 
 
-def fact_distances(ws: Workspace, seed: int) -> tuple[np.ndarray, Cost]:
+def fact_distances(ws: Workspace, method: str, seed: int, folder: Path, built_on: BuiltOn) -> tuple[np.ndarray, Cost]:
     """FACT: the distances of the network, of colour names and of SIFT, added."""
     from partreg.baselines import fact
 
@@ -250,7 +264,7 @@ def fact_distances(ws: Workspace, seed: int) -> tuple[np.ndarray, Cost]:
     training, _ = train_images(ws, "veri", ws.profile.held_out["veri"])
     codebook = fact.fit_sift(pixels_of(ws, training), seed)
     sift, cost = compared(ws, partial(fact.sift_features, codebook), time.perf_counter() - started)
-    (cnn, cnn_cost), (names, names_cost) = (distances(ws, name, seed) for name in ("googlenet", "bow_cn"))
+    (cnn, cnn_cost, _), (names, names_cost, _) = (built_on[name] for name in ("googlenet", "bow_cn"))
     return timed(partial(fact.distances, cnn, names, sift), cost + cnn_cost + names_cost)
 
 
@@ -262,23 +276,49 @@ def plate_crops(ws: Workspace, images: pd.DataFrame) -> tuple[pd.DataFrame, tupl
     return listed, plates.load_crops(listed)
 
 
-def plate_distances(ws: Workspace, method: str, seed: int, folder: Path) -> tuple[np.ndarray, Cost]:
-    """Plate-SNN, and FACT with what a reader makes of the plates."""
-    from partreg.baselines import fact_plate_rec, plate_snn, plates
+def net_seconds(folder: Path, train: Callable[[], Any]) -> float:
+    """Train a small net beside the images' and give the seconds that it took, also where it was there before.
+
+    A net whose time was lost, because the process was killed between the two, is trained again.
+    """
+    path = folder / "net.json"
+    if not path.exists():
+        (folder / "weights.pt").unlink(missing_ok=True)
+        started = time.perf_counter()
+        train()
+        files.write_json(path, {"seconds": time.perf_counter() - started})
+    return files.read_json(path)["seconds"]
+
+
+def plate_snn_distances(
+    ws: Workspace, method: str, seed: int, folder: Path, built_on: BuiltOn
+) -> tuple[np.ndarray, Cost]:
+    """Plate-SNN: a siamese net on the pictures of the plates."""
+    from partreg.baselines import plate_snn
+
+    training, _ = train_images(ws, "veri", ws.profile.held_out["veri"])
+    data, (crops, has) = veri(ws), plate_crops(ws, training)[1]
+    query, gallery = (plate_crops(ws, some)[1] for some in (data.query, data.gallery))
+    how = {"epochs": min(ws.profile.reid["epochs"], PLATE_EPOCHS), "seed": seed}
+    train = partial(plate_snn.train, crops, has, training.vehicle.to_numpy(), folder, **how)
+    cost = Cost(training=net_seconds(folder, train), width=plate_snn.WIDE)
+    found, cost = timed(partial(plate_snn.distances, folder, query, gallery), cost)
+    return plate_snn.ranked(found), cost
+
+
+def fact_plate_rec_distances(
+    ws: Workspace, method: str, seed: int, folder: Path, built_on: BuiltOn
+) -> tuple[np.ndarray, Cost]:
+    """FACT+Plate-REC: FACT's list, and what a reader makes of the plates."""
+    from partreg.baselines import fact_plate_rec, plates
 
     training, _ = train_images(ws, "veri", ws.profile.held_out["veri"])
     data, (listed, (crops, has)) = veri(ws), plate_crops(ws, training)
     query, gallery = (plate_crops(ws, some)[1] for some in (data.query, data.gallery))
-    epochs = min(ws.profile.reid["epochs"], PLATE_EPOCHS)
-    started = time.perf_counter()
-    if method == "plate_snn":
-        plate_snn.train(crops, has, training.vehicle.to_numpy(), folder, epochs=epochs, seed=seed)
-        cost = Cost(training=time.perf_counter() - started, width=plate_snn.WIDE)
-        found, cost = timed(partial(plate_snn.distances, folder, query, gallery), cost)
-        return plate_snn.ranked(found), cost
-    plates.train_reader(crops, has, listed.plate.tolist(), folder, epochs=epochs, seed=seed)
-    cost = Cost(training=time.perf_counter() - started)
-    appearance, appearance_cost = distances(ws, "fact", seed)
+    how = {"epochs": min(ws.profile.reid["epochs"], PLATE_EPOCHS), "seed": seed}
+    train = partial(plates.train_reader, crops, has, listed.plate.tolist(), folder, **how)
+    cost = Cost(training=net_seconds(folder, train))
+    appearance, appearance_cost, _ = built_on["fact"]
 
     def compare() -> np.ndarray:
         return fact_plate_rec.distances(appearance, *(plates.read(folder, *some) for some in (query, gallery)))
@@ -286,35 +326,75 @@ def plate_distances(ws: Workspace, method: str, seed: int, folder: Path) -> tupl
     return timed(compare, cost + appearance_cost)
 
 
-def fused(ws: Workspace, seed: int) -> tuple[np.ndarray, Cost]:
+def fact_plate_snn_distances(
+    ws: Workspace, method: str, seed: int, folder: Path, built_on: BuiltOn
+) -> tuple[np.ndarray, Cost]:
     """FACT+Plate-SNN: FACT's list, ranked again by the plates."""
     from partreg.baselines import fact_plate_snn, plate_snn
 
-    (appearance, cost), (_, plate_cost) = (distances(ws, name, seed) for name in ("fact", "plate_snn"))
-    data, folder = veri(ws), row_folder(ws, "plate_snn", seed)
-    plate = plate_snn.distances(folder, *(plate_crops(ws, some)[1] for some in (data.query, data.gallery)))
+    (appearance, cost, _), (_, plate_cost, net) = (built_on[name] for name in ("fact", "plate_snn"))
+    data = veri(ws)
+    plate = plate_snn.distances(net, *(plate_crops(ws, some)[1] for some in (data.query, data.gallery)))
     return timed(partial(fact_plate_snn.distances, appearance, plate), cost + plate_cost)
 
 
-def spacetime_distances(ws: Workspace, method: str, seed: int, folder: Path, **changes: Any) -> tuple[np.ndarray, Cost]:
-    """The rows that also know when and where: FACT+Plate+STR, OIFE+ST and Siamese+Path."""
-    from partreg.baselines import fact_plate_str, oife_st, siamese_path, spacetime
+def fact_plate_str_distances(
+    ws: Workspace, method: str, seed: int, folder: Path, built_on: BuiltOn
+) -> tuple[np.ndarray, Cost]:
+    """FACT+Plate+STR: FACT+Plate-SNN's list, and how likely the times and places are."""
+    from partreg.baselines import fact_plate_str, spacetime
 
     data = veri(ws)
     training, _ = train_images(ws, "veri", ws.profile.held_out["veri"])
-    if method == "oife_st":
-        appearance, cost = distances(ws, "oife", seed)
-        transitions = spacetime.TransitionModel.fit(training)
-        return timed(partial(oife_st.distances, appearance, data.query, data.gallery, transitions), cost)
     cameras = side.read_camera_distances(ws.veri)
-    if method == "fact_plate_str":
-        appearance, cost = distances(ws, "fact_plate_snn", seed)
-        apart = partial(spacetime.distances, data.query, data.gallery, cameras, training)
-        return timed(lambda: fact_plate_str.distances(appearance, apart()), cost)
+    appearance, cost, _ = built_on["fact_plate_snn"]
+    apart = partial(spacetime.distances, data.query, data.gallery, cameras, training)
+    return timed(lambda: fact_plate_str.distances(appearance, apart()), cost)
+
+
+def oife_st_distances(
+    ws: Workspace, method: str, seed: int, folder: Path, built_on: BuiltOn
+) -> tuple[np.ndarray, Cost]:
+    """OIFE+ST: OIFE's list, and how likely the times and places are."""
+    from partreg.baselines import oife_st, spacetime
+
+    data, (appearance, cost, _) = veri(ws), built_on["oife"]
+    transitions = spacetime.TransitionModel.fit(train_images(ws, "veri", ws.profile.held_out["veri"])[0])
+    return timed(partial(oife_st.distances, appearance, data.query, data.gallery, transitions), cost)
+
+
+def siamese_path_distances(
+    ws: Workspace, method: str, seed: int, folder: Path, built_on: BuiltOn, **changes: Any
+) -> tuple[np.ndarray, Cost]:
+    """Siamese+Path: a network's features, and paths through the cameras that a second net judges."""
+    from partreg.baselines import siamese_path
+
+    data = veri(ws)
+    training, _ = train_images(ws, "veri", ws.profile.held_out["veri"])
+    cameras = side.read_camera_distances(ws.veri)
     run = network(ws, method, seed, **changes)
     query, gallery = network_features(ws, run)
-    learnt, epochs = features(ws, run, training, "train"), min(ws.profile.reid["epochs"], PATH_EPOCHS)
-    started = time.perf_counter()
-    siamese_path.train_path(learnt, training, cameras, folder, epochs=epochs, seed=seed)
-    cost = network_cost(ws, run, "veri", 0) + Cost(training=time.perf_counter() - started)
+    learnt = features(ws, run, training, "train")
+    how = {"epochs": min(ws.profile.reid["epochs"], PATH_EPOCHS), "seed": seed}
+    train = partial(siamese_path.train_path, learnt, training, cameras, folder, **how)
+    cost = network_cost(ws, run, "veri", 0) + Cost(training=net_seconds(folder, train))
     return timed(partial(siamese_path.distances, folder, query, gallery, data.query, data.gallery, cameras), cost)
+
+
+# How each row is made that is more than a network. A row's key holds the code of its own function here.
+MAKERS = {
+    "bow_cn": bow_cn_distances,
+    "lomo": lomo_distances,
+    "fact": fact_distances,
+    "plate_snn": plate_snn_distances,
+    "fact_plate_rec": fact_plate_rec_distances,
+    "fact_plate_snn": fact_plate_snn_distances,
+    "fact_plate_str": fact_plate_str_distances,
+    "oife_st": oife_st_distances,
+    "siamese_path": siamese_path_distances,
+}
+
+
+def maker(method: str) -> Callable[..., tuple[np.ndarray, Cost]]:
+    """What makes the distances of a row of Table 3."""
+    return MAKERS.get(method, network_distances)

@@ -6,10 +6,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from partreg import paper
+from partreg.errors import PartregError
 from partreg.figures import tables
 from partreg.parts.boxes import PARTS
 from partreg.reid.run import AUGMENTATIONS, Run, from_dict
-from partreg.workflow.profile import Workspace, code_key, data_key, digest, needed_code, parts_key
+from partreg.workflow import keys
+from partreg.workflow.profile import Workspace, digest
+from partreg.workflow.side_files import SIDE_FILES, side_paths
 
 TABLE_4 = {
     "Global+Light+Brand+Window": {},
@@ -44,28 +47,6 @@ TABLE_3 = {
 }
 # Those of Table 3 that train a network on VeRi-776's images; GoogLeNet learns models, and so from VehicleID.
 TABLE_3_NETWORKS = ("Siamese+Path", "OIFE", "VAMI")
-# The side files that a row cannot do without; each stands for its first name or, in the same folder, the others.
-MODELS, POINTS, VIEWS, PLATES, PLACES = (
-    ("vehicleid", "attribute/model_attr.txt", "models.csv"),
-    ("", "keypoints.csv"),
-    ("", "orientation.csv"),
-    ("veri", "plates.csv"),
-    ("veri", "camera_Dist.txt"),
-)
-CAMERAS = ("veri", "camera_ID.txt")
-SIDE_FILES = {
-    "mixed_diff_ccl": [MODELS],
-    "oife": [POINTS],
-    "vami": [VIEWS],
-    "googlenet": [MODELS],
-    "fact": [MODELS],
-    "plate_snn": [PLATES],
-    "fact_plate_rec": [MODELS, PLATES],
-    "fact_plate_snn": [MODELS, PLATES],
-    "fact_plate_str": [MODELS, PLATES, PLACES, CAMERAS],
-    "siamese_path": [PLACES, CAMERAS],
-    "oife_st": [POINTS],
-}
 # What belongs to a method besides its network and loss: random erasing is one of the strong baseline's tricks.
 BELONGS = {"strong": {"augment": AUGMENTATIONS}}
 # Beyond the tables: do parts still help where the baseline is strong?
@@ -90,9 +71,7 @@ def make_run(ws: Workspace, dataset: str, **changes: Any) -> Run:
         "seed": ws.profile.seeds[0],
     }
     run = from_dict({**start, **ws.profile.reid, **changes}, f"profile {ws.profile.name}")
-    boxes = parts_key(ws) if run.detects else ""  # the baseline knows of no boxes, and need not wait for them
-    other = [] if run.method == "partreg" else [code_key(*needed_code(f"baselines/{run.method}"))]
-    return run.changed(data=digest(data_key(ws, dataset), boxes, code_key("reid"), *other))
+    return run.changed(data=digest(keys.network(ws, run)))
 
 
 def control_changes(ws: Workspace) -> dict[str, dict[str, Any]]:
@@ -116,6 +95,12 @@ def method_run(ws: Workspace, dataset: str, method: str, **changes: Any) -> Run:
 
     It is trained at the size that stands for the paper's 256 px, as the rows that it is compared with.
     """
+    unknown = sorted(set(ws.profile.methods) - {*TABLE_1.values(), *TABLE_3.values(), *BELONGS})
+    if unknown:
+        raise PartregError(
+            f"profile {ws.profile.name}: methods names {unknown[0]!r}, which is no method; expected some of "
+            f"{', '.join(sorted({*TABLE_1.values(), *TABLE_3.values(), *BELONGS}))}."
+        )
     own = {"parts": (), "size": compared_size(ws, dataset), **BELONGS.get(method, {})}
     own |= ws.profile.methods.get(method, {})
     return make_run(ws, dataset, **{**own, "method": method, **changes})
@@ -132,8 +117,7 @@ def lacking(ws: Workspace, dataset: str, method: str) -> str:
         if ws.is_synthetic(owner or dataset) != ws.is_synthetic(dataset):
             mine, other = ("rendered vehicles", "photographs")[:: 1 if ws.is_synthetic(dataset) else -1]
             return f"{root.name} of {mine} to learn from, as {ws.root(dataset).name} is; it is of {other}"
-        found = any((root / place / name).is_file() for name in names for place in ("", "truth"))
-        if not (found or ws.is_synthetic(owner or dataset)):
+        if not (side_paths(root, names) or ws.is_synthetic(owner or dataset)):
             return f"{root.name}/{names[0]}"
     return ""
 

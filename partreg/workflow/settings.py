@@ -7,6 +7,7 @@ import sys
 from dataclasses import asdict
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from partreg import files
@@ -15,7 +16,7 @@ from partreg.reid.run import Run
 from partreg.workflow.keep import own_table
 from partreg.workflow.profile import Workspace, open_workspace
 from partreg.workflow.runs import make_run, method_run
-from partreg.workflow.stages import run_folder
+from partreg.workflow.stages import history, run_folder
 
 # Where the search began, and what was tried from there, one setting at a time; rates and epochs for the baseline too.
 START: dict[str, Any] = {"part_weight": 1.0, "last_stride": 1, "lr": 0.1, "epochs": 40}
@@ -79,8 +80,10 @@ def table(ws: Workspace, others: bool = False) -> pd.DataFrame:
         if not (folder / "provenance.json").exists():
             raise PartregError(f"{folder}: no trained network of {run.name}; run `make settings`.")
         facts = files.read_json(folder / "provenance.json")
-        history = pd.read_csv(folder / "history.csv")
-        accuracy = [column for column in history if column.startswith("accuracy")]
+        past = history(ws, run)
+        if run.held_out and np.isnan(past.cmc1.iloc[-1]):
+            raise PartregError(f"{folder}: its validation images were scored by other code; delete it and run again.")
+        accuracy = [column for column in past if column.startswith("accuracy")]
         rows.append(
             {
                 "network": network,
@@ -88,8 +91,8 @@ def table(ws: Workspace, others: bool = False) -> pd.DataFrame:
                 "value": f"{changes[name]:g}",
                 "epochs": run.epochs,
                 "pixels": run.size,
-                "validation CMC@1 (%)": round(100 * history.cmc1.iloc[-1], 1),
-                "training accuracy (%)": next((round(100 * history[name].iloc[-1], 1) for name in accuracy), ""),
+                "validation CMC@1 (%)": round(100 * past.cmc1.iloc[-1], 1),
+                "training accuracy (%)": next((round(100 * past[name].iloc[-1], 1) for name in accuracy), ""),
                 "chosen": "yes" if used else "",
                 "held-out vehicles": run.held_out,
                 "seed": run.seed,

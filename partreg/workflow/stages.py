@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import time
+from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -15,71 +16,42 @@ from partreg import files
 from partreg.errors import PartregError
 from partreg.files import locked
 from partreg.reid.run import Run
-from partreg.workflow.profile import Workspace, drawn_boxes, finished_boxes
+from partreg.workflow import keys
+from partreg.workflow.data import all_images, data, read, render, test_images, vehicleid, veri
+from partreg.workflow.profile import Workspace, digest, drawn_boxes, finished_boxes
 from partreg.workflow.provenance import provenance
 
 
-def vehicleid(ws: Workspace) -> Any:
-    """The data set in VehicleID's layout (`partreg.datasets.VehicleID`), rendered first where it is the benchmark."""
-    from partreg.datasets.vehicleid import read_vehicleid
+def kept(path: Path, key: str, make: Callable[[Path], None]) -> Path:
+    """``path`` as it is, or made anew where it is absent or was made from something else.
 
-    _render(ws, "vehicleid")
-    return read_vehicleid(ws.vehicleid)
-
-
-def veri(ws: Workspace) -> Any:
-    """The data set in VeRi-776's layout (`partreg.datasets.VeRi`), rendered first where it is the benchmark."""
-    from partreg.datasets.veri import read_veri
-
-    _render(ws, "veri")
-    return read_veri(ws.veri)
-
-
-def _render(ws: Workspace, dataset: str) -> None:
-    from partreg import synthetic
-
-    root = ws.root(dataset)
-    if ws.is_synthetic(dataset) and not (root / "truth" / "done.json").exists():
-        with locked(root):
-            if not (root / "truth" / "done.json").exists():
-                write = {"vehicleid": synthetic.write_vehicleid, "veri": synthetic.write_veri}[dataset]
-                write(benchmark(ws), root, jobs=os.cpu_count() or 1)
-
-
-def benchmark(ws: Workspace) -> Any:
-    """The description of the rendered benchmark (`partreg.synthetic.Benchmark`) that the profile asks for."""
-    from partreg.synthetic import Benchmark
-
-    fields = {name: tuple(v) if isinstance(v, list) else v for name, v in ws.profile.benchmark.items()}
-    return Benchmark(**fields)
+    Its key lies beside it as ``<stem>.key``. That is taken away before the work begins and written when it is done, so
+    no moment of a kill leaves a result under another's key.
+    """
+    stamp = path.with_suffix(".key")
+    with locked(path):
+        if not (path.exists() and stamp.exists() and stamp.read_text(encoding="utf-8").strip() == key):
+            stamp.unlink(missing_ok=True)
+            make(path)
+            files.write_text(stamp, f"{key}\n")
+    return path
 
 
 def train_images(ws: Workspace, dataset: str, held_out: int) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Training images, and those of the ``held_out`` vehicles on which settings are chosen."""
+    return halves(data(ws, dataset).train, held_out)
+
+
+def halves(train: pd.DataFrame, held_out: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The training half of a data set without and of the vehicles that are held out, which are the same in all runs."""
     from partreg.datasets.split import hold_out
 
-    data = vehicleid(ws) if dataset == "vehicleid" else veri(ws)
-    return hold_out(data.train, held_out, seed=0)
-
-
-def test_images(ws: Workspace, dataset: str) -> pd.DataFrame:
-    """Every image that features are needed of: all test lists of VehicleID, or VeRi-776's queries, then its gallery."""
-    if dataset == "vehicleid":
-        tests = pd.concat(vehicleid(ws).tests.values())
-        return tests.drop_duplicates("image").sort_values("image").reset_index(drop=True)
-    data = veri(ws)
-    return pd.concat([data.query, data.gallery], ignore_index=True)
-
-
-def all_images(ws: Workspace, dataset: str) -> pd.DataFrame:
-    """Training and test images, in that order."""
-    data = vehicleid(ws) if dataset == "vehicleid" else veri(ws)
-    return pd.concat([data.train, test_images(ws, dataset)], ignore_index=True)
+    return hold_out(train, held_out, seed=0)
 
 
 def annotations(ws: Workspace) -> Path:
     """COCO file of the annotated part boxes: the reader's own, or the stand-in's that notebook 01 writes."""
-    return Path(ws.profile.annotations or ws.parts / "annotations.json")
+    return Path(ws.profile.annotations or ws.folder / f"parts-{digest(keys.annotations(ws))}" / "annotations.json")
 
 
 def drawing(ws: Workspace, finish: bool = False) -> Any:
@@ -139,21 +111,27 @@ def shown_boxes(ws: Workspace, interactive: bool = False) -> tuple[Any, str]:
 def annotated_sets(ws: Workspace) -> list[tuple[pd.DataFrame, pd.DataFrame]]:
     """Images and objects that the detector learns from, and those of a reader's own file left to test it (Section 4.1).
 
-    What was drawn in notebook 01, by a reader or the stand-in, is all learnt from, and the second pair is empty: on the
-    benchmark the truth tests the detector.
+    What was drawn in notebook 01, by a reader or the stand-in, is all learnt from.
+    """
+    own = ws.profile.annotate if ws.profile.annotations and not ws.drawn_here else 0
+    folder = ws.profile.photographs or ws.vehicleid
+    return learnt_and_left(annotated(ws), folder, own, ws.profile.detector.get("seed", 0))
+
+
+def learnt_and_left(drawn: Any, folder: str | Path, count: int, seed: int) -> list[tuple[pd.DataFrame, pd.DataFrame]]:
+    """Annotations as images and objects to learn from, and those left to test the detector.
+
+    Where ``count`` is 0 all are learnt from, and the second pair is empty: on the benchmark the truth tests it.
     """
     from partreg.parts import annotation
 
-    drawn = annotated(ws)
-    pair = drawn, drawn.subset([])
-    if ws.profile.annotations and not ws.drawn_here:
-        pair = annotation.split(drawn, ws.profile.annotate, ws.profile.detector.get("seed", 0))
-    return [annotation.located(some, ws.profile.photographs or ws.vehicleid) for some in pair]
+    pair = annotation.split(drawn, count, seed) if count else (drawn, drawn.subset([]))
+    return [annotation.located(some, folder) for some in pair]
 
 
 def boxes_file(ws: Workspace, dataset: str, kind: str) -> Path:
     """CSV of the "detected" or "filled" boxes of ``dataset``, written by notebooks 02 and 03."""
-    return ws.parts / f"{dataset}_{kind}.csv"
+    return ws.folder / f"parts-{keys.boxes_key(ws, dataset, kind)}" / f"{dataset}_{kind}.csv"
 
 
 def detected_boxes(ws: Workspace, dataset: str) -> pd.DataFrame:
@@ -169,40 +147,46 @@ def detected_boxes(ws: Workspace, dataset: str) -> pd.DataFrame:
     return boxes.read_boxes(path)
 
 
+def detector_folder(ws: Workspace) -> Path:
+    """Where the trained detector lies, named by what it is made of."""
+    return ws.folder / f"parts-{digest(keys.detector(ws))}" / "detector"
+
+
 def detector_weights(ws: Workspace) -> Path:
     """Weights of the trained detector; trains it on the annotations first where they are absent (Section 3.3)."""
     from partreg.parts import detector
 
-    folder = ws.parts / "detector"
+    folder = detector_folder(ws)
     with locked(folder):
         if not (folder / "weights.pt").exists():
-            images, objects = annotated_sets(ws)[0]
             files.write_json(folder / "provenance.json", provenance(ws))
-            detector.train_detector(images, objects, folder, **ws.profile.detector)
-    return folder / "weights.pt"
+        images, objects = annotated_sets(ws)[0]
+        return detector.train_detector(images, objects, folder, **ws.profile.detector)
 
 
 def filled_boxes(ws: Workspace, dataset: str) -> pd.DataFrame:
-    """Detected boxes with the missing ones filled (Section 3.2).
-
-    Training images take the average over their vehicle's other images. The vehicle of a test image is what the network
-    is asked for, so test images take only the average over all vehicles; the row without a global branch needs them.
-    """
+    """Detected boxes with the missing ones filled (Section 3.2), see `filled`."""
     from partreg.parts import boxes
-    from partreg.parts.missing import fill_missing
 
     path = boxes_file(ws, dataset, "filled")
     found = detected_boxes(ws, dataset)
     with locked(path):
         if not path.exists():
-            data = vehicleid(ws) if dataset == "vehicleid" else veri(ws)
-            tests = test_images(ws, dataset)
-            strangers = tests.assign(vehicle=range(len(tests)))
-            parts = [(data.train, found[found.image.isin(data.train.image)])]
-            parts += [(strangers, found[~found.image.isin(data.train.image)])]
-            filled = [fill_missing(some, images) for images, some in parts]
-            boxes.write_boxes(pd.concat(filled, ignore_index=True), path)
+            boxes.write_boxes(filled(found, data(ws, dataset).train, test_images(ws, dataset)), path)
     return boxes.read_boxes(path)
+
+
+def filled(found: pd.DataFrame, train: pd.DataFrame, tests: pd.DataFrame) -> pd.DataFrame:
+    """Detected boxes of a data set with the missing ones filled (Section 3.2).
+
+    Training images take the average over their vehicle's other images. The vehicle of a test image is what the network
+    is asked for, so test images take only the average over all vehicles; the row without a global branch needs them.
+    """
+    from partreg.parts.missing import fill_missing
+
+    strangers = tests.assign(vehicle=range(len(tests)))
+    parts = [(train, found[found.image.isin(train.image)]), (strangers, found[~found.image.isin(train.image)])]
+    return pd.concat([fill_missing(some, images) for images, some in parts], ignore_index=True)
 
 
 def run_boxes(ws: Workspace, run: Run) -> pd.DataFrame | None:
@@ -211,25 +195,34 @@ def run_boxes(ws: Workspace, run: Run) -> pd.DataFrame | None:
     Raises:
         PartregError: the true boxes of images that were not rendered here.
     """
-    from partreg.parts import annotation, boxes
-    from partreg.parts.missing import fill_missing, hide
-
     if not run.parts:
         return None
     if run.boxes in ("truth", "tight"):
         if not ws.is_synthetic(run.dataset):
             raise PartregError(f"{ws.root(run.dataset)}: nobody knows the true boxes of photographs; use boxes=filled.")
-        _render(ws, run.dataset)
-        true = boxes.read_boxes(ws.root(run.dataset) / "truth" / "boxes.csv")
-        if run.boxes == "tight":
-            true = boxes.tight_lights(true, annotation.read_truth(ws.root(run.dataset)).objects)
-        return true
+        render(ws, run.dataset)
+        return true_boxes(ws.root(run.dataset), run.boxes == "tight")
     if run.boxes == "detected" or run.hidden:
-        left = hide(detected_boxes(ws, run.dataset), run.hidden, run.seed)[0]
-        if run.boxes == "detected":
-            return boxes.infer_brand(left)
-        return fill_missing(left, (vehicleid(ws) if run.dataset == "vehicleid" else veri(ws)).train)
+        found = detected_boxes(ws, run.dataset)
+        return hidden_boxes(found, run, None if run.boxes == "detected" else data(ws, run.dataset).train)
     return filled_boxes(ws, run.dataset)
+
+
+def true_boxes(root: Path, tight: bool) -> pd.DataFrame:
+    """The true boxes of a rendered data set, or the same with lights not extended down."""
+    from partreg.parts import annotation, boxes
+
+    true = boxes.read_boxes(root / "truth" / "boxes.csv")
+    return boxes.tight_lights(true, annotation.read_truth(root).objects) if tight else true
+
+
+def hidden_boxes(found: pd.DataFrame, run: Run, train: pd.DataFrame | None) -> pd.DataFrame:
+    """Detected boxes of which some are taken away; with the training images given, the missing ones are then filled."""
+    from partreg.parts.boxes import infer_brand
+    from partreg.parts.missing import fill_missing, hide
+
+    left = hide(found, run.hidden, run.seed)[0]
+    return infer_brand(left) if train is None else fill_missing(left, train)
 
 
 def run_folder(ws: Workspace, run: Run) -> Path:
@@ -240,7 +233,8 @@ def run_folder(ws: Workspace, run: Run) -> Path:
 def trained(ws: Workspace, run: Run, watch: pd.DataFrame | None = None) -> Path:
     """Folder of the trained network (Section 3.3); trains it where absent, from its last checkpoint on.
 
-    ``watch`` are test images whose CMC@1 stands in the history beside that of the validation images.
+    ``watch`` are test images whose CMC@1 stands in the history beside that of the validation images. The code that
+    scores both decides no weights; its digest is kept as "scored_by", see `history`.
     """
     folder = run_folder(ws, run)
     with locked(folder):
@@ -248,36 +242,81 @@ def trained(ws: Workspace, run: Run, watch: pd.DataFrame | None = None) -> Path:
             from partreg import baselines
             from partreg.reid.train import train
 
-            started = time.time()
             images, validation = train_images(ws, run.dataset, run.held_out)
             boxes = run_boxes(ws, run)
             how = {"method": baselines.method(run.method), "root": ws.root(run.dataset), "test": watch}
-            train(run, images, boxes, folder, ws.folder / "pixels", validation, **how)
-            seconds = round(time.time() - started, 1)
-            files.write_json(folder / "provenance.json", {**provenance(ws), "seconds": seconds})
+            train(run, images, boxes, folder, ws.folder / "pixels", validation, score=validation_score, **how)
+            facts = {"seconds": files.read_json(folder / "training.json")["seconds"], "scored_by": keys.validated()}
+            files.write_json(folder / "provenance.json", {**provenance(ws), **facts})
+    if ws.is_synthetic(run.dataset) and (ws.root(run.dataset) / "truth" / "done.json").exists():
+        refuse_other_pictures(ws, run, folder)
     return folder
+
+
+def refuse_other_pictures(ws: Workspace, run: Run, folder: Path) -> None:
+    """Stop where rendered pictures are not those that a network learnt from: its key knows only how they are rendered.
+
+    Raises:
+        PartregError: one was replaced.
+    """
+    learnt = files.read_json(folder / "training.json")["learnt_from"]["pictures"]
+    if _pictures(ws.root(run.dataset), run.dataset, run.held_out, ws.folder / "pixels") != learnt:
+        raise PartregError(
+            f"{folder}: this network learnt from other pictures than {ws.root(run.dataset)} holds now; delete both "
+            "folders and run the same command again."
+        )
+
+
+@cache
+def _pictures(root: Path, dataset: str, held_out: int, ledger: Path) -> str:
+    """The fingerprint of what is learnt of a data set, looked at once a process."""
+    from partreg.reid.pixels import fingerprint
+
+    return fingerprint(halves(read(dataset, root).train, held_out)[0], ledger)
+
+
+def validation_score(found: np.ndarray, vehicles: np.ndarray) -> float:
+    """CMC@1 by VehicleID's protocol of images that are not learnt, while a network learns."""
+    from partreg.retrieval.protocols import vehicleid
+
+    return float(vehicleid(found, vehicles, galleries=10, seed=0).cmc1)
+
+
+def history(ws: Workspace, run: Run) -> pd.DataFrame:
+    """The history of a trained network, see `partreg.reid.train.train`.
+
+    Scores on images that are not learnt are NaN where the code that scores has changed since: only a new training
+    could give them.
+    """
+    folder = trained(ws, run)
+    found = pd.read_csv(folder / "history.csv")
+    if files.read_json(folder / "provenance.json").get("scored_by") == keys.validated():
+        return found
+    return found.assign(**dict.fromkeys(found.columns.intersection(["cmc1", "cmc1_test"]), float("nan")))
 
 
 def features(ws: Workspace, run: Run, images: pd.DataFrame, name: str) -> np.ndarray:
     """Test-time features of ``images``, (N, D) float32, extracted once and kept as ``features_<name>.npy``.
 
-    How many seconds an image took stands in ``features_<name>.json`` beside it.
+    How many seconds an image took stands in ``features_<name>.json`` beside it. They are extracted anew where the
+    images, or the code, are not those that they were extracted from.
     """
     from partreg import baselines
     from partreg.reid.features import extract
 
     folder = trained(ws, run)
-    path = folder / f"features_{name}.npy"
-    with locked(path):
-        if not path.exists():
-            boxes = None if run.use_global else filled_boxes(ws, run.dataset)
-            started, pixels, method = time.perf_counter(), ws.folder / "pixels", baselines.method(run.method)
-            found = extract(folder, images, boxes, pixels=pixels, method=method)
-            seconds = (time.perf_counter() - started) / len(images)
-            files.write_json(path.with_suffix(".json"), {**provenance(ws), "seconds_per_image": seconds})
-            with files.whole(path) as temporary:
-                np.save(temporary, found, allow_pickle=False)
-    return files.read_array(path)
+
+    def make(path: Path) -> None:
+        boxes = None if run.use_global else filled_boxes(ws, run.dataset)
+        started, pixels, method = time.perf_counter(), ws.folder / "pixels", baselines.method(run.method)
+        found = extract(folder, images, boxes, pixels=pixels, method=method)
+        seconds = (time.perf_counter() - started) / len(images)
+        files.write_json(path.with_suffix(".json"), {**provenance(ws), "seconds_per_image": seconds})
+        with files.whole(path) as temporary:
+            np.save(temporary, found, allow_pickle=False)
+
+    key = digest(keys.extracted(ws, run, images))
+    return files.read_array(kept(folder / f"features_{name}.npy", key, make))
 
 
 def fused_features(ws: Workspace, run: Run) -> np.ndarray:
@@ -305,40 +344,54 @@ def vehicleid_scores(ws: Workspace, run: Run) -> dict[int, Any]:
     """`partreg.retrieval.VehicleIDScores` of each test list, by its number (Tables 1, 2, 4, 5)."""
     from partreg.workflow.origins import origins
 
-    found = features(ws, run, test_images(ws, "vehicleid"), "test")
-    judged = {number: vehicleid_protocol(ws, found, number) for number in vehicleid(ws).tests}
+    images = test_images(ws, "vehicleid")
+    found, tests = features(ws, run, images, "test"), vehicleid(ws).tests
+    judged = {number: vehicleid_judged(found, images, test, ws.profile.galleries) for number, test in tests.items()}
     made = origins(ws, run)
     return {number: replace(scores, origins=made) for number, scores in judged.items()}
 
 
 def vehicleid_protocol(ws: Workspace, found: np.ndarray, number: int) -> Any:
     """`partreg.retrieval.VehicleIDScores` of one test list, from features in the order of `test_images`."""
+    return vehicleid_judged(found, test_images(ws, "vehicleid"), vehicleid(ws).tests[number], ws.profile.galleries)
+
+
+def vehicleid_judged(found: np.ndarray, images: pd.DataFrame, test: pd.DataFrame, galleries: int) -> Any:
+    """Scores of one test list, from the features of ``images``, which hold those of the list."""
     from partreg.retrieval import protocols
 
-    test = vehicleid(ws).tests[number]
-    mine = pd.DataFrame(found, index=test_images(ws, "vehicleid").image).loc[test.image].to_numpy()
-    return protocols.vehicleid(mine, test.vehicle.to_numpy(), galleries=ws.profile.galleries)
+    mine = pd.DataFrame(found, index=images.image).loc[test.image].to_numpy()
+    return protocols.vehicleid(mine, test.vehicle.to_numpy(), galleries=galleries)
 
 
 def veri_scores(ws: Workspace, run: Run, rule: str = "rectangular") -> Any:
     """`partreg.retrieval.VeRiScores` of the queries against the gallery and its tracks (Tables 3, 6)."""
-    from partreg.retrieval import protocols
     from partreg.workflow.origins import origins
 
-    data = veri(ws)
     found = features(ws, run, test_images(ws, "veri"), "test")
-    scores = protocols.veri(found[: len(data.query)], found[len(data.query) :], data.query, data.gallery, rule=rule)
-    return replace(scores, origins=origins(ws, run))
+    return replace(veri_judged(found, veri(ws), rule), origins=origins(ws, run))
+
+
+def veri_judged(found: np.ndarray, among: Any, rule: str) -> Any:
+    """Scores of VeRi-776, from the features of its queries and then its gallery."""
+    from partreg.retrieval import protocols
+
+    queries = len(among.query)
+    return protocols.veri(found[:queries], found[queries:], among.query, among.gallery, rule=rule)
 
 
 def scores(ws: Workspace, run: Run) -> dict[str, Any]:
-    """The scores of ``run`` as fractions, kept as ``scores.json``: by list for VehicleID, by name for VeRi-776."""
-    path = run_folder(ws, run) / "scores.json"
-    if not path.exists():
+    """The scores of ``run`` as fractions, kept as ``scores.json``: by list for VehicleID, by name for VeRi-776.
+
+    They are computed anew where the features, or the code that scores them, have changed.
+    """
+
+    def make(path: Path) -> None:
         if run.dataset == "vehicleid":
             found = {str(n): {"cmc1": s.cmc1, "cmc5": s.cmc5} for n, s in vehicleid_scores(ws, run).items()}
         else:
             s = veri_scores(ws, run)
             found = {"mAP": s.mAP, "hit1": s.hit1, "hit5": s.hit5}
         files.write_json(path, found)
-    return files.read_json(path)
+
+    return files.read_json(kept(run_folder(ws, run) / "scores.json", digest(keys.scored(ws, run)), make))

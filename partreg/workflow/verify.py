@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +25,9 @@ SUMS = "SHA256SUMS"
 KINDS = {".txt", ".csv", ".xml", ".json", ".jpg", ".npy", ".pt"}
 # What lies beside the results: executed notebooks, the site, decoded pixels, logs, records of time, a reader's boxes.
 BESIDE = {"notebooks", "site", "pixels", "evidence", "yolo-example", "drawn"}
-TIMED = {"provenance.json", "training.json", "cost.json", "choices.json"}
+TIMED = {"provenance.json", "training.json", "cost.json", "net.json", "choices.json"}
+KEY = re.compile(r"(?<![0-9a-f])[0-9a-f]{12}(?![0-9a-f])")  # in the names of folders and files
+DIGEST = ("run.json", "/data")  # the digest of a network's data and code: not the same under another key
 # Where a result came from, in files that hold both.
 ORIGIN = ("commit", "clean", "device")
 
@@ -120,8 +123,8 @@ def against_record(folder: Path) -> list[Difference]:
 def against_rerun(folder: Path, again: Path, tolerance: float = 0.0) -> list[Difference]:
     """How the results of a folder differ from those of a re-run; [] where all are the same, or near enough.
 
-    Folders of runs are named by digests of their descriptions, so results of other settings or code stand under other
-    names, and count as missing.
+    Folders are named by keys, which other code, or pictures of other times, give other names. A file that has no
+    counterpart of its own name is compared with the one of the same description, see `described`.
 
     Args:
         folder: a results folder.
@@ -131,14 +134,63 @@ def against_rerun(folder: Path, again: Path, tolerance: float = 0.0) -> list[Dif
     Raises:
         PartregError: one of them is no results folder.
     """
-    here, there = set(results(folder)), set(results(again))
-    found = [Difference(name, f"is missing in {again}") for name in sorted(here - there)]
-    found += [Difference(name, f"is missing in {folder}") for name in sorted(there - here)]
-    for name in sorted(here & there):
-        one = compared(folder / name, again / name, name)
+    pairs, here, there = paired(folder, again)
+    found = [Difference(name, f"is missing in {again}") for name in here]
+    found += [Difference(name, f"is missing in {folder}") for name in there]
+    for name, other in pairs:
+        one = compared(folder / name, again / other, name)
         if one is not None and (one.largest is None or one.largest > tolerance):
             found.append(one)
     return found
+
+
+def paired(folder: Path, again: Path) -> tuple[list[tuple[str, str]], list[str], list[str]]:
+    """Files of two results folders side by side, and those that only one of them has, by their names there.
+
+    Where several of one description are on both sides (a benchmark turned to several settings), equal files go
+    together first.
+    """
+    here, there = set(results(folder)), set(results(again))
+    pairs = [(name, name) for name in sorted(here & there)]
+    left = [_grouped(root, sorted(mine)) for root, mine in ((folder, here - there), (again, there - here))]
+    only_here, only_there = [], []
+    for name in sorted(left[0].keys() | left[1].keys()):
+        mine, theirs = (side.get(name, []) for side in left)
+        if len(mine) > 1 or len(theirs) > 1:
+            hashes = {other: sha256(again / other) for other in theirs}
+            for one in list(mine):
+                same = next((other for other in theirs if hashes[other] == sha256(folder / one)), None)
+                if same is not None:
+                    pairs.append((one, same))
+                    mine.remove(one)
+                    theirs.remove(same)
+        count = min(len(mine), len(theirs))
+        pairs += zip(mine[:count], theirs[:count], strict=True)
+        only_here, only_there = only_here + mine[count:], only_there + theirs[count:]
+    return sorted(pairs), sorted(only_here), sorted(only_there)
+
+
+def _grouped(folder: Path, names: list[str]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for name in names:
+        found.setdefault(described(folder, name), []).append(name)
+    return found
+
+
+def described(folder: Path, name: str) -> str:
+    """A file's name without keys: a network's folder is named by its description, others by what comes before the key.
+
+    The description is that of ``run.json`` without the digest of its data and code.
+    """
+    parts = name.split("/")
+    for at, part in enumerate(parts):
+        if at and parts[at - 1] == "runs" and KEY.fullmatch(part):
+            path = folder.joinpath(*parts[: at + 1], "run.json")
+            run = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+            parts[at] = json.dumps({**run, "data": ""}, sort_keys=True)
+        else:
+            parts[at] = KEY.sub("", part)
+    return "/".join(parts)
 
 
 def compared(first: Path, second: Path, name: str) -> Difference | None:
@@ -146,10 +198,12 @@ def compared(first: Path, second: Path, name: str) -> Difference | None:
     if sha256(first) == sha256(second):
         return None
     try:
-        mine, theirs = numbers(first), numbers(second)
-    except Exception:  # torch raises many kinds for files that are not its own
-        mine = theirs = None
-    if mine is None or theirs is None or mine.keys() != theirs.keys():
+        mine, theirs = (
+            {n: v for n, v in numbers(path).items() if (path.name, n) != DIGEST} for path in (first, second)
+        )
+    except Exception:  # torch raises many kinds for files that are not its own; other kinds have no numbers
+        return Difference(name, "has other bytes")
+    if mine.keys() != theirs.keys():
         return Difference(name, "has other bytes")
     if any(mine[key].shape != theirs[key].shape for key in mine):
         return Difference(name, "has other values, and another number of them")

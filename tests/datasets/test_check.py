@@ -120,6 +120,7 @@ def test_veri_counts_queries_that_no_other_camera_saw(tmp_path):
 def test_veri_without_its_other_lists(tmp_path):
     write(tmp_path / "name_train.txt", *TRAIN)
     lines = said(check(tmp_path), tmp_path)
+    assert len([line for line in lines if line.startswith("name_query.txt: ")]) == 1
     assert [line for line in lines if line.startswith("name_query.txt: no such file")]
     assert [line for line in lines if line.startswith("name_train.txt:1: ") and "is missing" in line]
 

@@ -43,7 +43,7 @@ def test_several_trainings_are_all_listed():
     others = [replace(TRAINED, seed=seed, commit=f"{seed}" * 10, size=48) for seed in (2, 0)]
     told = source_line({"a": [scores(TRAINED)], "b": {60: scores(*others)}})
     assert "seed 0, 1, 2 · 48, 96 px" in told
-    assert "commit aaaaaaaaaa (trained), 2222222222 (trained), 0000000000 (trained)" in told
+    assert "commit aaaaaaaaaa, 2222222222, 0000000000 · " in told
 
 
 def test_a_folders_name_is_shown_as_text():

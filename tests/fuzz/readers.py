@@ -36,7 +36,7 @@ from partreg.reid.method import PART_REGULARIZED
 from partreg.reid.network import built
 from partreg.reid.pixels import decode
 from partreg.reid.run import Run, from_dict, from_json
-from partreg.reid.train import resumed
+from partreg.reid.train import learnt_from, resumed
 from partreg.retrieval.distances import check_features
 from partreg.workflow.claims import read_claims
 from partreg.workflow.effects import read_evidence
@@ -150,19 +150,27 @@ def network_bytes() -> bytes:
     return written(lambda file: torch.save(saved, file))
 
 
+def learnt_nothing() -> dict[str, str]:
+    images = pd.DataFrame({"image": [], "path": [], "vehicle": []})
+    return learnt_from(TINY.changed(parts=()), images, None, None, {}, "")
+
+
+LEARNT = learnt_nothing()
+
+
 def checkpoint_bytes() -> bytes:
     net = torch.nn.Linear(2, 2)
     optimizer = torch.optim.SGD(net.parameters(), lr=0.1, momentum=0.9)
     net(torch.ones(1, 2)).sum().backward()
     optimizer.step()
-    state = {"run": TINY.to_json(), "history": [{"epoch": 1, "loss": 0.5}], "seconds": 1.0}
+    state = {"learnt_from": LEARNT, "history": [{"epoch": 1, "loss": 0.5}], "seconds": 1.0}
     state |= {"network": net.state_dict(), "optimizer": optimizer.state_dict()}
     return written(lambda file: torch.save(state, file))
 
 
 def resume(folder: Path) -> Any:
     net = torch.nn.Linear(2, 2)
-    return resumed(TINY, folder, net, torch.optim.SGD(net.parameters(), lr=0.1, momentum=0.9))
+    return resumed(LEARNT, folder, net, torch.optim.SGD(net.parameters(), lr=0.1, momentum=0.9))
 
 
 LISTS = {

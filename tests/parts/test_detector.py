@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from PIL import Image
 
 from partreg.errors import PartregError
 from partreg.parts import detector
@@ -60,6 +61,21 @@ def toys(tmp_path_factory):
     done = subprocess.run(command, capture_output=True, text=True, cwd=folder)
     assert done.returncode == 0, done.stderr[-2000:]
     return folder, images, objects, done
+
+
+def test_a_used_folder_is_given_back_for_the_same_training_and_refused_for_another(toys, tmp_path, monkeypatch):
+    folder = toys[0]
+    images, objects = (pd.read_csv(folder / f"{name}.csv") for name in ("images", "objects"))
+    monkeypatch.setattr(detector, "_train", lambda *_, **__: pytest.fail("trained again"))
+    how = {"epochs": EPOCHS, "size": SIZE, "batch": 8}
+    found = detector.train_detector(images, objects, folder / "detector", **how)
+    assert found == folder / "detector" / "weights.pt"
+    Image.fromarray(255 - np.array(Image.open(images.path[0]))).save(tmp_path / "other.png")
+    redrawn = images.assign(path=[str(tmp_path / "other.png"), *images.path[1:]])
+    others = [(images, objects, {**how, "epochs": 2}), (redrawn, objects, how), (images, objects[1:], how)]
+    for pictures, boxes, settings in others:
+        with pytest.raises(PartregError, match="a detector of other settings, pictures or boxes is in this folder"):
+            detector.train_detector(pictures, boxes, folder / "detector", **settings)
 
 
 def test_training_is_quiet_stays_in_its_folder_and_leaves_only_the_detector(toys):

@@ -1,8 +1,10 @@
 import numpy as np
 import pandas as pd
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from partreg.errors import PartregError
 from partreg.parts.boxes import BOX_COLUMNS, CORNERS, PART_BOXES, boxes_table
 from partreg.parts.missing import LEVELS, SEEN, fill_missing, hide, missing_levels
 
@@ -165,3 +167,9 @@ def check_against_a_plain_loop(filled, seen, frame):
         if same:
             np.testing.assert_allclose(line.x0, np.mean([r.x0 for r in same]), atol=1e-12)
             np.testing.assert_allclose(line.y1, np.mean([r.y1 for r in same]), atol=1e-12)
+
+
+@pytest.mark.parametrize("share", [-0.1, 1.5, float("nan")])
+def test_a_share_that_is_none_is_refused(share):
+    with pytest.raises(PartregError, match=r"expected a number from 0 to 1"):
+        hide(table(box(0, "front", "window", 0.1)), share, 0)

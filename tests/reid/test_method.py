@@ -1,7 +1,9 @@
+import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from partreg.errors import PartregError
 from partreg.reid.method import by_identity, part_regularized_losses, shuffled
 from partreg.reid.network import Output
 from partreg.reid.run import Run
@@ -15,18 +17,27 @@ def test_every_image_once_an_epoch():
 
 @settings(max_examples=60, deadline=None)
 @given(counts=st.lists(st.integers(1, 9), min_size=2, max_size=12), batch=st.integers(2, 40), seed=st.integers(0, 99))
-def test_batches_of_vehicles(counts, batch, seed):
+def test_batches_are_as_asked_or_refused(counts, batch, seed):
     labels = torch.repeat_interleave(torch.arange(len(counts)), torch.tensor(counts))
     labels = labels[torch.randperm(len(labels), generator=torch.Generator().manual_seed(seed))]
-    order = by_identity(Run(batch=batch), labels, torch.Generator().manual_seed(seed))
-    batch = min(batch, len(labels))
+    run, chance = Run(batch=batch), torch.Generator().manual_seed(seed)
     vehicles = max(batch // 4, 2)
-    assert order.shape[1] == vehicles * (batch // vehicles)
-    assert abs(order.numel() - len(labels)) <= order.shape[1]
+    if batch > len(labels) or (batch % 4 and batch != 6) or vehicles > len(counts):
+        with pytest.raises(PartregError, match=rf"run: batch is {batch}, .*; choose a"):
+            by_identity(run, labels, chance)
+        return
+    order = by_identity(run, labels, chance)
+    assert order.shape == (len(labels) // batch, batch)
     groups = labels[order].view(len(order), vehicles, -1)
+    assert groups.shape[2] == {4: 2, 6: 3}.get(batch, 4)
     assert (groups == groups[..., :1]).all()
     met = torch.bincount(groups[..., 0].flatten(), minlength=len(counts))
     assert met.max() - met.min() <= 1  # vehicles equally often
+
+
+def test_a_batch_larger_than_the_data_is_refused():
+    with pytest.raises(PartregError, match="batch is 11, but there are 10 images to learn from"):
+        shuffled(Run(batch=11), torch.arange(10), torch.Generator())
 
 
 def test_a_vehicle_shows_all_its_images_before_one_comes_twice():

@@ -1,11 +1,14 @@
 import json
 import math
 import os
+import shutil
+from dataclasses import asdict
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+from PIL import Image
 
 from partreg import files
 from partreg.errors import PartregError
@@ -14,7 +17,8 @@ from partreg.reid.device import choose_device, reproducible
 from partreg.reid.features import extract, load, part_boxes
 from partreg.reid.network import PartRegularizedNet, make_network
 from partreg.reid.run import Run
-from partreg.reid.train import learning_rate, train
+from partreg.reid.train import learning_rate, learnt_from, train
+from partreg.workflow.stages import validation_score
 
 
 def test_schedules_by_hand():
@@ -30,7 +34,8 @@ def trained(drawn, quick, tmp_path_factory):
     folder = tmp_path_factory.mktemp("trained")
     images, boxes = drawn
     validation = images[images.vehicle > 15].reset_index(drop=True)
-    history = train(quick, images, boxes, folder / "run", folder / "pixels", validation, validate_every=2)
+    how = {"validate_every": 2, "score": validation_score}
+    history = train(quick, images, boxes, folder / "run", folder / "pixels", validation, **how)
     return folder, history
 
 
@@ -59,14 +64,18 @@ def test_history_has_a_row_an_epoch(trained, drawn, quick):
     np.testing.assert_allclose(history.loss, history.loss_global + 0.3 * parts, rtol=1e-4)
     assert history.cmc1.isna().tolist() == [True, False, False]
     assert history.cmc1[1:].between(0, 1).all()
-    pd.testing.assert_frame_equal(train(quick, *drawn, folder / "run", folder / "pixels"), history)
+    images, boxes = drawn
+    validation = images[images.vehicle > 15].reset_index(drop=True)
+    again = train(quick, images, boxes, folder / "run", folder / "pixels", validation, score=validation_score)
+    pd.testing.assert_frame_equal(again, history)
 
 
 def test_test_images_are_scored_beside_and_decide_nothing(trained, drawn, quick, tmp_path):
     folder, history = trained
     images, boxes = drawn
     validation, test = (images[images.vehicle > floor].reset_index(drop=True) for floor in (15, 14))
-    watched = train(quick, images, boxes, tmp_path / "run", tmp_path, validation, validate_every=2, test=test)
+    how = {"validate_every": 2, "score": validation_score, "test": test}
+    watched = train(quick, images, boxes, tmp_path / "run", tmp_path, validation, **how)
     assert watched.cmc1_test.isna().tolist() == [True, False, False]
     pd.testing.assert_frame_equal(watched.drop(columns="cmc1_test"), history)
     assert (tmp_path / "run" / "weights.pt").read_bytes() == (folder / "run" / "weights.pt").read_bytes()
@@ -109,22 +118,23 @@ def test_a_killed_training_goes_on_bit_for_bit(trained, drawn, quick, tmp_path, 
     folder, history = trained
     one_epoch = training.one_epoch
 
-    def killed(run, method, network, optimizer, data, epoch, bar):
+    def killed(run, method, network, step, data, epoch, bar):
         if epoch == 1:
-            one_epoch(run, method, network, optimizer, data, epoch, bar)  # half-done work of the next epoch is lost
+            one_epoch(run, method, network, step, data, epoch, bar)  # half-done work of the next epoch is lost
             raise KeyboardInterrupt
-        return one_epoch(run, method, network, optimizer, data, epoch, bar)
+        return one_epoch(run, method, network, step, data, epoch, bar)
 
     images, boxes = drawn
     validation = images[images.vehicle > 15].reset_index(drop=True)
     arguments = quick, images, boxes, tmp_path / "run", tmp_path, validation
+    how = {"validate_every": 2, "score": validation_score}
     monkeypatch.setattr(training, "one_epoch", killed)
     with pytest.raises(KeyboardInterrupt):
-        train(*arguments, validate_every=2)
+        train(*arguments, **how)
     assert os.listdir(tmp_path / "run") == ["checkpoint.pt"]
     epochs = []
     monkeypatch.setattr(training, "one_epoch", lambda *a: epochs.append(a[5]) or one_epoch(*a))
-    resumed = train(*arguments, validate_every=2)
+    resumed = train(*arguments, **how)
     assert epochs == [1, 2]
     assert (tmp_path / "run" / "weights.pt").read_bytes() == (folder / "run" / "weights.pt").read_bytes()
     pd.testing.assert_frame_equal(resumed, history)
@@ -132,12 +142,48 @@ def test_a_killed_training_goes_on_bit_for_bit(trained, drawn, quick, tmp_path, 
 
 def test_a_foreign_or_broken_checkpoint_is_refused(drawn, quick, tmp_path):
     (tmp_path / "run").mkdir()
-    files.write_weights(tmp_path / "run" / "checkpoint.pt", {"run": quick.changed(seed=5).to_json(), "history": []})
-    with pytest.raises(PartregError, match=r"checkpoint\.pt: a checkpoint of another run"):
+    other = learnt_from(quick.changed(seed=5), *drawn, None, {}, tmp_path)
+    files.write_weights(tmp_path / "run" / "checkpoint.pt", {"learnt_from": other, "history": []})
+    with pytest.raises(PartregError, match=r"checkpoint\.pt: a training from another description is in this folder"):
         train(quick, *drawn, tmp_path / "run", tmp_path)
     (tmp_path / "run" / "checkpoint.pt").write_bytes(b"half a file")
     with pytest.raises(PartregError, match=r"checkpoint\.pt: not a readable checkpoint"):
         train(quick, *drawn, tmp_path / "run", tmp_path)
+
+
+def redrawn(images, folder, name):
+    """The table with one picture of the same name and size, and other pixels."""
+    folder.mkdir()
+    path = folder / name
+    Image.fromarray(255 - np.array(Image.open(images.path[images.image == name].item()))).save(path, compress_level=0)
+    return images.assign(path=images.path.where(images.image != name, str(path)))
+
+
+def test_a_used_folder_is_refused_whatever_differs_and_given_back_where_nothing_does(drawn, quick, tmp_path):
+    images, boxes = drawn
+    run, validation = quick.changed(epochs=1), images.iloc[:4]
+    first = train(run, images, boxes, tmp_path / "run", tmp_path, validation)
+    weights = (tmp_path / "run" / "weights.pt").read_bytes()
+    moved = boxes.assign(x0=boxes.x0 / 2)
+    others = {
+        "another description": (run.changed(seed=1), images, boxes, validation),
+        "other vehicles": (run, images.assign(vehicle=images.vehicle + 1), boxes, validation),
+        "other pictures": (run, redrawn(images, tmp_path / "redrawn", images.image[3]), boxes, validation),
+        "other part boxes": (run, images, moved, validation),
+        "other validation images": (run, images, boxes, images.iloc[4:8]),
+    }
+    for words, (description, table, places, held_out) in others.items():
+        with pytest.raises(PartregError, match=f"training.json: a training from {words} is in this folder"):
+            train(description, table, places, tmp_path / "run", tmp_path, held_out)
+    pd.testing.assert_frame_equal(train(run, images, boxes, tmp_path / "run", tmp_path, validation), first)
+    assert (tmp_path / "run" / "weights.pt").read_bytes() == weights
+
+
+def test_weights_under_another_description_are_refused(trained, quick, drawn, tmp_path):
+    shutil.copytree(trained[0] / "run", tmp_path / "run")
+    files.write_json(tmp_path / "run" / "run.json", asdict(quick.changed(seed=7)))
+    with pytest.raises(PartregError, match=r"run\.json: another description than that of the weights beside it"):
+        extract(tmp_path / "run", drawn[0], pixels=tmp_path)
 
 
 def test_a_loss_that_is_no_number_stops_the_training(drawn, quick, tmp_path):

@@ -13,11 +13,11 @@ from partreg.retrieval.protocols import (
     bootstrap_over_vehicles,
     draw_gallery,
     single_match_ranks,
-    track_numbers,
     vehicleid,
     veri,
     veri_scores,
 )
+from partreg.retrieval.tracks import track_numbers
 
 
 def table(vehicles, cameras, tracks=None) -> pd.DataFrame:
@@ -196,3 +196,9 @@ def test_the_error_of_veris_rule_names_the_one_camera():
 def test_a_track_of_two_vehicles_is_refused():
     with pytest.raises(PartregError, match="the track 'b' holds images of two vehicles"):
         track_numbers(table([1, 1, 2, 2], [1, 2, 2, 1], ["a", "b", "b", "c"]))
+
+
+@pytest.mark.parametrize("galleries", [0, -1])
+def test_no_gallery_is_refused(galleries):
+    with pytest.raises(PartregError, match="expected at least one to be drawn"):
+        vehicleid(np.eye(4), np.array([0, 0, 1, 1]), galleries=galleries)

@@ -13,8 +13,8 @@ from partreg import files, workflow
 from partreg.errors import PartregError
 from partreg.figures.origins import RENDERED, Origin
 from partreg.synthetic.benchmark import Benchmark, plan_vehicleid, plan_veri
-from partreg.workflow import dial, driver, rows, stages
-from partreg.workflow.profile import data_key
+from partreg.workflow import data, dial, driver, rows
+from partreg.workflow.keys import data_key
 from partreg.workflow.settings import tried_runs
 
 
@@ -288,7 +288,7 @@ def test_the_terminal_bar_goes_on_while_no_notebook_ends(tmp_path, capsys):
 def test_every_shipped_setting_of_the_dial_is_drawn_as_it_says():
     ws = workflow.open_workspace("laptop")
     for asked in sorted({*dial.SETTINGS, *ws.profile.dial["near_duplicates"]}):
-        described = stages.benchmark(dial.workspace(ws, asked))
+        described = data.benchmark(dial.workspace(ws, asked))
         for plan in (plan_vehicleid(described), plan_veri(described)):
             kinds = {(vehicle.model, vehicle.color) for vehicle in plan.vehicles}
             assert len(plan.vehicles) / len(kinds) == pytest.approx(asked, rel=0.05)

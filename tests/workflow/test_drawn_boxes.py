@@ -12,7 +12,8 @@ from partreg.parts import annotation
 from partreg.parts.boxes import OBJECT_COLUMNS
 from partreg.parts.formats import Annotations, read_coco, write_coco
 from partreg.workflow import stages
-from partreg.workflow.profile import drawn_boxes, finished_boxes, parts_key
+from partreg.workflow.keys import parts_key
+from partreg.workflow.profile import drawn_boxes, finished_boxes
 
 NAMES = [f"image/{number}.jpg" for number in range(3)]
 WINDOW = {"x": 10, "y": 5, "width": 40, "height": 20, "label": "front_window"}

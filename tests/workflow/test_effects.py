@@ -191,10 +191,10 @@ def test_the_cell_that_was_not_drawn_as_it_says_is_in_no_effect():
             cell = {"study": "cells", "cell": "near_duplicates=1", "row": row, "budget": budget}
             made = kept.runs[(kept.runs.cell == cell["cell"]) & kept.runs.commit.isin(["f6c0bff356"])]
             assert effects.effect(kept, [cell]).values == () or made.empty
-    note = effects.kept_note(kept, [[{"study": "cells", "cell": "base", "row": paper.FULL}]])
+    note = effects.kept_note(kept, [[{"study": "cells", "cell": "base", "row": "Baseline (w/o parts)"}]])
     assert "4.6 of a kind" in note
     assert "test images of their own" in note
-    assert "4.6" not in effects.kept_note(kept, [[{"row": paper.FULL}]])
+    assert "4.6" not in effects.kept_note(kept, [[{"row": "Baseline (w/o parts)"}]])
 
 
 def test_rows_of_the_dial_that_older_code_made_are_named_beside_it():

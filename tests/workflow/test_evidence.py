@@ -1,25 +1,27 @@
 """The many trainings: which there are, and that one leaves a whole record, also where it fails."""
 
 import json
+import re
 import shutil
 from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 from partreg import files, paper, workflow
 from partreg.errors import PartregError
 from partreg.retrieval.protocols import draw_gallery
 from partreg.synthetic.benchmark import plan_vehicleid
-from partreg.workflow import driver, effects, evidence, stages
+from partreg.workflow import book, data, driver, effects, evidence, stages
 
 
 @pytest.fixture(scope="module")
 def reference(tmp_path_factory):
-    weights = tmp_path_factory.mktemp("weights") / "some.pth"
-    weights.touch()
-    return workflow.open_workspace("reference", overrides={"evidence": {"weights": str(weights), "pixels": "rgb"}})
+    path = tmp_path_factory.mktemp("weights") / "some.pth"
+    path.write_bytes(b"weights")
+    return workflow.open_workspace("reference", overrides={"evidence": {"weights": str(path), "pixels": "rgb"}})
 
 
 @pytest.fixture
@@ -42,7 +44,8 @@ def test_the_reference_has_what_it_promises(reference):
 def test_jobs_differ_in_their_keys_and_labels_say_what_they_are(reference):
     jobs = evidence.jobs(reference)
     assert len({job.label for job in jobs.values()}) == len(jobs)
-    assert all(len(key) == 12 for key in jobs)
+    assert all(re.fullmatch("[0-9a-f]{12}-[0-9a-f]{12}", key) for key in jobs)
+    assert len({job.description for job in jobs.values()}) == len(jobs)
     assert not evidence.jobs(workflow.open_workspace("laptop"))
 
 
@@ -64,7 +67,7 @@ def test_without_the_file_of_weights_its_rows_are_left_out():
 
 
 def test_the_pixels_follow_the_file_of_weights(reference):
-    kept = workflow.open_workspace("reference", overrides={"evidence": {"weights": "some.pth"}})
+    kept = workflow.open_workspace("reference", overrides={"evidence": {"weights": "some.pth", "pixels": "rgb"}})
     for ws, pixels in ((reference, "rgb"), (kept, "caffe")):
         runs = [job.run for job in evidence.jobs(ws).values() if "ImageNet" in job.row]
         assert len(runs) == 6
@@ -122,11 +125,12 @@ def test_a_cell_leaves_a_record_from_which_the_tables_are_made(ws):
     for _ in range(job.workspace.profile.galleries):
         asked[draw_gallery(scores.vehicles, draws)] -= 1
     assert np.average(np.nan_to_num(scores.hits), weights=asked) == pytest.approx(found.mean, abs=1e-3)
-    assert set(kept.curves.key) == {job.key}
+    assert set(kept.curves.key) == {job.description}
+    assert kept.runs.code.tolist() == [job.code]
 
 
 def test_every_cell_is_drawn_as_it_says_and_judged_on_one_gallery(reference):
-    plans = {name: plan_vehicleid(stages.benchmark(here)) for name, here in evidence.cells(reference).items()}
+    plans = {name: plan_vehicleid(data.benchmark(here)) for name, here in evidence.cells(reference).items()}
     chosen = plans["base"].tests
     for name, plan in plans.items():
         axis, _, value = name.partition("=")
@@ -142,6 +146,22 @@ def test_every_cell_is_drawn_as_it_says_and_judged_on_one_gallery(reference):
     assert len(kinds) == len(tests) == 300
 
 
+def test_a_replaced_picture_of_the_benchmark_is_told(ws):
+    job = first(evidence.jobs(ws), lambda job: job.study == "cells" and job.budget == "short")
+    here, run = job.workspace, job.run
+    folder = workflow.trained(here, run)
+    stages._pictures.cache_clear()
+    assert workflow.trained(here, run) == folder
+    images, held_out = workflow.train_images(here, "vehicleid", run.held_out)
+    Image.new("RGB", (48, 48)).save(held_out.path[0])
+    stages._pictures.cache_clear()
+    assert workflow.trained(here, run) == folder
+    Image.new("RGB", (48, 48)).save(images.path[0])
+    stages._pictures.cache_clear()
+    with pytest.raises(PartregError, match=r"learnt from other pictures than .* holds now; delete both"):
+        workflow.trained(here, run)
+
+
 def test_kept_tables_give_the_records_back(ws):
     job = first(evidence.jobs(ws), lambda job: job.study == "cells" and job.budget == "short")
     evidence.measure(ws, job)
@@ -149,14 +169,58 @@ def test_kept_tables_give_the_records_back(ws):
     evidence.collect(ws, ws.folder / "kept")
     tables = {name: (ws.folder / "kept" / f"{name}.csv").read_text() for name in effects.COLUMNS}
     evidence.record_path(ws, job.key).unlink()
-    assert evidence.restore(ws, ws.folder / "kept") == 1
-    assert evidence.restore(ws, ws.folder / "kept") == 0  # it is there already
+    assert evidence.restore(ws, ws.folder / "kept") == (1, 0)
+    assert evidence.restore(ws, ws.folder / "kept") == (0, 0)  # it is there already
     after = files.read_json(evidence.record_path(ws, job.key))
     assert after["cmc1_large"] == pytest.approx(before["cmc1_large"], abs=1e-4)
     evidence.collect(ws, ws.folder / "again")
     assert tables == {name: (ws.folder / "again" / f"{name}.csv").read_text() for name in effects.COLUMNS}
     stranger = workflow.open_workspace("smoke", output=str(ws.folder / "other"), overrides={"reid": {"lr": 0.2}})
-    assert evidence.restore(stranger, ws.folder / "kept") == 0
+    assert evidence.restore(stranger, ws.folder / "kept") == (0, 0)
+
+
+def kept_of_older_code(ws, job):
+    """A record of a job, kept in tables that say that other code made it."""
+    evidence.measure(ws, job)
+    evidence.collect(ws, ws.folder / "kept")
+    path = ws.folder / "kept" / "runs.csv"
+    path.write_text(path.read_text().replace(job.code, "0123456789ab"))
+    shutil.rmtree(ws.folder / "evidence")
+    shutil.rmtree(ws.folder / "cells" / "runs")
+    return path
+
+
+def test_trainings_of_older_code_are_stamped_anew_where_one_gives_the_same_to_the_last_digit(ws):
+    job = first(evidence.jobs(ws), lambda job: job.study == "cells" and job.budget == "short")
+    path = kept_of_older_code(ws, job)
+    kept = path.read_text()
+    assert evidence.restore(ws, ws.folder / "kept") == (0, 1)
+    (line,) = evidence.restamp(ws, ws.folder / "kept")
+    assert line == f"0123456789ab to {job.code}, 1 trainings ({job.label}): the same"
+    assert path.read_text() == kept.replace("0123456789ab", job.code)
+    shutil.rmtree(ws.folder / "evidence")
+    assert evidence.restore(ws, ws.folder / "kept") == (1, 0)
+    assert evidence.restamp(ws, ws.folder / "kept") == []
+
+
+def test_trainings_of_older_code_stay_marked_where_one_digit_differs(ws):
+    job = first(evidence.jobs(ws), lambda job: job.study == "cells" and job.budget == "short")
+    path = kept_of_older_code(ws, job)
+    table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    table.loc[0, "cmc5_large"] = f"{float(table.cmc5_large[0]) - 0.0001:g}"
+    path.write_text(table.to_csv(index=False))
+    kept = path.read_text()
+    (line,) = evidence.restamp(ws, ws.folder / "kept")
+    assert line.endswith(": cmc5_large")
+    assert path.read_text() == kept
+
+
+def test_the_book_counts_the_kept_trainings_of_older_code(reference):
+    now = next(iter(evidence.jobs(reference).values())).code
+    runs = effects.read_evidence().runs.head(3).assign(code=[now, "0123456789ab", ""])
+    assert evidence.of_older_code(runs).tolist() == [False, True, True]
+    table = book.runs_table(effects.Evidence(runs, pd.DataFrame(), pd.DataFrame()))
+    assert "2 of them are of older code than this copy's" in table
 
 
 def test_a_training_that_fails_leaves_its_error_and_is_counted(ws, monkeypatch):

@@ -12,6 +12,7 @@ def test_what_was_not_run_is_said(tmp_path):
         promises.fuzz: "fuzz",
         promises.machines: "machines",
         promises.scores: "machines",
+        promises.gpu: "gpu",
     }
     for figures, command in commands.items():
         assert (
@@ -70,3 +71,41 @@ def test_scores_of_machines_are_compared_seed_by_seed(tmp_path):
     )
     assert "| this | 10.0 | 13.0 |" in told
     assert "| other | 12.0 | 12.5 |" in told
+
+
+def test_what_a_gpu_gave_is_shown_with_its_intervals(tmp_path):
+    made = {"device": "card", "cores": 4, "torch": "2.1", "commit": "abc"}
+    parts = {
+        "provenance": made,
+        "agreement": {"features, float32": 3.14159e-7, "equal bytes": True},
+        "speed, small": {"bare": 24604.6, "ratio to bare": 0.9764},
+        "detector": {"boxes on the GPU": 1202, "same": False},
+    }
+    report = {"parts": {name: {"seconds": 1.0, "found": found} for name, found in parts.items()}, "failed": {}}
+    files.write_json(tmp_path / "gpu" / "gpu.json", report)
+    shared = {"network": "tiny", "size": 96, "vehicles": 4000, "images": 24000, "epochs": 14, "batch": 32}
+    rows = [("baseline", 0.10, 0.4), ("baseline", 0.12, 0.6), ("full", 0.2, 0.5)]
+    pd.DataFrame(rows, columns=["row", "cmc1", "accuracy"]).assign(**shared).to_csv(tmp_path / "gpu" / "table_4.csv")
+    told = promises.gpu(tmp_path)
+    assert told.startswith("card, 4 cores, torch 2.1, commit `abc`.")
+    for line in (
+        "| features, float32 | 3.14e-07 |",
+        "| equal bytes | yes |",
+        "| detector: boxes on the GPU | 1,202 |",
+        "| detector: same | no |",
+        "| bare | 24,605 |",
+        "| ratio to bare | 0.976 |",
+        "`tiny`, 96 px, 4,000 training vehicles, 24,000 images, 14 epochs of batches of 32, true boxes:",
+        # Student's t with one degree of freedom: 11 +- 12.706 * sqrt(2) / sqrt(2)
+        "| baseline | 11.0 | -1.7 to 23.7 | 50.0 | 2 |",
+        "| full | 20.0 | – | 50.0 | 1 |",
+    ):
+        assert line in told.splitlines()
+
+
+def test_a_part_that_failed_on_the_gpu_is_said(tmp_path):
+    made = {"device": "card", "cores": 4, "torch": "2.1", "commit": "abc"}
+    report = {"parts": {"provenance": {"found": made}}, "failed": {"agreement": "Traceback\nValueError: no"}}
+    files.write_json(tmp_path / "gpu" / "gpu.json", report)
+    (tmp_path / "gpu" / "table_4.csv").write_text("network,size,vehicles,images,epochs,batch,row,cmc1,accuracy\n")
+    assert "- agreement failed: ValueError: no" in promises.gpu(tmp_path)

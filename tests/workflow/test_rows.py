@@ -1,7 +1,6 @@
 """The other rows: what they are made of, when they are made anew, and what they cost; no network is trained here."""
 
 from dataclasses import asdict
-from importlib import import_module
 from types import SimpleNamespace
 
 import numpy as np
@@ -12,7 +11,6 @@ from partreg import files, workflow
 from partreg.errors import PartregError
 from partreg.retrieval.distances import l2
 from partreg.workflow import rows
-from partreg.workflow.profile import code_key
 from partreg.workflow.rows import Cost
 
 FACTS = {"fact", "fact_plate_rec", "fact_plate_snn", "fact_plate_str"}
@@ -119,29 +117,6 @@ def test_a_key_changes_with_its_networks(ws):
     assert rows.row_key(ws, "siamese_path", 0, epochs=7) != before["siamese_path"]
 
 
-@pytest.mark.parametrize(
-    ("module", "due"),
-    [
-        ("lomo", {"lomo"}),
-        ("fact", FACTS),
-        ("color_names", FACTS | {"bow_cn"}),
-        ("googlenet", FACTS | {"googlenet"}),
-        ("plates", {"plate_snn", "fact_plate_rec", "fact_plate_snn", "fact_plate_str"}),
-        ("spacetime", {"siamese_path", "oife_st", "fact_plate_str"}),
-        ("viewpoints", {"oife", "oife_st", "vami"}),
-    ],
-)
-def test_a_change_of_code_reaches_all_that_is_built_on_it(ws, monkeypatch, module, due):
-    before = keys(ws)
-
-    def edited(*names):
-        return code_key(*names) + ("edited" if f"baselines/{module}" in names else "")
-
-    monkeypatch.setattr(rows, "code_key", edited)
-    monkeypatch.setattr(import_module("partreg.workflow.runs"), "code_key", edited)
-    assert changed(before, keys(ws)) == due
-
-
 def test_distances_are_made_once_and_their_ingredients_too(ws, measured):
     first, cost = rows.distances(ws, "fact_plate_rec", 0)
     assert measured == ["fact_plate_rec", "fact", "googlenet", "bow_cn"]
@@ -176,6 +151,22 @@ def test_a_row_that_was_killed_before_its_provenance_is_made_again(ws, measured,
 
 
 # ------------------------------------------------------------------------------------------- what it costs, and scores
+
+
+def test_a_net_keeps_its_seconds_and_one_that_lost_them_is_trained_again(tmp_path, monkeypatch):
+    clock, trained = iter([10.0, 12.5, 20.0, 21.0]), []
+    monkeypatch.setattr(rows.time, "perf_counter", lambda: next(clock))
+
+    def train():
+        assert not (tmp_path / "weights.pt").exists()
+        (tmp_path / "weights.pt").write_text("net")
+        trained.append(1)
+
+    assert rows.net_seconds(tmp_path, train) == rows.net_seconds(tmp_path, train) == 2.5
+    assert len(trained) == 1
+    (tmp_path / "net.json").unlink()  # as where the process was killed between the net and its record
+    assert rows.net_seconds(tmp_path, train) == 1.0
+    assert len(trained) == 2
 
 
 def test_costs_add():

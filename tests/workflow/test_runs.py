@@ -8,6 +8,7 @@ from click.testing import CliRunner
 
 from partreg import files, paper, workflow
 from partreg.errors import PartregError
+from partreg.reid.run import Run
 from partreg.workflow import driver
 from partreg.workflow.settings import tried_runs
 
@@ -75,7 +76,7 @@ def test_a_network_learns_from_the_vehicles_that_are_not_held_out(tmp_path):
     (tmp_path / "train_test_split").mkdir()
     (tmp_path / "train_test_split" / "train_list.txt").write_text("1 1\n2 1\n3 2\n4 2\n")
     mine = workflow.open_workspace("smoke", output=str(tmp_path), vehicleid=str(tmp_path))
-    assert driver.learnt_from(mine, workflow.make_run(mine, "vehicleid")) == 2
+    assert driver.learnt_from(mine, Run(dataset="vehicleid")) == 2
 
 
 def test_a_run_waits_for_what_a_killed_driver_left(tmp_path):
@@ -126,3 +127,12 @@ def test_photographs_of_one_kind_learn_nothing_from_rendered_vehicles(tmp_path):
         "smoke", output=str(tmp_path), veri=str(tmp_path / "VeRi"), annotations=str(tmp_path / "parts.json")
     )
     assert "detector" not in workflow.data_words(both, "veri")
+
+
+def test_a_profile_that_names_what_is_not_there_is_refused():
+    ws = workflow.open_workspace("smoke", overrides={"methods": {"vgg_tripet": {"lr": 1.0}}})
+    with pytest.raises(PartregError, match="profile smoke: methods names 'vgg_tripet', which is no method"):
+        workflow.runs(ws)
+    ws = workflow.open_workspace("smoke", overrides={"benchmark": {"near_duplicate": 4}})
+    with pytest.raises(PartregError, match="benchmark: there is no field 'near_duplicate'; expected"):
+        workflow.benchmark(ws)

@@ -42,7 +42,7 @@ def test_a_network_with_parts_is_shown_with_the_detector_that_found_them(ws):
     left(ws, ws.parts / "vehicleid_detected.provenance.json")
     left(ws, workflow.run_folder(ws, run) / "provenance.json")
     found = workflow.origins(ws, run, "")
-    assert [one.step for one in found] == ["trained", "detector", "boxes", "judged"]
+    assert [one.step for one in found] == ["trained", "detector", "boxes", "drawn"]
     assert [one.commit for one in found][:3] == ["aaaaaaaaaa", "dddddddddd", "aaaaaaaaaa"]
     assert {one.seed for one in found} == {run.seed, None}
 

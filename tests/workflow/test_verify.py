@@ -112,6 +112,46 @@ def test_a_file_on_one_side_is_a_difference(folder, again):
     assert messages == [f"dial/one.json: is missing in {again}", f"runs/ab/more.csv: is missing in {folder}"]
 
 
+def keyed(root, first, second, seeds=(0, 1)):
+    """Two networks, boxes, distances and points, in folders that are named by keys."""
+    for seed, key in zip(seeds, (first, second), strict=True):
+        folder = root / "runs" / key
+        folder.mkdir(parents=True)
+        (folder / "run.json").write_text(json.dumps({"dataset": "veri", "data": key, "seed": seed}))
+        np.save(folder / "features_test.npy", np.array([float(seed)]))
+        (root / f"dial/data-{key}/VeRi").mkdir(parents=True)
+        (root / f"dial/data-{key}/VeRi/name_train.txt").write_text(f"{seed}")
+    (root / f"parts-{first}").mkdir()
+    (root / f"parts-{second}/detector").mkdir(parents=True)
+    (root / f"parts-{first}/veri_filled.csv").write_text("x0\n0.5\n")
+    torch.save({"w": torch.tensor([1.0])}, root / f"parts-{second}/detector/weights.pt")
+    (root / f"rows/lomo-{first}").mkdir(parents=True)
+    np.save(root / f"rows/lomo-{first}/distances.npy", np.array([1.0]))
+    (root / f"dial/veri-2-own-{second}.json").write_text('[{"cmc1": 0.5}]')
+    return root
+
+
+def test_results_under_other_keys_are_compared_with_those_of_the_same_description(tmp_path):
+    one = keyed(tmp_path / "one", "0" * 12, "1" * 12)
+    two = keyed(tmp_path / "two", "f" * 12, "a" * 12)
+    assert verify.against_rerun(one, two) == []
+    swapped = keyed(tmp_path / "swapped", "f" * 12, "a" * 12, seeds=(1, 0))
+    assert verify.against_rerun(one, swapped) == []
+    np.save(two / f"runs/{'a' * 12}/features_test.npy", np.array([1.25]))
+    np.save(two / f"rows/lomo-{'f' * 12}/distances.npy", np.array([3.0]))
+    found = {one.name: one.largest for one in verify.against_rerun(one, two)}
+    assert found == {f"runs/{'1' * 12}/features_test.npy": 0.25, f"rows/lomo-{'0' * 12}/distances.npy": 2.0}
+
+
+def test_a_network_of_another_description_is_missing(tmp_path):
+    one = keyed(tmp_path / "one", "0" * 12, "1" * 12)
+    two = keyed(tmp_path / "two", "f" * 12, "a" * 12, seeds=(0, 2))
+    messages = [str(found) for found in verify.against_rerun(one, two)]
+    assert f"runs/{'1' * 12}/run.json: is missing in {two}" in messages
+    assert f"runs/{'a' * 12}/run.json: is missing in {one}" in messages
+    assert not [message for message in messages if "0" * 12 in message]
+
+
 @pytest.mark.parametrize(
     ("line", "message"),
     [("what\n", "SHA256SUMS:1: expected a SHA-256 hash"), (f"{'0' * 64}  ../secret\n", "leads out of this folder")],

@@ -1,0 +1,87 @@
+"""What the files of pictures hold: told apart by their bytes, and read again only where their size or times changed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from tqdm import tqdm
+
+from partreg import files
+from partreg.errors import PartregError
+
+LEDGER = "contents.json"
+SETTLED = (
+    2.0  # seconds; a file that was written later than so before it was read may change within one tick of its times
+)
+MANY = 1_000  # files, for a bar to be worth while
+_known: dict[str, tuple[list[int], str]] = {}  # of this process, by path
+_read: set[Path] = set()  # ledgers that it has read
+
+
+def contents(paths: Sequence[str | Path], folder: str | Path | None = None) -> list[str]:
+    """Sixteen hexadecimal digits for the bytes of each file.
+
+    Reading every picture of a large data set each time would be felt. So what a file held is remembered together with
+    its size and its times (of its content and of its entry), and the file is read again where one of these has changed.
+
+    Args:
+        paths: of the files.
+        folder: where ``contents.json`` remembers them for other processes; None to remember them in this one alone.
+
+    Raises:
+        PartregError: a file is missing or cannot be read.
+    """
+    ledger = None if folder is None else Path(folder) / LEDGER
+    if ledger is not None and ledger not in _read:
+        _known.update(_remembered(ledger))
+        _read.add(ledger)
+    names = [str(path) for path in paths]
+    stats = [_stat(name) for name in names]
+    new = [(name, stat) for name, stat in zip(names, stats, strict=True) if _known.get(name, ([],))[0] != stat]
+    with ThreadPoolExecutor(4) as pool:
+        found = pool.map(lambda one: _hash(one[0]), new)
+        bar = tqdm(found, "reading", len(new), mininterval=1, leave=False, disable=len(new) < MANY)
+        fresh = {name: digest for (name, _), digest in zip(new, bar, strict=True)}
+    now = time.time() - SETTLED
+    settled = {name: (stat, fresh[name]) for name, stat in new if max(stat[1:]) < now * 1e9}
+    _known.update(settled)
+    if ledger is not None and settled:
+        with files.locked(ledger):
+            files.write_text(ledger, json.dumps(_remembered(ledger) | settled))
+    return [fresh[name] if name in fresh else _known[name][1] for name in names]
+
+
+def _stat(name: str) -> list[int]:
+    """Size in bytes, and the times of the last change of content and of the entry, in nanoseconds."""
+    try:
+        found = os.stat(name)
+    except OSError as error:
+        raise _unreadable(name) from error
+    return [found.st_size, found.st_mtime_ns, found.st_ctime_ns]
+
+
+def _hash(name: str) -> str:
+    try:
+        with open(name, "rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()[:16]
+    except OSError as error:
+        raise _unreadable(name) from error
+
+
+def _unreadable(name: str) -> PartregError:
+    return PartregError(f"{name}: the image cannot be read; run `partreg check` on its data set.")
+
+
+def _remembered(ledger: Path) -> dict[str, tuple[list[int], str]]:
+    """What a ledger says; nothing where it is missing or spoilt, for then all files are read again."""
+    try:
+        entries = json.loads(ledger.read_text(encoding="utf-8"))
+        return {str(name): (list(stat), str(digest)) for name, (stat, digest) in entries.items()}
+    except (OSError, ValueError, TypeError, AttributeError):
+        return {}

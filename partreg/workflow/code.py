@@ -1,0 +1,187 @@
+"""Digests of code: a module of partreg, and all of partreg that it imports.
+
+Whatever is kept is kept under a digest of what made it, and code is a part of that. Nobody lists modules: a *root* says
+where the making begins, and its imports say the rest. A root is
+
+- a module, "partreg.reid.train": its own code and, one after the other, that of all modules it imports; or
+- a function, "partreg.workflow.stages:filled": its own code, that of what it names in its module, and of the modules
+  that these import. `partreg.workflow` is not followed from there: what another stage hands over has a key of its own,
+  and a changed lock or progress bar must not make every network due.
+
+Imports inside functions count. A name that a package's ``__init__`` only passes on leads to the module that defines it:
+importing one name does not drag in its siblings. Docstrings and comments do not count.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import json
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+
+import partreg
+
+WORKFLOW = "partreg.workflow"
+
+
+def path_of(module: str) -> Path | None:
+    """The file of a module such as "partreg.reid.train", a package's ``__init__``; None where there is none."""
+    place = Path(partreg.__file__).parent.joinpath(*module.split(".")[1:])
+    return next((path for path in (place.with_suffix(".py"), place / "__init__.py") if path.is_file()), None)
+
+
+def is_package(module: str) -> bool:
+    """Whether a module is a package."""
+    path = path_of(module)
+    return path is not None and path.name == "__init__.py"
+
+
+@cache
+def tree(module: str) -> ast.Module:
+    """The syntax tree of a module, without docstrings."""
+    return stripped(ast.parse(path_of(module).read_text(encoding="utf-8")))
+
+
+def stripped(found: ast.Module) -> ast.Module:
+    """The same tree with its docstrings taken away."""
+    documented = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
+    for node in ast.walk(found):
+        if isinstance(node, documented) and ast.get_docstring(node) is not None:
+            node.body = node.body[1:]
+    return found
+
+
+@cache
+def dumped(module: str) -> str:
+    """The code of a whole module as text."""
+    return ast.dump(tree(module))
+
+
+@cache
+def defined_in(module: str, name: str) -> str:
+    """The module that ``from module import name`` leads to: a submodule, or where an ``__init__`` has the name from."""
+    if not is_package(module):
+        return module
+    for node in tree(module).body:
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("partreg"):
+            for alias in node.names:
+                if (alias.asname or alias.name) == name:
+                    return defined_in(node.module, alias.name)
+    own = {word for statement in tree(module).body for word in bound(statement)}
+    return module if name in own or path_of(f"{module}.{name}") is None else f"{module}.{name}"
+
+
+def bound(statement: ast.stmt) -> list[str]:
+    """The names that a statement of a module gives."""
+    if isinstance(statement, ast.FunctionDef | ast.ClassDef | ast.AsyncFunctionDef):
+        return [statement.name]
+    if isinstance(statement, ast.Import | ast.ImportFrom):
+        return [(alias.asname or alias.name).split(".")[0] for alias in statement.names]
+    if isinstance(statement, ast.Assign | ast.AnnAssign | ast.AugAssign):
+        targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
+        return [node.id for target in targets for node in ast.walk(target) if isinstance(node, ast.Name)]
+    inner = [one for name in ("body", "orelse", "handlers", "finalbody") for one in getattr(statement, name, [])]
+    return [name for one in inner for name in bound(one)]
+
+
+def imported(nodes: Iterable[ast.AST], wanted: set[str] | None = None) -> set[str]:
+    """The modules of partreg that pieces of code import, where ``wanted`` names are given only those of them."""
+    every = [node for piece in nodes for node in ast.walk(piece)]
+    found, packages = set(), {}
+    for node in every:
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names if alias.name.split(".")[0] == "partreg"}
+        if not isinstance(node, ast.ImportFrom) or (node.module or "").split(".")[0] != "partreg":
+            continue
+        for alias in node.names:
+            name, module = alias.asname or alias.name, defined_in(node.module, alias.name)
+            if wanted is None or name in wanted:
+                if is_package(module) and module != node.module:
+                    packages[name] = module
+                else:
+                    found.add(module)
+    inner = [node for node in every if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)]
+    found |= {defined_in(packages[node.value.id], node.attr) for node in inner if node.value.id in packages}
+    bases = {id(node.value) for node in inner}
+    whole = {node.id for node in every if isinstance(node, ast.Name) and id(node) not in bases}
+    return found | {module for name, module in packages.items() if name in whole}
+
+
+@cache
+def imports(module: str) -> frozenset[str]:
+    """The modules of partreg that a module imports, anywhere in it."""
+    return frozenset(imported([tree(module)]))
+
+
+@cache
+def pieces(module: str, function: str) -> dict[str, ast.stmt]:
+    """A function and what it names in its module, and what these name, by name; imports left away."""
+    named = {name: statement for statement in tree(module).body for name in bound(statement)}
+    found: dict[str, ast.stmt] = {}
+    waiting = [function]
+    while waiting:
+        name = waiting.pop()
+        statement = named.get(name)
+        if name in found or statement is None or isinstance(statement, ast.Import | ast.ImportFrom):
+            continue
+        found[name] = statement
+        waiting += [node.id for node in ast.walk(statement) if isinstance(node, ast.Name)]
+    return found
+
+
+@cache
+def begun(root: str) -> frozenset[str]:
+    """The modules with which the closure of a root begins."""
+    module, _, function = root.partition(":")
+    if path_of(module) is None or (function and not pieces(module, function)):
+        raise ValueError(f"{root}: no such code in partreg")
+    if not function:
+        return frozenset([module])
+    mine = pieces(module, function).values()
+    names = {node.id for piece in mine for node in ast.walk(piece) if isinstance(node, ast.Name)}
+    outer = [statement for statement in tree(module).body if isinstance(statement, ast.Import | ast.ImportFrom)]
+    found = imported(mine) | imported([*outer, *mine], names)
+    return frozenset(name for name in found if name != WORKFLOW and not name.startswith(f"{WORKFLOW}."))
+
+
+@cache
+def closure(*roots: str) -> tuple[str, ...]:
+    """Every module whose code decides what the roots do, sorted; a function's own module is not among them."""
+    found: set[str] = set()
+    waiting = [module for root in roots for module in begun(root)]
+    while waiting:
+        module = waiting.pop()
+        if module not in found:
+            found.add(module)
+            waiting += imports(module)
+    return tuple(sorted(found))
+
+
+@cache
+def code_key(*roots: str) -> str:
+    """Twelve hexadecimal digits for what the roots do: their own code, and that of all modules in their closure."""
+    digest = hashlib.sha256()
+    for module in closure(*roots):
+        digest.update(f"{module}\n{dumped(module)}\n".encode())
+    for root in sorted({root for root in roots if ":" in root}):
+        for name, statement in sorted(pieces(*root.split(":")).items()):
+            digest.update(f"{root.split(':')[0]}:{name}\n{ast.dump(statement)}\n".encode())
+    return digest.hexdigest()[:12]
+
+
+@cache
+def notebook_key(path: str | Path) -> str:
+    """Twelve hexadecimal digits for a notebook: its cells, and the code of all that its code cells import."""
+    cells = json.loads(Path(path).read_text(encoding="utf-8"))["cells"]
+    texts = ["".join(cell["source"]) for cell in cells]
+    code = "\n".join(text for text, cell in zip(texts, cells, strict=True) if cell["cell_type"] == "code")
+    needed = code_key(*sorted(imported([ast.parse(code)])))
+    return hashlib.sha256(json.dumps([texts, needed]).encode()).hexdigest()[:12]
+
+
+def forget() -> None:
+    """Read all files anew when they are asked for next; for tests, which change them."""
+    for function in (tree, dumped, defined_in, imports, pieces, begun, closure, code_key, notebook_key):
+        function.cache_clear()

@@ -1,0 +1,85 @@
+"""The data sets of a workspace: rendered first where they are the benchmark, and parsed once a process."""
+
+from __future__ import annotations
+
+import copy
+import os
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from partreg.files import locked
+from partreg.workflow.profile import Workspace
+
+# The files that the readers read, under a data set's root.
+LISTS = {"vehicleid": ("train_test_split/*.txt", "attribute/*.txt"), "veri": ("*.txt", "*.xml")}
+
+
+def read(dataset: str, root: Path) -> Any:
+    """A data set from disk, parsed once a process for as long as its lists stay the same; the caller's own copy."""
+    paths = sorted(path for pattern in LISTS[dataset] for path in root.glob(pattern))
+    stats = [(path.name, path.stat()) for path in paths]
+    listed = tuple((name, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns) for name, stat in stats)
+    return copy.deepcopy(_parsed(dataset, root, listed))
+
+
+@lru_cache(maxsize=8)
+def _parsed(dataset: str, root: Path, listed: tuple) -> Any:
+    from partreg.datasets import vehicleid, veri
+
+    return {"vehicleid": vehicleid.read_vehicleid, "veri": veri.read_veri}[dataset](root)
+
+
+def data(ws: Workspace, dataset: str) -> Any:
+    """`partreg.datasets.VehicleID` or `partreg.datasets.VeRi`, rendered first where it is the benchmark."""
+    render(ws, dataset)
+    return read(dataset, ws.root(dataset))
+
+
+def vehicleid(ws: Workspace) -> Any:
+    """The data set in VehicleID's layout (`partreg.datasets.VehicleID`), rendered first where it is the benchmark."""
+    return data(ws, "vehicleid")
+
+
+def veri(ws: Workspace) -> Any:
+    """The data set in VeRi-776's layout (`partreg.datasets.VeRi`), rendered first where it is the benchmark."""
+    return data(ws, "veri")
+
+
+def render(ws: Workspace, dataset: str) -> None:
+    """Render a data set that is the benchmark and is not there yet."""
+    from partreg import synthetic
+
+    root = ws.root(dataset)
+    if ws.is_synthetic(dataset) and not (root / "truth" / "done.json").exists():
+        with locked(root):
+            if not (root / "truth" / "done.json").exists():
+                write = {"vehicleid": synthetic.write_vehicleid, "veri": synthetic.write_veri}[dataset]
+                write(benchmark(ws), root, jobs=os.cpu_count() or 1)
+
+
+def benchmark(ws: Workspace) -> Any:
+    """The description of the rendered benchmark (`partreg.synthetic.Benchmark`) that the profile asks for."""
+    from partreg.synthetic.benchmark import described
+
+    return described(ws.profile.benchmark)
+
+
+def test_images(ws: Workspace, dataset: str) -> pd.DataFrame:
+    """Every image that features are needed of: all test lists of VehicleID, or VeRi-776's queries, then its gallery."""
+    return tests_of(data(ws, dataset))
+
+
+def tests_of(found: Any) -> pd.DataFrame:
+    """`test_images` of a data set that was read."""
+    if hasattr(found, "tests"):
+        tests = pd.concat(found.tests.values())
+        return tests.drop_duplicates("image").sort_values("image").reset_index(drop=True)
+    return pd.concat([found.query, found.gallery], ignore_index=True)
+
+
+def all_images(ws: Workspace, dataset: str) -> pd.DataFrame:
+    """Training and test images, in that order."""
+    return pd.concat([data(ws, dataset).train, test_images(ws, dataset)], ignore_index=True)

@@ -1,0 +1,212 @@
+"""What each kept result is made of. Its key is a digest of that: equal keys mean that the same was done to the same.
+
+A *recipe* is a nested dictionary: the settings that decide a result, digests of the files that are read for it, the
+recipes of the results that it is made from, and under "code" a digest of the code (`partreg.workflow.code`). Nothing
+else is in it, so a changed figure trains no network. Files are told apart by their bytes. That holds for pictures, too;
+they are read once, and again where their size or times change (`partreg.datasets.contents`). Of rendered pictures the
+recipe holds what renders them instead, for they need not be there yet.
+
+`partreg.workflow.stages` keeps each result under its key. Where a stage does more than call one function of the
+library, that is a function of its own there, named here by its place: "partreg.workflow.stages:filled".
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from partreg.datasets.contents import contents
+from partreg.files import inside
+from partreg.reid.run import Run
+from partreg.workflow import data
+from partreg.workflow.code import code_key
+from partreg.workflow.fields import DATASETS
+from partreg.workflow.profile import Workspace, digest
+from partreg.workflow.side_files import SIDE_FILES, side_paths
+
+Recipe = dict[str, Any]
+
+
+def images(ws: Workspace, dataset: str, half: str) -> Recipe:
+    """The images of the "train" or "test" half of a data set: which vehicles are in which pictures.
+
+    Pictures of a reader's own are looked at once a process; `forget` makes it look again.
+    """
+    reader = f"partreg.datasets.{dataset}"
+    if ws.is_synthetic(dataset):
+        return {"rendered": ws.profile.benchmark, "code": code_key("partreg.synthetic.layouts", reader)}
+    return {**_own_images(dataset, ws.root(dataset), half, ws.folder), "code": code_key(reader)}
+
+
+@cache
+def _own_images(dataset: str, root: Path, half: str, folder: Path) -> Recipe:
+    found = data.read(dataset, root)
+    table = found.train if half == "train" else data.tests_of(found)
+    return described(table, folder / "pixels")
+
+
+def described(table: pd.DataFrame, ledger: Path) -> Recipe:
+    """The list and the pictures of a table of images; where they lie does not matter."""
+    listed = table.drop(columns="path").to_csv(index=False)
+    pictures = contents(table["path"].tolist(), ledger)
+    return {"list": hashlib.sha256(listed.encode()).hexdigest()[:16], "pictures": digest(pictures)}
+
+
+def annotations(ws: Workspace) -> Recipe:
+    """The file of annotated boxes: a reader's own, or the stand-in's, which follows from the training images."""
+    if ws.profile.annotations:
+        return {"file": _file_hash(ws.profile.annotations)}
+    drawn = {"images": images(ws, "vehicleid", "train"), "count": ws.profile.annotate}
+    return {**drawn, "code": code_key("partreg.parts.annotation")}
+
+
+def detector(ws: Workspace) -> Recipe:
+    """The part detector's weights."""
+    recipe: Recipe = {"annotations": annotations(ws), "settings": ws.profile.detector}
+    if ws.profile.annotations:
+        recipe |= {"count": ws.profile.annotate, "pictures": _annotated_pictures(ws)}
+    return {**recipe, "code": code_key("partreg.parts.detector", "partreg.workflow.stages:learnt_and_left")}
+
+
+def _annotated_pictures(ws: Workspace) -> str:
+    """Digest of the pictures that a reader's own annotations name; "" where their reader will find a fault in them."""
+    folder = Path(ws.profile.photographs or ws.vehicleid)
+    try:
+        entries = json.loads(Path(ws.profile.annotations).read_text(encoding="utf-8-sig"))["images"]
+        names = sorted({str(entry["file_name"]) for entry in entries})
+    except (OSError, ValueError, TypeError, KeyError):
+        return ""
+    there = [path for name in names if (path := inside(folder, name)).is_file()]
+    return digest(names, contents(there, ws.folder / "pixels"))
+
+
+def detected(ws: Workspace, dataset: str, half: str) -> Recipe:
+    """The boxes that the detector finds in a half of a data set."""
+    return {"detector": detector(ws), "images": images(ws, dataset, half), "code": code_key("partreg.parts.detector")}
+
+
+def filled(ws: Workspace, dataset: str, half: str) -> Recipe:
+    """The same with the missing ones filled in; each half is averaged by itself."""
+    return {"detected": detected(ws, dataset, half), "code": code_key("partreg.workflow.stages:filled")}
+
+
+def boxes_key(ws: Workspace, dataset: str, kind: str) -> str:
+    """The key of a file of "detected" or "filled" boxes, which holds both halves."""
+    recipe = {"detected": detected, "filled": filled}[kind]
+    return digest(dataset, *(recipe(ws, dataset, half) for half in ("train", "test")))
+
+
+def learnt_boxes(ws: Workspace, run: Run) -> Recipe:
+    """The boxes that a network learns from; {} where it has no parts, or takes the whole image for each."""
+    if not run.parts or run.boxes == "whole":
+        return {}
+    if run.boxes in ("truth", "tight"):
+        return {"truth": images(ws, run.dataset, "train"), "code": code_key("partreg.workflow.stages:true_boxes")}
+    if run.boxes == "detected" or run.hidden:
+        code = code_key("partreg.workflow.stages:hidden_boxes")
+        return {"detected": detected(ws, run.dataset, "train"), "code": code}
+    return {"filled": filled(ws, run.dataset, "train")}
+
+
+def side(ws: Workspace, dataset: str, method: str) -> Recipe:
+    """Digests of the side files that a method reads; of the rendered benchmark they follow from its recipe."""
+    found = {}
+    for owner, *names in SIDE_FILES.get(method, []):
+        place = owner or dataset
+        if not ws.is_synthetic(place):
+            found |= {f"{place}/{path.name}": _side_hash(path, ws) for path in side_paths(ws.root(place), names)}
+    return found
+
+
+def _side_hash(path: Path, ws: Workspace) -> str:
+    """The hash of a side file; that of plates.csv with the crops that it names."""
+    if path.name != "plates.csv":
+        return _file_hash(str(path))
+    crops = pd.read_csv(path, dtype=str, skipinitialspace=True).get("crop", pd.Series(dtype=str)).dropna()
+    there = [place for name in crops if (place := inside(path.parent, name)).is_file()]
+    return digest(_file_hash(str(path)), contents(there, ws.folder / "pixels"))
+
+
+def network(ws: Workspace, run: Run) -> Recipe:
+    """What decides a network besides the fields of its `Run`: images, boxes, side files and code."""
+    return {
+        "images": images(ws, run.dataset, "train"),
+        "boxes": learnt_boxes(ws, run),
+        "side": side(ws, run.dataset, run.method),
+        "code": code_key("partreg.reid.train", "partreg.workflow.stages:halves", *_method_code(run.method)),
+    }
+
+
+def _method_code(method: str) -> list[str]:
+    return [] if method == "partreg" else [f"partreg.baselines.{method}"]
+
+
+def extracted(ws: Workspace, run: Run, table: pd.DataFrame) -> Recipe:
+    """A trained network's features of the images of a table, as they are now."""
+    return {
+        "network": run.key,
+        "images": described(table, ws.folder / "pixels"),
+        "boxes": {} if run.use_global else [filled(ws, run.dataset, half) for half in ("train", "test")],
+        "code": code_key("partreg.reid.features", *_method_code(run.method)),
+    }
+
+
+def scored(ws: Workspace, run: Run) -> Recipe:
+    """The scores of a network on its test half."""
+    return {
+        "features": extracted(ws, run, data.test_images(ws, run.dataset)),
+        "galleries": ws.profile.galleries,
+        "code": judging(run.dataset),
+    }
+
+
+def judging(dataset: str) -> str:
+    """The code by which features are extracted from test images and scored."""
+    return code_key("partreg.reid.features", f"partreg.workflow.stages:{dataset}_judged", f"partreg.datasets.{dataset}")
+
+
+def validated() -> str:
+    """The code that scores a network on held-out images while it learns: it decides columns of a history alone."""
+    return code_key("partreg.workflow.stages:validation_score")
+
+
+def parts_of(recipe: Any) -> tuple[Any, list[str]]:
+    """A recipe without its code, and the code apart, in the recipe's order."""
+    if isinstance(recipe, list | tuple):
+        pairs = [parts_of(one) for one in recipe]
+        return [rest for rest, _ in pairs], [code for _, codes in pairs for code in codes]
+    if not isinstance(recipe, dict):
+        return recipe, []
+    rest, codes = {}, []
+    for name, value in recipe.items():
+        if name == "code":
+            codes.append(value)
+        else:
+            rest[name], inner = parts_of(value)
+            codes += inner
+    return rest, codes
+
+
+def forget() -> None:
+    """Look at the pictures of a reader's own data sets anew."""
+    _own_images.cache_clear()
+
+
+def data_key(ws: Workspace, dataset: str) -> str:
+    """Digest of which images of which vehicles ``dataset`` holds."""
+    return digest(*(images(ws, dataset, half) for half in ("train", "test")))
+
+
+def parts_key(ws: Workspace) -> str:
+    """Digest of how all part boxes come about; for chapters 01 to 03."""
+    return digest(*(boxes_key(ws, dataset, "filled") for dataset in DATASETS))
+
+
+def _file_hash(path: str) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,385 @@
+"""Digests of code: what a module and all that it imports do."""
+
+import ast
+import json
+import random
+import shutil
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from partreg import workflow
+from partreg.workflow import code, dial, evidence, keys, rows
+from partreg.workflow.code import closure, code_key, notebook_key
+from partreg.workflow.profile import REPOSITORY, digest, rendered_key
+
+PACKAGE = Path(code.partreg.__file__).parent
+
+
+def write(root: Path, **modules: str) -> None:
+    """A small package in place of partreg: files by "folder__module"."""
+    for name, source in modules.items():
+        path = root / (name.replace("__", "/").replace("/init", "/__init__") + ".py")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(source)
+
+
+@pytest.fixture
+def package(tmp_path, monkeypatch):
+    """An empty package whose modules the digests are made of."""
+    (tmp_path / "__init__.py").write_text("")
+    monkeypatch.setattr(code.partreg, "__file__", str(tmp_path / "__init__.py"))
+    code.forget()
+    yield tmp_path
+    code.forget()
+
+
+def key(root, *roots):
+    code.forget()
+    return code_key(*roots)
+
+
+def test_comments_and_docstrings_are_not_code(package):
+    write(package, module="def f(x):\n    return x + 1\n")
+    plain = key(package, "partreg.module")
+    write(package, module='"""What."""\n\n\ndef f(x):\n    """Add."""\n    # why\n    return x + 1\n')
+    assert key(package, "partreg.module") == plain
+    write(package, module="def f(x):\n    return x + 2\n")
+    assert key(package, "partreg.module") != plain
+
+
+def test_imports_count_wherever_they_stand_and_whatever_they_are_called(package):
+    write(
+        package,
+        a="import partreg.b\n\n\ndef f():\n    from partreg.inner import c as other\n    return other\n",
+        b="from partreg.inner.d import x\n",
+        inner__init="",
+        inner__c="",
+        inner__d="",
+        inner__e="",
+    )
+    assert closure("partreg.a") == ("partreg.a", "partreg.b", "partreg.inner.c", "partreg.inner.d")
+
+
+def test_a_name_that_a_package_passes_on_leads_to_its_module_alone(package):
+    write(
+        package,
+        inner__init="from partreg.inner.first import one as uno\nfrom partreg.inner.second import two\nOWN = 1\n",
+        inner__first="",
+        inner__second="",
+        by_name="from partreg.inner import uno\n",
+        by_attribute="from partreg import inner\n\n\ndef f():\n    return inner.two\n",
+        own="from partreg.inner import OWN\n",
+        whole="from partreg import inner\n\nkept = inner\n",
+    )
+    assert closure("partreg.by_name") == ("partreg.by_name", "partreg.inner.first")
+    assert closure("partreg.by_attribute") == ("partreg.by_attribute", "partreg.inner.second")
+    everything = ("partreg.inner", "partreg.inner.first", "partreg.inner.second")
+    assert closure("partreg.own") == (*everything, "partreg.own")
+    assert closure("partreg.whole") == (*everything, "partreg.whole")
+
+
+def test_a_function_is_its_own_code_and_does_not_follow_the_workflow(package):
+    stages = (
+        "from partreg.lower import low\nfrom partreg.workflow.other import plumbing\n"
+        "from partreg.unused import not_here\nLIMIT = 3\n\n\n"
+        "def make(x):\n    from partreg.lazy import late\n    return helped(low(late(plumbing(x))))\n\n\n"
+        "def helped(x):\n    return min(x, LIMIT)\n\n\ndef kept(x):\n    return not_here(make(x))\n"
+    )
+    write(package, lower="low = 1\n", lazy="late = 1\n", unused="", workflow__init="", workflow__other="plumbing = 1\n")
+    write(package, workflow__stages=stages)
+    root = "partreg.workflow.stages:make"
+    before = key(package, root)
+    assert closure(root) == ("partreg.lazy", "partreg.lower")
+    for plumbing in (("not_here(make(x))", "make(not_here(x))"), ("def kept", "def lock")):
+        write(package, workflow__stages=stages.replace(*plumbing))
+        assert key(package, root) == before
+    for made in (("LIMIT = 3", "LIMIT = 4"), ("min(x", "max(x"), ("late(plumbing", "late(2 * plumbing")):
+        write(package, workflow__stages=stages.replace(*made))
+        assert key(package, root) != before
+    with pytest.raises(ValueError, match="no such code"):
+        code_key("partreg.workflow.stages:gone")
+
+
+def test_a_notebook_is_its_cells_and_what_they_import(package, tmp_path):
+    write(package, used="", unused="")
+    path = tmp_path / "chapter.ipynb"
+
+    def written(text, source="from partreg import used\n"):
+        cells = [("markdown", text), ("code", source)]
+        path.write_text(json.dumps({"cells": [{"cell_type": kind, "source": [some]} for kind, some in cells]}))
+        code.forget()
+        return notebook_key(path)
+
+    before = written("What?")
+    assert written("Why?") != before
+    write(package, unused="x = 1\n")
+    assert written("What?") == before
+    write(package, used="x = 1\n")
+    assert written("What?") != before
+
+
+def test_the_closure_of_training_is_what_python_imports_for_it():
+    script = "import sys, partreg.reid.train; print(' '.join(m for m in sys.modules if m.startswith('partreg.')))"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    loaded = {module for module in done.stdout.split() if not code.is_package(module)}
+    found = set(closure("partreg.reid.train"))
+    assert found - loaded <= {"partreg.retrieval.distances"}
+    assert loaded <= found
+    assert {"partreg.parts.cells", "partreg.datasets.pictures"} <= found
+    assert not [module for module in found if "retrieval" in module or module == "partreg.reid.activation"]
+
+
+# ------------------------------------------------------------------------------------------- every module, changed
+
+
+@pytest.fixture(scope="module")
+def ws(tmp_path_factory):
+    return workflow.open_workspace("smoke", output=str(tmp_path_factory.mktemp("results")))
+
+
+@pytest.fixture
+def listed(tmp_path):
+    """A table of one picture, in place of test images that are not rendered here."""
+    (tmp_path / "a.png").write_bytes(b"picture")
+    return pd.DataFrame({"image": ["a.png"], "path": [str(tmp_path / "a.png")], "vehicle": [1]})
+
+
+def kept(ws, listed):
+    """The keys of all kinds of things that are kept, by name."""
+    plain = workflow.make_run(ws, "vehicleid", parts=())
+    found = {
+        "data": rendered_key(ws),
+        "annotations": digest(keys.annotations(ws)),
+        "detector": digest(keys.detector(ws)),
+        "detected": keys.boxes_key(ws, "veri", "detected"),
+        "filled": keys.boxes_key(ws, "veri", "filled"),
+        "network": plain.key,
+        "network, filled": workflow.make_run(ws, "vehicleid").key,
+        "network, true boxes": workflow.make_run(ws, "vehicleid", boxes="truth").key,
+        "network, whole": workflow.make_run(ws, "vehicleid", boxes="whole").key,
+        "network, veri": workflow.make_run(ws, "veri", parts=()).key,
+        "network, vami": workflow.method_run(ws, "vehicleid", "vami").key,
+        "features": digest({**keys.extracted(ws, plain, listed), "network": ""}),
+        "scores": keys.judging("vehicleid"),
+        "scores, veri": keys.judging("veri"),
+        "points": dial.points_path(ws, 2.0, "vehicleid", every=False).name,
+    }
+    found |= {f"row {method}": rows.row_key(ws, method, 0) for method in rows.BUILT_ON}
+    jobs = evidence.jobs(ws).values()
+    found["record"] = next(job for job in jobs if job.study == "cells" and job.run.parts).code
+    found["record, looked at"] = next(job for job in jobs if job.looked_at).code
+    return found
+
+
+class Copy:
+    """The package in a folder of its own; what was parsed before is not parsed again, so that changes are quick."""
+
+    def __init__(self, folder, monkeypatch):
+        self.root = folder / "partreg"
+        shutil.copytree(PACKAGE, self.root, ignore=shutil.ignore_patterns("__pycache__"))
+        monkeypatch.setattr(code.partreg, "__file__", str(self.root / "__init__.py"))
+        parsed = {}
+
+        def tree(module):
+            text = code.path_of(module).read_text()
+            if (module, text) not in parsed:
+                parsed[module, text] = code.stripped(ast.parse(text))
+            return parsed[module, text]
+
+        tree.cache_clear = lambda: None
+        dumps = {}
+
+        def dumped(module):
+            found = tree(module)
+            if id(found) not in dumps:
+                dumps[id(found)] = ast.dump(found)
+            return dumps[id(found)]
+
+        dumped.cache_clear = lambda: None
+        monkeypatch.setattr(code, "tree", tree)
+        monkeypatch.setattr(code, "dumped", dumped)
+
+    def changed(self, module, look, function=""):
+        """What ``look`` sees while a module has one statement more, somewhere or in a function."""
+        path = code.path_of(module)
+        before = path.read_text()
+        tree = ast.parse(before)
+        bodies = [node.body for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.If | ast.For)]
+        if function:
+            bodies = [n.body for n in ast.walk(tree) if isinstance(n, ast.FunctionDef) and n.name == function]
+        body = random.Random(module).choice(bodies or [tree.body])
+        body.append(ast.parse("print(0)").body[0])
+        try:
+            path.write_text(ast.unparse(tree))
+            code.forget()
+            return look()
+        finally:
+            path.write_text(before)
+            code.forget()
+
+
+@pytest.fixture
+def copy(tmp_path, monkeypatch):
+    made = Copy(tmp_path / "copy", monkeypatch)
+    code.forget()
+    yield made
+    monkeypatch.undo()
+    code.forget()
+
+
+MODULES = sorted(
+    ".".join(("partreg", *path.relative_to(PACKAGE).with_suffix("").parts)).removesuffix(".__init__")
+    for path in PACKAGE.rglob("*.py")
+)
+
+
+def test_a_change_of_a_module_reaches_what_it_makes_and_nothing_else(ws, listed, copy):
+    before = kept(ws, listed)
+    roots = {
+        "data": ["partreg.synthetic.layouts"],
+        "annotations": ["partreg.parts.annotation"],
+        "detector": ["partreg.parts.annotation", "partreg.parts.detector"],
+        "filled": ["partreg.parts.missing"],
+        "network": ["partreg.reid.train", "partreg.datasets.split", "partreg.datasets.vehicleid"],
+        "network, true boxes": ["partreg.parts.annotation"],
+        "network, veri": ["partreg.reid.train", "partreg.datasets.split", "partreg.datasets.veri"],
+        "network, vami": ["partreg.baselines.vami"],
+        "features": ["partreg.reid.features"],
+        "scores": ["partreg.reid.features", "partreg.retrieval.protocols", "partreg.datasets.vehicleid"],
+        "scores, veri": ["partreg.reid.features", "partreg.retrieval.protocols", "partreg.datasets.veri"],
+        "record": ["partreg.retrieval.protocols"],
+        "record, looked at": ["partreg.reid.activation", "partreg.figures.ranklist", "partreg.parts.cells"],
+        "points": ["partreg.synthetic.dials", "partreg.baselines.strong", "partreg.baselines.vgg_ccl"],
+    }
+    read = {name: [f"partreg.datasets.{name}"] for name in ("vehicleid", "veri")}
+    after = {  # what a result is made from, besides its own code
+        "annotations": ["data", *read["vehicleid"]],
+        "detector": ["annotations"],
+        "detected": ["detector", "data", *read["veri"]],
+        "filled": ["detected"],
+        "network": ["data"],
+        "network, whole": ["network"],
+        "network, true boxes": ["network"],
+        "network, veri": ["data"],
+        "network, vami": ["network"],
+        "network, filled": ["network", "filled"],
+        "points": ["network", "scores"],
+        "record": ["network, true boxes", "scores", "data"],
+        "record, looked at": ["network, filled", "scores", "data"],
+    }
+
+    def holds(name):
+        found = set(closure(*roots.get(name, ())))
+        for inner in after.get(name, ()):
+            found |= holds(inner) if inner in before else set(closure(inner))
+        return found
+
+    named = [name for name in before if not name.startswith("row ")]
+    # Filled boxes of VehicleID, whose reader is another; a table's own key does not hold how it is drawn.
+    expected = {name: holds(name) for name in named}
+    expected["network, filled"] -= {"partreg.datasets.veri"} - holds("network")
+    wrong = {}
+    for module in MODULES:
+        if module.startswith("partreg.workflow"):
+            continue
+        now = copy.changed(module, lambda: kept(ws, listed))
+        changed = {name for name in named if now[name] != before[name]}
+        due = {name for name in named if module in expected[name]}
+        if changed != due:
+            wrong[module] = changed ^ due
+    assert wrong == {}
+
+
+@pytest.mark.parametrize(
+    ("module", "function", "due"),
+    [
+        ("partreg.workflow.stages", "kept", set()),
+        ("partreg.workflow.stages", "trained", set()),
+        ("partreg.workflow.stages", "detected_boxes", set()),
+        ("partreg.workflow.rows", "distances", set()),
+        ("partreg.workflow.profile", "open_workspace", set()),
+        ("partreg.workflow.rows", "lomo_distances", {"row lomo"}),
+        ("partreg.workflow.evidence", "on_parts", {"record, looked at"}),
+        ("partreg.workflow.stages", "true_boxes", {"network, true boxes", "record"}),
+    ],
+)
+def test_of_the_workflow_only_what_makes_a_result_counts(ws, listed, copy, module, function, due):
+    before = kept(ws, listed)
+    now = copy.changed(module, lambda: kept(ws, listed), function)
+    assert {name for name in before if before[name] != now[name]} == due
+
+
+FACTS = {"row fact", "row fact_plate_rec", "row fact_plate_snn", "row fact_plate_str"}
+
+
+@pytest.mark.parametrize(
+    ("module", "due"),
+    [
+        ("lomo", {"row lomo"}),
+        ("fact", FACTS),
+        ("color_names", FACTS | {"row bow_cn"}),
+        ("googlenet", FACTS | {"row googlenet"}),
+        ("plates", {"row plate_snn", *FACTS} - {"row fact"}),
+        ("spacetime", {"row siamese_path", "row oife_st", "row fact_plate_str"}),
+        ("viewpoints", {"row oife", "row oife_st", "row vami", "network, vami"}),
+        ("oife_st", {"row oife_st"}),
+    ],
+)
+def test_a_change_of_a_method_reaches_all_that_is_built_on_it(ws, listed, copy, module, due):
+    before = kept(ws, listed)
+    now = copy.changed(f"partreg.baselines.{module}", lambda: kept(ws, listed))
+    assert {name for name in before if before[name] != now[name]} == due
+
+
+def networks_and_scores(ws):
+    runs = {f"{run.name} {run.boxes}": run.key for run in workflow.networks(ws).values()}
+    return runs, [keys.judging(dataset) for dataset in ("vehicleid", "veri")]
+
+
+@pytest.mark.parametrize(
+    ("module", "share", "scores"),
+    [
+        ("partreg.datasets.split", "every", False),
+        ("partreg.datasets.pictures", "every", True),
+        ("partreg.parts.cells", "every", True),
+        ("partreg.reid.activation", "none", False),
+        ("partreg.retrieval.metrics", "none", True),
+        ("partreg.figures.tables", "none", False),
+        ("partreg.synthetic.dials", "none", False),
+    ],
+)
+def test_the_networks_that_a_module_makes_due(ws, copy, module, share, scores):
+    before, scored = networks_and_scores(ws)
+    now, scored_now = copy.changed(module, lambda: networks_and_scores(ws))
+    due = [name for name in before if before[name] != now[name]]
+    assert len(due) == {"every": len(before), "none": 0}[share]
+    assert (scored != scored_now) is scores
+
+
+def test_chapters_are_due_with_the_code_that_their_cells_use(copy):
+    def chapters():
+        return {name: notebook_key(REPOSITORY / "notebooks" / f"{name}.ipynb") for name in workflow.CHAPTERS}
+
+    before = chapters()
+    now = copy.changed("partreg.figures.maps", chapters)
+    assert {name for name in before if before[name] != now[name]} == {"09_activation_maps"}
+    now = copy.changed("partreg.retrieval.metrics", chapters)
+    assert {"05_vehicleid", "06_veri", "14_every_rule"} <= {name for name in before if before[name] != now[name]}
+
+
+def test_settings_that_a_thing_does_not_have_are_not_in_its_key(ws, listed):
+    before = kept(ws, listed)
+
+    def due(**fields):
+        now = kept(workflow.Workspace(replace(ws.profile, **fields), ws.folder), listed)
+        return {name.split(",")[0].split()[0] for name in before if before[name] != now[name]}
+
+    assert due(seeds=[9]) == {"network", "points"}
+    assert due(galleries=7) == {"points"}
+    assert due(detector={**ws.profile.detector, "epochs": 3}) == {"detector", "detected", "filled", "network"}
+    assert "filled" not in due(reid={**ws.profile.reid, "lr": 0.03})

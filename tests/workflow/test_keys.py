@@ -1,0 +1,294 @@
+"""When kept results are due again on a reader's own folders: lists, pictures, annotations and side files."""
+
+import json
+import os
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from partreg import files, workflow
+from partreg.datasets import contents
+from partreg.errors import PartregError
+from partreg.workflow import data, keys, rows
+from partreg.workflow.profile import digest
+
+SIZE = 40
+
+
+def picture(path, vehicle, number):
+    """A vehicle is a colour in the middle of a picture."""
+    pixels = np.random.default_rng(number).integers(100, 140, (SIZE, SIZE, 3))
+    pixels[8:32, 8:32] = np.random.default_rng(vehicle).integers(0, 256, 3)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(pixels.astype(np.uint8)).save(path, quality=95)
+
+
+def grey(path):
+    Image.new("RGB", (SIZE, SIZE), (128, 128, 128)).save(path)
+    keys.forget()
+
+
+@pytest.fixture
+def root(tmp_path):
+    """A folder of one's own in VehicleID's layout: six vehicles to learn, six to test on, three pictures each."""
+    folder, lists = tmp_path / "VehicleID_V1.0", {"train_list": range(1, 7), "test_list_6": range(11, 17)}
+    (folder / "train_test_split").mkdir(parents=True)
+    for name, vehicles in lists.items():
+        lines = []
+        for vehicle in vehicles:
+            for number in range(3):
+                lines.append(f"{10 * vehicle + number:07d} {vehicle}\n")
+                picture(folder / f"image/{10 * vehicle + number:07d}.jpg", vehicle, number)
+        (folder / f"train_test_split/{name}.txt").write_text("".join(lines))
+    return folder
+
+
+@pytest.fixture
+def drawn(root, tmp_path):
+    """A COCO file of one's own with boxes in two training pictures."""
+    names = ["vehicle", "front_window", "left_light", "right_light"]
+    images = [{"id": n, "file_name": f"image/{n:07d}.jpg", "width": SIZE, "height": SIZE} for n in (10, 20)]
+    boxes = [
+        {"id": 10 * image["id"] + number, "image_id": image["id"], "category_id": number, "bbox": [2, 4 * number, 9, 9]}
+        for image in images
+        for number in range(1, 5)
+    ]
+    categories = [{"id": number, "name": name} for number, name in enumerate(names, 1)]
+    path = tmp_path / "parts.json"
+    path.write_text(json.dumps({"images": images, "annotations": boxes, "categories": categories}))
+    return path
+
+
+@pytest.fixture
+def ws(root, drawn, tmp_path):
+    keys.forget()
+    mine = {"vehicleid": str(root), "annotations": str(drawn), "photographs": str(root)}
+    yield workflow.open_workspace("smoke", output=str(tmp_path / "build"), **mine)
+    keys.forget()
+
+
+def kept(ws):
+    plain = workflow.make_run(ws, "vehicleid", parts=(), held_out=0)
+    return {
+        "data": keys.data_key(ws, "vehicleid"),
+        "other data": keys.data_key(ws, "veri"),
+        "annotations": digest(keys.annotations(ws)),
+        "detector": digest(keys.detector(ws)),
+        "boxes to learn": digest(keys.filled(ws, "vehicleid", "train")),
+        "all boxes": keys.boxes_key(ws, "vehicleid", "filled"),
+        "network": plain.key,
+        "network, parts": workflow.make_run(ws, "vehicleid", held_out=0).key,
+        "network, veri": workflow.make_run(ws, "veri", parts=()).key,
+        "features": digest({**keys.extracted(ws, plain, workflow.test_images(ws, "vehicleid")), "network": ""}),
+    }
+
+
+def due(before, after):
+    assert set(before) == set(after)
+    return {name for name in before if before[name] != after[name]}
+
+
+def test_a_replaced_test_picture_makes_its_features_due_and_no_network(ws, root):
+    before = kept(ws)
+    assert due(before, kept(ws)) == set()
+    grey(root / "image/0000110.jpg")
+    assert due(before, kept(ws)) == {"data", "features", "all boxes"}
+
+
+def test_a_replaced_training_picture_makes_the_networks_due(ws, root):
+    before = kept(ws)
+    grey(root / "image/0000062.jpg")  # nobody drew boxes in it
+    assert due(before, kept(ws)) == {"data", "boxes to learn", "all boxes", "network", "network, parts"}
+
+
+def test_a_picture_that_is_copied_is_the_same(ws, root, drawn, tmp_path):
+    before = kept(ws)
+    for path in root.rglob("*.jpg"):
+        os.utime(path, (1, 1))
+    keys.forget()
+    assert due(before, kept(ws)) == set()
+    copy = shutil.copytree(root, tmp_path / "copy" / "VehicleID_V1.0")
+    mine = {"vehicleid": str(copy), "annotations": str(drawn), "photographs": str(copy)}
+    assert due(before, kept(workflow.open_workspace("smoke", output=str(tmp_path / "other"), **mine))) == set()
+
+
+def test_annotations_drawn_anew_make_the_detector_due_and_nothing_before_it(ws, drawn):
+    before = kept(ws)
+    text = drawn.read_text()
+    drawn.write_text(text.replace("[2, 4,", "[3, 4,"))
+    assert drawn.read_text() != text
+    assert due(before, kept(ws)) == {"annotations", "detector", "boxes to learn", "all boxes", "network, parts"}
+
+
+def test_a_picture_with_drawn_boxes_makes_the_detector_due(ws, root):
+    before = kept(ws)
+    grey(root / "image/0000010.jpg")
+    assert {"detector", "boxes to learn", "network"} <= due(before, kept(ws))
+    assert "annotations" not in due(before, kept(ws))
+
+
+def test_a_changed_list_makes_what_is_learnt_due(ws, root):
+    before = kept(ws)
+    path = root / "train_test_split/train_list.txt"
+    path.write_text(path.read_text().replace("0000062 6", "0000062 5"))
+    keys.forget()
+    assert {"data", "network"} <= due(before, kept(ws))
+    assert not {"other data", "network, veri", "features", "detector"} & due(before, kept(ws))
+
+
+def test_a_side_file_counts_for_the_methods_that_read_it(ws, root):
+    def made():
+        return {name: workflow.method_run(ws, "vehicleid", name).key for name in ("vami", "oife", "vgg_ccl")}
+
+    before = made()
+    (root / "orientation.csv").write_text("image,orientation\nimage/0000010.jpg,front\n")
+    assert due(before, made()) == {"vami"}
+    first = made()
+    (root / "orientation.csv").write_text("image,orientation\nimage/0000010.jpg,rear\n")
+    assert due(first, made()) == {"vami"}
+
+
+def test_the_crops_of_plates_count_with_their_list(ws, root, tmp_path):
+    listed = tmp_path / "VeRi"
+    shutil.copytree(root / "image", listed / "crops")
+    (listed / "plates.csv").write_text("image,plate,crop\na,B1,crops/0000010.jpg\n")
+    before = keys._side_hash(listed / "plates.csv", ws)
+    grey(listed / "crops/0000011.jpg")
+    assert keys._side_hash(listed / "plates.csv", ws) == before
+    grey(listed / "crops/0000010.jpg")
+    assert keys._side_hash(listed / "plates.csv", ws) != before
+
+
+def test_a_missing_picture_is_one_sentence(ws, root):
+    (root / "image/0000010.jpg").unlink()
+    with pytest.raises(PartregError, match=r"0000010\.jpg: the image cannot be read; run `partreg check`"):
+        workflow.make_run(ws, "vehicleid", parts=())
+
+
+def test_scores_follow_the_pictures_and_the_network_stays(ws, root):
+    run = workflow.make_run(ws, "vehicleid", parts=(), held_out=0, size=32, epochs=4, warmup=0.0)
+    before = workflow.scores(ws, run)
+    folder = workflow.run_folder(ws, run)
+    weights, features = ((folder / name).read_bytes() for name in ("weights.pt", "features_test.npy"))
+    assert before["6"]["cmc1"] > 0.5
+    for path in root.glob("image/00001*.jpg"):
+        grey(path)
+    assert workflow.make_run(ws, "vehicleid", parts=(), held_out=0, size=32, epochs=4, warmup=0.0) == run
+    after = workflow.scores(ws, run)
+    assert after["6"]["cmc1"] < 0.5
+    assert (folder / "weights.pt").read_bytes() == weights
+    assert (folder / "features_test.npy").read_bytes() != features
+
+
+def test_scores_and_features_are_made_anew_by_other_code_and_the_history_loses_its_scores(ws, monkeypatch):
+    run = workflow.make_run(ws, "vehicleid", parts=(), held_out=2, size=32, epochs=1, warmup=0.0)
+    scored = workflow.scores(ws, run)
+    assert workflow.history(ws, run).cmc1.notna().all()
+    folder = workflow.run_folder(ws, run)
+    files.write_json(folder / "scores.json", {"6": {"cmc1": 2.0, "cmc5": 2.0}})
+    assert workflow.scores(ws, run)["6"]["cmc1"] == 2.0  # it is not looked into
+    real = keys.code_key
+    monkeypatch.setattr(keys, "code_key", lambda *roots: real(*roots) + "x" * ("stages:vehicleid_judged" in str(roots)))
+    assert workflow.scores(ws, run) == scored
+    monkeypatch.setattr(keys, "code_key", lambda *roots: real(*roots) + "x" * ("validation_score" in str(roots)))
+    assert workflow.history(ws, run).cmc1.isna().all()
+    assert workflow.history(ws, run).loss.notna().all()
+
+
+def test_the_seconds_of_a_training_are_those_of_all_its_sessions(ws, monkeypatch):
+    from partreg.reid import train
+
+    clock, one_epoch = iter(range(0, 1000, 10)), train.one_epoch
+    monkeypatch.setattr(train.time, "perf_counter", lambda: next(clock))
+
+    def killed(run, method, network, optimizer, data, epoch, bar):
+        if epoch == 2:
+            raise KeyboardInterrupt
+        return one_epoch(run, method, network, optimizer, data, epoch, bar)
+
+    run = workflow.make_run(ws, "vehicleid", parts=(), held_out=0, size=32, epochs=3, warmup=0.0)
+    with monkeypatch.context() as patch:
+        patch.setattr(train, "one_epoch", killed)
+        with pytest.raises(KeyboardInterrupt):
+            workflow.trained(ws, run)
+    folder = workflow.trained(ws, run)
+    seconds = [files.read_json(folder / f"{name}.json")["seconds"] for name in ("training", "provenance")]
+    assert seconds == [30, 30]  # an epoch takes ten; the one that was cut short was made again
+
+
+def test_a_result_is_kept_under_its_key_whenever_its_making_is_killed(tmp_path):
+    path, made = tmp_path / "scores.json", []
+
+    def make(value, killed=False):
+        def work(path):
+            made.append(value)
+            path.write_text(value)
+            if killed:
+                raise KeyboardInterrupt
+
+        return work
+
+    stages = workflow.stages
+    stages.kept(path, "old", make("old"))
+    stages.kept(path, "old", make("again"))
+    assert (path.read_text(), made) == ("old", ["old"])
+    with pytest.raises(KeyboardInterrupt):
+        stages.kept(path, "new", make("half", killed=True))
+    stages.kept(path, "old", make("old once more"))
+    assert path.read_text() == "old once more"
+
+
+def test_a_data_set_is_parsed_once_and_again_where_its_lists_change(root, monkeypatch):
+    from partreg.datasets import vehicleid
+
+    parsed, read = [], vehicleid.read_vehicleid
+    monkeypatch.setattr(vehicleid, "read_vehicleid", lambda root: parsed.append(root) or read(root))
+    first = data.read("vehicleid", root)
+    first.train["vehicle"] = 0
+    first.tests[6]["image"] = ""
+    second = data.read("vehicleid", root)
+    assert len(parsed) == 1
+    assert second.train.vehicle.nunique() == 6
+    assert second.tests[6].image.nunique() == 18
+    path = root / "train_test_split/train_list.txt"
+    path.write_text(path.read_text().replace("0000062 6\n", ""))
+    assert len(data.read("vehicleid", root).train) == 17
+    assert len(parsed) == 2
+
+
+def test_one_network_parses_its_data_set_once(ws, root, monkeypatch):
+    from partreg.datasets import vehicleid
+
+    parsed, read = [], vehicleid.read_vehicleid
+    data._parsed.cache_clear()
+    monkeypatch.setattr(vehicleid, "read_vehicleid", lambda root: parsed.append(root) or read(root))
+    workflow.scores(ws, workflow.make_run(ws, "vehicleid", parts=(), held_out=2, size=32, epochs=1, warmup=0.0))
+    assert parsed == [root]
+
+
+def test_a_recipe_comes_apart_into_what_and_code():
+    recipe = {"a": 1, "code": "x", "inner": [{"b": 2, "code": "y"}, {"code": ["z"]}]}
+    assert keys.parts_of(recipe) == ({"a": 1, "inner": [{"b": 2}, {}]}, ["x", "y", ["z"]])
+
+
+def test_row_keys_tell_settings_and_data_apart(ws, root):
+    before = {method: rows.row_key(ws, method, 0) for method in rows.BUILT_ON}
+    grey(root / "image/0000062.jpg")  # of VehicleID, from which GoogLeNet learns
+    now = {method: rows.row_key(ws, method, 0) for method in rows.BUILT_ON}
+    facts = {"fact", "fact_plate_rec", "fact_plate_snn", "fact_plate_str"}
+    assert due(before, now) == {"googlenet", *facts}
+
+
+def test_pictures_are_read_once_for_all_networks(ws, root, monkeypatch):
+    later = contents.time.time() + 3600
+    monkeypatch.setattr(contents.time, "time", lambda: later)
+    read = []
+    real = contents._hash
+    monkeypatch.setattr(contents, "_hash", lambda name: read.append(name) or real(name))
+    for seed in range(3):
+        workflow.make_run(ws, "vehicleid", seed=seed)
+    assert len(read) == len(set(read))
+    assert pd.Series(read).str.contains("image").all()
