@@ -547,7 +547,7 @@ def restamp(ws: Workspace, folder: Path, each: int = 1) -> list[str]:
     due = text[text.key.isin(wanted)].assign(now=lambda rows_: [wanted[key].code for key in rows_.key])
     lines = []
     for (old, now), group in due[due.code != due.now].groupby(["code", "now"], sort=False):
-        sample = group.loc[group.seconds.astype(float).sort_values(kind="stable").index[:each], "key"]
+        sample = group.loc[pd.to_numeric(group.seconds, errors="coerce").sort_values(kind="stable").index[:each], "key"]
         apart = [words for key in sample for words in differences(ws, wanted[key], kept)]
         if not apart:
             text.loc[group.index, "code"] = now

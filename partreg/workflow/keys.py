@@ -69,7 +69,9 @@ def detector(ws: Workspace) -> Recipe:
     """The part detector's weights."""
     recipe: Recipe = {"annotations": annotations(ws), "settings": ws.profile.detector}
     if ws.profile.annotations:
-        recipe |= {"count": ws.profile.annotate, "pictures": _annotated_pictures(ws)}
+        drawn_here, names = getattr(ws, "drawn_here", False), getattr(ws.profile, "names", {})
+        recipe |= {"count": 0 if drawn_here else ws.profile.annotate, "pictures": _annotated_pictures(ws)}
+        recipe |= {"names": names} if names else {}
     return {**recipe, "code": code_key("partreg.parts.detector", "partreg.workflow.stages:learnt_and_left")}
 
 
