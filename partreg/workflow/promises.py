@@ -105,7 +105,7 @@ def gpu(folder: Path = REFERENCE) -> str:
     """What a GPU gave: its agreement with the CPU, its speed and its rows of Table 4, in Markdown."""
     path = folder / "gpu" / "gpu.json"
     if not path.exists():
-        return "Not run yet: `make gpu` runs it.\n"
+        return "Nothing is kept yet: `make gpu` makes it, to be copied to `reference/gpu`.\n"
     report = files.read_json(path)
     parts = {name: part["found"] for name, part in report["parts"].items()}
     made = parts["provenance"]

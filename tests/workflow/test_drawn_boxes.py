@@ -1,6 +1,6 @@
 """Whose boxes the detector learns from: a file that was chosen, what the reader drew to the end, or the stand-in's."""
 
-from types import SimpleNamespace
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -8,27 +8,27 @@ from PIL import Image
 
 from partreg import files, workflow
 from partreg.errors import PartregError
-from partreg.parts import annotation
 from partreg.parts.boxes import OBJECT_COLUMNS
 from partreg.parts.formats import Annotations, read_coco, write_coco
 from partreg.workflow import stages
 from partreg.workflow.keys import parts_key
 from partreg.workflow.profile import drawn_boxes, finished_boxes
 
-NAMES = [f"image/{number}.jpg" for number in range(3)]
+NAMES = [f"image/{number:07d}.jpg" for number in range(1, 4)]
 WINDOW = {"x": 10, "y": 5, "width": 40, "height": 20, "label": "front_window"}
 
 
 @pytest.fixture
-def root(tmp_path, monkeypatch):
-    """A data set of three training images, as far as the stages look at it."""
+def root(tmp_path):
+    """A data set in VehicleID's layout with three training images, and one picture of a test list."""
     folder = tmp_path / "VehicleID"
-    for name in NAMES:
+    for name in [*NAMES, "image/0000009.jpg"]:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         Image.new("RGB", (80, 60)).save(folder / name)
-    train = pd.DataFrame({"image": NAMES, "path": [str(folder / name) for name in NAMES]})
-    monkeypatch.setattr(stages, "vehicleid", lambda ws: SimpleNamespace(train=train, root=folder))
-    monkeypatch.setattr(annotation, "read_vehicleid", lambda root: SimpleNamespace(train=train))
+    lists = {"train_list": "".join(f"{Path(name).stem} 1\n" for name in NAMES), "test_list_1": "0000009 2\n"}
+    for name, lines in lists.items():
+        (folder / "train_test_split").mkdir(exist_ok=True)
+        (folder / "train_test_split" / f"{name}.txt").write_text(lines)
     return folder
 
 
@@ -38,8 +38,11 @@ def add_truth(root):
     write_coco(Annotations(images, pd.DataFrame(rows, columns=list(OBJECT_COLUMNS))), root / "truth" / "parts.json")
 
 
-def opened(tmp_path, root, **choices):
-    return workflow.open_workspace("smoke", output=str(tmp_path / "out"), vehicleid=str(root), **choices)
+def opened(tmp_path, root, annotate=3, **choices):
+    fields = {"annotate": annotate}
+    return workflow.open_workspace(
+        "smoke", output=str(tmp_path / "out"), vehicleid=str(root), overrides=fields, **choices
+    )
 
 
 def draw(ws, count):
@@ -103,9 +106,9 @@ def test_other_choices_go_before_what_is_drawn(tmp_path, root):
     assert "drawn by others, in `others.json`" in workflow.shown_boxes(chosen)[1]
     learnt, left_out = workflow.annotated_sets(chosen)
     assert (len(learnt[0]), len(left_out[0])) == (2, 1)
-    elsewhere = workflow.open_workspace("smoke", output=str(ws.folder), vehicleid=str(root / "image"))
+    elsewhere = opened(tmp_path, root / "image")
     assert elsewhere.profile.annotations == "", "another data set has boxes of its own"
-    more = opened(tmp_path, root, overrides={"annotate": 29})
+    more = opened(tmp_path, root, annotate=2)
     assert more.profile.annotations == "", "as many images as the profile asks for"
 
 

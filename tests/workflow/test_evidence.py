@@ -67,7 +67,8 @@ def test_without_the_file_of_weights_its_rows_are_left_out():
 
 
 def test_the_pixels_follow_the_file_of_weights(reference):
-    kept = workflow.open_workspace("reference", overrides={"evidence": {"weights": "some.pth", "pixels": "rgb"}})
+    weights = reference.profile.evidence["weights"]
+    kept = workflow.open_workspace("reference", overrides={"evidence": {"weights": weights}})
     for ws, pixels in ((reference, "rgb"), (kept, "caffe")):
         runs = [job.run for job in evidence.jobs(ws).values() if "ImageNet" in job.row]
         assert len(runs) == 6
