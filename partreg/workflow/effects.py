@@ -291,5 +291,4 @@ def kept_note(evidence: Evidence, study: str = "rows") -> str:
         f"Reference: mean of {count} seeds and its 95% interval by Student's t, kept in the repository; profile "
         f"{', '.join(sorted(set(runs.profile)))}, {sizes} px, {', '.join(sorted(set(runs.device)))}, commit {made}. "
         "Another benchmark than this run's: compare rows with rows."
-        + "".join(f" {one}" for one in evidence.said.get(study, []))
     )

@@ -149,7 +149,6 @@ def test_what_was_found_wrong_counts_for_nothing_and_is_said_until_it_is_made_ag
     assert effects.effect(kept, [{"row": "b"}]).values == (0.45,)
     assert effects.effect(kept, [{"row": "a"}]).values == (0.50, 0.52, 0.54, 0.9)
     assert kept.said == {"rows": ["Withdrawn: two of b.", "A is doubtful."]}
-    assert effects.kept_note(kept).endswith("compare rows with rows. Withdrawn: two of b. A is doubtful.")
     page = book.runs_table(effects.Evidence(kept.runs.assign(seconds=60.0), kept.curves, kept.hits, kept.said))
     assert (
         "8 trainings are kept, 1 of them failed; together they took 0.1 hours of training on one thread each. 2 of"
@@ -168,9 +167,9 @@ def test_the_cell_that_was_not_drawn_as_it_says_is_in_no_effect():
             cell = {"study": "cells", "cell": "near_duplicates=1", "row": row, "budget": budget}
             made = kept.runs[(kept.runs.cell == cell["cell"]) & kept.runs.commit.isin(["f6c0bff356"])]
             assert effects.effect(kept, [cell]).values == () or made.empty
-    assert "4.6 of a kind" in effects.kept_note(kept, "cells")
-    assert "test images of their own" in effects.kept_note(kept, "cells")
-    assert "4.6" not in effects.kept_note(kept, "rows")
+    assert set(kept.said) == {"cells"}
+    assert "4.6 of a kind" in kept.said["cells"][0]
+    assert "test images of their own" in kept.said["cells"][1]
 
 
 def test_rows_of_the_dial_that_older_code_made_are_named_beside_it():
