@@ -154,7 +154,7 @@ class Run:
         """
         values = asdict(self)
         if self.weights not in ("", "imagenet"):
-            values["weights"] = file_hash(self.weights)
+            values["weights"] = _file_hash(self.weights)
         return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:12]
 
     @property
@@ -245,12 +245,7 @@ def _listed(allowed: tuple) -> str:
     return ", ".join(str(value) for value in allowed)
 
 
-def file_hash(path: str) -> str:
-    """SHA-256 of a file of weights, read once as long as its size and its time of change stay.
-
-    Raises:
-        PartregError: there is no such file.
-    """
+def _file_hash(path: str) -> str:
     try:
         status = Path(path).stat()
     except OSError as error:
