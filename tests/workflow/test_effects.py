@@ -158,6 +158,9 @@ def test_what_was_found_wrong_counts_for_nothing_and_is_said_until_it_is_made_ag
     (tmp_path / "corrections.csv").write_text("table,where,commits,withdrawn,says\nruns,colour: red,x,yes,y\n")
     with pytest.raises(PartregError, match=r"corrections\.csv: runs\.csv has no column 'colour'"):
         effects.read_evidence(tmp_path)
+    (tmp_path / "corrections.csv").write_text("table,why\nruns,x\n")
+    with pytest.raises(PartregError, match=r"corrections\.csv: expected a table of table, where, commits"):
+        effects.read_evidence(tmp_path)
 
 
 def test_the_cell_that_was_not_drawn_as_it_says_is_in_no_effect():
