@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -15,7 +16,7 @@ from torchvision.models.resnet import BasicBlock
 from partreg.errors import PartregError
 from partreg.parts.boxes import PARTS
 from partreg.parts.cells import branch_cells
-from partreg.reid.run import SMALL, Run, file_hash
+from partreg.reid.run import SMALL, Run
 
 # Mean and spread of the pixels, 0 to 255, that the two families of published weights were trained with.
 RGB = ((123.675, 116.28, 103.53), (58.395, 57.12, 57.375))
@@ -231,8 +232,8 @@ def built(run: Run, classes: dict[str, int], network: Callable[[Run, dict[str, i
         torch.manual_seed(run.seed)
         made = network(run, classes)
     if run.weights:
-        check_pixels(run)
         load_backbone(made.backbone, run.backbone, run.weights)
+        check_pixels(run)
     return made
 
 
@@ -240,13 +241,15 @@ def check_pixels(run: Run) -> None:
     """Refuse torchvision's own file of weights with pixels that it was not trained on; other files cannot be told.
 
     Raises:
-        PartregError: it is fed as a network from Caffe, or the file cannot be read.
+        PartregError: it is fed as a network from Caffe.
     """
     if run.pixels == "rgb" or run.backbone in SMALL:
         return
     # torchvision names each file by the first digits of its hash.
     own = {str(entry.url).rsplit("-", 1)[-1].removesuffix(".pth") for entry in models.get_model_weights(run.backbone)}
-    if file_hash(run.weights)[:8] in own:
+    with open(run.weights, "rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    if digest[:8] in own:
         raise PartregError(
             f"{run.weights}: these are torchvision's own weights of {run.backbone}, which expect pixels=rgb, not "
             f"{run.pixels}; say pixels=rgb."

@@ -163,7 +163,7 @@ class Run:
         Raises:
             PartregError: the file cannot be read.
         """
-        return self.weights if self.weights in ("", "imagenet") else file_hash(self.weights)
+        return self.weights if self.weights in ("", "imagenet") else _file_hash(self.weights)
 
     @property
     def detects(self) -> bool:
@@ -249,12 +249,7 @@ def _listed(allowed: tuple) -> str:
     return ", ".join(str(value) for value in allowed)
 
 
-def file_hash(path: str) -> str:
-    """SHA-256 of a file of weights, read once as long as its size and its time of change stay.
-
-    Raises:
-        PartregError: there is no such file.
-    """
+def _file_hash(path: str) -> str:
     try:
         status = Path(path).stat()
     except OSError as error:

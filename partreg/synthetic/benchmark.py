@@ -27,19 +27,21 @@ from partreg.synthetic.vehicles import (
 )
 
 MOST, MANY = math.inf, 10**6
-LIMITS = dict.fromkeys(
-    (
-        *("train_vehicles", "test_vehicles", "veri_train_vehicles", "veri_test_vehicles", "images_per_track", "models"),
-        *("near_duplicates", "fleet"),
-    ),
-    (1, MOST),
-) | {
+LIMITS = {
     "seed": (0, 2**31 - 1),
     "size": (32, 4096),
+    "train_vehicles": (1, MOST),
+    "test_vehicles": (1, MOST),
     "images_per_vehicle": (2, MOST),
-    "test_images": (2, MOST),
+    "veri_train_vehicles": (1, MOST),
+    "veri_test_vehicles": (1, MOST),
     "tracks_per_vehicle": (2, CAMERAS),  # each of another camera
+    "images_per_track": (1, MOST),
+    "models": (1, MOST),
+    "near_duplicates": (1, MOST),
     "shortcuts": (0, 1),
+    "fleet": (0, MOST),
+    "test_images": (0, MOST),
 }
 FRACTIONS = ("near_duplicates", "shortcuts")
 
@@ -62,10 +64,10 @@ class Benchmark:
         near_duplicates: mean number of identities of one model and colour, training and test together, at least 1; as
             near as whole groups can.
         shortcuts: in [0, 1], how often a training image repeats its vehicle's usual street, camera and light.
-        fleet: identities of VehicleID's layout that kinds and test vehicles are drawn from; None for those that there
-            are. With a fleet, another number of training vehicles leaves every test image as it is: fewer are some of
-            the fleet's, more are further ones of its kinds.
-        test_images: images of each test identity, in VehicleID's layout; None for as many as of a training identity.
+        fleet: identities of VehicleID's layout that kinds and test vehicles are drawn from; 0 for those that there are.
+            With a fleet, another number of training vehicles leaves every test image as it is: fewer are some of the
+            fleet's, more are further ones of its kinds.
+        test_images: images of each test identity, in VehicleID's layout; 0 for as many as of a training identity.
     """
 
     seed: int = 0
@@ -80,24 +82,26 @@ class Benchmark:
     models: int = 28
     near_duplicates: float = 12.0
     shortcuts: float = 0.5
-    fleet: int | None = None
-    test_images: int | None = None
+    fleet: int = 0
+    test_images: int = 0
 
     def __post_init__(self):
         object.__setattr__(self, "test_vehicles", tuple(sorted(self.test_vehicles)))
         for name, (low, high) in LIMITS.items():
             value = getattr(self, name)
-            for one in value if isinstance(value, tuple) else [value] * (value is not None):
-                whole = name in FRACTIONS or (isinstance(one, int) and not isinstance(one, bool))
-                if not (whole and low <= one <= high):
+            for one in value if isinstance(value, tuple) else [value]:
+                kind = int | float if name in FRACTIONS else int
+                if isinstance(one, bool) or not isinstance(one, kind) or not low <= one <= high:
                     raise PartregError(f"benchmark: {name} is {value}; expected {_words(name, low, high)}.")
         if not self.test_vehicles or len(set(self.test_vehicles)) < len(self.test_vehicles):
             raise PartregError(
                 f"benchmark: test_vehicles is {self.test_vehicles}; expected at least one test list, each of another "
                 "length; correct the profile."
             )
-        if self.fleet is not None and self.fleet <= self.pool:
+        if 0 < self.fleet <= self.pool:
             raise PartregError(f"benchmark: fleet is {self.fleet}; expected more than the {self.pool} test vehicles.")
+        if self.test_images == 1:
+            raise PartregError("benchmark: test_images is 1; expected 2 or more, or 0 for as many as in training.")
         for identities in self.identities:
             check_kinds(identities, self.near_duplicates, self.models)
 

@@ -55,8 +55,9 @@ def write_veri(benchmark: Benchmark, root: str | Path, jobs: int = 2) -> Path:
 
 
 def description(benchmark: Benchmark, layout: str) -> dict:
-    """The description of a layout, as stored beside it; what is None says nothing, and is left out."""
-    fields = {name: value for name, value in asdict(benchmark).items() if value is not None}
+    """The description of a layout, as stored beside it; a fleet and test images that are not asked for are left out."""
+    unasked = [name for name in ("fleet", "test_images") if not getattr(benchmark, name)]
+    fields = {name: value for name, value in asdict(benchmark).items() if name not in unasked}
     return {"layout": layout, "version": VERSION, **json.loads(json.dumps(fields))}
 
 

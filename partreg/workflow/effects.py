@@ -32,6 +32,7 @@ COLUMNS = {
     "hits": ("key", "which", "hits"),
 }
 SPANS = ["95% over seeds", "95% over vehicles"]
+CORRECTION = ("table", "where", "commits", "withdrawn", "says")  # the columns of corrections.csv
 WITHDRAWN = "withdrawn: "  # how the outcome of a kept training begins that was found not to be what it says
 USUAL = {"study": "rows", "cell": "", "budget": "long", "dataset": "vehicleid"}
 
@@ -117,11 +118,16 @@ def corrected(frame: pd.DataFrame, table: str, folder: Path = REFERENCE) -> tupl
         sentences to be shown beside it, each with the (rows,) bool mask of its rows.
 
     Raises:
-        PartregError: a line names a column that the table has not.
+        PartregError: corrections.csv cannot be read, or a line names a column that the table has not.
     """
     path = folder / "corrections.csv"
-    lines = pd.read_csv(path, dtype=str).fillna("") if path.exists() else pd.DataFrame(columns=["table"])
     frame, said = frame.copy(), {}
+    if not path.exists():
+        return frame, said
+    try:
+        lines = pd.read_csv(path, dtype=str)[list(CORRECTION)].fillna("")
+    except (OSError, ValueError, KeyError) as error:
+        raise PartregError(f"{path}: expected a table of {', '.join(CORRECTION)} ({error}); correct it.") from error
     for line in lines[lines.table == table].itertuples():
         rows = frame.commit.astype(str).isin(line.commits.split())
         for part in line.where.split("; "):

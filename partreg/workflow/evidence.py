@@ -267,11 +267,12 @@ def cell_workspace(ws: Workspace, changes: dict[str, Any]) -> Workspace:
     base, fields = plan["base"], {**ws.profile.benchmark, **plan["base"], **changes}
     size, held_out = fields.pop("pixels"), fields.pop("held_out")
     fields["train_vehicles"] += held_out
-    pool = described_benchmark({**ws.profile.benchmark, "test_vehicles": fields["test_vehicles"]}).pool
-    fields |= {
-        "fleet": base["train_vehicles"] + base["held_out"] + pool,
-        "test_images": base["images_per_vehicle"],
-    }
+    learnt = base["train_vehicles"] + held_out
+    if fields["train_vehicles"] != learnt:
+        pool = described_benchmark({**ws.profile.benchmark, "test_vehicles": fields["test_vehicles"]}).pool
+        fields["fleet"] = learnt + pool
+    if fields["images_per_vehicle"] != base["images_per_vehicle"]:
+        fields["test_images"] = base["images_per_vehicle"]
     profile = replace(
         ws.profile,
         benchmark=with_enough_models(fields),

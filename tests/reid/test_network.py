@@ -1,3 +1,6 @@
+import hashlib
+from types import SimpleNamespace
+
 import pytest
 import torch
 from torchvision import models
@@ -206,9 +209,9 @@ def test_the_pixels_follow_the_file_of_weights(tmp_path, monkeypatch):
     torch.save(make_backbone("squeezenet1_0", 2)[0].state_dict(), path)
     run = Run(backbone="squeezenet1_0", weights=str(path), pixels="caffe", last_stride=2)
     make_network(run, 3)  # nobody can tell what a file of one's own expects
-    monkeypatch.setattr(
-        "partreg.reid.network.file_hash", lambda _: "b66bff10" + 56 * "0"
-    )  # as torchvision names its own
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    own = SimpleNamespace(url=f"https://download.pytorch.org/models/squeezenet1_0-{digest[:8]}.pth")
+    monkeypatch.setattr("torchvision.models.get_model_weights", lambda name: [own])  # each is named by its hash
     with pytest.raises(PartregError, match=r"squeezenet\.pth: these are torchvision's own .* say pixels=rgb"):
         make_network(run, 3)
     make_network(run.changed(pixels="rgb"), 3)

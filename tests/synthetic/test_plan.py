@@ -87,7 +87,7 @@ def test_twenty_cameras_see_every_side_and_have_their_own_light_and_lens():
         {"size": 8}, {"shortcuts": 1.5}, {"shortcuts": float("nan")}, {"near_duplicates": 0.5}, {"test_vehicles": ()},
         {"test_vehicles": (10, 10, 20)}, {"test_vehicles": (10.5,)}, {"test_vehicles": (0, 5)}, {"seed": -1},
         {"tracks_per_vehicle": 21}, {"images_per_vehicle": 2.5}, {"train_vehicles": True}, {"models": "28"},
-        {"fleet": 10}, {"test_images": 1},
+        {"near_duplicates": "x"}, {"fleet": 10}, {"test_images": 1},
     ],
 )  # fmt: skip
 def test_a_description_that_cannot_be_rendered_is_refused_in_a_sentence(wrong):
