@@ -6,7 +6,7 @@ import pytest
 
 from partreg import files, workflow
 from partreg.figures.origins import source_line
-from partreg.workflow import rows
+from partreg.workflow import rows, stages
 from partreg.workflow.origins import row_origins
 from partreg.workflow.provenance import provenance
 
@@ -38,8 +38,8 @@ def test_a_network_is_shown_as_it_was_trained(ws):
 
 def test_a_network_with_parts_is_shown_with_the_detector_that_found_them(ws):
     run = workflow.make_run(ws, "vehicleid")
-    left(ws, ws.parts / "detector" / "provenance.json", commit="dddddddddd")
-    left(ws, ws.parts / "vehicleid_detected.provenance.json")
+    left(ws, stages.detector_folder(ws) / "provenance.json", commit="dddddddddd")
+    left(ws, stages.boxes_file(ws, "vehicleid", "detected").with_suffix(".provenance.json"))
     left(ws, workflow.run_folder(ws, run) / "provenance.json")
     found = workflow.origins(ws, run, "")
     assert [one.step for one in found] == ["trained", "detector", "boxes", "drawn"]
@@ -51,7 +51,7 @@ def test_a_detector_that_learnt_from_photographs_is_not_shown_as_of_the_benchmar
     (tmp_path / "own.json").write_text("{}")
     profile = replace(ws.profile, annotations=str(tmp_path / "own.json"), photographs="/somewhere/cars")
     own = workflow.Workspace(profile, ws.folder)
-    left(own, own.parts / "detector" / "provenance.json")
+    left(own, stages.detector_folder(own) / "provenance.json")
     assert [one.data for one in workflow.detector_origin(own)] == ["cars"]
 
 
