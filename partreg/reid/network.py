@@ -217,8 +217,9 @@ def make_network(run: Run, vehicles: int) -> PartRegularizedNet:
 def built(run: Run, classes: dict[str, int], network: Callable[[Run, dict[str, int]], Trunk]) -> Trunk:
     """The network of any method, before training.
 
-    The start is drawn from the run's seed, backbone first, then branch by branch, so that two runs of one seed that
-    differ in their parts start from the same backbone and global branch. The global random state is left as it was.
+    The start is drawn from the run's seed: the backbone, the features of all branches, then the classifiers of all. So
+    two runs of one seed that differ in their parts start from the same backbone and global feature, but from another
+    global classifier. The global random state is left as it was.
 
     Args:
         run: the description.

@@ -80,15 +80,24 @@ class Part:
     ranks: MatchRanks
 
 
+def same_picture(images: pd.DataFrame) -> pd.Series:
+    """What a query and its copy in the gallery have in common: the file's name without folders, vehicle and camera.
+
+    The name alone would not do: two cameras may number their pictures alike.
+    """
+    name = images["image"].str.split("/").str[-1]
+    return images["vehicle"].astype(str) + " " + images["camera"].astype(str) + " " + name
+
+
 def ranked(distances: np.ndarray, query: pd.DataFrame, gallery: pd.DataFrame) -> dict[str, Part]:
     """The three galleries in use for VeRi-776, by their names.
 
     Args:
         distances: (Q, G).
         query: table of images.
-        gallery: table of images; a query is the gallery image of the same file name.
+        gallery: table of images; a query is the gallery image of the same file name, vehicle and camera.
     """
-    queries, names = (table["image"].str.split("/").str[-1] for table in (query, gallery))
+    queries, names = (same_picture(table) for table in (query, gallery))
     every = np.ones(len(gallery), dtype=bool)
     found = {}
     for name, kept in ((WHOLE, every), (NO_QUERIES, ~names.isin(queries).to_numpy()), (NO_JUNK, every)):
@@ -105,7 +114,7 @@ def veri_variants(distances: np.ndarray, query: pd.DataFrame, gallery: pd.DataFr
     Args:
         distances: (Q, G).
         query: table of images.
-        gallery: table of images; a query is the gallery image of the same file name.
+        gallery: table of images, see `ranked`.
 
     Returns:
         A row a variant: gallery (see `Toolbox`), ties, rule, mAP, rank1 and rank5 (image to image), hit1 and hit5
@@ -150,7 +159,7 @@ def veri_toolboxes(distances: np.ndarray, query: pd.DataFrame, gallery: pd.DataF
     Args:
         distances: (Q, G).
         query: table of images.
-        gallery: table of images; a query is the gallery image of the same file name.
+        gallery: table of images, see `ranked`.
 
     Returns:
         A row for each of `TOOLBOXES`: toolbox, does, mAP, rank1, rank5; fractions.
@@ -239,7 +248,7 @@ def rules_by_score(
     Args:
         features: (Q + G, D) of the queries, then of the gallery.
         query: table of images.
-        gallery: table of images; a query is the gallery image of the same file name.
+        gallery: table of images, see `ranked`.
         noises: how much noise.
 
     Returns:

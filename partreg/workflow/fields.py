@@ -231,10 +231,10 @@ _KINDS: dict[type, Check] = {
     int: whole(),
     float: number,
     tuple: several(whole(1)),
-    type(None): whole(1),  # None: as is usual
 }
+OPTIONAL = ("models", "fleet", "test_images")  # of a benchmark; left out, they are as is usual
 BENCHMARK = {field.name: _KINDS[type(field.default)] for field in dataclasses.fields(Benchmark)}
-NEEDED = [one.name for one in dataclasses.fields(Benchmark) if one.default is not None and one.name != "models"]
+NEEDED = [name for name in BENCHMARK if name not in OPTIONAL]
 SIZES = several(whole(32))
 CELL = {**BENCHMARK, "held_out": whole(), "pixels": whole(32)}
 DETECTOR = {"model": text, **dict.fromkeys(("size", "epochs", "batch"), whole(1)), "seed": whole()}

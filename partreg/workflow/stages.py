@@ -84,7 +84,8 @@ def annotated(ws: Workspace) -> Any:
                 f"{drawn_boxes(ws)}: {done} of {asked} images are drawn, and only the rendered benchmark has a "
                 "stand-in; draw all in notebook 01 (interactive = True), or give annotations=file photographs=folder."
             )
-    return annotation.annotated(annotations(ws), root, ws.profile.annotate, ws.profile.names)
+    found = annotation.annotated(annotations(ws), root, ws.profile.annotate, ws.profile.names)
+    return annotation.upright(found, ws.profile.photographs or root)
 
 
 def shown_boxes(ws: Workspace, interactive: bool = False) -> tuple[Any, str]:

@@ -39,6 +39,16 @@ def test_veri_variants_by_hand():
     assert veri_scores(distances, query, gallery).mAP == table.loc[("whole", "stable", "rectangular"), "mAP"]
 
 
+def test_another_cameras_picture_of_the_same_name_is_no_query():
+    query, gallery = tables()
+    alike = gallery.assign(image=["cam1/a", "cam1/b", "cam2/a", "cam1/d", "cam2/d"])
+    asked = query.assign(image=["query/a", "query/d"])
+    distances = np.array([[0, 0.2, 0.3, 0.1, 0.3], [0.1, 0.4, 0.5, 0, 0.3]])
+    table = veri_variants(distances, asked, alike).set_index(["gallery", "ties", "rule"]).sort_index()
+    # c and e, of the other camera, stay in the gallery and are the matches.
+    assert table.loc[("without queries", "stable", "rectangular"), "mAP"] == 1
+
+
 def test_vehicleid_variants_by_hand():
     # On a line: vehicle 1 at 0 and 4, vehicle 2 at 1 and 9. First-listed as gallery: 4 is nearer to 1, 9 to 1.
     features, vehicles = np.array([[0.0], [4], [1], [9]]), np.array([1, 1, 2, 2])
