@@ -254,7 +254,10 @@ def test_a_change_of_a_module_reaches_what_it_makes_and_nothing_else(ws, listed,
         "scores, veri": ["partreg.reid.features", "partreg.retrieval.protocols", "partreg.datasets.veri"],
         "record": ["partreg.retrieval.protocols"],
         "record, looked at": ["partreg.reid.activation", "partreg.figures.ranklist", "partreg.parts.cells"],
-        "points": ["partreg.synthetic.dials", "partreg.baselines.strong", "partreg.baselines.vgg_ccl"],
+        "points": [
+            *("partreg.synthetic.dials", "partreg.baselines.strong", "partreg.baselines.vgg_ccl"),
+            "partreg.figures.origins",  # a point says where it came from
+        ],
     }
     read = {name: [f"partreg.datasets.{name}"] for name in ("vehicleid", "veri")}
     after = {  # what a result is made from, besides its own code

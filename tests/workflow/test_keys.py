@@ -184,7 +184,7 @@ def test_scores_follow_the_pictures_and_the_network_stays(ws, root):
 
 
 def test_scores_and_features_are_made_anew_by_other_code_and_the_history_loses_its_scores(ws, monkeypatch):
-    run = workflow.make_run(ws, "vehicleid", parts=(), held_out=2, size=32, epochs=1, warmup=0.0)
+    run = workflow.make_run(ws, "vehicleid", parts=(), held_out=2, size=32, epochs=1, batch=4, warmup=0.0)
     scored = workflow.scores(ws, run)
     assert workflow.history(ws, run).cmc1.notna().all()
     folder = workflow.run_folder(ws, run)
@@ -265,7 +265,9 @@ def test_one_network_parses_its_data_set_once(ws, root, monkeypatch):
     parsed, read = [], vehicleid.read_vehicleid
     data._parsed.cache_clear()
     monkeypatch.setattr(vehicleid, "read_vehicleid", lambda root: parsed.append(root) or read(root))
-    workflow.scores(ws, workflow.make_run(ws, "vehicleid", parts=(), held_out=2, size=32, epochs=1, warmup=0.0))
+    workflow.scores(
+        ws, workflow.make_run(ws, "vehicleid", parts=(), held_out=2, size=32, epochs=1, batch=4, warmup=0.0)
+    )
     assert parsed == [root]
 
 
