@@ -76,7 +76,7 @@ restamp: .venv/.installed  ## after a change that moves no number: train a sampl
 photographs: .venv/.installed  ## every method that photographs of your own allow; writes photographs.csv under build/<profile>/evidence
 	@$(BIN)/python -m partreg.workflow.driver --target photographs $(CHOICES)
 
-keep: .venv/.installed  ## put results of your own in place of the committed ones in reference/: WHAT=evidence|dial|settings|photographs|fuzz|faults|machines
+keep: .venv/.installed  ## put results of your own in place of the committed ones in reference/: WHAT=evidence|dial|settings|photographs|fuzz|faults|machines|gpu
 	@$(BIN)/python -m partreg.workflow.keep $(call quoted,$(WHAT)) $(call quoted,$(START)) $(call quoted,$(OUTPUT))
 
 bench: .venv/.installed  ## time a whole book, a second one, the evaluator, and the check of a large folder

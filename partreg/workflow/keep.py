@@ -23,8 +23,9 @@ TABLES = {  # what makes it, and its files
     "fuzz": ("fuzz", ("fuzz.csv",)),
     "faults": ("faults", ("faults.json",)),
     "machines": ("machines", ("machines.csv", "machine_scores.csv")),
+    "gpu": ("gpu", ("gpu.json", "table_4.csv", "hits.csv")),
 }
-TESTS = ("fuzz", "faults", "machines")  # of the code, whatever the profile
+TESTS = ("fuzz", "faults", "machines", "gpu")  # of the code, whatever the profile
 PAGES = ("settings", "settings_others", "photographs")  # tables that the book shows of its own results folder, too
 
 
@@ -45,7 +46,7 @@ def own_part(ws: Workspace, name: str) -> str:
 
 
 def keep(what: str, folder: Path, reference: Path = REFERENCE) -> list[Path]:
-    """Copy the files of ``what`` from ``folder`` to ``reference``; gives their new paths.
+    """Copy the files of ``what`` from ``folder`` to ``reference``, a GPU's to a folder there; gives their new paths.
 
     Raises:
         PartregError: one of them has not been made; nothing is copied then.
@@ -54,10 +55,11 @@ def keep(what: str, folder: Path, reference: Path = REFERENCE) -> list[Path]:
     absent = [name for name in names if not (folder / name).is_file()]
     if absent:
         raise PartregError(f"{folder / absent[0]}: nothing to keep; run make {target} with the same choices first.")
+    place = reference / "gpu" if what == "gpu" else reference
     for name in names:
-        with whole(reference / name) as temporary:
+        with whole(place / name) as temporary:
             temporary.write_bytes((folder / name).read_bytes())
-    return [reference / name for name in names]
+    return [place / name for name in names]
 
 
 def main(arguments: list[str]) -> None:
