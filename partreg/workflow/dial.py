@@ -127,6 +127,15 @@ def informed(ws: Workspace, layout: str, draws: int = 10) -> float:
     return float(np.mean([veri_protocol(one, data.query, data.gallery).hit1 for one in found]))
 
 
+def guessing(layout: str, vehicles: int, tracks: int) -> float:
+    """The score of a random order, in [0, 1], for so many test vehicles with so many ``tracks`` each.
+
+    CMC@1 with one gallery image of each vehicle; HIT@1 over the tracks of all, each of another camera, the query's own
+    left out.
+    """
+    return 1 / vehicles if layout == "vehicleid" else (tracks - 1) / (vehicles * tracks - 1)
+
+
 def point(ws: Workspace, layout: str, row: str) -> dict[str, Any]:
     """The score of a row in a workspace of the dial, how the dial was set, and what `informed` says there."""
     sizes = ws.profile.benchmark

@@ -6,6 +6,7 @@ from collections import Counter
 
 from partreg.figures.methods import about
 from partreg.reid.run import Run
+from partreg.synthetic import benchmark
 from partreg.synthetic.benchmark import Benchmark, plan_vehicleid
 from partreg.workflow.profile import read_profile
 from partreg.workflow.settings import TRIED_OTHERS
@@ -32,8 +33,7 @@ MARKS = {
 
 def described(profile: str) -> Benchmark:
     """The rendered benchmark of a profile under ``profiles/``."""
-    fields = read_profile(profile)["benchmark"]
-    return Benchmark(**{name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()})
+    return benchmark.described(read_profile(profile)["benchmark"])
 
 
 def paper_recipe() -> str:

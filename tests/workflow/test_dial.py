@@ -217,6 +217,14 @@ def test_the_strong_rows_stand_with_and_without_parts(ws, judged):
     assert set(found.commit) == {"aaaaaaaaaa"}  # the training's
 
 
+def test_guessing_scores_what_a_random_order_scores():
+    assert dial.guessing("vehicleid", 150, 4) == 1 / 150
+    assert dial.guessing("veri", 70, 4) == 3 / 279  # of 279 tracks that count, 3 are right
+    order = np.random.default_rng(0)
+    hits = [order.permutation(np.arange(11) < 3)[0] for _ in range(4000)]  # 3 vehicles with 4 tracks each
+    assert np.mean(hits) == pytest.approx(dial.guessing("veri", 3, 4), abs=0.03)
+
+
 def test_the_command_says_when_it_is_done_and_why_it_failed(ws, measured, monkeypatch, capsys):
     choices = json.dumps({"profile": "smoke", "output": str(ws.folder)})
     assert dial.main([choices, "2", "vehicleid", "own"]) == 0
