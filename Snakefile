@@ -9,10 +9,9 @@ from dataclasses import asdict
 
 from partreg.workflow import CHAPTERS, DATASETS, make_run, networks, open_workspace, runs
 from partreg.workflow import CHOICES as NAMES
-from partreg.workflow.book import book_sources
 from partreg.workflow.code import notebook_key
 from partreg.workflow.dial import SEEDS, points_path, turned
-from partreg.workflow.driver import chapter_path, row_label, row_path, run_label, run_path
+from partreg.workflow.driver import book_sources, chapter_path, row_label, row_path, run_label, run_path
 from partreg.workflow.effects import COLUMNS
 from partreg.workflow.evidence import jobs, record_path
 from partreg.workflow.keep import PAGES, own_table

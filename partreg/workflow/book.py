@@ -170,13 +170,6 @@ def runs_table(evidence: Evidence) -> str:
     return "\n".join([*lines, "", *failures, *remarks, ""])
 
 
-def book_sources() -> list[Path]:
-    """The files that the book is made of besides the notebooks: configuration, prose, code, profiles, reference."""
-    patterns = ("_config.yml", "_toc.yml", "book/**/*", "partreg/**/*.py", "partreg/**/*.yaml", "profiles/*.yaml")
-    patterns += ("reference/**/*",)
-    return sorted(path for pattern in patterns for path in REPOSITORY.glob(pattern) if path.is_file())
-
-
 if __name__ == "__main__":
     try:
         ws = open_workspace(**json.loads(sys.argv[1]))

@@ -163,6 +163,13 @@ def snakemake_command(choices: dict[str, Any], folder: Path, cores: int, target:
     return [*words, "--configfile", str(folder / "choices.json")]
 
 
+def book_sources() -> list[Path]:
+    """The files that the book is made of besides the notebooks: configuration, prose, code, profiles, reference."""
+    patterns = ("_config.yml", "_toc.yml", "book/**/*", "partreg/**/*.py", "partreg/**/*.yaml", "profiles/*.yaml")
+    patterns += ("reference/**/*",)
+    return sorted(path for pattern in patterns for path in REPOSITORY.glob(pattern) if path.is_file())
+
+
 @contextlib.contextmanager
 def ticking(bar: tqdm, every: float) -> Iterator[None]:
     """Draw ``bar`` anew every so many seconds, so that its clock goes on while no notebook ends."""

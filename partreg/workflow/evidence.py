@@ -20,15 +20,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import torch
 
 from partreg import files
 from partreg.errors import PartregError
-from partreg.figures.ranklist import rank_lists
 from partreg.paper import BASELINE, FULL
 from partreg.parts.boxes import PARTS, to_array
-from partreg.parts.cells import branch_cells
-from partreg.reid.activation import activation_maps, share_on_cells
 from partreg.reid.run import Run
 from partreg.retrieval.protocols import draw_gallery
 from partreg.synthetic.benchmark import described as described_benchmark
@@ -424,6 +420,11 @@ def best_epoch(history: pd.DataFrame) -> dict[str, Any]:
 
 def on_parts(ws: Workspace, run: Run) -> float:
     """The mean share of the global branch's activation that lies on parts seen in the test images (Figure 5)."""
+    import torch  # here, for whoever only lists the trainings need not wait for it
+
+    from partreg.parts.cells import branch_cells
+    from partreg.reid.activation import activation_maps, share_on_cells
+
     images = test_images(ws, "vehicleid")
     cams = activation_maps(trained(ws, run), images, pixels=ws.folder / "pixels")
     seen = torch.from_numpy(to_array(detected_boxes(ws, "vehicleid"), images))
@@ -433,6 +434,8 @@ def on_parts(ws: Workspace, run: Run) -> float:
 
 def same_model(ws: Workspace, run: Run, number: int) -> float:
     """Of the first ten answers to each query of a test list, the share that are of the query's own model (Figure 6)."""
+    from partreg.figures.ranklist import rank_lists
+
     images, test = test_images(ws, "vehicleid"), vehicleid(ws).tests[number]
     mine = pd.DataFrame(features(ws, run, images, "test"), index=images.image).loc[test.image].to_numpy()
     gallery = draw_gallery(test.vehicle.to_numpy(), np.random.default_rng(0))
