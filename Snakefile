@@ -143,14 +143,12 @@ rule missing_parts:
     shell: "{params.command}"
 
 
-# Any network: a papermill run of notebook 04 by its description. Those with parts wait for the boxes. A newer chapter
-# makes no network due: its folder is named by the key of all that it is made of.
+# Any network: a papermill run of notebook 04 by its description. Those with parts wait for the boxes. After a newer
+# chapter the notebook runs again, but nothing is trained: its folder is named by the key of all that it is made of.
 rule network:
     input:
         lambda wildcards: source(trained_by(NETWORKS[wildcards.key])),
-        lambda wildcards: ancient(
-            chapter("03_missing_parts" if NETWORKS[wildcards.key].detects else "00_near_duplicates")
-        ),
+        lambda wildcards: chapter("03_missing_parts" if NETWORKS[wildcards.key].detects else "00_near_duplicates"),
     output: str(ws.folder / "runs" / "{key}" / "notebook.ipynb")
     params:
         key=lambda wildcards: key(trained_by(NETWORKS[wildcards.key])),
@@ -163,7 +161,7 @@ rule network:
 rule row:
     input:
         source("11_other_methods"),
-        ancient(chapter("00_near_duplicates")),
+        chapter("00_near_duplicates"),
         lambda wildcards: built_on(wildcards.method, int(wildcards.seed)),
     output: str(ws.folder / "rows" / "{method}-{seed}-{key}.ipynb")
     wildcard_constraints: seed="[0-9]+", key="[0-9a-f]+"

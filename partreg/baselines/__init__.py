@@ -1,9 +1,14 @@
 """The other rows of Tables 1, 2 and 3, one file a method; what methods share lies in a file of its own."""
 
+from __future__ import annotations
+
 from importlib import import_module
+from typing import TYPE_CHECKING
 
 from partreg.errors import PartregError
-from partreg.reid.method import PART_REGULARIZED, Method
+
+if TYPE_CHECKING:
+    from partreg.reid.method import Method
 
 # Methods that train a network on images, by their modules.
 NETWORKS = ("vgg_triplet", "vgg_ccl", "mixed_diff_ccl", "oife", "vami", "googlenet", "siamese_path", "strong")
@@ -15,6 +20,8 @@ def method(name: str) -> Method:
     Raises:
         PartregError: there is no such method.
     """
+    from partreg.reid.method import PART_REGULARIZED  # here, for whoever asks for names need not wait for torch
+
     if name == "partreg":
         return PART_REGULARIZED
     if name not in NETWORKS:

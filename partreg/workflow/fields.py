@@ -15,6 +15,7 @@ from typing import Any
 
 import yaml
 
+from partreg.baselines import NETWORKS
 from partreg.errors import PartregError
 from partreg.parts.boxes import BODY, CLASSES
 from partreg.reid.run import Run, from_dict
@@ -125,8 +126,6 @@ def recipe(where: str, value: Any) -> dict[str, Any]:
 
 def methods(where: str, value: Any) -> dict[str, Any]:
     """What each network of `partreg.baselines` changes of the recipe."""
-    from partreg.baselines import NETWORKS  # loads torch
-
     return mapping(dict.fromkeys(NETWORKS, recipe))(where, value)
 
 
