@@ -111,6 +111,7 @@ def gpu(folder: Path = REFERENCE) -> str:
     made = parts["provenance"]
     lines = [f"{made['device']}, {made['cores']} cores, torch {made['torch']}, commit `{made['commit']}`.", ""]
     lines += [f"- {name} failed: {error.splitlines()[-1]}" for name, error in report["failed"].items()]
+    lines += _gpu_table(folder / "gpu" / "table_4.csv")
     lines += ["| compared with the CPU | found |", "|---|---:|"]
     compared = {**parts.get("agreement", {}), **{f"detector: {k}": v for k, v in parts.get("detector", {}).items()}}
     lines += [f"| {name} | {_shown(value)} |" for name, value in compared.items()]
@@ -118,7 +119,7 @@ def gpu(folder: Path = REFERENCE) -> str:
     for name, found in speeds.items():
         lines += ["", f"| images a second: {name} | |", "|---|---:|"]
         lines += [f"| {what} | {_shown(value)} |" for what, value in found.items()]
-    return "\n".join([*lines, "", *_gpu_table(folder / "gpu" / "table_4.csv"), ""])
+    return "\n".join([*lines, ""])
 
 
 def _shown(value: Any) -> str:
