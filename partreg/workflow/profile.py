@@ -22,6 +22,7 @@ from partreg.workflow.fields import (
     known,
     located,
     merged,
+    repeated,
     text,
     whole_path,
 )
@@ -155,22 +156,6 @@ def read_yaml(path: Path) -> dict[str, Any]:
     if not isinstance(values, dict) or not all(isinstance(name, str) for name in values):
         raise PartregError(f"{path}: expected fields such as 'profile: laptop'; found {str(values)[:40]!r}.")
     return values
-
-
-def repeated(node: yaml.Node | None) -> str:
-    """The first field that a YAML text gives twice, of which YAML would take the last in silence; "" where none is."""
-    if isinstance(node, yaml.SequenceNode):
-        return next(filter(None, map(repeated, node.value)), "")
-    if not isinstance(node, yaml.MappingNode):
-        return ""
-    seen = set()
-    for name, value in node.value:
-        if name.value in seen and isinstance(name.value, str):
-            return f"line {name.start_mark.line + 1}: {name.value!r} is given a second time"
-        seen.add(name.value if isinstance(name.value, str) else id(name))
-        if inner := repeated(value):
-            return inner
-    return ""
 
 
 def read_choices(path: str | Path) -> dict[str, Any]:

@@ -81,7 +81,7 @@ def test_seeds_are_taken_as_meant(tmp_path, choices, seeds):
 
 
 @pytest.mark.parametrize(
-    "value", ["0;1", "0,,1", "0,1,", "1.5", "-1", 1.5, True, [0, True], [0, 0], "1,1", {"a": 1}, "²"]
+    "value", ["0;1", "0,,1", "0,1,", "1.5", "-1", 1.5, True, [0, True], [0, 0], "1,1", {"a": 1}, "²", "9" * 5000]
 )
 def test_seeds_that_could_mean_two_things_are_refused(value):
     with pytest.raises(PartregError, match=r"^seeds"):
@@ -118,6 +118,12 @@ def test_overrides_merge_at_every_depth():
         ({"names": {"windshield": "front_window"}}, "names: there is no COCO file"),
         ({"photographs": "."}, "photographs: there is no COCO file"),
         ({"overrides": 5}, "overrides is 5; expected a dictionary"),
+        ({"overrides": '{"reid": {"epochs": 1}, "reid": {"lr": 0.1}}'}, "overrides: 'reid' is given a second time"),
+        ({"overrides": "reid: {epochs: 1}\nreid: {lr: 0.1}"}, "overrides: line 2: 'reid' is given a second time"),
+        ({"names": "{a: body, a: front_window}"}, "names: line 1: 'a' is given a second time"),
+        ({"overrides": "{annotate: 2024-13-45}"}, "expected a dictionary"),
+        ({"overrides": "[" * 5000}, "expected a dictionary"),
+        ({"overrides": '{"annotate": ' + "9" * 5000 + "}"}, "expected a dictionary"),
         ({"overrides": "reid"}, "overrides is 'reid'; expected a dictionary"),
         ({"overrides": {"reid": {"epoch": 1}}}, "'epoch' is unknown; did you mean 'epochs'?"),
         ({"overrides": {"reid": {"size": 64}}}, "profile smoke: reid: size is what rows"),
