@@ -118,7 +118,7 @@ def read_profile(name: str) -> dict[str, Any]:
         raise PartregError(
             f"profile: {name!r} is none of {', '.join(known)}; choose one, or give the path of a YAML file of your own."
         )
-    path = Path(name).expanduser() if is_path(name) else REPOSITORY / "profiles" / f"{name}.yaml"
+    path = Path(whole_path(name, Path.cwd())) if is_path(name) else REPOSITORY / "profiles" / f"{name}.yaml"
     values = read_yaml(path)
     given, expected = set(values), set(FIELDS)
     if given != expected:
@@ -126,8 +126,8 @@ def read_profile(name: str) -> dict[str, Any]:
             f"{path}: a whole profile lacks {sorted(expected - given)} and has unknown {sorted(given - expected)}; "
             f"write a file of choices instead ({', '.join(CHOICES)}) that changes fields under overrides."
         )
-    folder = path.resolve().parent if is_path(name) else REPOSITORY
-    return {"name": path.stem, **located(checked(values, str(path)), folder)}
+    folder = path.parent if is_path(name) else REPOSITORY
+    return {"name": Path(name).stem, **located(checked(values, str(path)), folder)}
 
 
 def is_path(profile: str) -> bool:
@@ -137,7 +137,7 @@ def is_path(profile: str) -> bool:
 
 def is_whole(path: str) -> bool:
     """Whether a YAML file is a whole profile rather than a file of choices: it has fields that are no choices."""
-    return any(name in FIELDS and name not in CHOICES for name in read_yaml(Path(path).expanduser()))
+    return any(name in FIELDS and name not in CHOICES for name in read_yaml(Path(whole_path(path, Path.cwd()))))
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
@@ -164,13 +164,13 @@ def read_choices(path: str | Path) -> dict[str, Any]:
     Raises:
         PartregError: no such file, not YAML, an unknown name, or a value of the wrong kind.
     """
-    path = Path(path).expanduser()
+    path = Path(whole_path(path, Path.cwd()))
     values = read_yaml(path)
     known(str(path), values, CHOICES)
     start = values.get("profile") or "laptop"
     if is_path(str(start)):
         raise PartregError(f"{path}: profile is {start!r}; expected the name of one of those under profiles/.")
-    return tidy(values, path.resolve().parent, f"{path}: ")
+    return tidy(values, path.parent, f"{path}: ")
 
 
 def tidy(choices: dict[str, Any], folder: Path, source: str = "") -> dict[str, Any]:

@@ -149,6 +149,8 @@ def test_overrides_merge_at_every_depth():
         ({"overrides": {"reid": {"lr": 10**400}}}, "expected a number"),
         ({"vehicleid": "~nobody-here/a"}, "'~nobody-here/a' is no path here"),
         ({"vehicleid": "a\0b"}, "is no path here"),
+        ({"profile": "~nobody-here/mine.yaml"}, "'~nobody-here/mine.yaml' is no path here"),
+        ({"profile": "a\0b.yaml"}, "is no path here"),
         ({"vehicleid": "a" * 300}, "no such path"),
         ({"profile": "laptop", "overrides": {"evidence": {"short": 1}}}, "evidence: axes, base, cell_seeds, middle"),
         ({"overrides": {"evidence": {"axes": {"shortcut": [1]}}}}, "did you mean 'shortcuts'?"),
