@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-import json
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ import yaml
 from partreg.baselines import NETWORKS
 from partreg.datasets.lines import NUMBER
 from partreg.errors import PartregError
+from partreg.files import parse_json
 from partreg.parts.boxes import BODY, CLASSES
 from partreg.reid.run import Run, from_dict
 from partreg.synthetic.benchmark import Benchmark
@@ -153,8 +153,8 @@ def dictionary(where: str, value: Any) -> dict[str, Any]:
 def _parsed(where: str, words: str) -> Any:
     """What a text in JSON or else in YAML says; 1e-3 is a number in JSON alone."""
     try:
-        return json.loads(words, object_pairs_hook=lambda pairs: _once(where, pairs))
-    except (ValueError, RecursionError):
+        return parse_json(words, where)
+    except PartregError:
         pass
     try:
         value, twice = yaml.safe_load(words), repeated(yaml.compose(words, Loader=yaml.SafeLoader))
@@ -163,15 +163,6 @@ def _parsed(where: str, words: str) -> Any:
     if twice:
         raise PartregError(f"{where}: {twice}; remove one of the two.")
     return value
-
-
-def _once(where: str, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object of JSON, each of whose names is given once; Python would take the last in silence."""
-    names = [name for name, _ in pairs]
-    for name in names:
-        if names.count(name) > 1:
-            raise PartregError(f"{where}: {name!r} is given a second time; remove one of the two.")
-    return dict(pairs)
 
 
 def repeated(node: yaml.Node | None) -> str:

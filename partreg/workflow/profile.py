@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -265,7 +266,7 @@ def demand_paths(fields: dict[str, Any], name: str) -> None:
     recipes = {"reid": fields["reid"], "evidence": fields["evidence"], **fields["methods"]}
     for owner, recipe in recipes.items():
         path = recipe.get("weights", "")
-        if path not in ("", "imagenet") and not is_there(path):
+        if path not in ("", "imagenet") and not os.path.isfile(path):
             raise PartregError(f"{path}: no such file, expected for weights of {owner!r} by profile {name!r}.")
     for field in ("names", "photographs"):
         if fields[field] and not fields["annotations"]:

@@ -118,7 +118,7 @@ def test_overrides_merge_at_every_depth():
         ({"names": {"windshield": "front_window"}}, "names: there is no COCO file"),
         ({"photographs": "."}, "photographs: there is no COCO file"),
         ({"overrides": 5}, "overrides is 5; expected a dictionary"),
-        ({"overrides": '{"reid": {"epochs": 1}, "reid": {"lr": 0.1}}'}, "overrides: 'reid' is given a second time"),
+        ({"overrides": '{"reid": {"epochs": 1}, "reid": {"lr": 0.1}}'}, "line 1: 'reid' is given a second time"),
         ({"overrides": "reid: {epochs: 1}\nreid: {lr: 0.1}"}, "overrides: line 2: 'reid' is given a second time"),
         ({"names": "{a: body, a: front_window}"}, "names: line 1: 'a' is given a second time"),
         ({"overrides": "{annotate: 2024-13-45}"}, "expected a dictionary"),
@@ -155,6 +155,7 @@ def test_overrides_merge_at_every_depth():
         ({"profile": "laptop", "overrides": {"evidence": {"short": 1}}}, "evidence: axes, base, cell_seeds, middle"),
         ({"overrides": {"evidence": {"axes": {"shortcut": [1]}}}}, "did you mean 'shortcuts'?"),
         ({"overrides": {"reid": {"weights": "no.pth"}}}, "no.pth: no such file, expected for weights of 'reid'"),
+        ({"overrides": {"reid": {"weights": "/"}}}, "/: no such file, expected for weights of 'reid'"),
         ({"overrides": {"evidence": {"weights": "no.pth"}}}, "no such file, expected for weights of 'evidence'"),
     ],
 )
