@@ -57,9 +57,10 @@ def layout(root: str | Path) -> str:
 def check(root: str | Path, decode: bool = False) -> Report:
     """Check a data set on disk.
 
-    Found are bad and double lines, images that are missing or unreadable, vehicles on both sides of the split, side
-    files that cannot be read or contradict the lists, and lists from which nothing can be learnt or judged: empty ones,
-    lists in which no vehicle has two images, and queries whose matches are all of their own camera.
+    Found are bad and double lines, images that are missing or unreadable, vehicles on both sides of the split, images
+    that are another vehicle in another list, side files that cannot be read or contradict the lists, and lists from
+    which nothing can be learnt or judged: empty ones, lists in which no vehicle has two images, and queries whose
+    matches are all of their own camera.
 
     Args:
         root: a folder in one of the layouts (see ``layout``).
@@ -98,8 +99,19 @@ def _vehicleid(root: Path, problems: list[Problem]) -> tuple[dict[str, pd.DataFr
     for name in ("model_attr", "color_attr"):
         table = read_numbers(root / f"attribute/{name}.txt", "a vehicle and a number", problems.append)
         counts |= {f"vehicles in {name}.txt": len(table)} if table else {}
+    problems += _other_vehicle(files)
     problems += _side_files(root, images_table(pd.concat([train, tests]).drop_duplicates("image")))
     return files, counts
+
+
+def _other_vehicle(files: dict[str, pd.DataFrame]) -> Iterator[Problem]:
+    """A problem for each image that is another vehicle in an earlier list, so that its vehicle may be trained on."""
+    first: dict[str, tuple[int, str]] = {}
+    for file, listed in files.items():
+        for image, vehicle, line in listed[["image", "vehicle", "line"]].itertuples(index=False):
+            before, place = first.setdefault(image, (vehicle, f"{Path(file).name}:{line}"))
+            if before != vehicle:
+                yield Problem(file, line, f"{image} is vehicle {vehicle} here and {before} in {place}; fix one.")
 
 
 def _contradictions(file: str, listed: pd.DataFrame, of_image: dict[int, int]) -> Iterator[Problem]:

@@ -7,6 +7,7 @@ Columns ``path`` (relative to the CSV's folder) and ``vehicle``; optional ``came
 from __future__ import annotations
 
 import csv
+import difflib
 import io
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,6 +22,7 @@ from partreg.files import inside
 CSV_NAME = "images.csv"
 SPLITS = ("train", "query", "gallery")
 COLUMNS = ("path", "split", *IMAGE_COLUMNS[2:])
+NEAR = 0.75  # how like a known column's name another one is that is taken for it misspelt
 NUMBERS = ("vehicle", "camera", "time", "model", "color", "type")
 
 
@@ -74,8 +76,12 @@ def _heading(names: Sequence[str]) -> list[str]:
     twice = [name for name in COLUMNS if names.count(name) > 1]
     if twice:
         return [f"expected each column once, {twice[0]!r} appears twice; delete one."]
-    near = [name for name in names if name not in COLUMNS and name.strip().lower() in COLUMNS]
-    return [f"expected the column {name.strip().lower()!r}, found {name!r}; rename it." for name in near[:1]]
+    absent = [name for name in COLUMNS if name not in names]  # camera_id means camera, where there is no camera
+    for name in names:
+        near = difflib.get_close_matches(name.strip().lower(), absent, 1, NEAR) if name not in COLUMNS else []
+        if near:
+            return [f"expected the column {near[0]!r}, found {name!r}; rename it."]
+    return []
 
 
 def _problem(path: Path, row: dict[str, str], columns: list[str]) -> str:

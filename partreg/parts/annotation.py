@@ -250,12 +250,9 @@ def located(annotations: Annotations, folder: str | Path) -> tuple[pd.DataFrame,
     """What `train_detector` takes: images (``image``, ``path``) and their objects, upright, with lights extended.
 
     Raises:
-        PartregError: one of the images is not in ``folder``, or as `upright`.
+        PartregError: as `upright`.
     """
     images = annotations.images[["image"]].assign(path=[str(inside(folder, i)) for i in annotations.images["image"]])
-    absent = [path for path in images["path"] if not os.path.isfile(path)]
-    if absent:
-        raise PartregError(f"{absent[0]}: no such photograph; pass photographs=<the folder that the annotations name>.")
     return images, upright(annotations, folder).extended()
 
 
@@ -271,12 +268,14 @@ def upright(annotations: Annotations, folder: str | Path) -> Annotations:
         folder: where the images are.
 
     Raises:
-        PartregError: a picture has another size than the file says, or EXIF turns or mirrors it in a way that its size
-            does not show.
+        PartregError: a picture is not in ``folder``, has another size than the file says, or EXIF turns or mirrors it
+            in a way that its size does not show.
     """
     turns, sizes = {}, []
     for entry in annotations.images.itertuples(index=False):
         path = inside(folder, entry.image)
+        if not os.path.isfile(path):
+            raise PartregError(f"{path}: no such photograph; pass photographs=<the folder that the annotations name>.")
         width, height, orientation = _telling_header(path)
         size = (height, width) if orientation in SWAPPED else (width, height)
         drawn_on = (entry.width, entry.height)

@@ -26,7 +26,7 @@ from partreg.reid.run import Run
 from partreg.workflow.dial import ROWS, SEEDS, dial_label, points_path, turned
 from partreg.workflow.evidence import jobs, record_path
 from partreg.workflow.evidence import restore as restored
-from partreg.workflow.fields import DATASETS, PATHS
+from partreg.workflow.fields import DATASETS, PATHS, whole_path
 from partreg.workflow.profile import CHAPTERS, REFERENCE, REPOSITORY, Workspace, open_workspace
 from partreg.workflow.rows import row_key, slow_rows
 from partreg.workflow.runs import networks, strong_runs
@@ -139,9 +139,7 @@ def absolute(choices: dict[str, str]) -> dict[str, str]:
     paths = {"weights", "output", *PATHS}
     if choices.get("profile", "").endswith((".yaml", ".yml")):
         paths.add("profile")
-    return {
-        name: str(Path(value).expanduser().resolve()) if name in paths else value for name, value in choices.items()
-    }
+    return {name: whole_path(value, Path.cwd()) if name in paths else value for name, value in choices.items()}
 
 
 def snakemake_command(choices: dict[str, Any], folder: Path, cores: int, target: str = "all") -> list[str]:
@@ -299,13 +297,18 @@ def unsaid_failure(log: str) -> str:
 @click.option("--baselines/--no-baselines", default=True, help="Whether to run the other rows of Tables 1 to 3.")
 def main(target: str, cores: int, baselines: bool, restore: bool, **given: str) -> None:
     """Run whatever of the book is due and render it."""
-    choices: dict[str, Any] = absolute({name: value for name, value in given.items() if value})
-    file = {name: choices.pop(name) for name in ("weights", "pixels") if name in choices}
-    overrides = ({} if baselines else {"other_rows": False}) | ({"evidence": file} if file else {})
-    if overrides:
-        choices["overrides"] = overrides
     try:
+        choices: dict[str, Any] = absolute({name: value for name, value in given.items() if value})
+        file = {name: choices.pop(name) for name in ("weights", "pixels") if name in choices}
+        overrides = ({} if baselines else {"other_rows": False}) | ({"evidence": file} if file else {})
+        if overrides:
+            choices["overrides"] = overrides
         ws = open_workspace(**choices)
+        if target == "evidence" and not ws.profile.evidence:
+            raise PartregError(
+                f"profile {ws.profile.name!r}: evidence is empty, so make reference has nothing to train; start from "
+                "profile: reference, or take over evidence: from profiles/reference.yaml under overrides."
+            )
         if set("{}") & set(str(ws.folder)):
             raise PartregError(f"{ws.folder}: braces are Snakemake's own signs; choose a results folder without any.")
         if restore:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-import json
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,9 @@ from typing import Any
 import yaml
 
 from partreg.baselines import NETWORKS
+from partreg.datasets.lines import NUMBER
 from partreg.errors import PartregError
+from partreg.files import parse_json
 from partreg.parts.boxes import BODY, CLASSES
 from partreg.reid.run import Run, from_dict
 from partreg.synthetic.benchmark import Benchmark
@@ -141,18 +142,43 @@ def categories(where: str, value: Any) -> dict[str, str]:
 def dictionary(where: str, value: Any) -> dict[str, Any]:
     """A dictionary, also from its text in JSON or YAML, which is how papermill's -p and make hand it over."""
     if isinstance(value, str) and value.strip():
-        try:
-            value = json.loads(value)
-        except json.JSONDecodeError:
-            try:
-                value = yaml.safe_load(value)
-            except yaml.YAMLError as error:
-                raise refuse(where, value, 'a dictionary such as {"name": "value"}') from error
+        value = _parsed(where, value)
     if value is None or value == "":
         return {}
     if not isinstance(value, dict):
         raise refuse(where, value, 'a dictionary such as {"name": "value"}')
     return value
+
+
+def _parsed(where: str, words: str) -> Any:
+    """What a text in JSON or else in YAML says; 1e-3 is a number in JSON alone."""
+    try:
+        return parse_json(words, where)
+    except PartregError:
+        pass
+    try:
+        value, twice = yaml.safe_load(words), repeated(yaml.compose(words, Loader=yaml.SafeLoader))
+    except (ValueError, yaml.YAMLError, RecursionError) as error:
+        raise refuse(where, words, 'a dictionary such as {"name": "value"}') from error
+    if twice:
+        raise PartregError(f"{where}: {twice}; remove one of the two.")
+    return value
+
+
+def repeated(node: yaml.Node | None) -> str:
+    """The first field that a YAML text gives twice, of which YAML would take the last in silence; "" where none is."""
+    if isinstance(node, yaml.SequenceNode):
+        return next(filter(None, map(repeated, node.value)), "")
+    if not isinstance(node, yaml.MappingNode):
+        return ""
+    seen = set()
+    for name, value in node.value:
+        if name.value in seen and isinstance(name.value, str):
+            return f"line {name.start_mark.line + 1}: {name.value!r} is given a second time"
+        seen.add(name.value if isinstance(name.value, str) else id(name))
+        if inner := repeated(value):
+            return inner
+    return ""
 
 
 def seeds(where: str, value: Any) -> list[int]:
@@ -161,7 +187,7 @@ def seeds(where: str, value: Any) -> list[int]:
         return []
     if isinstance(value, str):
         words = value.split(",")
-        if not all(word.strip().isascii() and word.strip().isdigit() for word in words):
+        if not all(NUMBER.fullmatch(word.strip()) for word in words):
             raise refuse(where, value, "whole numbers with commas between, such as 0,1,2")
         value = [int(word) for word in words]
     return SEEDS(where, value if isinstance(value, list | tuple) else [value])

@@ -13,7 +13,6 @@ library, that is a function of its own there, named here by its place: "partreg.
 from __future__ import annotations
 
 import hashlib
-import json
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,8 @@ from typing import Any
 import pandas as pd
 
 from partreg.datasets.contents import contents
-from partreg.files import inside
+from partreg.errors import PartregError
+from partreg.files import inside, read_json
 from partreg.reid.run import Run
 from partreg.workflow import data
 from partreg.workflow.code import code_key
@@ -79,9 +79,9 @@ def _annotated_pictures(ws: Workspace) -> str:
     """Digest of the pictures that a reader's own annotations name; "" where their reader will find a fault in them."""
     folder = Path(ws.profile.photographs or ws.vehicleid)
     try:
-        entries = json.loads(Path(ws.profile.annotations).read_text(encoding="utf-8-sig"))["images"]
+        entries = read_json(ws.profile.annotations)["images"]
         names = sorted({str(entry["file_name"]) for entry in entries})
-    except (OSError, ValueError, TypeError, KeyError):
+    except (PartregError, TypeError, KeyError):
         return ""
     there = [path for name in names if (path := inside(folder, name)).is_file()]
     return digest(names, contents(there, ws.folder / "pixels"))

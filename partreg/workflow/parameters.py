@@ -14,7 +14,7 @@ from typing import Any
 
 from partreg.errors import PartregError
 from partreg.reid.run import Run, from_json
-from partreg.workflow.fields import DATASETS, dictionary, flag, known, merged, refuse, seeds, text, whole
+from partreg.workflow.fields import DATASETS, dictionary, flag, known, merged, refuse, seeds, text, whole, whole_path
 from partreg.workflow.profile import CHOICES, Workspace, open_workspace
 from partreg.workflow.rows import check_row
 from partreg.workflow.runs import make_run, method_run
@@ -143,7 +143,7 @@ def changes_in(namespace: Mapping[str, Any], fields: Sequence[str]) -> dict[str,
     changes = {name: namespace[name] for name in taken if namespace.get(name) is not None}
     weights = changes.get("weights", "")
     if weights not in ("", "imagenet"):
-        changes["weights"] = str(Path(text("weights", weights)).expanduser().resolve())
+        changes["weights"] = whole_path(text("weights", weights), Path.cwd())
     return changes
 
 

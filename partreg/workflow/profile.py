@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from partreg.workflow.fields import (
     known,
     located,
     merged,
+    repeated,
     text,
     whole_path,
 )
@@ -117,7 +119,7 @@ def read_profile(name: str) -> dict[str, Any]:
         raise PartregError(
             f"profile: {name!r} is none of {', '.join(known)}; choose one, or give the path of a YAML file of your own."
         )
-    path = Path(name).expanduser() if is_path(name) else REPOSITORY / "profiles" / f"{name}.yaml"
+    path = Path(whole_path(name, Path.cwd())) if is_path(name) else REPOSITORY / "profiles" / f"{name}.yaml"
     values = read_yaml(path)
     given, expected = set(values), set(FIELDS)
     if given != expected:
@@ -125,8 +127,8 @@ def read_profile(name: str) -> dict[str, Any]:
             f"{path}: a whole profile lacks {sorted(expected - given)} and has unknown {sorted(given - expected)}; "
             f"write a file of choices instead ({', '.join(CHOICES)}) that changes fields under overrides."
         )
-    folder = path.resolve().parent if is_path(name) else REPOSITORY
-    return {"name": path.stem, **located(checked(values, str(path)), folder)}
+    folder = path.parent if is_path(name) else REPOSITORY
+    return {"name": Path(name).stem, **located(checked(values, str(path)), folder)}
 
 
 def is_path(profile: str) -> bool:
@@ -136,7 +138,7 @@ def is_path(profile: str) -> bool:
 
 def is_whole(path: str) -> bool:
     """Whether a YAML file is a whole profile rather than a file of choices: it has fields that are no choices."""
-    return any(name in FIELDS and name not in CHOICES for name in read_yaml(Path(path).expanduser()))
+    return any(name in FIELDS and name not in CHOICES for name in read_yaml(Path(whole_path(path, Path.cwd()))))
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
@@ -157,35 +159,19 @@ def read_yaml(path: Path) -> dict[str, Any]:
     return values
 
 
-def repeated(node: yaml.Node | None) -> str:
-    """The first field that a YAML text gives twice, of which YAML would take the last in silence; "" where none is."""
-    if isinstance(node, yaml.SequenceNode):
-        return next(filter(None, map(repeated, node.value)), "")
-    if not isinstance(node, yaml.MappingNode):
-        return ""
-    seen = set()
-    for name, value in node.value:
-        if name.value in seen and isinstance(name.value, str):
-            return f"line {name.start_mark.line + 1}: {name.value!r} is given a second time"
-        seen.add(name.value if isinstance(name.value, str) else id(name))
-        if inner := repeated(value):
-            return inner
-    return ""
-
-
 def read_choices(path: str | Path) -> dict[str, Any]:
     """The choices in a YAML file, by the names of `open_workspace`'s arguments; their paths count from its folder.
 
     Raises:
         PartregError: no such file, not YAML, an unknown name, or a value of the wrong kind.
     """
-    path = Path(path).expanduser()
+    path = Path(whole_path(path, Path.cwd()))
     values = read_yaml(path)
     known(str(path), values, CHOICES)
     start = values.get("profile") or "laptop"
     if is_path(str(start)):
         raise PartregError(f"{path}: profile is {start!r}; expected the name of one of those under profiles/.")
-    return tidy(values, path.resolve().parent, f"{path}: ")
+    return tidy(values, path.parent, f"{path}: ")
 
 
 def tidy(choices: dict[str, Any], folder: Path, source: str = "") -> dict[str, Any]:
@@ -280,7 +266,7 @@ def demand_paths(fields: dict[str, Any], name: str) -> None:
     recipes = {"reid": fields["reid"], "evidence": fields["evidence"], **fields["methods"]}
     for owner, recipe in recipes.items():
         path = recipe.get("weights", "")
-        if path not in ("", "imagenet") and not is_there(path):
+        if path not in ("", "imagenet") and not os.path.isfile(path):
             raise PartregError(f"{path}: no such file, expected for weights of {owner!r} by profile {name!r}.")
     for field in ("names", "photographs"):
         if fields[field] and not fields["annotations"]:

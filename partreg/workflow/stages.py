@@ -75,15 +75,14 @@ def annotated(ws: Workspace) -> Any:
     """
     from partreg.parts import annotation
 
-    root = ws.vehicleid
-    if not ws.profile.annotations:
-        root = vehicleid(ws).root  # rendered by now
-        if not (root / "truth" / "parts.json").exists():
-            done, asked = drawing(ws).progress
-            raise PartregError(
-                f"{drawn_boxes(ws)}: {done} of {asked} images are drawn, and only the rendered benchmark has a "
-                "stand-in; draw all in notebook 01 (interactive = True), or give annotations=file photographs=folder."
-            )
+    own = ws.profile.annotations and not ws.drawn_here
+    root = ws.vehicleid if own else vehicleid(ws).root  # rendered by now
+    if not ws.profile.annotations and not (root / "truth" / "parts.json").exists():
+        done, asked = drawing(ws).progress
+        raise PartregError(
+            f"{drawn_boxes(ws)}: {done} of {asked} images are drawn, and only the rendered benchmark has a "
+            "stand-in; draw all in notebook 01 (interactive = True), or give annotations=file photographs=folder."
+        )
     found = annotation.annotated(annotations(ws), root, ws.profile.annotate, ws.profile.names)
     return annotation.upright(found, ws.profile.photographs or root)
 

@@ -51,7 +51,7 @@ def test_vehicleid_problems(tmp_path):
     write_vehicleid(tmp_path)
     split = tmp_path / "train_test_split"
     write(split / "train_list.txt", "0000001 11", "oops", "0000002 11", "0000003 13", "0000003 13")
-    write(split / "test_list_2.txt", "0000004 21", "0000005 13", "0000006 22", "0000010 22")
+    write(split / "test_list_2.txt", "0000004 21", "0000005 13", "0000006 22", "0000010 25", "0000011 25")
     (tmp_path / "image/0000002.jpg").unlink()
     (tmp_path / "image/0000006.jpg").write_text("no image")
     report = check(tmp_path)
@@ -65,13 +65,28 @@ def test_vehicleid_problems(tmp_path):
         "train_test_split/train_list.txt:5",
     ]
     sentences = [problem.message for problem in report.problems]
-    assert "expected 2 vehicles, as its name says, found 3" in sentences[0]
+    assert "expected 2 vehicles, as its name says, found 4" in sentences[0]
     assert "vehicle 13 is in the training list too (line 4 there)" in sentences[1]
     assert "0000006.jpg is unreadable" in sentences[2]
     assert "found 'oops'" in sentences[3]
     assert "0000002.jpg is missing" in sentences[4]
     assert "is vehicle 13 here and 12 in attribute/img2vid.txt" in sentences[5]
     assert "0000003 is in line 4 too" in sentences[6]
+
+
+def test_an_image_is_one_vehicle_in_all_lists(tmp_path):
+    write_vehicleid(tmp_path)
+    split = tmp_path / "train_test_split"
+    write(split / "test_list_2.txt", "0000001 21", "0000004 21", "0000005 22", "0000006 22")
+    write(split / "test_list_3.txt", "0000004 21", "0000005 23", "0000006 24", "0000010 24")
+    (split / "test_list_10.txt").unlink()
+    (tmp_path / "attribute/img2vid.txt").unlink()
+    sentences = [sentence.removeprefix("train_test_split/") for sentence in said(check(tmp_path), tmp_path)]
+    assert sentences == [
+        "test_list_2.txt:1: image/0000001.jpg is vehicle 21 here and 11 in train_list.txt:1; fix one.",
+        "test_list_3.txt:2: image/0000005.jpg is vehicle 23 here and 22 in test_list_2.txt:3; fix one.",
+        "test_list_3.txt:3: image/0000006.jpg is vehicle 24 here and 22 in test_list_2.txt:4; fix one.",
+    ]
 
 
 def test_veri_problems(tmp_path):

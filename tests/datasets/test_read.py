@@ -358,10 +358,18 @@ def test_what_is_no_vehicle_of_a_table(vehicle):
     assert images_table({"image": ["a"], "path": ["a"], "vehicle": [2**53 + 1]})["vehicle"][0] == 2**53 + 1
 
 
-def test_a_column_of_another_spelling_is_not_passed_over(tmp_path):
-    write(tmp_path / "my.csv", "path,vehicle,Camera ", "a.jpg,1,2")
-    with pytest.raises(PartregError, match=r"my.csv:1: expected the column 'camera', found 'Camera '; rename it"):
+@pytest.mark.parametrize(
+    ("column", "meant"), [("Camera ", "camera"), ("camera_id", "camera"), ("splits", "split"), ("colour", "color")]
+)
+def test_a_column_of_another_spelling_is_not_passed_over(tmp_path, column, meant):
+    write(tmp_path / "my.csv", f"path,vehicle,{column}", "a.jpg,1,2")
+    with pytest.raises(PartregError, match=rf"my.csv:1: expected the column '{meant}', found '{column}'; rename it"):
         read_csv(tmp_path / "my.csv")
+
+
+def test_a_column_of_ones_own_is_passed_over(tmp_path):
+    write(tmp_path / "my.csv", "path,vehicle,image,note,camera,camera_name,Camera", "a.jpg,1,7,x,2,north,3")
+    assert read_csv(tmp_path / "my.csv")["camera"].tolist() == [2]
 
 
 def test_two_test_lists_of_one_number(tmp_path):

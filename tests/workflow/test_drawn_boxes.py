@@ -1,5 +1,6 @@
 """Whose boxes the detector learns from: a file that was chosen, what the reader drew to the end, or the stand-in's."""
 
+import shutil
 from pathlib import Path
 
 import pandas as pd
@@ -7,6 +8,7 @@ import pytest
 from PIL import Image
 
 from partreg import files, workflow
+from partreg.datasets.vehicleid import read_vehicleid
 from partreg.errors import PartregError
 from partreg.parts.boxes import OBJECT_COLUMNS
 from partreg.parts.formats import Annotations, read_coco, write_coco
@@ -123,6 +125,35 @@ def test_photographs_without_all_boxes_say_how_many_are_drawn(tmp_path, root):
     assert len(drawn.images) == 2
     assert "You have drawn 2 of 3 images" in words
     assert "once all are drawn" in words
+
+
+def test_photographs_that_are_elsewhere_are_asked_for(tmp_path, root):
+    draw(opened(tmp_path, root), 3)
+    mine = tmp_path / "mine.json"
+    mine.write_bytes(finished_boxes(opened(tmp_path, root)).read_bytes())
+    ws = opened(tmp_path, root, annotations=str(mine), photographs=str(tmp_path))
+    with pytest.raises(PartregError, match=r"0000001\.jpg: no such photograph; pass photographs=<the folder"):
+        workflow.annotated_sets(ws)
+
+
+def test_what_was_drawn_on_rendered_pictures_is_used_after_they_were_removed(tmp_path, monkeypatch):
+    ws = workflow.open_workspace("smoke", output=str(tmp_path), overrides={"annotate": 1})
+    lists = {"train_list": "0000001 1\n", "test_list_1": "0000009 2\n"}
+
+    def render(layout):
+        (layout / "image").mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (80, 60)).save(layout / NAMES[0])
+        (layout / "train_test_split").mkdir(exist_ok=True)
+        for name, lines in lists.items():
+            (layout / "train_test_split" / f"{name}.txt").write_text(lines)
+        return read_vehicleid(layout)
+
+    monkeypatch.setattr(stages, "vehicleid", lambda ws: render(ws.vehicleid))
+    draw(ws, 1)
+    shutil.rmtree(ws.vehicleid)
+    again = workflow.open_workspace("smoke", output=str(tmp_path), overrides={"annotate": 1})
+    assert again.drawn_here
+    assert len(stages.annotated(again).images) == 1
 
 
 def test_categories_of_ones_own_are_read(tmp_path, root):

@@ -108,6 +108,9 @@ def test_weights_beside_a_file_of_choices_are_found_from_every_folder(tmp_path, 
         (["--names", "windshield"], "names is 'windshield'; expected a dictionary"),
         (["--cores", "0"], "--cores"),
         (["--vehicleid", "no/such"], "no/such: no such path"),
+        (["--veri", "~nobody-here/VeRi"], "'~nobody-here/VeRi' is no path here"),
+        (["--profile", "~nobody-here/mine.yaml"], "'~nobody-here/mine.yaml' is no path here"),
+        (["--target", "evidence", "--profile", "laptop"], "profile 'laptop': evidence is empty"),
     ],
 )
 def test_a_choice_that_is_wrong_is_refused_before_anything_runs(tmp_path, words, sentence):

@@ -123,7 +123,9 @@ def test_annotations_drawn_anew_make_the_detector_due_and_nothing_before_it(ws, 
     assert due(before, kept(ws)) == {"annotations", "detector", "boxes to learn", "all boxes", "network, parts"}
 
 
-def test_a_picture_with_drawn_boxes_makes_the_detector_due(ws, root):
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_a_picture_with_drawn_boxes_makes_the_detector_due(ws, root, drawn, encoding):
+    drawn.write_text(drawn.read_text(), encoding=encoding)
     before = kept(ws)
     grey(root / "image/0000010.jpg")
     assert {"detector", "boxes to learn", "network"} <= due(before, kept(ws))

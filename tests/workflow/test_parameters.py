@@ -85,6 +85,8 @@ def test_a_network_is_described_by_changes(ws, tmp_path, monkeypatch):
     run = described_run(ws, given)
     assert (run.dataset, run.parts, run.epochs, run.weights) == ("veri", ("window",), 5, str(tmp_path / "a.pth"))
     assert described_run(ws, {**given, "parts": "", "weights": ""}).parts == ()
+    with pytest.raises(PartregError, match=r"'~nobody-here/a\.pth' is no path here"):
+        described_run(ws, {**given, "weights": "~nobody-here/a.pth"})
 
 
 def test_a_whole_description_leaves_nothing_to_change_and_is_of_what_is_here(ws):

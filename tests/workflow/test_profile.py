@@ -81,7 +81,7 @@ def test_seeds_are_taken_as_meant(tmp_path, choices, seeds):
 
 
 @pytest.mark.parametrize(
-    "value", ["0;1", "0,,1", "0,1,", "1.5", "-1", 1.5, True, [0, True], [0, 0], "1,1", {"a": 1}, "²"]
+    "value", ["0;1", "0,,1", "0,1,", "1.5", "-1", 1.5, True, [0, True], [0, 0], "1,1", {"a": 1}, "²", "9" * 5000]
 )
 def test_seeds_that_could_mean_two_things_are_refused(value):
     with pytest.raises(PartregError, match=r"^seeds"):
@@ -118,6 +118,12 @@ def test_overrides_merge_at_every_depth():
         ({"names": {"windshield": "front_window"}}, "names: there is no COCO file"),
         ({"photographs": "."}, "photographs: there is no COCO file"),
         ({"overrides": 5}, "overrides is 5; expected a dictionary"),
+        ({"overrides": '{"reid": {"epochs": 1}, "reid": {"lr": 0.1}}'}, "line 1: 'reid' is given a second time"),
+        ({"overrides": "reid: {epochs: 1}\nreid: {lr: 0.1}"}, "overrides: line 2: 'reid' is given a second time"),
+        ({"names": "{a: body, a: front_window}"}, "names: line 1: 'a' is given a second time"),
+        ({"overrides": "{annotate: 2024-13-45}"}, "expected a dictionary"),
+        ({"overrides": "[" * 5000}, "expected a dictionary"),
+        ({"overrides": '{"annotate": ' + "9" * 5000 + "}"}, "expected a dictionary"),
         ({"overrides": "reid"}, "overrides is 'reid'; expected a dictionary"),
         ({"overrides": {"reid": {"epoch": 1}}}, "'epoch' is unknown; did you mean 'epochs'?"),
         ({"overrides": {"reid": {"size": 64}}}, "profile smoke: reid: size is what rows"),
@@ -143,10 +149,13 @@ def test_overrides_merge_at_every_depth():
         ({"overrides": {"reid": {"lr": 10**400}}}, "expected a number"),
         ({"vehicleid": "~nobody-here/a"}, "'~nobody-here/a' is no path here"),
         ({"vehicleid": "a\0b"}, "is no path here"),
+        ({"profile": "~nobody-here/mine.yaml"}, "'~nobody-here/mine.yaml' is no path here"),
+        ({"profile": "a\0b.yaml"}, "is no path here"),
         ({"vehicleid": "a" * 300}, "no such path"),
         ({"profile": "laptop", "overrides": {"evidence": {"short": 1}}}, "evidence: axes, base, cell_seeds, middle"),
         ({"overrides": {"evidence": {"axes": {"shortcut": [1]}}}}, "did you mean 'shortcuts'?"),
         ({"overrides": {"reid": {"weights": "no.pth"}}}, "no.pth: no such file, expected for weights of 'reid'"),
+        ({"overrides": {"reid": {"weights": "/"}}}, "/: no such file, expected for weights of 'reid'"),
         ({"overrides": {"evidence": {"weights": "no.pth"}}}, "no such file, expected for weights of 'evidence'"),
     ],
 )
