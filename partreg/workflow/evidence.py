@@ -163,7 +163,7 @@ def recipe(job: Job) -> keys.Recipe:
     """What a record is made of, see `partreg.workflow.keys`."""
     ws, run = job.workspace, job.run
     layout, here = run.dataset, "partreg.workflow.evidence:"
-    tests = {"images": keys.images(ws, layout, "test"), "galleries": ws.profile.galleries}
+    tests = {"images": keys.tests(ws, layout), "galleries": ws.profile.galleries}
     made: keys.Recipe = {
         "purpose": [job.study, job.cell, job.row, job.budget],
         "run": {**asdict(run), "data": ""},

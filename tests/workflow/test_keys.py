@@ -139,6 +139,18 @@ def test_a_changed_list_makes_what_is_learnt_due(ws, root):
     assert not {"other data", "network, veri", "features", "detector"} & due(before, kept(ws))
 
 
+def test_a_test_list_that_changes_within_the_same_images_makes_scores_due_and_no_features(ws, root):
+    path, lines = root / "train_test_split/test_list_3.txt", (root / "train_test_split/test_list_6.txt").read_text()
+    first, last = (lines.splitlines(keepends=True)[some] for some in (slice(9), slice(9, None)))
+    run, found = workflow.make_run(ws, "vehicleid", parts=(), held_out=0), []
+    for some in (first, last, last[::-1]):  # in another order, other images are drawn for the gallery
+        path.write_text("".join(some))
+        keys.forget()
+        found.append((digest(keys.scored(ws, run)), keys.data_key(ws, "vehicleid"), digest(kept(ws)["features"])))
+    scored, listed, features = zip(*found, strict=True)
+    assert (len(set(scored)), len(set(listed)), len(set(features))) == (3, 3, 1)
+
+
 def test_a_side_file_counts_for_the_methods_that_read_it(ws, root):
     def made():
         return {name: workflow.method_run(ws, "vehicleid", name).key for name in ("vami", "oife", "vgg_ccl")}
