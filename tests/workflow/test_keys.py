@@ -12,7 +12,7 @@ from PIL import Image
 from partreg import files, workflow
 from partreg.datasets import contents
 from partreg.errors import PartregError
-from partreg.workflow import data, keys, rows
+from partreg.workflow import data, evidence, keys, rows
 from partreg.workflow.profile import digest
 
 SIZE = 40
@@ -208,6 +208,21 @@ def test_scores_and_features_are_made_anew_by_other_code_and_the_history_loses_i
     monkeypatch.setattr(keys, "code_key", lambda *roots: real(*roots) + "x" * ("validation_score" in str(roots)))
     assert workflow.history(ws, run).cmc1.isna().all()
     assert workflow.history(ws, run).loss.notna().all()
+
+
+def test_a_curve_of_test_images_that_were_replaced_is_no_record(ws, root):
+    def measured():
+        run = workflow.make_run(ws, "vehicleid", parts=(), held_out=2, size=32, epochs=1, batch=4, warmup=0.0)
+        job = evidence.Job("budgets", "", "Baseline (w/o parts)", "short", run, ws)
+        evidence.measure(ws, job)
+        return files.read_json(evidence.record_path(ws, job.key))
+
+    before = measured()
+    assert measured() == before
+    for path in root.glob("image/00001*.jpg"):
+        grey(path)
+    with pytest.raises(PartregError, match="these test images were not scored on the way, or by other code; delete"):
+        measured()
 
 
 def test_the_seconds_of_a_training_are_those_of_all_its_sessions(ws, monkeypatch):
