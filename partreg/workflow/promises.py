@@ -105,7 +105,7 @@ def gpu(folder: Path = REFERENCE) -> str:
     """What a GPU gave: its agreement with the CPU, its speed and its rows of Table 4, in Markdown."""
     path = folder / "gpu" / "gpu.json"
     if not path.exists():
-        return "Nothing is kept yet: `make gpu` makes it, to be copied to `reference/gpu`.\n"
+        return "Nothing is kept yet: `make gpu` makes it, `make keep WHAT=gpu` keeps it.\n"
     report = files.read_json(path)
     parts = {name: part["found"] for name, part in report["parts"].items()}
     made = parts["provenance"]

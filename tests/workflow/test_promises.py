@@ -12,13 +12,13 @@ def test_what_was_not_run_is_said(tmp_path):
         promises.fuzz: "fuzz",
         promises.machines: "machines",
         promises.scores: "machines",
+        promises.gpu: "gpu",
     }
     for figures, command in commands.items():
         assert (
             figures(tmp_path)
             == f"Nothing is kept yet: `make {command}` makes it, `make keep WHAT={command}` keeps it.\n"
         )
-    assert promises.gpu(tmp_path) == "Nothing is kept yet: `make gpu` makes it, to be copied to `reference/gpu`.\n"
 
 
 def test_kills_are_summed_up(tmp_path):
