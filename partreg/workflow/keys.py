@@ -21,6 +21,8 @@ from typing import Any
 import pandas as pd
 
 from partreg.datasets.contents import contents
+from partreg.datasets.side import read_columns
+from partreg.errors import PartregError
 from partreg.files import inside
 from partreg.reid.run import Run
 from partreg.workflow import data
@@ -138,11 +140,14 @@ def side(ws: Workspace, dataset: str, method: str) -> Recipe:
 
 
 def _side_hash(path: Path, ws: Workspace) -> str:
-    """The hash of a side file; that of plates.csv with the crops that it names."""
+    """The hash of a side file; that of plates.csv with the crops that it names, unless its reader will find a fault."""
     if path.name != "plates.csv":
         return _file_hash(str(path))
-    crops = pd.read_csv(path, dtype=str, skipinitialspace=True).get("crop", pd.Series(dtype=str)).dropna()
-    there = [place for name in crops if (place := inside(path.parent, name)).is_file()]
+    try:
+        crops = read_columns(path, ("image", "crop"))[2][:, 1]
+        there = [place for name in crops if name and (place := inside(path.parent, name)).is_file()]
+    except PartregError:
+        there = []
     return digest(_file_hash(str(path)), contents(there, ws.folder / "pixels"))
 
 

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from partreg import files, workflow
-from partreg.datasets import contents
+from partreg.datasets import contents, side
 from partreg.errors import PartregError
 from partreg.workflow import data, evidence, keys, rows
 from partreg.workflow.profile import digest
@@ -172,6 +172,15 @@ def test_the_crops_of_plates_count_with_their_list(ws, root, tmp_path):
     assert keys._side_hash(listed / "plates.csv", ws) == before
     grey(listed / "crops/0000010.jpg")
     assert keys._side_hash(listed / "plates.csv", ws) != before
+
+
+@pytest.mark.parametrize("text", [b"", b"image,plate,crop\na,\xc4,b.jpg\n", b"image,plate,crop\na,B1,c,d\na,B1,c,d,e"])
+def test_plates_that_cannot_be_read_have_a_key_and_their_reader_says_what_is_wrong(ws, tmp_path, text):
+    (tmp_path / "plates.csv").write_bytes(text)
+    assert keys._side_hash(tmp_path / "plates.csv", ws)
+    images = pd.DataFrame({"image": ["a"]})
+    with pytest.raises(PartregError, match=r"plates\.csv"):
+        side.read_plates(tmp_path, images)
 
 
 def test_a_missing_picture_is_one_sentence(ws, root):
