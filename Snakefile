@@ -12,11 +12,11 @@ from partreg.workflow import CHOICES as NAMES
 from partreg.workflow.code import notebook_key
 from partreg.workflow.dial import SEEDS, points_path, turned
 from partreg.workflow.driver import book_sources, chapter_path, row_label, row_path, run_label, run_path
-from partreg.workflow.effects import COLUMNS
+from partreg.workflow.effects import COLUMNS, kept_files
 from partreg.workflow.evidence import jobs, record_path
 from partreg.workflow.keep import PAGES, own_table
 from partreg.workflow.keys import data_key, parts_key
-from partreg.workflow.profile import REFERENCE, REPOSITORY, digest
+from partreg.workflow.profile import REPOSITORY, digest
 from partreg.workflow.rows import BUILT_ON, SLOW, is_network, network, row_key, slow_rows
 from partreg.workflow.runs import lacking, method_run, other_rows, strong_runs
 from partreg.workflow.settings import tried_runs
@@ -31,7 +31,7 @@ NETWORKS = networks(ws) | {run.key: run for run in [OTHER, *TRIED, *TRIED_OTHERS
 FULL = make_run(ws, "vehicleid")
 JOBS = jobs(ws)
 PROFILE, DATA = digest(asdict(ws.profile)), [data_key(ws, name) for name in DATASETS]
-KEPT = [str(path) for name in COLUMNS if (path := REFERENCE / f"{name}.csv").exists()]
+KEPT = [str(path) for path in kept_files(*COLUMNS)]
 TABLE_3_KEYS = [row_key(ws, name, seed) for name in other_rows(ws, "veri").values() for seed in ws.profile.seeds]
 
 
@@ -255,7 +255,7 @@ rule where_it_breaks:
         source("12_where_it_breaks"),
         shown("table_4", "strong"),
         points(),
-        [str(path) for name in ("dial", "strong") if (path := REFERENCE / f"{name}.csv").exists()],
+        [str(path) for path in kept_files("dial", "strong")],
     output: chapter("12_where_it_breaks")
     params:
         key=key("12_where_it_breaks"),

@@ -81,3 +81,9 @@ def test_every_figure_carries_where_it_came_from_or_draws_what_no_run_has_made(n
     for cell in notebook.cells:
         if "figure" in cell.metadata.get("mystnb", {}) and "diagram" not in cell.metadata.get("tags", []):
             assert any(word in cell.source.splitlines()[-1] for word in shown), cell.id
+
+
+@pytest.mark.parametrize("name", CHAPTERS)
+def test_a_history_is_read_where_scores_by_other_code_are_left_out(name):
+    code = "".join(cell.source for cell in nbformat.read(PATHS[name], as_version=4).cells if cell.cell_type == "code")
+    assert "history.csv" not in code  # `workflow.history` knows which code scored

@@ -22,6 +22,7 @@ from partreg.datasets.check import check
 from partreg.datasets.veri import read_labels
 from partreg.errors import PartregError
 from partreg.figures import tables
+from partreg.figures.origins import source_line
 from partreg.parts import annotation, detector
 from partreg.parts.formats import read_coco
 from partreg.reid import features, network, train
@@ -269,7 +270,8 @@ def test_pages_show_names_as_text(tmp_path):
     name = '<img src=x onerror="alert(1)">'
     root = tmp_path / name
     root.mkdir()
-    line = workflow.provenance_line(workflow.open_workspace("smoke", vehicleid=str(root)), "vehicleid")
+    ws = workflow.open_workspace("smoke", vehicleid=str(root))
+    line = source_line(workflow.origin(ws, "vehicleid", "drawn"))
     frame = pd.DataFrame({name: [name]}, index=pd.Index([name], name=name))
     html = tables.simple(frame, f"A caption with {name}.")._repr_html_()
     for page in (line, html):

@@ -10,7 +10,7 @@ from partreg.workflow.fields import DATASETS, layouts
 from partreg.workflow.origins import annotated_origin, detector_origin, origins, parts_origins
 from partreg.workflow.parameters import check_injected, described_method, described_run, open_notebook
 from partreg.workflow.profile import CHAPTERS, CHOICES, Profile, Workspace, open_workspace, with_drawn_boxes
-from partreg.workflow.provenance import origin, provenance, provenance_line
+from partreg.workflow.provenance import origin, provenance
 from partreg.workflow.rows import Cost, Judged, judge
 from partreg.workflow.runs import (
     CONTROLS,
@@ -95,7 +95,6 @@ __all__ = [
     "other_rows",
     "parts_origins",
     "provenance",
-    "provenance_line",
     "run_boxes",
     "run_folder",
     "runs",

@@ -31,7 +31,7 @@ from partreg.workflow.data import vehicleid, veri
 from partreg.workflow.keep import own_table
 from partreg.workflow.notebooks import TerminalLines, reported
 from partreg.workflow.profile import Profile, Workspace, digest, open_workspace
-from partreg.workflow.runs import STRONG, TABLE_1, TABLE_3, make_run, method_run, strong_runs
+from partreg.workflow.runs import STRONG, TABLE_1, TABLE_3, compared_size, make_run, method_run, strong_runs
 from partreg.workflow.stages import vehicleid_scores, veri_scores
 
 SETTINGS, SEEDS = (1, 4, 16), (0, 1, 2)  # what `make reference` runs
@@ -79,8 +79,9 @@ def scored(ws: Workspace, layout: str, row: str) -> dict[str, Any]:
     It is a fraction, as is its 95% interval over test vehicles, ``low`` to ``high``.
     """
     method, changes = ROWS[layout][row]
+    size = compared_size(ws, layout)  # of all rows, so that they can be compared
     if method == "partreg":
-        run = make_run(ws, layout, **changes)
+        run = make_run(ws, layout, size=size, **changes)
         scores = vehicleid_scores(ws, run) if layout == "vehicleid" else veri_scores(ws, run)
     else:
         scores = rows.judge(ws, layout, method, **changes).scores
@@ -96,7 +97,7 @@ def scored(ws: Workspace, layout: str, row: str) -> dict[str, Any]:
         "high": round(high, 4),
         "seed": ws.profile.seeds[0],
         "test_vehicles": len(np.unique(last.vehicles)),
-        "size": ws.profile.sizes[layout][-1],
+        "size": size,
         "epochs": ws.profile.reid["epochs"],
         **told(last.origins),
     }
@@ -170,7 +171,7 @@ def point_recipe(here: Workspace, layout: str, row: str) -> Any:
     """What the score of a row in a workspace of the dial is made of, see `partreg.workflow.keys`."""
     method, changes = ROWS[layout][row]
     if method == "partreg":
-        made = make_run(here, layout, **changes).key
+        made = make_run(here, layout, size=compared_size(here, layout), **changes).key
     elif layout == "vehicleid":
         made = method_run(here, layout, method, **{"seed": here.profile.seeds[0], **changes}).key
     else:

@@ -16,7 +16,7 @@ from partreg.errors import PartregError
 from partreg.figures.origins import Origin, recorded, reference_note
 from partreg.figures.tables import DASH, Score, pair_sizes, percent, signed
 from partreg.retrieval.protocols import bootstrap_over_vehicles
-from partreg.workflow.profile import REFERENCE, read_profile
+from partreg.workflow.profile import REFERENCE, REPOSITORY, read_profile
 
 # The columns of the kept tables; what a training has not stands empty.
 SCORES = (
@@ -101,6 +101,12 @@ def read_evidence(folder: Path = REFERENCE) -> Evidence:
     concerned = {one: set(runs.study[rows]) for one, rows in said.items()}
     by_study = {study: [one for one in said if study in concerned[one]] for study in set().union(*concerned.values())}
     return Evidence(runs, frames["curves"], frames["hits"], by_study)
+
+
+def kept_files(*names: str, folder: Path = REFERENCE) -> list[Path]:
+    """The files that say what is kept, as far as they are there: tables, their corrections, the reference's profile."""
+    tables = [folder / f"{name}.csv" for name in (*names, "corrections")]
+    return [path for path in (*tables, REPOSITORY / "profiles" / "reference.yaml") if path.exists()]
 
 
 def corrected(frame: pd.DataFrame, table: str, folder: Path = REFERENCE) -> tuple[pd.DataFrame, dict[str, Any]]:

@@ -46,6 +46,7 @@ from partreg.workflow.stages import (
     vehicleid_protocol,
     vehicleid_scores,
     veri_scores,
+    watched_key,
 )
 
 ORIGIN = ("code", "seconds", "profile", "device", "commit", "clean")  # how a record came about: no results
@@ -163,7 +164,7 @@ def recipe(job: Job) -> keys.Recipe:
     """What a record is made of, see `partreg.workflow.keys`."""
     ws, run = job.workspace, job.run
     layout, here = run.dataset, "partreg.workflow.evidence:"
-    tests = {"images": keys.images(ws, layout, "test"), "galleries": ws.profile.galleries}
+    tests = {"images": keys.tests(ws, layout), "galleries": ws.profile.galleries}
     made: keys.Recipe = {
         "purpose": [job.study, job.cell, job.row, job.budget],
         "run": {**asdict(run), "data": ""},
@@ -354,15 +355,16 @@ def vehicleid_record(ws: Workspace, run: Run, fused: bool, looked_at: bool) -> d
         looked_at: say what share of its activation lies on parts, and of its first answers on the query's model, too.
 
     Raises:
-        PartregError: the network was trained before without being scored on test vehicles on its way.
+        PartregError: the network was trained before without being scored on these test images on its way.
     """
     tests = vehicleid(ws).tests
     longest = max(tests)
     folder = trained(ws, run, watch=tests[longest])
-    past = history(ws, run)
-    if "cmc1_test" not in past or np.isnan(past["cmc1_test"].iloc[-1]):
+    past, watched = history(ws, run), files.read_json(folder / "provenance.json").get("watched")
+    scored = "cmc1_test" in past and not np.isnan(past["cmc1_test"].iloc[-1])
+    if not scored or watched != watched_key(ws, tests[longest]):
         raise PartregError(
-            f"{folder}: its test vehicles were not scored on the way, or by other code; delete it and run again."
+            f"{folder}: these test images were not scored on the way, or by other code; delete it and run again."
         )
     scores = vehicleid_scores(ws, run)
     found: dict[str, Any] = {**made(ws, run), **from_scores(scores), **from_history(past)}

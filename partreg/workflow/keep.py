@@ -1,7 +1,7 @@
 """`make keep WHAT=...`: put results of one's own in place of those that are committed under ``reference/``.
 
-Every other target but ``make restamp`` writes under ``build/`` alone. The book shows what is kept, with where it comes
-from, and beside it what lies in its own results folder.
+Of the other targets, ``make restamp`` alone writes there: the column ``code`` of ``runs.csv``. The book shows what is
+kept, with where it comes from, and beside it what lies in its own results folder.
 """
 
 from __future__ import annotations

@@ -20,6 +20,7 @@ from typing import Any
 import pandas as pd
 
 from partreg.datasets.contents import contents
+from partreg.datasets.side import read_columns
 from partreg.errors import PartregError
 from partreg.files import inside, read_json
 from partreg.reid.run import Run
@@ -57,6 +58,18 @@ def described(table: pd.DataFrame, ledger: Path) -> Recipe:
     return {"list": hashlib.sha256(listed.encode()).hexdigest()[:16], "pictures": digest(pictures)}
 
 
+def tests(ws: Workspace, dataset: str) -> Recipe:
+    """The test half, and which of its images each test list has in which order, for that decides the galleries."""
+    recipe = images(ws, dataset, "test")
+    return recipe if ws.is_synthetic(dataset) else {**recipe, "lists": _own_lists(dataset, ws.root(dataset))}
+
+
+@cache
+def _own_lists(dataset: str, root: Path) -> dict[str, str]:
+    lists = getattr(data.read(dataset, root), "tests", {})  # VeRi-776 has queries and a gallery instead
+    return {str(number): digest(table["image"].tolist()) for number, table in lists.items()}
+
+
 def annotations(ws: Workspace) -> Recipe:
     """The file of annotated boxes: a reader's own, or the stand-in's, which follows from the training images."""
     if ws.profile.annotations:
@@ -69,7 +82,7 @@ def detector(ws: Workspace) -> Recipe:
     """The part detector's weights."""
     recipe: Recipe = {"annotations": annotations(ws), "settings": ws.profile.detector}
     if ws.profile.annotations:
-        drawn_here, names = getattr(ws, "drawn_here", False), getattr(ws.profile, "names", {})
+        drawn_here, names = ws.drawn_here, ws.profile.names
         recipe |= {"count": 0 if drawn_here else ws.profile.annotate, "pictures": _annotated_pictures(ws)}
         recipe |= {"names": names} if names else {}
     return {**recipe, "code": code_key("partreg.parts.detector", "partreg.workflow.stages:learnt_and_left")}
@@ -126,11 +139,14 @@ def side(ws: Workspace, dataset: str, method: str) -> Recipe:
 
 
 def _side_hash(path: Path, ws: Workspace) -> str:
-    """The hash of a side file; that of plates.csv with the crops that it names."""
+    """The hash of a side file; that of plates.csv with the crops that it names, unless its reader will find a fault."""
     if path.name != "plates.csv":
         return _file_hash(str(path))
-    crops = pd.read_csv(path, dtype=str, skipinitialspace=True).get("crop", pd.Series(dtype=str)).dropna()
-    there = [place for name in crops if (place := inside(path.parent, name)).is_file()]
+    try:
+        crops = read_columns(path, ("image", "crop"))[2][:, 1]
+        there = [place for name in crops if name and (place := inside(path.parent, name)).is_file()]
+    except PartregError:
+        there = []
     return digest(_file_hash(str(path)), contents(there, ws.folder / "pixels"))
 
 
@@ -162,6 +178,7 @@ def scored(ws: Workspace, run: Run) -> Recipe:
     """The scores of a network on its test half."""
     return {
         "features": extracted(ws, run, data.test_images(ws, run.dataset)),
+        "tests": tests(ws, run.dataset),
         "galleries": ws.profile.galleries,
         "code": judging(run.dataset),
     }
@@ -195,13 +212,14 @@ def parts_of(recipe: Any) -> tuple[Any, list[str]]:
 
 
 def forget() -> None:
-    """Look at the pictures of a reader's own data sets anew."""
+    """Look at the pictures and lists of a reader's own data sets anew."""
     _own_images.cache_clear()
+    _own_lists.cache_clear()
 
 
 def data_key(ws: Workspace, dataset: str) -> str:
-    """Digest of which images of which vehicles ``dataset`` holds."""
-    return digest(*(images(ws, dataset, half) for half in ("train", "test")))
+    """Digest of which images of which vehicles ``dataset`` holds, and in which lists."""
+    return digest(images(ws, dataset, "train"), tests(ws, dataset))
 
 
 def parts_key(ws: Workspace) -> str:

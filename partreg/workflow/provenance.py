@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from partreg import files
-from partreg.figures.origins import RENDERED, Origin, source_line
+from partreg.figures.origins import RENDERED, Origin
 from partreg.workflow.profile import REPOSITORY, Workspace
 
 PACKAGES = ("partreg", "torch", "torchvision", "ultralytics", "numpy", "pandas", "pillow", "opencv-python")
@@ -90,8 +90,3 @@ def origin(
 def left_origin(ws: Workspace, dataset: str, step: str, path: Path, **more: Any) -> tuple[Origin, ...]:
     """The `origin` of what left ``path``, a JSON file with its `provenance`, beside it; () where there is none."""
     return (origin(ws, dataset, step, files.read_json(path), **more),) if path.exists() else ()
-
-
-def provenance_line(ws: Workspace, dataset: str = "vehicleid") -> str:
-    """The line under what this very process has made: no training, but a count or a drawing of the images."""
-    return source_line(origin(ws, dataset, "made"))

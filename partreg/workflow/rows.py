@@ -28,13 +28,7 @@ from partreg.workflow.data import test_images, veri
 from partreg.workflow.profile import Workspace, digest
 from partreg.workflow.provenance import provenance
 from partreg.workflow.runs import TABLE_1, TABLE_3, lacking, method_run, other_rows
-from partreg.workflow.stages import (
-    features,
-    locked,
-    train_images,
-    trained,
-    vehicleid_scores,
-)
+from partreg.workflow.stages import features, locked, trained, vehicleid_scores
 
 BY_HAND = 128  # pixels of the images that hand-crafted features are computed from
 PLATE_EPOCHS, PATH_EPOCHS = 15, 20  # of the small nets beside the images', or the profile's where it has fewer
@@ -230,12 +224,22 @@ def pixels_of(ws: Workspace, images: pd.DataFrame) -> np.ndarray:
     return decoded(images, BY_HAND, ws.folder / "pixels")
 
 
+def learnt_images(ws: Workspace) -> pd.DataFrame:
+    """VeRi-776's training images of the vehicles that no network holds out: what else is learnt, is learnt from these.
+
+    As in `partreg.workflow.stages.halves`; here, for a row's key to hold the code that divides them.
+    """
+    from partreg.datasets.split import hold_out
+
+    return hold_out(veri(ws).train, ws.profile.held_out["veri"], seed=0)[0]
+
+
 def bow_cn_distances(ws: Workspace, method: str, seed: int, folder: Path, built_on: BuiltOn) -> tuple[np.ndarray, Cost]:
     """BOW-CN: words of colour names, compared by L2."""
     from partreg.baselines import bow_cn
 
     started = time.perf_counter()
-    training, _ = train_images(ws, "veri", ws.profile.held_out["veri"])
+    training = learnt_images(ws)
     describe = partial(bow_cn.features, bow_cn.fit(pixels_of(ws, training), seed))
     return compared(ws, describe, time.perf_counter() - started)
 
@@ -261,7 +265,7 @@ def fact_distances(ws: Workspace, method: str, seed: int, folder: Path, built_on
     from partreg.baselines import fact
 
     started = time.perf_counter()
-    training, _ = train_images(ws, "veri", ws.profile.held_out["veri"])
+    training = learnt_images(ws)
     codebook = fact.fit_sift(pixels_of(ws, training), seed)
     sift, cost = compared(ws, partial(fact.sift_features, codebook), time.perf_counter() - started)
     (cnn, cnn_cost, _), (names, names_cost, _) = (built_on[name] for name in ("googlenet", "bow_cn"))
@@ -296,7 +300,7 @@ def plate_snn_distances(
     """Plate-SNN: a siamese net on the pictures of the plates."""
     from partreg.baselines import plate_snn
 
-    training, _ = train_images(ws, "veri", ws.profile.held_out["veri"])
+    training = learnt_images(ws)
     data, (crops, has) = veri(ws), plate_crops(ws, training)[1]
     query, gallery = (plate_crops(ws, some)[1] for some in (data.query, data.gallery))
     how = {"epochs": min(ws.profile.reid["epochs"], PLATE_EPOCHS), "seed": seed}
@@ -312,7 +316,7 @@ def fact_plate_rec_distances(
     """FACT+Plate-REC: FACT's list, and what a reader makes of the plates."""
     from partreg.baselines import fact_plate_rec, plates
 
-    training, _ = train_images(ws, "veri", ws.profile.held_out["veri"])
+    training = learnt_images(ws)
     data, (listed, (crops, has)) = veri(ws), plate_crops(ws, training)
     query, gallery = (plate_crops(ws, some)[1] for some in (data.query, data.gallery))
     how = {"epochs": min(ws.profile.reid["epochs"], PLATE_EPOCHS), "seed": seed}
@@ -345,7 +349,7 @@ def fact_plate_str_distances(
     from partreg.baselines import fact_plate_str, spacetime
 
     data = veri(ws)
-    training, _ = train_images(ws, "veri", ws.profile.held_out["veri"])
+    training = learnt_images(ws)
     cameras = side.read_camera_distances(ws.veri)
     appearance, cost, _ = built_on["fact_plate_snn"]
     apart = partial(spacetime.distances, data.query, data.gallery, cameras, training)
@@ -359,7 +363,7 @@ def oife_st_distances(
     from partreg.baselines import oife_st, spacetime
 
     data, (appearance, cost, _) = veri(ws), built_on["oife"]
-    transitions = spacetime.TransitionModel.fit(train_images(ws, "veri", ws.profile.held_out["veri"])[0])
+    transitions = spacetime.TransitionModel.fit(learnt_images(ws))
     return timed(partial(oife_st.distances, appearance, data.query, data.gallery, transitions), cost)
 
 
@@ -370,7 +374,7 @@ def siamese_path_distances(
     from partreg.baselines import siamese_path
 
     data = veri(ws)
-    training, _ = train_images(ws, "veri", ws.profile.held_out["veri"])
+    training = learnt_images(ws)
     cameras = side.read_camera_distances(ws.veri)
     run = network(ws, method, seed, **changes)
     query, gallery = network_features(ws, run)

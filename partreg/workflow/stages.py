@@ -234,7 +234,8 @@ def trained(ws: Workspace, run: Run, watch: pd.DataFrame | None = None) -> Path:
     """Folder of the trained network (Section 3.3); trains it where absent, from its last checkpoint on.
 
     ``watch`` are test images whose CMC@1 stands in the history beside that of the validation images. The code that
-    scores both decides no weights; its digest is kept as "scored_by", see `history`.
+    scores both decides no weights; its digest is kept as "scored_by", see `history`, and that of these images as
+    "watched", see `watched_key`.
     """
     folder = run_folder(ws, run)
     with locked(folder):
@@ -247,10 +248,16 @@ def trained(ws: Workspace, run: Run, watch: pd.DataFrame | None = None) -> Path:
             how = {"method": baselines.method(run.method), "root": ws.root(run.dataset), "test": watch}
             train(run, images, boxes, folder, ws.folder / "pixels", validation, score=validation_score, **how)
             facts = {"seconds": files.read_json(folder / "training.json")["seconds"], "scored_by": keys.validated()}
+            facts["watched"] = watched_key(ws, watch)
             files.write_json(folder / "provenance.json", {**provenance(ws), **facts})
     if ws.is_synthetic(run.dataset) and (ws.root(run.dataset) / "truth" / "done.json").exists():
         refuse_other_pictures(ws, run, folder)
     return folder
+
+
+def watched_key(ws: Workspace, watch: pd.DataFrame | None) -> str:
+    """Digest of the test images that are scored while a network learns, which its own key knows nothing of."""
+    return "" if watch is None else digest(keys.described(watch, ws.folder / "pixels"))
 
 
 def refuse_other_pictures(ws: Workspace, run: Run, folder: Path) -> None:

@@ -339,6 +339,12 @@ def test_a_change_of_a_method_reaches_all_that_is_built_on_it(ws, listed, copy, 
     assert {name for name in before if before[name] != now[name]} == due
 
 
+def test_what_divides_the_training_images_reaches_every_row_that_learns_from_them(ws, listed, copy):
+    before = kept(ws, listed)
+    now = copy.changed("partreg.datasets.split", lambda: kept(ws, listed))
+    assert {name for name in before if before[name] == now[name] and name.startswith("row ")} == {"row lomo"}
+
+
 def networks_and_scores(ws):
     runs = {f"{run.name} {run.boxes}": run.key for run in workflow.networks(ws).values()}
     return runs, [keys.judging(dataset) for dataset in ("vehicleid", "veri")]

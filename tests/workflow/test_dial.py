@@ -71,6 +71,16 @@ def measured(monkeypatch):
     return asked
 
 
+def test_all_rows_of_a_table_are_of_one_size_and_say_so(ws, scores, monkeypatch):
+    mine = workflow.Workspace(
+        dataclasses.replace(ws.profile, sizes={"vehicleid": [48], "veri": [48, 96, 128]}), ws.folder
+    )
+    sizes = []
+    monkeypatch.setattr(dial, "veri_scores", lambda ws, run: sizes.append(run.size) or scores)
+    assert dial.scored(mine, "veri", "Ours")["size"] == 96
+    assert sizes == [workflow.method_run(mine, "veri", "oife").size] == [96]
+
+
 def test_a_workspace_of_the_dial_changes_only_what_the_dial_says(ws):
     here = dial.workspace(ws, 16.0)
     assert here.folder == ws.folder / "dial"

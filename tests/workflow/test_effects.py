@@ -9,6 +9,7 @@ import pytest
 from partreg import paper
 from partreg.errors import PartregError
 from partreg.workflow import book, effects
+from partreg.workflow.profile import REPOSITORY
 
 
 def training(row, seed, cmc1, **more):
@@ -204,3 +205,15 @@ def test_rows_of_the_dial_that_older_code_made_are_named_beside_it():
     older = points[points.commit == "abe51c4df4"]
     for row in ("FACT+Plate+STR", "Siamese+Path"):
         assert not (older.row == row).any() or any(words.startswith(row) for words in said)
+
+
+def test_every_chapter_that_shows_kept_numbers_is_due_again_where_a_correction_is_made(tmp_path):
+    names = [path.name for path in effects.kept_files("dial")]
+    assert names == ["dial.csv", "corrections.csv", "reference.yaml"]
+    assert [path.name for path in effects.kept_files("dial", folder=tmp_path)] == ["reference.yaml"]
+    rules = (REPOSITORY / "Snakefile").read_text(encoding="utf-8").split("\nrule ")[1:]
+    shown = [path.stem for path in (REPOSITORY / "notebooks").glob("*.ipynb") if "effects" in path.read_text("utf-8")]
+    assert len(shown) > 5
+    for name in shown:
+        rule = next(rule for rule in rules if f'source("{name}")' in rule and "output: chapter" in rule)
+        assert "KEPT" in rule or "kept_files(" in rule, name

@@ -10,9 +10,9 @@ import pytest
 from PIL import Image
 
 from partreg import files, workflow
-from partreg.datasets import contents
+from partreg.datasets import contents, side
 from partreg.errors import PartregError
-from partreg.workflow import data, keys, rows
+from partreg.workflow import data, evidence, keys, rows
 from partreg.workflow.profile import digest
 
 SIZE = 40
@@ -141,6 +141,18 @@ def test_a_changed_list_makes_what_is_learnt_due(ws, root):
     assert not {"other data", "network, veri", "features", "detector"} & due(before, kept(ws))
 
 
+def test_a_test_list_that_changes_within_the_same_images_makes_scores_due_and_no_features(ws, root):
+    path, lines = root / "train_test_split/test_list_3.txt", (root / "train_test_split/test_list_6.txt").read_text()
+    first, last = (lines.splitlines(keepends=True)[some] for some in (slice(9), slice(9, None)))
+    run, found = workflow.make_run(ws, "vehicleid", parts=(), held_out=0), []
+    for some in (first, last, last[::-1]):  # in another order, other images are drawn for the gallery
+        path.write_text("".join(some))
+        keys.forget()
+        found.append((digest(keys.scored(ws, run)), keys.data_key(ws, "vehicleid"), digest(kept(ws)["features"])))
+    scored, listed, features = zip(*found, strict=True)
+    assert (len(set(scored)), len(set(listed)), len(set(features))) == (3, 3, 1)
+
+
 def test_a_side_file_counts_for_the_methods_that_read_it(ws, root):
     def made():
         return {name: workflow.method_run(ws, "vehicleid", name).key for name in ("vami", "oife", "vgg_ccl")}
@@ -162,6 +174,15 @@ def test_the_crops_of_plates_count_with_their_list(ws, root, tmp_path):
     assert keys._side_hash(listed / "plates.csv", ws) == before
     grey(listed / "crops/0000010.jpg")
     assert keys._side_hash(listed / "plates.csv", ws) != before
+
+
+@pytest.mark.parametrize("text", [b"", b"image,plate,crop\na,\xc4,b.jpg\n", b"image,plate,crop\na,B1,c,d\na,B1,c,d,e"])
+def test_plates_that_cannot_be_read_have_a_key_and_their_reader_says_what_is_wrong(ws, tmp_path, text):
+    (tmp_path / "plates.csv").write_bytes(text)
+    assert keys._side_hash(tmp_path / "plates.csv", ws)
+    images = pd.DataFrame({"image": ["a"]})
+    with pytest.raises(PartregError, match=r"plates\.csv"):
+        side.read_plates(tmp_path, images)
 
 
 def test_a_missing_picture_is_one_sentence(ws, root):
@@ -198,6 +219,21 @@ def test_scores_and_features_are_made_anew_by_other_code_and_the_history_loses_i
     monkeypatch.setattr(keys, "code_key", lambda *roots: real(*roots) + "x" * ("validation_score" in str(roots)))
     assert workflow.history(ws, run).cmc1.isna().all()
     assert workflow.history(ws, run).loss.notna().all()
+
+
+def test_a_curve_of_test_images_that_were_replaced_is_no_record(ws, root):
+    def measured():
+        run = workflow.make_run(ws, "vehicleid", parts=(), held_out=2, size=32, epochs=1, batch=4, warmup=0.0)
+        job = evidence.Job("budgets", "", "Baseline (w/o parts)", "short", run, ws)
+        evidence.measure(ws, job)
+        return files.read_json(evidence.record_path(ws, job.key))
+
+    before = measured()
+    assert measured() == before
+    for path in root.glob("image/00001*.jpg"):
+        grey(path)
+    with pytest.raises(PartregError, match="these test images were not scored on the way, or by other code; delete"):
+        measured()
 
 
 def test_the_seconds_of_a_training_are_those_of_all_its_sessions(ws, monkeypatch):

@@ -258,7 +258,7 @@ def test_siamese_path_takes_the_changes_of_its_network_too(ws, data, monkeypatch
 
     monkeypatch.setattr(rows, "features", fake_features)
     monkeypatch.setattr(rows, "network_cost", lambda *_: Cost())
-    monkeypatch.setattr(rows, "train_images", lambda *_: (data.gallery, None))
+    monkeypatch.setattr(rows, "learnt_images", lambda _: data.gallery)
     monkeypatch.setattr(rows.side, "read_camera_distances", lambda root: None)
     monkeypatch.setattr(siamese_path, "train_path", lambda *_, **__: None)
     monkeypatch.setattr(siamese_path, "distances", lambda *_: np.zeros((2, 4)))
@@ -270,7 +270,7 @@ def test_plate_snn_keeps_a_feature_for_each_image_and_ranks_without_nan(ws, data
     from partreg.baselines import plate_snn
 
     crops = (np.zeros((4, 32, 96), np.uint8), np.ones(4, bool))
-    monkeypatch.setattr(rows, "train_images", lambda *_: (data.gallery, None))
+    monkeypatch.setattr(rows, "learnt_images", lambda _: data.gallery)
     monkeypatch.setattr(rows, "plate_crops", lambda ws, images: (images, crops))
     monkeypatch.setattr(plate_snn, "train", lambda *_, **__: None)
     unknown = np.array([[0.1, np.nan, 0.3, 0.2], [np.nan] * 4])
@@ -282,7 +282,7 @@ def test_plate_snn_keeps_a_feature_for_each_image_and_ranks_without_nan(ws, data
 
 
 def test_a_missing_side_file_is_told_in_one_sentence(ws, data, monkeypatch, tmp_path):
-    monkeypatch.setattr(rows, "train_images", lambda *_: (data.gallery, None))
+    monkeypatch.setattr(rows, "learnt_images", lambda _: data.gallery)
     with pytest.raises(PartregError, match=r"plates\.csv: no such side file"):
         rows.distances(ws, "plate_snn", 0)
     with pytest.raises(PartregError, match=r"camera_ID\.txt: no such side file"):
