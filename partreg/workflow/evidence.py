@@ -428,7 +428,7 @@ def on_parts(ws: Workspace, run: Run) -> float:
     from partreg.reid.activation import activation_maps, share_on_cells
 
     images = test_images(ws, "vehicleid")
-    cams = activation_maps(trained(ws, run), images, pixels=ws.folder / "pixels")
+    cams = activation_maps(trained(ws, run), images, pixels=ws.pixels)
     seen = torch.from_numpy(to_array(detected_boxes(ws, "vehicleid"), images))
     cells = branch_cells(seen, PARTS, cams.shape[-1]).any(dim=1, keepdim=True).numpy()
     return float(np.nanmean(share_on_cells(cams, cells)))

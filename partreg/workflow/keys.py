@@ -41,14 +41,14 @@ def images(ws: Workspace, dataset: str, half: str) -> Recipe:
     reader = f"partreg.datasets.{dataset}"
     if ws.is_synthetic(dataset):
         return {"rendered": ws.profile.benchmark, "code": code_key("partreg.synthetic.layouts", reader)}
-    return {**_own_images(dataset, ws.root(dataset), half, ws.folder), "code": code_key(reader)}
+    return {**_own_images(dataset, ws.root(dataset), half, ws.pixels), "code": code_key(reader)}
 
 
 @cache
-def _own_images(dataset: str, root: Path, half: str, folder: Path) -> Recipe:
+def _own_images(dataset: str, root: Path, half: str, pixels: Path) -> Recipe:
     found = data.read(dataset, root)
     table = found.train if half == "train" else data.tests_of(found)
-    return described(table, folder / "pixels")
+    return described(table, pixels)
 
 
 def described(table: pd.DataFrame, ledger: Path) -> Recipe:
@@ -97,7 +97,7 @@ def _annotated_pictures(ws: Workspace) -> str:
     except (PartregError, TypeError, KeyError):
         return ""
     there = [path for name in names if (path := inside(folder, name)).is_file()]
-    return digest(names, contents(there, ws.folder / "pixels"))
+    return digest(names, contents(there, ws.pixels))
 
 
 def detected(ws: Workspace, dataset: str, half: str) -> Recipe:
@@ -147,7 +147,7 @@ def _side_hash(path: Path, ws: Workspace) -> str:
         there = [place for name in crops if name and (place := inside(path.parent, name)).is_file()]
     except PartregError:
         there = []
-    return digest(_file_hash(str(path)), contents(there, ws.folder / "pixels"))
+    return digest(_file_hash(str(path)), contents(there, ws.pixels))
 
 
 def network(ws: Workspace, run: Run) -> Recipe:
@@ -168,7 +168,7 @@ def extracted(ws: Workspace, run: Run, table: pd.DataFrame) -> Recipe:
     """A trained network's features of the images of a table, as they are now."""
     return {
         "network": run.key,
-        "images": described(table, ws.folder / "pixels"),
+        "images": described(table, ws.pixels),
         "boxes": {} if run.use_global else [filled(ws, run.dataset, half) for half in ("train", "test")],
         "code": code_key("partreg.reid.features", *_method_code(run.method)),
     }

@@ -101,6 +101,11 @@ class Workspace:
         return not getattr(self.profile, dataset)
 
     @property
+    def pixels(self) -> Path:
+        """Folder of decoded pictures, shared by all runs and named by the code that decodes them."""
+        return self.folder / "pixels" / code_key("partreg.reid.pixels")
+
+    @property
     def drawn_here(self) -> bool:
         """Whether the boxes that the detector learns from are those that the reader drew in chapter 01."""
         return self.profile.annotations == str(finished_boxes(self))

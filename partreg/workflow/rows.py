@@ -221,7 +221,7 @@ def pixels_of(ws: Workspace, images: pd.DataFrame) -> np.ndarray:
     """Decoded images for hand-crafted features, (N, 128, 128, 3) uint8."""
     from partreg.reid.pixels import decoded
 
-    return decoded(images, BY_HAND, ws.folder / "pixels")
+    return decoded(images, BY_HAND, ws.pixels)
 
 
 def learnt_images(ws: Workspace) -> pd.DataFrame:

@@ -246,7 +246,7 @@ def trained(ws: Workspace, run: Run, watch: pd.DataFrame | None = None) -> Path:
             images, validation = train_images(ws, run.dataset, run.held_out)
             boxes = run_boxes(ws, run)
             how = {"method": baselines.method(run.method), "root": ws.root(run.dataset), "test": watch}
-            train(run, images, boxes, folder, ws.folder / "pixels", validation, score=validation_score, **how)
+            train(run, images, boxes, folder, ws.pixels, validation, score=validation_score, **how)
             facts = {"seconds": files.read_json(folder / "training.json")["seconds"], "scored_by": keys.validated()}
             facts["watched"] = watched_key(ws, watch)
             files.write_json(folder / "provenance.json", {**provenance(ws), **facts})
@@ -257,7 +257,7 @@ def trained(ws: Workspace, run: Run, watch: pd.DataFrame | None = None) -> Path:
 
 def watched_key(ws: Workspace, watch: pd.DataFrame | None) -> str:
     """Digest of the test images that are scored while a network learns, which its own key knows nothing of."""
-    return "" if watch is None else digest(keys.described(watch, ws.folder / "pixels"))
+    return "" if watch is None else digest(keys.described(watch, ws.pixels))
 
 
 def refuse_other_pictures(ws: Workspace, run: Run, folder: Path) -> None:
@@ -267,7 +267,7 @@ def refuse_other_pictures(ws: Workspace, run: Run, folder: Path) -> None:
         PartregError: one was replaced.
     """
     learnt = files.read_json(folder / "training.json")["learnt_from"]["pictures"]
-    if _pictures(ws.root(run.dataset), run.dataset, run.held_out, ws.folder / "pixels") != learnt:
+    if _pictures(ws.root(run.dataset), run.dataset, run.held_out, ws.pixels) != learnt:
         raise PartregError(
             f"{folder}: this network learnt from other pictures than {ws.root(run.dataset)} holds now; delete both "
             "folders and run the same command again."
@@ -315,7 +315,7 @@ def features(ws: Workspace, run: Run, images: pd.DataFrame, name: str) -> np.nda
 
     def make(path: Path) -> None:
         boxes = None if run.use_global else filled_boxes(ws, run.dataset)
-        started, pixels, method = time.perf_counter(), ws.folder / "pixels", baselines.method(run.method)
+        started, pixels, method = time.perf_counter(), ws.pixels, baselines.method(run.method)
         found = extract(folder, images, boxes, pixels=pixels, method=method)
         seconds = (time.perf_counter() - started) / len(images)
         files.write_json(path.with_suffix(".json"), {**provenance(ws), "seconds_per_image": seconds})
@@ -331,7 +331,7 @@ def fused_features(ws: Workspace, run: Run) -> np.ndarray:
     from partreg.reid.features import extract
 
     images, boxes = test_images(ws, "vehicleid"), filled_boxes(ws, "vehicleid")
-    return extract(trained(ws, run), images, boxes, pixels=ws.folder / "pixels", fused=True)
+    return extract(trained(ws, run), images, boxes, pixels=ws.pixels, fused=True)
 
 
 def backbone_weights(ws: Workspace, run: Run) -> Path:

@@ -332,3 +332,12 @@ def test_pictures_are_read_once_for_all_networks(ws, root, monkeypatch):
         workflow.make_run(ws, "vehicleid", seed=seed)
     assert len(read) == len(set(read))
     assert pd.Series(read).str.contains("image").all()
+
+
+def test_pictures_are_decoded_anew_by_other_code(ws, monkeypatch):
+    from partreg.workflow import profile
+
+    before, real = ws.pixels, profile.code_key
+    assert before.parent == ws.folder / "pixels"
+    monkeypatch.setattr(profile, "code_key", lambda *roots: real(*roots) + "x" * (roots == ("partreg.reid.pixels",)))
+    assert ws.pixels != before
