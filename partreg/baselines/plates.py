@@ -122,7 +122,7 @@ def targets(texts: list[str]) -> Tensor:
     """
     long = [text for text in texts if len(text) > PLACES]
     if long:
-        raise PartregError(f"plates.csv: expected plates of up to {PLACES} symbols, found {long[0]!r}; mend the row.")
+        raise PartregError(f"plates.csv: expected plates of up to {PLACES} symbols, found {long[0]!r}; correct it.")
     known = {symbol: k for k, symbol in enumerate(SYMBOLS)}
     return torch.tensor([[known.get(s, UNKNOWN) for s in text.upper().ljust(PLACES)] for text in texts])
 

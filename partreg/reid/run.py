@@ -29,7 +29,7 @@ CHOICES = {
     "part_stage": (2, 3, 4),
     "schedule": ("cosine", "exponential"),
 }
-RANGES = {  # closed intervals; whatever lies outside is a slip of the pen
+RANGES = {  # closed intervals; whatever lies outside is a typing error
     "size": (32, 2048),
     "dim": (1, 4096),
     "global_weight": (0.0, 1e3),
@@ -254,6 +254,8 @@ def _file_hash(path: str) -> str:
         status = Path(path).stat()
     except OSError as error:
         raise PartregError(f"{path}: no such file of weights; check the path given as weights=<file>.") from error
+    if not Path(path).is_file():
+        raise PartregError(f"{path}: expected a file of weights, found a folder; check the path given as weights.")
     return _hash_of_bytes(path, status.st_mtime_ns, status.st_ctime_ns, status.st_size)
 
 

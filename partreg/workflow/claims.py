@@ -94,7 +94,7 @@ def read_claims(path: Path = CLAIMS) -> list[Claim]:
     except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
         raise PartregError(f"{path}: expected a YAML list of claims ({' '.join(str(error).split())}).") from error
     if not isinstance(entries, list) or not entries:
-        raise PartregError(f"{path}: expected a YAML list of claims, found {type(entries).__name__}; mend the file.")
+        raise PartregError(f"{path}: expected a YAML list of claims, found {type(entries).__name__}; correct the file.")
     claims = []
     for number, entry in enumerate(entries, 1):
         where = f"{path}: claim {number}"
@@ -111,7 +111,7 @@ def read_claims(path: Path = CLAIMS) -> list[Claim]:
 def _test(entry: dict[str, Any], where: str) -> Test:
     expected = [name for name in EXPECTED if name in entry]
     if len(expected) != 1:
-        raise PartregError(f"{where}: a test expects one of {', '.join(EXPECTED)}, got {sorted(entry)}; mend it.")
+        raise PartregError(f"{where}: a test expects one of {', '.join(EXPECTED)}, got {sorted(entry)}; correct it.")
     plus, minus = (tuple(entry.get(side, ())) for side in ("plus", "minus"))
     bound = float(entry[expected[0]])
     return Test(entry["words"], plus, minus, entry.get("score", "cmc1_large"), expected[0], bound)

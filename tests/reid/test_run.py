@@ -100,3 +100,8 @@ def test_text_that_is_no_run(text, message):
 def test_a_field_that_is_given_twice_is_refused():
     with pytest.raises(PartregError, match="the key 'seed' appears twice"):
         from_json('{"seed": 1, "seed": 2}')
+
+
+def test_a_folder_is_no_file_of_weights(tmp_path):
+    with pytest.raises(PartregError, match="expected a file of weights, found a folder"):
+        Run(backbone="resnet18", weights=str(tmp_path)).key  # noqa: B018
