@@ -41,6 +41,10 @@ class Data:
         """Images (B, 3, H, H) uint8 and targets of some rows, on the device."""
         there = rows.to(self.device, non_blocking=True)
         images = torch.from_numpy(self.pixels[rows.numpy()]).to(self.device) if self.held is None else self.held[there]
+        return self._beside_targets(images, there)
+
+    def _beside_targets(self, images: Tensor, there: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        """Images (B, H, H, 3) as (B, 3, H, H), and the targets of their rows, which lie on the device."""
         return images.permute(0, 3, 1, 2), {name: value[there] for name, value in self.placed.items()}
 
     def batches(self, order: Tensor) -> Iterator[tuple[Tensor, dict[str, Tensor]]]:
@@ -68,5 +72,4 @@ class Data:
         current = torch.cuda.current_stream(self.device)
         current.wait_event(copied)
         images.record_stream(current)
-        there = rows.to(self.device, non_blocking=True)
-        return images.permute(0, 3, 1, 2), {name: value[there] for name, value in self.placed.items()}
+        return self._beside_targets(images, rows.to(self.device, non_blocking=True))

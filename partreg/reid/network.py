@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -248,9 +247,7 @@ def check_pixels(run: Run) -> None:
         return
     # torchvision names each file by the first digits of its hash.
     own = {str(entry.url).rsplit("-", 1)[-1].removesuffix(".pth") for entry in models.get_model_weights(run.backbone)}
-    with open(run.weights, "rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    if digest[:8] in own:
+    if run.weights_content[:8] in own:
         raise PartregError(
             f"{run.weights}: these are torchvision's own weights of {run.backbone}, which expect pixels=rgb, not "
             f"{run.pixels}; say pixels=rgb."

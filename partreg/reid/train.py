@@ -29,7 +29,7 @@ from partreg.reid.method import PART_REGULARIZED, Method
 from partreg.reid.network import Trunk, built
 from partreg.reid.pixels import decoded, fingerprint
 from partreg.reid.run import Run
-from partreg.reid.step import RecordedStep, Step, make_step
+from partreg.reid.step import Step, make_step
 
 Score = Callable[[np.ndarray, np.ndarray], float]
 LOOK = 20  # steps between two looks at the loss; on a GPU each look waits for it
@@ -145,7 +145,7 @@ def epoch_chance(run: Run, epoch: int) -> torch.Generator:
 
 
 def one_epoch(
-    run: Run, method: Method, network: Trunk, step: Step | RecordedStep, data: Data, epoch: int, bar: tqdm
+    run: Run, method: Method, network: Trunk, step: Step, data: Data, epoch: int, bar: tqdm
 ) -> dict[str, float]:
     """Walk once through the images in a new order; the epoch's row of the history."""
     network.train()
