@@ -1,0 +1,18 @@
+"""Numbers that a chapter's prose names: the text says ``{glue:text}`` with a name, and a cell puts the value there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from myst_nb import glue
+
+
+def glue_all(values: Mapping[str, Any]) -> None:
+    """Put each value where the book's prose names it; the cell that calls this shows nothing of them.
+
+    Args:
+        values: by name, which is unique in a chapter; a string appears without quotes, a number by its format there.
+    """
+    for name, value in values.items():
+        glue(name, value, display=False)
