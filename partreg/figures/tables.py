@@ -13,7 +13,8 @@ import pandas as pd
 
 from partreg import paper
 from partreg.figures.origins import Origin, collected, reference_note, source_line
-from partreg.retrieval.protocols import VehicleIDScores, VeRiScores, bootstrap_over_vehicles
+from partreg.retrieval.protocols import VehicleIDScores, VeRiScores
+from partreg.retrieval.statistics import bootstrap_over_vehicles
 
 VEHICLE_SETS = ("Small", "Medium", "Large")
 KINDS = ("published", "reproduced", "difference")

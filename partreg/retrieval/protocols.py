@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 from tqdm import tqdm
 
 from partreg.datasets.veri import cross_camera, no_match
@@ -23,7 +22,6 @@ from partreg.retrieval.metrics import (
 from partreg.retrieval.tracks import track_numbers
 
 K_MAX = 50
-RESAMPLES = 2_000
 
 
 @dataclass(frozen=True)
@@ -237,37 +235,3 @@ def veri_scores(
     vehicles = query["vehicle"].to_numpy()
     curves = cmc(image_ranks, K_MAX), cmc(track_ranks, K_MAX)
     return VeRiScores(aps[rule], aps, image_ranks, track_ranks, *curves, vehicles, rule)
-
-
-def bootstrap_over_vehicles(values: np.ndarray, vehicles: np.ndarray, seed: int = 0) -> tuple[float, float]:
-    """A 95% interval of a score's mean over queries, by resampling vehicles.
-
-    Images of one vehicle are not independent, so whole vehicles are drawn (percentile bootstrap).
-
-    Args:
-        values: (N,) score of each query; NaN is left out.
-        vehicles: (N,) its vehicle.
-        seed: of the resampling.
-
-    Raises:
-        PartregError: the lengths differ or fewer than two vehicles have a value.
-    """
-    values, vehicles = np.asarray(values, dtype=np.float64), np.asarray(vehicles)
-    if values.shape != vehicles.shape or values.ndim != 1:
-        raise PartregError(f"{values.shape} values for {vehicles.shape} vehicles, expected one vehicle for each value.")
-    known = ~np.isnan(values)
-    _, vehicle = np.unique(vehicles[known], return_inverse=True)
-    sums, counts = np.bincount(vehicle, weights=values[known]), np.bincount(vehicle).astype(np.float64)
-    if len(counts) < 2:
-        raise PartregError(f"{len(counts)} vehicles have a value, expected at least 2 to resample; test on more.")
-    result = stats.bootstrap(
-        (sums, counts),
-        lambda total, number, axis: total.sum(axis=axis) / number.sum(axis=axis),
-        paired=True,
-        vectorized=True,
-        n_resamples=RESAMPLES,
-        batch=200,
-        method="percentile",
-        rng=np.random.default_rng(seed),
-    )
-    return float(result.confidence_interval.low), float(result.confidence_interval.high)

@@ -21,8 +21,8 @@ import pandas as pd
 from partreg import files
 from partreg.errors import PartregError
 from partreg.figures.origins import Origin
-from partreg.retrieval.protocols import bootstrap_over_vehicles
 from partreg.retrieval.protocols import veri_scores as veri_protocol
+from partreg.retrieval.statistics import bootstrap_over_vehicles
 from partreg.synthetic.benchmark import with_enough_models
 from partreg.synthetic.dials import informed_cmc1
 from partreg.workflow import keys, rows

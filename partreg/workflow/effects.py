@@ -9,13 +9,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from partreg import paper
 from partreg.errors import PartregError
 from partreg.figures.origins import Origin, recorded, reference_note
 from partreg.figures.tables import DASH, Score, pair_sizes, percent, signed
-from partreg.retrieval.protocols import bootstrap_over_vehicles
+from partreg.retrieval.statistics import bootstrap_over_vehicles, mean_interval
 from partreg.workflow.profile import REFERENCE, REPOSITORY, read_profile
 
 # The columns of the kept tables; what a training has not stands empty.
@@ -172,17 +171,6 @@ def chosen(evidence: Evidence, of: Mapping[str, Any]) -> pd.DataFrame:
     return found.set_index("seed").sort_index()
 
 
-def interval(values: Sequence[float]) -> tuple[float, float]:
-    """The 95% interval of a mean over trainings by Student's t; NaN for fewer than two."""
-    values = np.asarray(values, float)
-    if len(values) < 2:
-        return float("nan"), float("nan")
-    if np.ptp(values) == 0:
-        return float(values[0]), float(values[0])
-    found = stats.ttest_1samp(values, 0).confidence_interval(0.95)
-    return float(found.low), float(found.high)
-
-
 def effect(
     evidence: Evidence,
     plus: Sequence[Mapping[str, Any]],
@@ -209,7 +197,7 @@ def effect(
     if len({side.get("cell", "") for side in sides}) == 1 and all(share is not None for share in shares):
         apart = signs @ np.stack(shares)
         over = bootstrap_over_vehicles(apart, np.arange(len(apart)))
-    return Effect(tuple(float(value) for value in values), *interval(values), over, made(tables))
+    return Effect(tuple(float(value) for value in values), *mean_interval(values)[1:], over, made(tables))
 
 
 def made(trainings: Sequence[pd.DataFrame]) -> tuple[Origin, ...]:

@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 
 from partreg import files
-from partreg.workflow.effects import interval
+from partreg.retrieval.statistics import mean_interval
 from partreg.workflow.profile import REFERENCE, open_workspace
 from partreg.workflow.provenance import provenance
 
@@ -145,7 +145,7 @@ def _gpu_table(path: Path) -> list[str]:
             "|---|---:|---:|---:|---:|",
         ]
         for name, some in rows.groupby("row", sort=False):
-            low, high = interval(some.cmc1)
+            _, low, high = mean_interval(some.cmc1)
             span = "–" if pd.isna(low) else f"{100 * low:.1f} to {100 * high:.1f}"
             accuracy = 100 * some.accuracy.mean()
             lines.append(f"| {name} | {100 * some.cmc1.mean():.1f} | {span} | {accuracy:.1f} | {len(some)} |")

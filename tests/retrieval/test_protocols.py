@@ -10,7 +10,6 @@ from slow_reference import slow_average_precision, slow_group_rank, slow_order
 from partreg.datasets.images import images_table
 from partreg.errors import PartregError
 from partreg.retrieval.protocols import (
-    bootstrap_over_vehicles,
     draw_gallery,
     single_match_ranks,
     vehicleid,
@@ -156,30 +155,6 @@ def test_veri_refuses_what_does_not_fit():
         veri_scores(np.zeros((2, 3)), gallery, gallery)
     with pytest.raises(PartregError, match="'oxford'"):
         veri_scores(np.zeros((2, 2)), gallery, gallery, rule="oxford")
-
-
-def test_bootstrap_resamples_vehicles():
-    # Two vehicles of three queries, one always right and one always wrong: the mean is 0, 1/2 or 1.
-    values, vehicles = np.array([1.0, 1, 1, 0, 0, 0, np.nan]), np.array([1, 1, 1, 2, 2, 2, 3])
-    assert bootstrap_over_vehicles(values, vehicles) == (0, 1)
-    assert bootstrap_over_vehicles(np.ones(6), np.arange(6) // 2) == (1, 1)
-
-
-def test_bootstrap_is_wider_over_vehicles_than_over_images():
-    rng = np.random.default_rng(0)
-    values = np.repeat(rng.integers(0, 2, 50), 10).astype(float)
-    low, high = bootstrap_over_vehicles(values, np.repeat(np.arange(50), 10), seed=1)
-    as_images = bootstrap_over_vehicles(values, np.arange(500), seed=1)
-    assert low < values.mean() < high
-    assert (high - low) > 2 * (as_images[1] - as_images[0])
-    assert (low, high) == bootstrap_over_vehicles(values, np.repeat(np.arange(50), 10), seed=1)
-
-
-def test_bootstrap_refuses_what_does_not_fit():
-    with pytest.raises(PartregError, match="at least 2"):
-        bootstrap_over_vehicles(np.ones(3), np.ones(3))
-    with pytest.raises(PartregError, match="one vehicle for each value"):
-        bootstrap_over_vehicles(np.ones(3), np.ones(2))
 
 
 def test_the_error_of_veris_rule_names_the_one_camera():

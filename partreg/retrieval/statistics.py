@@ -1,0 +1,100 @@
+"""Means with their 95% intervals: over trainings by Student's t, over test vehicles by resampling them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from scipy import stats
+
+from partreg.errors import PartregError
+
+RESAMPLES = 2_000
+
+
+class Estimate(NamedTuple):
+    """A mean and the ends of its 95% interval, in the unit of the values; NaN where they are not known."""
+
+    mean: float
+    low: float
+    high: float
+
+
+def mean_interval(values: Sequence[float] | np.ndarray) -> Estimate:
+    """The mean of (N,) values, one for each training, with its 95% interval by Student's t.
+
+    One value has no interval, and none has no mean: these are NaN.
+
+    >>> [round(number, 3) for number in mean_interval([0.10, 0.08, 0.09])]
+    [0.09, 0.065, 0.115]
+    """
+    values = np.asarray(values, dtype=np.float64)
+    mean = values.mean() if len(values) else np.nan
+    half = np.nan
+    if len(values) > 1:
+        half = stats.t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values))
+    return Estimate(float(mean), float(mean - half), float(mean + half))
+
+
+def paired_difference(mine: Sequence[float] | np.ndarray, theirs: Sequence[float] | np.ndarray) -> Estimate:
+    """How much larger the (N,) values of ``mine`` are than those of ``theirs``, pair by pair, with its 95% interval.
+
+    The two of a pair share what varies beside the method, such as the seed, so that it drops out of their difference.
+
+    >>> paired_difference([0.5, 0.5], [0.5, 0.25]).mean
+    0.125
+
+    Raises:
+        PartregError: the lengths differ.
+    """
+    if len(mine) != len(theirs):
+        raise PartregError(f"{len(mine)} values and {len(theirs)} to pair them with, expected pairs.")
+    return mean_interval(np.subtract(mine, theirs))
+
+
+def mean_gain(gains: Sequence[Sequence[float]]) -> Estimate:
+    """The mean of several gains, each a sequence over the same seeds, with its 95% interval over seeds.
+
+    What is trained with one seed is not independent, so the gains of one seed are averaged first. Seeds that not all
+    gains have, at the end, are left out.
+
+    >>> mean_gain([[0.0, 0.25], [0.5, 0.25, 0.75]]).mean
+    0.25
+    """
+    seeds = min(map(len, gains), default=0)
+    return mean_interval(np.mean([one[:seeds] for one in gains], axis=0) if seeds else ())
+
+
+def bootstrap_over_vehicles(values: np.ndarray, vehicles: np.ndarray, seed: int = 0) -> tuple[float, float]:
+    """A 95% interval of a score's mean over queries, by resampling vehicles.
+
+    Images of one vehicle are not independent, so whole vehicles are drawn (percentile bootstrap).
+
+    Args:
+        values: (N,) score of each query; NaN is left out.
+        vehicles: (N,) its vehicle.
+        seed: of the resampling.
+
+    Raises:
+        PartregError: the lengths differ or fewer than two vehicles have a value.
+    """
+    values, vehicles = np.asarray(values, dtype=np.float64), np.asarray(vehicles)
+    if values.shape != vehicles.shape or values.ndim != 1:
+        raise PartregError(f"{values.shape} values for {vehicles.shape} vehicles, expected one vehicle for each value.")
+    known = ~np.isnan(values)
+    _, vehicle = np.unique(vehicles[known], return_inverse=True)
+    sums, counts = np.bincount(vehicle, weights=values[known]), np.bincount(vehicle).astype(np.float64)
+    if len(counts) < 2:
+        raise PartregError(f"{len(counts)} vehicles have a value, expected at least 2 to resample; test on more.")
+    result = stats.bootstrap(
+        (sums, counts),
+        lambda total, number, axis: total.sum(axis=axis) / number.sum(axis=axis),
+        paired=True,
+        vectorized=True,
+        n_resamples=RESAMPLES,
+        batch=200,
+        method="percentile",
+        rng=np.random.default_rng(seed),
+    )
+    return float(result.confidence_interval.low), float(result.confidence_interval.high)
