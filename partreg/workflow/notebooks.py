@@ -12,7 +12,7 @@ from typing import Any
 
 from partreg.errors import PartregError
 from partreg.files import locked, writable
-from partreg.workflow.profile import REPOSITORY
+from partreg.workflow.profile import CHOICES, REPOSITORY
 
 
 class TerminalLines:
@@ -35,7 +35,8 @@ class TerminalLines:
 def execute(notebook: str, output: str | Path, parameters: dict[str, Any], label: str = "") -> None:
     """Run ``notebooks/<notebook>.ipynb`` by papermill into ``output``, whole or not at all.
 
-    A run that fails leaves ``<output>.failed.ipynb``, with its traceback.
+    Of a reader's choices, it is given those that it declares. A run that fails leaves ``<output>.failed.ipynb``, with
+    its traceback.
 
     Raises:
         PartregError: a cell raised; the sentence is the cell's own error.
@@ -45,7 +46,9 @@ def execute(notebook: str, output: str | Path, parameters: dict[str, Any], label
     output = Path(output)
     failed = output.with_suffix(".failed.ipynb")
     source = REPOSITORY / "notebooks" / f"{notebook}.ipynb"
-    unknown = set(parameters) - set(papermill.inspect_notebook(str(source)))
+    declared = papermill.inspect_notebook(str(source))
+    parameters = {name: value for name, value in parameters.items() if name in declared or name not in CHOICES}
+    unknown = set(parameters) - set(declared)
     if unknown:
         raise PartregError(
             f"{source}: no parameter is called {sorted(unknown)}; `papermill --help-notebook` lists them."

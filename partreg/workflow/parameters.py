@@ -23,7 +23,7 @@ INJECTED = "# Parameters\n"  # how the cell begins that papermill puts in
 
 
 def open_notebook(namespace: Mapping[str, Any], **changes: Any) -> Workspace:
-    """The workspace that a notebook's parameters ask for.
+    """The workspace that a notebook's parameters ask for: those of `CHOICES` that its first cell declares.
 
     Args:
         namespace: ``globals()`` of the notebook; in ``In`` there, IPython keeps the cells that have run.
@@ -33,8 +33,11 @@ def open_notebook(namespace: Mapping[str, Any], **changes: Any) -> Workspace:
         PartregError: a parameter that the notebook does not declare, or a value that is not of its kind.
     """
     check_injected(namespace)
-    overrides = merged(dictionary("overrides", namespace["overrides"]), changes)
-    return open_workspace(**{**{name: namespace[name] for name in CHOICES}, "overrides": overrides})
+    # A later cell may use a word such as `names` for something else, and the first one may run again.
+    taken = declared(namespace.get("In", [])) or namespace
+    choices = {name: namespace[name] for name in CHOICES if name in taken and name in namespace}
+    overrides = merged(dictionary("overrides", choices.pop("overrides", None)), changes)
+    return open_workspace(**choices, overrides=overrides)
 
 
 def check_injected(namespace: Mapping[str, Any]) -> None:
@@ -52,18 +55,20 @@ def check_injected(namespace: Mapping[str, Any]) -> None:
     places = [place for place, cell in enumerate(cells) if cell.startswith(INJECTED)]
     if not places:
         return
-    given = assigned(cells[places[-1]])
-    declared: dict[str, Any] = {}
-    for cell in cells[: places[-1]]:
-        if "profile" in (names := assigned(cell)) and not cell.startswith(INJECTED):
-            declared = names
-    if given and not declared:
+    given, defaults = assigned(cells[places[-1]]), declared(cells[: places[-1]])
+    if given and not defaults:
         raise PartregError(f"parameters: {next(iter(given))!r} was given, but this notebook takes none.")
-    known("parameters", given, declared)
+    known("parameters", given, defaults)
     kinds = {bool: flag, int: whole(), str: text}
     for name, value in given.items():
-        if name not in CHOICES and type(declared[name]) in kinds:
-            kinds[type(declared[name])](name, value)
+        if name not in CHOICES and type(defaults[name]) in kinds:
+            kinds[type(defaults[name])](name, value)
+
+
+def declared(cells: Sequence[str]) -> dict[str, Any]:
+    """The parameters that a notebook declares, with their defaults; {} where no cell has any."""
+    found = [assigned(cell) for cell in cells if not cell.startswith(INJECTED)]
+    return next((names for names in reversed(found) if "profile" in names), {})
 
 
 def assigned(cell: str) -> dict[str, Any]:

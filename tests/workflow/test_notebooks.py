@@ -46,6 +46,12 @@ def test_a_parameter_that_no_cell_declares_is_refused(shelf):
         notebooks.execute("divide", shelf / "divide.ipynb", {"epoch": 3})
 
 
+def test_a_notebook_is_given_the_choices_that_it_declares(shelf):
+    notebooks.execute("divide", shelf / "divide.ipynb", {"by": 3, "seeds": "0,1", "names": "{}"})
+    executed = nbformat.read(shelf / "divide.ipynb", as_version=4)
+    assert "seeds" not in "".join(cell.source for cell in executed.cells)
+
+
 def test_progress_bars_become_a_line_now_and_then(capsys):
     lines = notebooks.TerminalLines("a network", every=0)
     lines.write("a network, seed 0:  10%|█   | 1/10\ra network, seed 0:  20%|██  | 2/10")

@@ -9,7 +9,7 @@ import pytest
 from partreg import workflow
 from partreg.errors import PartregError
 from partreg.workflow.fields import layouts
-from partreg.workflow.parameters import check_injected, described_method, described_run
+from partreg.workflow.parameters import check_injected, described_method, described_run, open_notebook
 from tests.conftest import REPOSITORY
 
 DECLARED = 'profile = "laptop"  # a name\ninteractive = False\nrows = 3\nwords = ""\nepochs = None\noverrides = {}\n'
@@ -60,6 +60,16 @@ def test_the_cell_that_was_put_in_last_counts():
         check_injected(session("epochs = 3", "epoch = 3"))
     with pytest.raises(PartregError, match="'profile' was given, but this notebook takes none"):
         check_injected({"In": ["", '# Parameters\nprofile = "smoke"\n', "import numpy"]})
+
+
+def test_a_notebook_declares_the_choices_that_it_uses(tmp_path):
+    cell = f'profile = "smoke"  # a name\noutput = {str(tmp_path)!r}'
+    first = {"In": ["", cell], "profile": "smoke", "output": str(tmp_path)}
+    ws = open_notebook(first)
+    assert (ws.folder, ws.profile.seeds) == (tmp_path, [0])
+    # A later cell may use a word of the choices for its own; the first cells run again all the same.
+    assert open_notebook({**first, "names": ["window"], "seeds": 5}) == ws
+    assert open_notebook(first, detector={"epochs": 3}).profile.detector["epochs"] == 3
 
 
 @pytest.mark.parametrize(
