@@ -65,31 +65,31 @@ def draw(numbers: Tensor, kinds: tuple[str, ...]) -> Draw:
 
     The same numbers are used whatever the kinds, so that two runs of one seed that differ in a kind share the rest.
     """
-    chance = numbers[:, :NUMBERS]
+    uniform = numbers[:, :NUMBERS]
     affine, color = float("affine" in kinds), float("color" in kinds)
     return Draw(
-        flip=(chance[:, 0] < 0.5) & ("flip" in kinds),
-        scale=_between(SCALE, chance[:, 1]) ** affine,
-        shift=(2 * chance[:, 2:4] - 1) * SHIFT * affine,
-        contrast=_between(CONTRAST, chance[:, 4]) ** color,
-        brightness=(2 * chance[:, 5] - 1) * BRIGHTNESS * color,
-        erased=_rectangles(chance[:, 6:]) * ("erase" in kinds),
+        flip=(uniform[:, 0] < 0.5) & ("flip" in kinds),
+        scale=_between(SCALE, uniform[:, 1]) ** affine,
+        shift=(2 * uniform[:, 2:4] - 1) * SHIFT * affine,
+        contrast=_between(CONTRAST, uniform[:, 4]) ** color,
+        brightness=(2 * uniform[:, 5] - 1) * BRIGHTNESS * color,
+        erased=_rectangles(uniform[:, 6:]) * ("erase" in kinds),
     )
 
 
-def _rectangles(chance: Tensor) -> Tensor:
+def _rectangles(uniform: Tensor) -> Tensor:
     """Rectangles (B, 4) from five numbers each: whether there is one, its area, shape and place."""
     often, areas, shapes = ERASE
-    area, shape = areas[0] + (areas[1] - areas[0]) * chance[:, 1], _between(shapes, chance[:, 2])
+    area, shape = areas[0] + (areas[1] - areas[0]) * uniform[:, 1], _between(shapes, uniform[:, 2])
     size = torch.stack([(area / shape).sqrt(), (area * shape).sqrt()], 1).clamp(max=1)
-    corner = (1 - size) * chance[:, 3:]
-    return torch.cat([corner, corner + size], 1) * (chance[:, :1] < often)
+    corner = (1 - size) * uniform[:, 3:]
+    return torch.cat([corner, corner + size], 1) * (uniform[:, :1] < often)
 
 
-def _between(limits: tuple[float, float], chance: Tensor) -> Tensor:
+def _between(limits: tuple[float, float], uniform: Tensor) -> Tensor:
     """Evenly spread on the logarithmic scale, as suits a factor."""
     low, high = limits
-    return low * (high / low) ** chance
+    return low * (high / low) ** uniform
 
 
 def move_boxes(boxes: Tensor, drawn: Draw) -> Tensor:

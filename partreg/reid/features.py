@@ -72,12 +72,12 @@ def part_boxes(run: Run, boxes: pd.DataFrame | None, images: pd.DataFrame) -> Te
             f"boxes: expected part boxes of the {len(images)} images, found none; "
             "detect and fill them first, or train a run with parts=()."
         )
-    chance = np.random.default_rng(run.seed)
+    rng = np.random.default_rng(run.seed)
     if run.boxes == "shuffled":
-        found = found[chance.permutation(len(found))]
+        found = found[rng.permutation(len(found))]
     if run.boxes == "random":
         size = found[..., 2:] - found[..., :2]
-        corner = torch.from_numpy(chance.random(size.shape, dtype=np.float32)) * (1 - size)
+        corner = torch.from_numpy(rng.random(size.shape, dtype=np.float32)) * (1 - size)
         found = torch.cat([corner, corner + size], -1)
     return found
 

@@ -21,13 +21,13 @@ from partreg.reid.network import Output, Trunk, part_regularized_net
 from partreg.reid.run import Run
 
 
-def shuffled(run: Run, labels: Tensor, chance: torch.Generator) -> Tensor:
+def shuffled(run: Run, labels: Tensor, rng: torch.Generator) -> Tensor:
     """One epoch's batches, each image once in a random order; the few images over wait for another epoch.
 
     Args:
         run: whose ``batch`` is taken.
         labels: (N,) vehicles.
-        chance: what the order is drawn from.
+        rng: what the order is drawn from.
 
     Returns:
         (steps, batch) rows of the images.
@@ -37,7 +37,7 @@ def shuffled(run: Run, labels: Tensor, chance: torch.Generator) -> Tensor:
     """
     _demand_images(run, len(labels))
     steps = len(labels) // run.batch
-    return torch.randperm(len(labels), generator=chance)[: steps * run.batch].view(steps, run.batch)
+    return torch.randperm(len(labels), generator=rng)[: steps * run.batch].view(steps, run.batch)
 
 
 def _demand_images(run: Run, images: int) -> None:
@@ -47,7 +47,7 @@ def _demand_images(run: Run, images: int) -> None:
         )
 
 
-def by_identity(run: Run, labels: Tensor, chance: torch.Generator) -> Tensor:
+def by_identity(run: Run, labels: Tensor, rng: torch.Generator) -> Tensor:
     """One epoch's batches of several images of each of several vehicles, for losses that compare images.
 
     Four images of each vehicle (*assumed*; the usual number); in a batch of 4 or 6, two or three of two vehicles. An
@@ -58,7 +58,7 @@ def by_identity(run: Run, labels: Tensor, chance: torch.Generator) -> Tensor:
     Args:
         run: whose ``batch`` is taken.
         labels: (N,) vehicles, 0 to V - 1, each there.
-        chance: what the order is drawn from.
+        rng: what the order is drawn from.
 
     Returns:
         (steps, batch) rows of the images, those of a vehicle side by side.
@@ -80,17 +80,17 @@ def by_identity(run: Run, labels: Tensor, chance: torch.Generator) -> Tensor:
             f"run: batch is {run.batch}, which holds {vehicles} vehicles, but there are {len(counts)} to learn from; "
             f"choose a batch of at most {4 * len(counts)}."
         )
-    mixed = torch.randperm(len(labels), generator=chance)
+    mixed = torch.randperm(len(labels), generator=rng)
     grouped = mixed[torch.sort(labels[mixed], stable=True).indices]
     turns = -(-steps * vehicles // len(counts))
-    order = torch.stack([torch.randperm(len(counts), generator=chance) for _ in range(turns)])
+    order = torch.stack([torch.randperm(len(counts), generator=rng) for _ in range(turns)])
     # In its n-th turn a vehicle shows its next images, and begins anew where they are used up.
     turn = torch.arange(turns)[:, None, None] * each + torch.arange(each)
     places = (counts.cumsum(0) - counts)[order][..., None] + turn % counts[order][..., None]
     return grouped[places].view(-1, each)[: steps * vehicles].reshape(steps, vehicles * each)
 
 
-def no_more(root: Path, images: pd.DataFrame) -> dict[str, np.ndarray]:
+def no_targets(root: Path, images: pd.DataFrame) -> dict[str, np.ndarray]:
     """A method that is told of nothing but pixels and identities."""
     return {}
 
@@ -113,7 +113,7 @@ class Method:
     network: Callable[[Run, dict[str, int]], Trunk]
     losses: Callable[[Run, Trunk, Output, dict[str, Tensor]], dict[str, Tensor]]
     order: Callable[[Run, Tensor, torch.Generator], Tensor] = shuffled
-    targets: Callable[[Path, pd.DataFrame], dict[str, np.ndarray]] = no_more
+    targets: Callable[[Path, pd.DataFrame], dict[str, np.ndarray]] = no_targets
     recordable: bool = False
 
 

@@ -123,7 +123,7 @@ def train(
         if test is not None:
             scores["cmc1_test"] = scorer(run, network, test, boxes, pixels, score)
         state = resumed(given, folder, network, step.optimizer)
-        passes = method.order(run, data.targets["vehicle"], epoch_chance(run, 0)).numel()
+        passes = method.order(run, data.targets["vehicle"], epoch_rng(run, 0)).numel()
         total, done = run.epochs * passes, len(state["history"]) * passes
         with tqdm(total=total, initial=done, desc=run.name, unit=" images", mininterval=1) as bar:
             for epoch in range(len(state["history"]), run.epochs):
@@ -139,7 +139,7 @@ def train(
     return finish(run, folder, network, state, [int(vehicle) for vehicle in vehicles], data, passes)
 
 
-def epoch_chance(run: Run, epoch: int) -> torch.Generator:
+def epoch_rng(run: Run, epoch: int) -> torch.Generator:
     """What an epoch's order and augmentations are drawn from."""
     return torch.Generator().manual_seed(int(np.random.SeedSequence([run.seed, epoch]).generate_state(1)[0]))
 
@@ -149,23 +149,23 @@ def one_epoch(
 ) -> dict[str, float]:
     """Walk once through the images in a new order; the epoch's row of the history."""
     network.train()
-    chance = epoch_chance(run, epoch)
-    order = method.order(run, data.targets["vehicle"], chance)
+    rng = epoch_rng(run, epoch)
+    order = method.order(run, data.targets["vehicle"], rng)
     sums = 0.0
     for turn, (images, targets) in enumerate(data.batches(order)):
-        numbers = random_numbers(len(images), bool(run.part_dropout and run.parts), chance)
+        numbers = random_numbers(len(images), bool(run.part_dropout and run.parts), rng)
         rate = learning_rate(run, epoch + (turn + 1) / len(order))
         losses = step(images, targets, numbers.to(data.device, non_blocking=True), rate)
         sums = sums + torch.stack(list(losses.values()))
         if turn % LOOK == 0 or turn + 1 == len(order):
             means = (sums / (turn + 1)).tolist()
-            look_at(run, epoch, turn, means[0])
+            check_loss(run, epoch, turn, means[0])
             bar.set_postfix(epoch=epoch + 1, loss=f"{means[0]:.2f}", refresh=False)
         bar.update(len(images))
     return {"epoch": epoch + 1, "lr": rate, **dict(zip(losses, means, strict=True))}
 
 
-def look_at(run: Run, epoch: int, step: int, loss: float) -> None:
+def check_loss(run: Run, epoch: int, step: int, loss: float) -> None:
     """Stop a training that has diverged.
 
     Raises:

@@ -64,7 +64,7 @@ TOOLBOXES = (
 
 
 @dataclass(frozen=True)
-class Part:
+class RankedGallery:
     """A gallery as a variant has it, ranked.
 
     Attributes:
@@ -89,7 +89,7 @@ def same_picture(images: pd.DataFrame) -> pd.Series:
     return images["vehicle"].astype(str) + " " + images["camera"].astype(str) + " " + name
 
 
-def ranked(distances: np.ndarray, query: pd.DataFrame, gallery: pd.DataFrame) -> dict[str, Part]:
+def ranked(distances: np.ndarray, query: pd.DataFrame, gallery: pd.DataFrame) -> dict[str, RankedGallery]:
     """The three galleries in use for VeRi-776, by their names.
 
     Args:
@@ -104,7 +104,7 @@ def ranked(distances: np.ndarray, query: pd.DataFrame, gallery: pd.DataFrame) ->
         good, junk = cross_camera(query, gallery[kept].reset_index(drop=True))
         if name == NO_JUNK:
             good, junk = [np.union1d(*pair) for pair in zip(good, junk, strict=True)], [rows[:0] for rows in junk]
-        found[name] = Part(kept, good, junk, match_ranks(np.asarray(distances)[:, kept], good, junk))
+        found[name] = RankedGallery(kept, good, junk, match_ranks(np.asarray(distances)[:, kept], good, junk))
     return found
 
 
