@@ -80,7 +80,7 @@ keep: .venv/.installed  ## put results of your own in place of the committed one
 	@$(BIN)/python -m partreg.workflow.keep $(call quoted,$(WHAT)) $(call quoted,$(START)) $(call quoted,$(OUTPUT))
 
 bench: .venv/.installed  ## time a whole book, a second one, the evaluator, and the check of a large folder
-	@$(BIN)/python -m partreg.workflow.bench $(CHOICES)
+	@$(BIN)/python -m tests.bench $(CHOICES)
 
 fuzz: .venv/.installed  ## a coverage-guided fuzzer on every reader of text, SECONDS=20 for each; writes build/fuzz/fuzz.csv
 	@test -d .venv/fuzz/atheris || $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --target .venv/fuzz atheris==3.0.0 2>&1 | { grep -v '^WARNING: Location' || true; }

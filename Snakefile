@@ -291,7 +291,7 @@ rule book:
         [str(path) for path in book_sources()],
         [str(path) for name in PAGES if (path := own_table(ws, name)).exists()],
     output: str(ws.folder / "site" / "_build" / "html" / "index.html")
-    params: command=python("partreg.workflow.book")
+    params: command=shlex.join([sys.executable, str(REPOSITORY / "book" / "publish.py"), json.dumps(CHOICES)])
     shell: "{params.command}"
 
 

@@ -26,8 +26,8 @@ import psutil
 
 from partreg import files
 from partreg.workflow.profile import REPOSITORY
-from partreg.workflow.promises import origin
 from partreg.workflow.verify import Difference, against_record, recorded, report
+from tests.origin import origin
 
 FOLDER = REPOSITORY / "build" / "faults"
 EACH = 17  # kills in a chain
@@ -40,7 +40,7 @@ KINDS = {
     "notebook": "partreg.workflow.notebooks",
     "kernel": "ipykernel",
     "dial": "partreg.workflow.dial",
-    "book's build": "partreg.workflow.book",
+    "book's build": "publish.py",
     "Jupyter Book": "jupyter-book",
 }
 # What a notebook and its kernel are at.

@@ -24,8 +24,8 @@ from partreg import files
 from partreg.paper import BASELINE
 from partreg.workflow.evidence import jobs, record_path
 from partreg.workflow.profile import REPOSITORY, open_workspace
-from partreg.workflow.promises import origin
 from partreg.workflow.verify import against_rerun, results
+from tests.origin import origin
 
 # How a machine with fewer instructions computes, by the switches of torch, oneDNN, NumPy, its BLAS and OpenCV. embree,
 # which casts the rays of the pictures, has none.

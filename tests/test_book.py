@@ -13,10 +13,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import publish
 from partreg import files, paper, workflow
 from partreg.errors import PartregError
 from partreg.figures.tables import NOT_RUN
-from partreg.workflow import book, dial, effects, evidence, rows
+from partreg.workflow import dial, effects, evidence, rows
 from partreg.workflow.driver import chapter_path, row_path, run_path
 from partreg.workflow.profile import REFERENCE, REPOSITORY
 
@@ -74,7 +75,7 @@ def test_every_figure_carries_where_it_came_from(built):
         for cell in nbformat.read(chapter_path(built, name), as_version=4).cells:
             drawn = "figure" in cell.metadata.get("mystnb", {}) and "diagram" not in cell.metadata.get("tags", [])
             if drawn and any("image/png" in output.get("data", {}) for output in cell.outputs):
-                assert book.carried(cell), f"{name}, {cell.id}"
+                assert publish.carried(cell), f"{name}, {cell.id}"
 
 
 @pytest.mark.chain

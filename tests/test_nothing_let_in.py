@@ -46,8 +46,8 @@ FORBIDDEN = {
 
 
 def sources():
-    """Every piece of our code: the library, the Snakefile, and the cells of the notebooks."""
-    for path in [*sorted((REPOSITORY / "partreg").rglob("*.py"))]:
+    """Every piece of our code: the library, what publishes the book, and the cells of the notebooks."""
+    for path in sorted([*(REPOSITORY / "partreg").rglob("*.py"), *(REPOSITORY / "book").glob("*.py")]):
         yield path.relative_to(REPOSITORY).as_posix(), ast.parse(path.read_text())
     for path in sorted((REPOSITORY / "notebooks").glob("*.ipynb")):
         for cell in nbformat.read(path, as_version=4).cells:

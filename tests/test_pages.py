@@ -103,7 +103,7 @@ def test_all_pages_say_the_same_of_what_was_tested():
 
 def test_what_the_build_writes_for_a_page_is_included_by_one():
     included = {name for page in PAGES for name in re.findall(r"\{include\} (\S+)", page.read_text(encoding="utf-8"))}
-    source = (REPOSITORY / "partreg/workflow/book.py").read_text(encoding="utf-8")
+    source = (REPOSITORY / "book/publish.py").read_text(encoding="utf-8")
     made = {"paper_recipe.md", "marks_table.md"}
     assert made <= included
     assert all(name.removesuffix(".md") in source for name in made)

@@ -165,7 +165,12 @@ def book_sources() -> list[Path]:
     """The files that the book is made of besides the notebooks: configuration, prose, code, profiles, reference."""
     patterns = ("_config.yml", "_toc.yml", "book/**/*", "partreg/**/*.py", "partreg/**/*.yaml", "profiles/*.yaml")
     patterns += ("reference/**/*",)
-    return sorted(path for pattern in patterns for path in REPOSITORY.glob(pattern) if path.is_file())
+    return sorted(
+        path
+        for pattern in patterns
+        for path in REPOSITORY.glob(pattern)
+        if path.is_file() and "__pycache__" not in path.parts
+    )
 
 
 @contextlib.contextmanager

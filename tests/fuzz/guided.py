@@ -51,8 +51,8 @@ def main(arguments: list[str]) -> int:
     import pandas as pd
 
     from partreg import files
-    from partreg.workflow.promises import origin
     from tests.fuzz.readers import READERS
+    from tests.origin import origin
 
     seconds, rows = int(arguments[0]) if arguments else SECONDS, []
     for name in (name for name, reader in READERS.items() if reader.text):

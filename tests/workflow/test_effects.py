@@ -6,9 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import pages
 from partreg import paper
 from partreg.errors import PartregError
-from partreg.workflow import book, effects
+from partreg.workflow import effects
 from partreg.workflow.profile import REPOSITORY
 
 
@@ -150,7 +151,7 @@ def test_tables_come_back_as_they_were_written(evidence, tmp_path):
 
 
 def test_the_page_of_runs_counts_those_that_failed_and_says_why(evidence):
-    shown = book.runs_table(effects.Evidence(evidence.runs.assign(seconds=60.0), evidence.curves, evidence.hits))
+    shown = pages.runs_table(effects.Evidence(evidence.runs.assign(seconds=60.0), evidence.curves, evidence.hits))
     assert "8 trainings are kept, 1 of them failed; together they took 0.1 hours" in shown
     assert "| a | 4 | 0 | 4 | rows | long | vehicleid |  |" in shown
     assert "| b | 4 | 1 | 4 | rows | long | vehicleid |  |" in shown
@@ -174,7 +175,7 @@ def test_what_was_found_wrong_counts_for_nothing_and_is_said_until_it_is_made_ag
     assert kept.said == {"rows": ["Withdrawn: two of b.", "A is doubtful."]}
     note = effects.kept_note(kept, [[{"row": "a"}]])
     assert note.endswith("compare methods with methods. Withdrawn: two of b. A is doubtful.")
-    page = book.runs_table(effects.Evidence(kept.runs.assign(seconds=60.0), kept.curves, kept.hits, kept.said))
+    page = pages.runs_table(effects.Evidence(kept.runs.assign(seconds=60.0), kept.curves, kept.hits, kept.said))
     assert "8 trainings are kept, 1 of them failed; together they took 0.1 hours" in page
     assert " 2 of them count for nothing." in page
     assert "- Withdrawn: two of b." in page

@@ -10,11 +10,12 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+import pages
 from partreg import files, paper, workflow
 from partreg.errors import PartregError
 from partreg.retrieval.protocols import draw_gallery
 from partreg.synthetic.benchmark import plan_vehicleid
-from partreg.workflow import book, data, driver, effects, evidence, stages
+from partreg.workflow import data, driver, effects, evidence, stages
 
 
 @pytest.fixture(scope="module")
@@ -220,7 +221,7 @@ def test_the_book_counts_the_kept_trainings_of_older_code(reference):
     now = next(iter(evidence.jobs(reference).values())).code
     runs = effects.read_evidence().runs.head(3).assign(code=[now, "0123456789ab", ""])
     assert evidence.of_older_code(runs).tolist() == [False, True, True]
-    table = book.runs_table(effects.Evidence(runs, pd.DataFrame(), pd.DataFrame()))
+    table = pages.runs_table(effects.Evidence(runs, pd.DataFrame(), pd.DataFrame()))
     assert "2 of them are of older code than this copy's" in table
 
 

@@ -68,5 +68,4 @@ def test_only_one_module_renews_what_is_committed():
         "evidence.py",
         "keep.py",
         "profile.py",
-        "promises.py",
     }

@@ -4,11 +4,18 @@ import re
 
 import pytest
 
+import pages
 from partreg import paper
 from partreg.reid.run import Run
-from partreg.synthetic.benchmark import plan_vehicleid, plan_veri
-from partreg.workflow import effects, evidence, facts, settings
+from partreg.synthetic import benchmark
+from partreg.synthetic.benchmark import Benchmark, plan_vehicleid, plan_veri
+from partreg.workflow import effects, evidence, settings
 from partreg.workflow.profile import REPOSITORY, read_profile
+
+
+def described(profile: str) -> Benchmark:
+    """The rendered benchmark of a profile."""
+    return benchmark.described(read_profile(profile)["benchmark"])
 
 
 def page(name: str) -> str:
@@ -17,7 +24,7 @@ def page(name: str) -> str:
 
 
 def test_three_methods_have_another_margin_in_the_profile_paper():
-    told = facts.paper_recipe()
+    told = pages.paper_recipe()
     assert "every network has a learning rate of 0.01 there. " in told
     assert "0.3 for VGG+Triplet Loss, Strong baseline; 1 for VGG+CCL, Mixed Diff+CCL, VAMI." in told
 
@@ -25,26 +32,26 @@ def test_three_methods_have_another_margin_in_the_profile_paper():
 def test_a_rate_of_ones_own_is_told(monkeypatch):
     fields = read_profile("paper")
     fields["methods"] = {**fields["methods"], "oife": {"lr": 0.5}}
-    monkeypatch.setattr(facts, "read_profile", lambda name: fields)
-    assert "learning rate of 0.01 there, but OIFE 0.5." in facts.paper_recipe()
+    monkeypatch.setattr(pages, "read_profile", lambda name: fields)
+    assert "learning rate of 0.01 there, but OIFE 0.5." in pages.paper_recipe()
 
 
 def test_the_datasheet_counts_the_vehicles_that_are_drawn():
-    benchmark = facts.described("laptop")
-    plans = plan_vehicleid(benchmark), plan_veri(benchmark)
+    laptop = described("laptop")
+    plans = plan_vehicleid(laptop), plan_veri(laptop)
     first, second = (len({shot.vehicle for shot in plan.shots}) for plan in plans)
-    assert f"`laptop` has {first} vehicles with {benchmark.images_per_vehicle} images each in VehicleID's layout" in (
+    assert f"`laptop` has {first} vehicles with {laptop.images_per_vehicle} images each in VehicleID's layout" in (
         page("datasheet")
     )
-    tracks = f"{benchmark.tracks_per_vehicle} tracks of {benchmark.images_per_track} images"
+    tracks = f"{laptop.tracks_per_vehicle} tracks of {laptop.images_per_track} images"
     assert f"and {second} vehicles with {tracks} each in VeRi's layout" in page("datasheet")
 
 
 def test_every_mark_has_its_place_in_the_datasheet():
-    named = set().union(*(places for _, places in facts.MARKS.values()))
-    drawn = [mark.place for vehicle in plan_vehicleid(facts.described("laptop")).vehicles for mark in vehicle.marks]
+    named = set().union(*(places for _, places in pages.MARKS.values()))
+    drawn = [mark.place for vehicle in plan_vehicleid(described("laptop")).vehicles for mark in vehicle.marks]
     assert set(drawn) == named
-    shares = [float(number) for number in re.findall(r"\| (\d\.\d\d) \|$", facts.marks_table(), re.MULTILINE)]
+    shares = [float(number) for number in re.findall(r"\| (\d\.\d\d) \|$", pages.marks_table(), re.MULTILINE)]
     assert sum(shares) == pytest.approx(len(drawn) / 645, abs=0.03)
 
 

@@ -13,18 +13,11 @@ import pandas as pd
 
 from partreg import files
 from partreg.retrieval.statistics import mean_interval
-from partreg.workflow.profile import REFERENCE, open_workspace
-from partreg.workflow.provenance import provenance
-
-
-def origin() -> dict[str, Any]:
-    """Where such a figure comes from: device, commit, whether it was clean, and the day."""
-    facts = provenance(open_workspace("smoke"))
-    return {**{name: facts[name] for name in ("device", "commit", "clean")}, "made": facts["made"][:10]}
+from partreg.workflow.profile import REFERENCE
 
 
 def told(facts: Any) -> str:
-    """`origin` in a sentence."""
+    """Where kept figures come from, in a sentence; ``facts`` are those of `tests.origin.origin`."""
     commit = f"`{facts['commit']}`{'' if facts['clean'] else ' with uncommitted changes'}"
     return f"Kept from {facts['made']}, {facts['device']}, commit {commit}."
 

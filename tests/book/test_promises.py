@@ -1,7 +1,7 @@
 import pandas as pd
 
+import promises
 from partreg import files
-from partreg.workflow import promises
 
 ORIGIN = {"device": "CPU", "commit": "abc", "clean": True, "made": "2026-01-02"}
 

@@ -1,9 +1,8 @@
-"""From executed notebooks and prose to the rendered book."""
+"""From executed notebooks and prose to the rendered book: ``python book/publish.py '{"profile": "smoke"}'``."""
 
 from __future__ import annotations
 
 import json
-import platform
 import subprocess
 import sys
 from importlib.metadata import distribution
@@ -11,19 +10,16 @@ from pathlib import Path
 
 import nbformat
 
+from pages import marks_table, paper_recipe, runs_table, statistics
 from partreg import files
 from partreg.errors import PartregError
 from partreg.workflow.claims import ledger, read_claims
-from partreg.workflow.driver import chapter_path, run_path
-from partreg.workflow.effects import WITHDRAWN, Evidence, read_evidence
-from partreg.workflow.evidence import of_older_code
-from partreg.workflow.facts import marks_table, paper_recipe
+from partreg.workflow.driver import chapter_path
+from partreg.workflow.effects import read_evidence
 from partreg.workflow.keep import PAGES, own_part
 from partreg.workflow.profile import CHAPTERS, REPOSITORY, Workspace, open_workspace
-from partreg.workflow.promises import faults, fuzz, gpu, machines, scores
-from partreg.workflow.provenance import device, provenance
-from partreg.workflow.runs import networks
 from partreg.workflow.verify import record
+from promises import faults, fuzz, gpu, machines, scores
 
 
 def build(ws: Workspace) -> Path:
@@ -105,69 +101,6 @@ def _write(target: Path, content: bytes) -> None:
     if not target.exists() or target.read_bytes() != content:
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(content)
-
-
-def statistics(ws: Workspace) -> str:
-    """The page of run times: each chapter and each network, and the machine that they ran on."""
-    facts = provenance(ws)
-    commit = f"`{facts['commit']}`{'' if facts['clean'] else ' with uncommitted changes'}"
-    versions = ", ".join(f"{name} {number}" for name, number in facts["versions"].items())
-    lines = [
-        "# Run times",
-        "",
-        f"This copy of the book was made with the profile `{facts['profile']}` on {device()}, Python "
-        f"{platform.python_version()}, commit {commit}.",
-        f"Versions: {versions}. Times are wall-clock seconds; two notebooks may run at a time.",
-        "",
-        "## Chapters",
-        "",
-        "| chapter | finished (UTC) | seconds |",
-        "|---|---|---:|",
-    ]
-    for name in CHAPTERS:
-        ran = nbformat.read(chapter_path(ws, name), as_version=4).metadata.papermill
-        lines.append(
-            f"| {{doc}}`/notebooks/{name}` | {ran['end_time'][:16].replace('T', ' ')} | {ran['duration']:.0f} |"
-        )
-    lines += [
-        "",
-        "## Networks",
-        "",
-        "| network | folder under `runs/` | commit | seconds, training | seconds, notebook |",
-        "|---|---|---|---:|---:|",
-    ]
-    for run in sorted(networks(ws).values(), key=lambda run: run.name):
-        path = run_path(ws, run)
-        trained = files.read_json(path.parent / "provenance.json")
-        ran = nbformat.read(path, as_version=4).metadata.papermill
-        commit = f"`{trained['commit']}`{'' if trained['clean'] else ' with uncommitted changes'}"
-        seconds = f"{trained['seconds']:.0f} | {ran['duration']:.0f}"
-        lines.append(f"| {run.name} | `{run.key}` | {commit} | {seconds} |")
-    return "\n".join(lines) + "\n"
-
-
-def runs_table(evidence: Evidence) -> str:
-    """For the page of all runs: how many trainings of each row there are, and each one that failed."""
-    withdrawn = evidence.runs.outcome.str.startswith(WITHDRAWN)
-    runs = evidence.runs.assign(failed=(evidence.runs.outcome != "done") & ~withdrawn)
-    if runs.empty:
-        return "None has been run yet.\n"
-    lines = [
-        f"{len(runs)} trainings are kept, {int(runs.failed.sum())} of them failed; together they took "
-        f"{runs.seconds.sum() / 3600:.1f} hours of training on one thread each. "
-        f"{int(of_older_code(runs).sum())} of them are of older code than this copy's, see [](promises.md)."
-        + f" {int(withdrawn.sum())} of them count for nothing."
-        * bool(withdrawn.any()),
-        "",
-        "| row | trainings | failed | minutes | study | budget | data set | cell |",
-        "|---|---:|---:|---:|---|---|---|---|",
-    ]
-    for (row, *names), some in runs.groupby(["row", "study", "budget", "dataset", "cell"], sort=False):
-        counts = f"{len(some)} | {int(some.failed.sum())} | {some.seconds.sum() / 60:.0f}"
-        lines.append(f"| {row} | {counts} | {' | '.join(names)} |")
-    failures = [f"- `{one.key}` ({one.row}, seed {one.seed}): {one.outcome}" for one in runs[runs.failed].itertuples()]
-    remarks = [f"- {one}" for study in sorted(evidence.said) for one in evidence.said[study]]
-    return "\n".join([*lines, "", *failures, *remarks, ""])
 
 
 if __name__ == "__main__":

@@ -1,0 +1,137 @@
+"""What the book's pages say of this copy, of the profiles, and of the rendered benchmark; all of it as Markdown."""
+
+from __future__ import annotations
+
+import platform
+from collections import Counter
+
+import nbformat
+
+from partreg import files
+from partreg.figures.methods import about
+from partreg.reid.run import Run
+from partreg.synthetic import benchmark
+from partreg.synthetic.benchmark import plan_vehicleid
+from partreg.workflow.driver import chapter_path, run_path
+from partreg.workflow.effects import WITHDRAWN, Evidence
+from partreg.workflow.evidence import of_older_code
+from partreg.workflow.profile import CHAPTERS, Workspace, read_profile
+from partreg.workflow.provenance import device, provenance
+from partreg.workflow.runs import networks
+from partreg.workflow.settings import TRIED_OTHERS
+
+# The rows of the datasheet's table: where marks are, which, and the renderer's names for these places.
+MARKS = {
+    "on and behind the windscreen": (
+        "stickers, permits, a strip; tissue box, toy, bottle, papers, phone; ornaments on the mirror",
+        {"front_glass", "front_dash", "front_hang"},
+    ),
+    "seats": ("covers, cushion, child seat", {"seats"}),
+    "on and behind the rear window": (
+        "stickers, signs; plush, cushion, box, hat on the shelf",
+        {"rear_glass", "rear_shelf"},
+    ),
+    "lights": ("replaced, yellowed, dark, ringed lamp", {"front_lamp", "rear_lamp"}),
+    "head and rear area": (
+        "badge, letters, bow, frame of the plate, scratch, patch",
+        {"front_badge", "rear_badge", "plate_frame", "face"},
+    ),
+    "sides, bonnet, wheels": ("decal, stripe, scratch, dent, another rim", {"side", "hood", "wheel"}),
+}
+
+
+def paper_recipe() -> str:
+    """What the profile ``paper`` takes for learning rates and margins of the other methods, in two sentences."""
+    fields = read_profile("paper")
+    own, rate = fields["methods"], fields["reid"].get("lr", Run.lr)
+    rates = {method: changes["lr"] for method, changes in own.items() if changes.get("lr", rate) != rate}
+    margins: dict[float, list[str]] = {}
+    for method, tried in TRIED_OTHERS.items():
+        if any("margin" in changes for changes in tried):
+            margin = own.get(method, {}).get("margin", fields["reid"].get("margin", Run.margin))
+            margins.setdefault(margin, []).append(about(method).row)
+    others = "".join(f", but {about(method).row} {value:g}" for method, value in rates.items())
+    said = "; ".join(f"{margin:g} for {', '.join(rows)}" for margin, rows in sorted(margins.items()))
+    return (
+        f"In the profile `paper` nothing was chosen: every network has a learning rate of {rate:g} there{others}. "
+        f"The margins are {said}.\n"
+    )
+
+
+def marks_table(profile: str = "laptop") -> str:
+    """What tells a profile's vehicles apart, and how many of each there are on a vehicle, as a table."""
+    vehicles = plan_vehicleid(benchmark.described(read_profile(profile)["benchmark"])).vehicles
+    places = Counter(mark.place for vehicle in vehicles for mark in vehicle.marks)
+    total = sum(places.values()) / len(vehicles)
+    lines = [
+        f"Marks, {total:.1f} on average in the profile `{profile}`; no single view shows them all:",
+        "",
+        "| where | which | per vehicle, on average |",
+        "|---|---|---:|",
+    ]
+    for where, (which, names) in MARKS.items():
+        lines.append(f"| {where} | {which} | {sum(places[name] for name in names) / len(vehicles):.2f} |")
+    return "\n".join(lines) + "\n"
+
+
+def statistics(ws: Workspace) -> str:
+    """The page of run times: each chapter and each network, and the machine that they ran on."""
+    facts = provenance(ws)
+    commit = f"`{facts['commit']}`{'' if facts['clean'] else ' with uncommitted changes'}"
+    versions = ", ".join(f"{name} {number}" for name, number in facts["versions"].items())
+    lines = [
+        "# Run times",
+        "",
+        f"This copy of the book was made with the profile `{facts['profile']}` on {device()}, Python "
+        f"{platform.python_version()}, commit {commit}.",
+        f"Versions: {versions}. Times are wall-clock seconds; two notebooks may run at a time.",
+        "",
+        "## Chapters",
+        "",
+        "| chapter | finished (UTC) | seconds |",
+        "|---|---|---:|",
+    ]
+    for name in CHAPTERS:
+        ran = nbformat.read(chapter_path(ws, name), as_version=4).metadata.papermill
+        lines.append(
+            f"| {{doc}}`/notebooks/{name}` | {ran['end_time'][:16].replace('T', ' ')} | {ran['duration']:.0f} |"
+        )
+    lines += [
+        "",
+        "## Networks",
+        "",
+        "| network | folder under `runs/` | commit | seconds, training | seconds, notebook |",
+        "|---|---|---|---:|---:|",
+    ]
+    for run in sorted(networks(ws).values(), key=lambda run: run.name):
+        path = run_path(ws, run)
+        trained = files.read_json(path.parent / "provenance.json")
+        ran = nbformat.read(path, as_version=4).metadata.papermill
+        commit = f"`{trained['commit']}`{'' if trained['clean'] else ' with uncommitted changes'}"
+        seconds = f"{trained['seconds']:.0f} | {ran['duration']:.0f}"
+        lines.append(f"| {run.name} | `{run.key}` | {commit} | {seconds} |")
+    return "\n".join(lines) + "\n"
+
+
+def runs_table(evidence: Evidence) -> str:
+    """For the page of all runs: how many trainings of each row there are, and each one that failed."""
+    withdrawn = evidence.runs.outcome.str.startswith(WITHDRAWN)
+    runs = evidence.runs.assign(failed=(evidence.runs.outcome != "done") & ~withdrawn)
+    if runs.empty:
+        return "None has been run yet.\n"
+    lines = [
+        f"{len(runs)} trainings are kept, {int(runs.failed.sum())} of them failed; together they took "
+        f"{runs.seconds.sum() / 3600:.1f} hours of training on one thread each. "
+        f"{int(of_older_code(runs).sum())} of them are of older code than this copy's, see [](promises.md)."
+        + f" {int(withdrawn.sum())} of them count for nothing."
+        * bool(withdrawn.any()),
+        "",
+        "| row | trainings | failed | minutes | study | budget | data set | cell |",
+        "|---|---:|---:|---:|---|---|---|---|",
+    ]
+    for (row, *names), some in runs.groupby(["row", "study", "budget", "dataset", "cell"], sort=False):
+        counts = f"{len(some)} | {int(some.failed.sum())} | {some.seconds.sum() / 60:.0f}"
+        lines.append(f"| {row} | {counts} | {' | '.join(names)} |")
+    failures = [f"- `{one.key}` ({one.row}, seed {one.seed}): {one.outcome}" for one in runs[runs.failed].itertuples()]
+    remarks = [f"- {one}" for study in sorted(evidence.said) for one in evidence.said[study]]
+    return "\n".join([*lines, "", *failures, *remarks, ""])
