@@ -27,7 +27,7 @@ from partreg.workflow.dial import ROWS, SEEDS, dial_label, points_path, turned
 from partreg.workflow.evidence import jobs, record_path
 from partreg.workflow.evidence import restore as restored
 from partreg.workflow.fields import DATASETS, PATHS, whole_path
-from partreg.workflow.profile import CHAPTERS, REFERENCE, REPOSITORY, Workspace, open_workspace
+from partreg.workflow.profile import CHAPTERS, REFERENCE, REPOSITORY, Workspace, demand_repository, open_workspace
 from partreg.workflow.rows import row_key, slow_rows
 from partreg.workflow.runs import networks, strong_runs
 from partreg.workflow.settings import tried_runs
@@ -303,6 +303,7 @@ def unsaid_failure(log: str) -> str:
 def main(target: str, cores: int, baselines: bool, restore: bool, **given: str) -> None:
     """Run whatever of the book is due and render it."""
     try:
+        demand_repository("make book")
         choices: dict[str, Any] = absolute({name: value for name, value in given.items() if value})
         file = {name: choices.pop(name) for name in ("weights", "pixels") if name in choices}
         overrides = ({} if baselines else {"other_rows": False}) | ({"evidence": file} if file else {})

@@ -13,7 +13,7 @@ import pandas as pd
 
 from partreg.errors import PartregError
 from partreg.files import whole
-from partreg.workflow.profile import REFERENCE, REPOSITORY, Workspace, open_workspace
+from partreg.workflow.profile import REFERENCE, REPOSITORY, Workspace, demand_repository, open_workspace
 
 TABLES = {  # what makes it, and its files
     "evidence": ("reference", ("runs.csv", "curves.csv", "hits.csv")),
@@ -66,6 +66,7 @@ def main(arguments: list[str]) -> None:
     """``python -m partreg.workflow.keep WHAT PROFILE [OUTPUT]``."""
     what, profile, output = [*arguments, "", "", ""][:3]
     try:
+        demand_repository("make keep")
         if what not in TABLES:
             raise PartregError(f"WHAT is {what!r}; expected one of {', '.join(TABLES)}.")
         if what in TESTS:

@@ -12,7 +12,7 @@ from typing import Any
 
 from partreg.errors import PartregError
 from partreg.files import locked, writable
-from partreg.workflow.profile import CHOICES, REPOSITORY
+from partreg.workflow.profile import CHOICES, REPOSITORY, demand_repository
 
 
 class TerminalLines:
@@ -43,6 +43,7 @@ def execute(notebook: str, output: str | Path, parameters: dict[str, Any], label
     """
     import papermill
 
+    demand_repository(f"notebook {notebook}")
     output = Path(output)
     failed = output.with_suffix(".failed.ipynb")
     source = REPOSITORY / "notebooks" / f"{notebook}.ipynb"

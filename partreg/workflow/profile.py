@@ -30,6 +30,7 @@ from partreg.workflow.fields import (
 from partreg.workflow.fields import seeds as seed_list
 
 REPOSITORY = Path(partreg.__file__).resolve().parents[1]
+PROFILES = Path(partreg.__file__).resolve().with_name("profiles").resolve()  # a link here, so that a wheel takes them
 REFERENCE = REPOSITORY / "reference"  # results that are committed
 CHAPTERS = (
     "00_near_duplicates",
@@ -111,20 +112,43 @@ class Workspace:
         return self.profile.annotations == str(finished_boxes(self))
 
 
+def home() -> Path:
+    """Where results go, and from where paths in a profile of ours count: the repository, or without it this folder."""
+    return REPOSITORY if in_repository() else Path.cwd()
+
+
+def in_repository() -> bool:
+    """Whether partreg lies in its repository, rather than among installed packages."""
+    return (REPOSITORY / "Snakefile").is_file()
+
+
+def demand_repository(command: str) -> None:
+    """Refuse a command that needs more than the library.
+
+    Raises:
+        PartregError: partreg is installed without its repository.
+    """
+    if not in_repository():
+        raise PartregError(
+            f"{Path(partreg.__file__).parent}: partreg is installed here without its notebooks and book, which "
+            f"{command} needs; clone the repository and call it there."
+        )
+
+
 def read_profile(name: str) -> dict[str, Any]:
     """The fields of ``profiles/<name>.yaml``, or of a whole profile of one's own when ``name`` is a path.
 
-    Paths come out whole: those of a profile here count from the repository, those of one's own from its folder.
+    Paths come out whole: those of a profile here count from `home`, those of one's own from its folder.
 
     Raises:
         PartregError: no such profile, not YAML, or fields missing, unknown or of the wrong kind.
     """
-    known = sorted(path.stem for path in (REPOSITORY / "profiles").glob("*.yaml"))
+    known = sorted(path.stem for path in PROFILES.glob("*.yaml"))
     if not is_path(name) and name not in known:
         raise PartregError(
             f"profile: {name!r} is none of {', '.join(known)}; choose one, or give the path of a YAML file of your own."
         )
-    path = Path(whole_path(name, Path.cwd())) if is_path(name) else REPOSITORY / "profiles" / f"{name}.yaml"
+    path = Path(whole_path(name, Path.cwd())) if is_path(name) else PROFILES / f"{name}.yaml"
     values = read_yaml(path)
     given, expected = set(values), set(FIELDS)
     if given != expected:
@@ -132,7 +156,7 @@ def read_profile(name: str) -> dict[str, Any]:
             f"{path}: a whole profile lacks {sorted(expected - given)} and has unknown {sorted(given - expected)}; "
             f"write a file of choices instead ({', '.join(CHOICES)}) that changes fields under overrides."
         )
-    folder = path.parent if is_path(name) else REPOSITORY
+    folder = path.parent if is_path(name) else home()
     return {"name": Path(name).stem, **located(checked(values, str(path)), folder)}
 
 
@@ -221,7 +245,7 @@ def open_workspace(
     """Open a profile with a reader's own choices; what is empty keeps what the profile says.
 
     Relative paths count from the folder that one is in, those in a YAML file from that file's folder, and those in a
-    profile under ``profiles/`` from the repository; ``~`` is the home.
+    profile under ``profiles/`` from the repository, if there is one; ``~`` is your home.
 
     Args:
         profile: a name under ``profiles/``, or the path of a YAML file of choices: any of these arguments by name. What
@@ -252,7 +276,7 @@ def open_workspace(
     fields = checked(merged(fields, choices.get("overrides", {})), f"profile {name}")
     fields |= {field: choices[field] for field in (*PATHS, "names", "seeds") if field in choices}
     demand_paths(fields, name)
-    folder = Path(choices["output"]) if "output" in choices else REPOSITORY / "build" / name
+    folder = Path(choices["output"]) if "output" in choices else home() / "build" / name
     return with_drawn_boxes(Workspace(Profile(name=name, **fields), folder))
 
 
