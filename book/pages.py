@@ -12,7 +12,7 @@ from partreg.figures.methods import about
 from partreg.reid.run import Run
 from partreg.synthetic import benchmark
 from partreg.synthetic.benchmark import plan_vehicleid
-from partreg.workflow.driver import chapter_path, run_path
+from partreg.workflow.chapters import chapter_path, run_path
 from partreg.workflow.effects import WITHDRAWN, Evidence
 from partreg.workflow.evidence import of_older_code
 from partreg.workflow.profile import CHAPTERS, Workspace, read_profile

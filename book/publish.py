@@ -13,8 +13,8 @@ import nbformat
 from pages import marks_table, paper_recipe, runs_table, statistics
 from partreg import files
 from partreg.errors import PartregError
+from partreg.workflow.chapters import chapter_path
 from partreg.workflow.claims import ledger, read_claims
-from partreg.workflow.driver import chapter_path
 from partreg.workflow.effects import read_evidence
 from partreg.workflow.keep import PAGES, own_part
 from partreg.workflow.profile import CHAPTERS, REPOSITORY, Workspace, open_workspace

@@ -18,7 +18,7 @@ from partreg import files, paper, workflow
 from partreg.errors import PartregError
 from partreg.figures.tables import NOT_RUN
 from partreg.workflow import dial, effects, evidence, rows
-from partreg.workflow.driver import chapter_path, row_path, run_path
+from partreg.workflow.chapters import chapter_path, row_path, run_path
 from partreg.workflow.profile import REFERENCE, REPOSITORY
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")

@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -13,9 +12,8 @@ from partreg import files, workflow
 from partreg.errors import PartregError
 from partreg.figures.origins import RENDERED, Origin
 from partreg.synthetic.benchmark import Benchmark, plan_vehicleid, plan_veri
-from partreg.workflow import data, dial, driver, rows
+from partreg.workflow import data, dial, rows
 from partreg.workflow.keys import data_key
-from partreg.workflow.settings import tried_runs
 
 
 @pytest.fixture
@@ -255,52 +253,6 @@ def test_the_command_says_when_it_is_done_and_why_it_failed(ws, measured, monkey
 
 
 # ---------------------------------------------------------------------------------------- what `make` makes of it
-
-
-def test_the_costs_of_make_reference_are_the_dial_and_the_strong_baseline(ws, measured):
-    due = driver.costs(ws, "reference")
-    labels = {dial.dial_label(n, layout, "every") for n in dial.SETTINGS for layout in dial.ROWS}
-    strong = [
-        workflow.method_run(ws, "vehicleid", "strong", seed=seed, **changes)
-        for changes in workflow.STRONG.values()
-        for seed in dial.SEEDS
-    ]
-    assert labels | {driver.run_label(run) for run in strong} <= set(due)
-    assert len(due) == len(labels) + len(strong) + 4  # and chapters 00 to 03
-    assert all(seconds > 0 for seconds in due.values())
-    dial.measure(ws, 16, "veri", every=True)
-    assert set(due) - set(driver.costs(ws, "reference")) == {"near-duplicates 16, veri, every row"}
-
-
-def test_the_costs_of_the_others_settings_name_each_run(ws):
-    due = driver.costs(ws, "settings_others")
-    assert {driver.run_label(run) for run in tried_runs(ws, others=True)} == {name for name in due if "(" in name}
-
-
-def test_without_other_rows_none_of_them_is_due(ws):
-    due, few = driver.costs(ws, "all"), driver.costs(without_others(ws), "all")
-    assert driver.row_label("lomo", 0) in due
-    assert "near-duplicates 2, vehicleid" in due
-    assert set(few) < set(due)
-    assert not [name for name in few if "near-duplicates 2" in name or name.startswith("veri, lomo")]
-
-
-def test_no_baselines_reaches_the_snakefile_as_false(tmp_path):
-    command = driver.snakemake_command({"profile": "smoke", "overrides": {"other_rows": False}}, tmp_path, 2)
-    asked = json.loads(Path(command[command.index("--configfile") + 1]).read_text())
-    assert workflow.open_workspace(**asked).profile.other_rows is False
-
-
-def test_the_terminal_bar_goes_on_while_no_notebook_ends(tmp_path, capsys):
-    code = "import time; print('partreg: a: started', flush=True); time.sleep(1.5); print('partreg: a: done in 2 s')"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(driver.sys.stderr, "isatty", lambda: True, raising=False)
-        assert driver.follow([driver.sys.executable, "-c", code], tmp_path / "log", {"a": 300.0}, cores=2) == 0
-    told = capsys.readouterr().err
-    assert "0 of 1 notebooks, some 3 minutes at a first guess" in told
-    assert "00:01 gone" in told
-    assert "1 of 1 notebooks 100%" in told
-    assert (tmp_path / "log").read_text().startswith("partreg: a: started")
 
 
 def test_every_shipped_setting_of_the_dial_is_drawn_as_it_says():

@@ -9,7 +9,9 @@ import psutil
 import pytest
 from click.testing import CliRunner
 
+from partreg import files
 from partreg.workflow import driver
+from partreg.workflow.chapters import NEEDS
 from tests.conftest import REPOSITORY
 
 # These stand for Snakemake, which starts a notebook that is at work when the others are killed, and for the driver.
@@ -68,15 +70,105 @@ def test_a_failure_without_a_line_of_its_own_gets_one(log, said):
     assert driver.unsaid_failure(log) == said
 
 
+SNAKEMAKE_SAYS = """
+import time
+print("Job stats:\\njob  count\\n---  -----\\nnetwork  2\\nall  1\\ntotal  3\\n\\nloss  7\\n", flush=True)
+print("partreg: a: started", flush=True)
+time.sleep(1.5)
+print("Finished jobid: 4 (Rule: network)\\npartreg: a: done in 2 s")
+"""
+
+
+def test_the_terminal_shows_the_time_left_while_nothing_ends(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(driver.sys.stderr, "isatty", lambda: True, raising=False)
+    seconds = {"network": 300.0, "all": 0.0}
+    assert driver.follow([sys.executable, "-c", SNAKEMAKE_SAYS], tmp_path / "log", seconds, cores=2) == 0
+    told = capsys.readouterr().err
+    assert "0 of 3 steps, some 5 minutes at a first guess" in told
+    assert "00:01 gone" in told
+    assert "1 of 3 steps  50%" in told
+    assert "partreg: a: started" in told
+    assert "Job stats" in (tmp_path / "log").read_text()
+
+
+@pytest.mark.parametrize("target", ["all", "reference"])
+def test_every_rule_of_the_snakefile_is_weighed(tmp_path, target):
+    """What Snakemake says of its jobs is understood, and each rule that takes longer than a chapter has its own cost."""
+    ws = driver.open_workspace("smoke", output=str(tmp_path))
+    command = driver.snakemake_command({"profile": "smoke", "output": str(tmp_path)}, tmp_path, 1, target)
+    said = subprocess.run([*command, "-n"], capture_output=True, text=True, check=True)
+    progress = driver.Progress(driver.rough_seconds(ws), 1)
+    for line in (said.stdout + said.stderr).splitlines():
+        progress.hear(line)
+    assert sum(progress.due.values()) > 10
+    assert set(driver.rough_seconds(ws)) - {"all", "method"} <= set(progress.due)
+    assert set(progress.due) - set(driver.rough_seconds(ws)) <= {*NEEDS, "book", "reference"}
+    assert progress.bar.total == sum(n * progress.seconds.get(rule, driver.CHAPTER) for rule, n in progress.due.items())
+    progress.bar.close()
+
+
+def test_a_network_of_more_images_and_epochs_takes_longer(tmp_path):
+    def seconds(**overrides):
+        return driver.rough_seconds(driver.open_workspace("smoke", output=str(tmp_path), overrides=overrides))[
+            "network"
+        ]
+
+    assert seconds() < seconds(reid={"epochs": 20}) < seconds(reid={"epochs": 20}, benchmark={"train_vehicles": 60})
+
+
+def test_images_of_ones_own_are_counted_by_their_lists(tmp_path):
+    (tmp_path / "train_test_split").mkdir()
+    (tmp_path / "train_test_split" / "train_list.txt").write_text("1 1\n2 1\n3 2\n4 2\n")
+    assert driver.image_count(driver.open_workspace("smoke", vehicleid=str(tmp_path)), "vehicleid") == 4
+
+
+def test_snakemake_is_asked_for_the_target_with_choices_as_they_are(tmp_path):
+    choices = {"profile": "smoke", "overrides": {"other_rows": False}}
+    command = driver.snakemake_command(choices, tmp_path, 2, "settings")
+    assert command[:4] == [sys.executable, "-m", "snakemake", "settings"]
+    asked = files.read_json(command[command.index("--configfile") + 1])
+    assert driver.open_workspace(**asked).profile.other_rows is False
+
+
+def test_paths_are_the_same_from_every_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    given = {"profile": "mine.yaml", "veri": "data/VeRi", "output": "/out", "seeds": "0,1"}
+    here = {"profile": f"{tmp_path}/mine.yaml", "veri": f"{tmp_path}/data/VeRi", "output": "/out", "seeds": "0,1"}
+    assert driver.absolute(given) == here
+    assert driver.absolute({"profile": "smoke"}) == {"profile": "smoke"}
+
+
+def test_a_run_waits_for_what_inherited_the_lock_by_its_descriptor(tmp_path):
+    child = "import os, sys, time; print('in'); sys.stdout.flush(); time.sleep(1.5); open(sys.argv[1], 'w').close()"
+    script = f"""
+import os, subprocess, sys
+from pathlib import Path
+from partreg.workflow.driver import only_one
+with only_one(Path({str(tmp_path)!r})) as held:
+    subprocess.Popen([sys.executable, "-c", {child!r}, {str(tmp_path / "end")!r}], pass_fds=(held,)).stdout
+    os.kill(os.getpid(), 9)
+"""
+    subprocess.run([sys.executable, "-c", script], check=False, stdout=subprocess.DEVNULL)
+    assert not (tmp_path / "end").exists()
+    with driver.only_one(tmp_path):
+        assert (tmp_path / "end").exists(), "it waited"
+
+
+def test_a_results_folder_has_no_braces(tmp_path):
+    done = CliRunner().invoke(driver.main, ["--profile", "smoke", "--output", str(tmp_path / "a{b}")])
+    assert done.exit_code == 1
+    assert "choose a results folder without any" in done.output
+
+
 def test_what_stops_snakemake_itself_is_said_on_the_terminal(tmp_path, monkeypatch):
     """The driver opens the workspace as Snakemake does, so this is what only the Snakefile finds out."""
 
-    def broken(choices, folder, cores, target, log, due):
-        log.parent.mkdir(parents=True, exist_ok=True)
-        log.write_text('PartregError in file "Snakefile", line 1:\na.pth: no such file.\n')
+    def broken(choices, ws, cores, target):
+        ws.folder.mkdir(parents=True, exist_ok=True)
+        (ws.folder / driver.LOG).write_text('PartregError in file "Snakefile", line 1:\na.pth: no such file.\n')
         return 1
 
-    monkeypatch.setattr(driver, "brought_up_to_date", broken)
+    monkeypatch.setattr(driver, "bring_up_to_date", broken)
     done = CliRunner().invoke(driver.main, ["--profile", "smoke", "--output", str(tmp_path / "out")])
     assert done.exit_code == 1
     assert "partreg: FAILED: a.pth: no such file." in done.output
@@ -88,7 +180,7 @@ def test_weights_beside_a_file_of_choices_are_found_from_every_folder(tmp_path, 
     choices = "profile: smoke\noverrides: {reid: {weights: sq.pth}}\n"
     (tmp_path / "mine" / "mine.yaml").write_text(choices)
     asked = []
-    monkeypatch.setattr(driver, "brought_up_to_date", lambda choices, *_: asked.append(choices) or 0)
+    monkeypatch.setattr(driver, "bring_up_to_date", lambda choices, *_: asked.append(choices) or 0)
     monkeypatch.chdir(tmp_path)
     command = ["--profile", "mine/mine.yaml", "--output", "out"]
     done = CliRunner().invoke(driver.main, command)

@@ -15,7 +15,7 @@ from partreg import files, paper, workflow
 from partreg.errors import PartregError
 from partreg.retrieval.protocols import draw_gallery
 from partreg.synthetic.benchmark import plan_vehicleid
-from partreg.workflow import data, driver, effects, evidence, stages
+from partreg.workflow import data, effects, evidence, stages
 
 
 @pytest.fixture(scope="module")
@@ -236,17 +236,6 @@ def test_a_training_that_fails_leaves_its_error_and_is_counted(ws, monkeypatch):
     kept = effects.read_evidence(ws.folder / "evidence")
     assert kept.runs.outcome.tolist() == ["the loss is nan in epoch 1, step 1; train with a smaller lr."]
     assert effects.effect(kept, [{"study": "cells", "cell": job.cell, "row": job.row}]).values == ()
-
-
-def test_the_costs_of_make_reference_name_each_training(ws):
-    jobs = evidence.jobs(ws)
-    due = driver.costs(ws, "evidence")
-    assert {job.label for job in jobs.values()} <= set(due)
-    assert "07_ablation" not in due
-    one = next(iter(jobs.values()))
-    files.write_json(evidence.record_path(ws, one.key), {})
-    assert one.label not in driver.costs(ws, "evidence")
-    shutil.rmtree(ws.folder)
 
 
 def test_a_job_runs_by_its_key_and_the_tables_without_one(ws, monkeypatch, capsys):

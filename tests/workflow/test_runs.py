@@ -1,16 +1,9 @@
 """The networks of the book: which there are, and which tables share them."""
 
-import subprocess
-import sys
-
 import pytest
-from click.testing import CliRunner
 
-from partreg import files, paper, workflow
+from partreg import paper, workflow
 from partreg.errors import PartregError
-from partreg.reid.run import Run
-from partreg.workflow import driver
-from partreg.workflow.settings import tried_runs
 
 
 def test_table_4_has_the_papers_rows_in_the_papers_order():
@@ -41,65 +34,6 @@ def test_the_baseline_does_not_wait_for_the_detector():
     longer = workflow.open_workspace("smoke", overrides={"detector": {"epochs": 3}})
     assert workflow.make_run(ws, "vehicleid", parts=()) == workflow.make_run(longer, "vehicleid", parts=())
     assert workflow.make_run(ws, "vehicleid") != workflow.make_run(longer, "vehicleid")
-
-
-def test_make_settings_asks_snakemake_for_the_settings(tmp_path):
-    command = driver.snakemake_command({"profile": "smoke"}, tmp_path, 2, "settings")
-    assert command[:4] == [sys.executable, "-m", "snakemake", "settings"]
-    assert files.read_json(command[command.index("--configfile") + 1]) == {"profile": "smoke"}
-
-
-def test_the_costs_name_what_is_still_to_run(tmp_path):
-    ws = workflow.open_workspace("smoke", output=str(tmp_path))
-    book, settings = driver.costs(ws, "all"), driver.costs(ws, "settings")
-    assert len(book) == 13 + 26 + 6 + 2  # the chapters but for the copied ones, networks, other rows, and the dial
-    assert {driver.run_label(run) for run in tried_runs(ws)} <= set(settings)
-    assert "10_rank_lists" not in settings
-    done = driver.chapter_path(ws, "03_missing_parts")
-    done.parent.mkdir()
-    done.touch()
-    assert set(book) - set(driver.costs(ws, "all")) == {"03_missing_parts"}
-
-
-def test_paths_are_the_same_from_every_folder(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    given = {"profile": "mine.yaml", "veri": "data/VeRi", "output": "/out", "seeds": "0,1"}
-    here = {"profile": f"{tmp_path}/mine.yaml", "veri": f"{tmp_path}/data/VeRi", "output": "/out", "seeds": "0,1"}
-    assert driver.absolute(given) == here
-    assert driver.absolute({"profile": "smoke"}) == {"profile": "smoke"}
-
-
-def test_a_network_learns_from_the_vehicles_that_are_not_held_out(tmp_path):
-    ws = workflow.open_workspace("smoke", output=str(tmp_path))
-    assert driver.learnt_from(ws, workflow.make_run(ws, "vehicleid")) == (14 - 4) * 5
-    assert driver.learnt_from(ws, workflow.make_run(ws, "veri")) == (8 - 2) * 3 * 2
-    (tmp_path / "train_test_split").mkdir()
-    (tmp_path / "train_test_split" / "train_list.txt").write_text("1 1\n2 1\n3 2\n4 2\n")
-    mine = workflow.open_workspace("smoke", output=str(tmp_path), vehicleid=str(tmp_path))
-    assert driver.learnt_from(mine, Run(dataset="vehicleid")) == 2
-
-
-def test_a_run_waits_for_what_a_killed_driver_left(tmp_path):
-    """A driver that is killed alone leaves its Snakemake at work, which holds the lock by its descriptor."""
-    child = "import os, sys, time; print('in'); sys.stdout.flush(); time.sleep(1.5); open(sys.argv[1], 'w').close()"
-    script = f"""
-import os, subprocess, sys
-from pathlib import Path
-from partreg.workflow.driver import only_one
-with only_one(Path({str(tmp_path)!r})) as held:
-    subprocess.Popen([sys.executable, "-c", {child!r}, {str(tmp_path / "end")!r}], pass_fds=(held,)).stdout
-    os.kill(os.getpid(), 9)
-"""
-    subprocess.run([sys.executable, "-c", script], check=False, stdout=subprocess.DEVNULL)
-    assert not (tmp_path / "end").exists()
-    with driver.only_one(tmp_path):
-        assert (tmp_path / "end").exists(), "it waited"
-
-
-def test_a_results_folder_has_no_braces(tmp_path):
-    done = CliRunner().invoke(driver.main, ["--profile", "smoke", "--output", str(tmp_path / "a{b}")])
-    assert done.exit_code == 1
-    assert "choose a results folder without any" in done.output
 
 
 def test_photographs_of_one_kind_learn_nothing_from_rendered_vehicles(tmp_path):

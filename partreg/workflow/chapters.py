@@ -1,0 +1,79 @@
+"""The chapters of the book: what each waits for, and where executed notebooks go. The Snakefile schedules by it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from partreg.reid.run import Run
+from partreg.workflow.effects import COLUMNS
+from partreg.workflow.profile import Workspace
+from partreg.workflow.rows import row_key
+from partreg.workflow.runs import lacking, make_run, method_run
+from partreg.workflow.stages import run_folder
+
+KEPT = tuple(COLUMNS)  # all tables of trainings that lie under reference/
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What a chapter waits for.
+
+    Attributes:
+        after: another chapter.
+        boxes: whether it is due again with the part boxes; a chapter that trains or shows networks follows them.
+        networks: the tables of `partreg.workflow.runs` whose networks it shows.
+        methods: whether it shows the methods of Table 3 that are more than a network.
+        points: whether it shows the points of this book's own study.
+        kept: the tables under ``reference/`` that it shows.
+        copied: whether it is the executed notebook of one network, see `copied_run`.
+    """
+
+    after: str = ""
+    boxes: bool = False
+    networks: tuple[str, ...] = ()
+    methods: bool = False
+    points: bool = False
+    kept: tuple[str, ...] = ()
+    copied: bool = False
+
+
+NEEDS = {
+    "00_near_duplicates": Needs(),
+    "01_part_annotation": Needs(after="00_near_duplicates", boxes=True),
+    "02_detector_training": Needs(after="01_part_annotation", boxes=True),
+    "03_missing_parts": Needs(after="02_detector_training", boxes=True),
+    "04_reid_training": Needs(copied=True),
+    "05_vehicleid": Needs(networks=("table_4", "table_1"), kept=KEPT),
+    "06_veri": Needs(networks=("table_6", "table_3"), methods=True, kept=KEPT),
+    "07_ablation": Needs(networks=("table_4", "controls"), kept=KEPT),
+    "08_resolution": Needs(networks=("table_5", "table_6"), kept=KEPT),
+    "09_activation_maps": Needs(networks=("table_4",), kept=KEPT),
+    "10_rank_lists": Needs(networks=("table_4",)),
+    "11_other_methods": Needs(copied=True),
+    "12_where_it_breaks": Needs(networks=("table_4", "strong"), points=True, kept=("dial", "strong")),
+    "13_when_parts_pay": Needs(kept=KEPT),
+    "14_every_rule": Needs(networks=("table_4", "table_6")),
+}
+
+
+def copied_run(ws: Workspace, name: str) -> Run:
+    """The network whose executed notebook is chapter 04 or 11; the latter is there without the other methods, too."""
+    if name == "04_reid_training":
+        return make_run(ws, "vehicleid")
+    return method_run(ws, "vehicleid", "vgg_ccl" if lacking(ws, "vehicleid", "oife") else "oife")
+
+
+def chapter_path(ws: Workspace, name: str) -> Path:
+    """Where the executed notebook of a chapter goes."""
+    return ws.folder / "notebooks" / f"{name}.ipynb"
+
+
+def run_path(ws: Workspace, run: Run) -> Path:
+    """Where the executed notebook of a training goes, beside its weights."""
+    return run_folder(ws, run) / "notebook.ipynb"
+
+
+def row_path(ws: Workspace, method: str, seed: int) -> Path:
+    """Where the executed notebook of a method of Table 3 goes that is more than a network."""
+    return ws.folder / "rows" / f"{method}-{seed}-{row_key(ws, method, seed)}.ipynb"

@@ -1,0 +1,35 @@
+"""What each chapter waits for."""
+
+import re
+
+import yaml
+
+from partreg import workflow
+from partreg.workflow.chapters import NEEDS, copied_run
+from partreg.workflow.effects import kept_files
+from tests.conftest import REPOSITORY
+
+
+def test_every_notebook_is_a_chapter_with_its_needs():
+    names = {path.stem for path in (REPOSITORY / "notebooks").glob("*.ipynb")}
+    assert set(NEEDS) == set(workflow.CHAPTERS) == names
+    shown = re.findall(r"notebooks/(\w+)", yaml.dump(yaml.safe_load((REPOSITORY / "_toc.yml").read_text())))
+    assert set(shown) == names
+
+
+def test_what_a_chapter_waits_for_is_there_to_be_waited_for():
+    tables = workflow.runs(workflow.open_workspace("smoke"))
+    for name, needs in NEEDS.items():
+        assert not needs.after or needs.after < name, "no circle"
+        assert set(needs.networks) <= set(tables)
+        assert not needs.kept or len(kept_files(*needs.kept)) == len(needs.kept) + 2
+
+
+def test_chapter_11_is_there_without_the_other_methods(tmp_path):
+    ws = workflow.open_workspace("smoke", output=str(tmp_path))
+    assert (copied_run(ws, "04_reid_training").method, copied_run(ws, "11_other_methods").method) == ("partreg", "oife")
+    (tmp_path / "train_test_split").mkdir()
+    (tmp_path / "train_test_split" / "train_list.txt").write_text("")
+    (tmp_path / "train_test_split" / "test_list_1.txt").write_text("")
+    ws = workflow.open_workspace("smoke", output=str(tmp_path / "out"), vehicleid=str(tmp_path))
+    assert copied_run(ws, "11_other_methods").method == "vgg_ccl"  # nobody listed keypoints
