@@ -93,7 +93,7 @@ def test_the_terminal_shows_the_time_left_while_nothing_ends(tmp_path, capsys, m
 
 @pytest.mark.parametrize("target", ["all", "reference"])
 def test_every_rule_of_the_snakefile_is_weighed(tmp_path, target):
-    """What Snakemake says of its jobs is understood, and each rule that takes longer than a chapter has its own cost."""
+    """What Snakemake says of its jobs is understood, and each rule that takes long has a cost of its own."""
     ws = driver.open_workspace("smoke", output=str(tmp_path))
     command = driver.snakemake_command({"profile": "smoke", "output": str(tmp_path)}, tmp_path, 1, target)
     said = subprocess.run([*command, "-n"], capture_output=True, text=True, check=True)
