@@ -1,10 +1,12 @@
+import dataclasses
 import json
 
 import pytest
 
 from partreg.errors import PartregError
 from partreg.reid.run import Run, from_dict, from_json
-from partreg.workflow.profile import read_profile
+from partreg.workflow import networks, open_workspace
+from partreg.workflow.profile import digest, read_profile
 
 
 @pytest.mark.parametrize("profile", ["smoke", "laptop", "paper", "reference"])
@@ -32,6 +34,20 @@ def test_key_is_twelve_hexadecimal_digits_and_changes_with_every_field():
     keys = {base.changed(**{name: value}).key for name, value in changes.items()} | {base.key}
     assert len(keys) == len(changes) + 1
     assert all(len(key) == 12 and int(key, 16) >= 0 for key in keys)
+
+
+def test_keys_are_what_they_were():
+    """They name folders and stand in tables that are kept, so a new way to check or to group the fields moves none."""
+    assert Run().key == "4463aaf802db"
+    assert Run(dataset="veri", parts="window", lr=1, weights="imagenet", backbone="resnet50").key == "af9aaa5b5763"
+
+
+@pytest.mark.parametrize(
+    ("profile", "keys"), [("smoke", "da0877cdde53"), ("laptop", "41db064873a2"), ("reference", "2cac6e64a235")]
+)
+def test_the_networks_of_a_profile_are_what_they_were(profile, keys):
+    found = {run.changed(data="").key for run in networks(open_workspace(profile)).values()}
+    assert digest(sorted(found)) == keys
 
 
 def test_what_means_the_same_is_the_same_run():
@@ -69,6 +85,7 @@ def test_names():
     ("values", "message"),
     [
         ({"parts": "window,wheel"}, "parts is 'window,wheel'; expected names out of window, light, brand"),
+        ({"part_weight": float("inf")}, "part_weight is inf; expected a number from 0 to 1000"),
         ({"parts": (), "use_global": False}, "at least one part where use_global is false"),
         (
             {"backbone": "squeezenet1_0", "part_stage": 3},
@@ -76,19 +93,35 @@ def test_names():
         ),
         ({"dataset": "cars"}, "dataset is 'cars'; expected one of vehicleid, veri"),
         ({"last_stride": 3}, "last_stride is 3; expected one of 1, 2"),
-        ({"size": 0}, "size is 0; expected a value from 32 to 2048"),
+        ({"size": 0}, "size is 0; expected a whole number from 32 to 2048"),
         ({"size": "large"}, "size is 'large'; expected a whole number"),
         ({"size": 96.5}, "size is 96.5; expected a whole number"),
         ({"use_global": 1}, "use_global is 1; expected true or false"),
         ({"epochs": 0}, "epochs is 0"),
         ({"lr": float("nan")}, "lr is nan"),
         ({"weights": "imagenet"}, "nobody publishes ImageNet weights of small"),
-        ({"colour": "red"}, "here: a run has no field 'colour'"),
+        ({"colour": "red"}, "here: 'colour' is unknown; expected one of"),
+        ({"epoch": 3}, "here: 'epoch' is unknown; did you mean 'epochs'?"),
+        ({"size": "96"}, "here: size is '96'; expected a whole number from 32 to 2048"),
+        ({"size": True}, "size is True; expected a whole number"),
+        ({"last_stride": True}, "last_stride is True; expected one of 1, 2"),
+        ({"lr": "0.1"}, "lr is '0.1'; expected a number from 0 to 1000"),
+        ({"lr": None}, "lr is None; expected a number"),
+        ({"method": None}, "method is None; expected text"),
+        ({"weights": 7}, "weights is 7; expected text: write it in quotes"),
+        ({"parts": None}, "parts is None; expected names out of window, light, brand"),
     ],
 )
 def test_slips_are_named(values, message):
     with pytest.raises(PartregError, match=message):
         from_dict(values, "here")
+
+
+def test_a_run_that_is_made_directly_is_guarded_too():
+    with pytest.raises(PartregError, match=r"^run: size is 0; expected a whole number from 32 to 2048\.$"):
+        Run(size=0)
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        Run().size = 64
 
 
 @pytest.mark.parametrize(("text", "message"), [("{'a': 1}", "expected JSON"), ("[1]", "expected a JSON object")])

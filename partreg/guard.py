@@ -1,0 +1,206 @@
+"""One guard for what a reader describes, a network or a profile: nothing is bent, and a refusal is one sentence.
+
+pydantic walks through the fields, and the kinds below say what a field takes: 3.0 is a whole number, "3" and True are
+none. `Guarded` is the base of a description, `checked` looks at any other value.
+"""
+
+from __future__ import annotations
+
+import difflib
+import sys
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from typing import Annotated, Any, Self, get_type_hints
+
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, TypeAdapter, ValidationError, model_validator
+from pydantic.dataclasses import dataclass
+from pydantic_core import PydanticCustomError
+
+from partreg.errors import PartregError
+
+STRICT = ConfigDict(strict=True, extra="forbid")
+FIELDS = "fields with their values, as {name: value}"
+EXPECTED = {"string_type": "text", "bool_type": "true or false", "list_type": "a list", "dict_type": FIELDS}
+UNKNOWN = ("extra_forbidden", "unexpected_keyword_argument", "invalid_key")
+MISSING = ("missing", "missing_argument")
+NUMBERS = "text: write it in quotes in YAML, or give it to papermill by -r in place of -p"  # -p makes 7 of "007"
+
+
+@dataclass(frozen=True, config=STRICT)
+class Guarded:
+    """A frozen description whose fields are checked; whatever is refused raises a `PartregError`."""
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _in_one_sentence(cls, values: Any, handler: Any) -> Any:
+        try:
+            return handler(values)
+        except ValidationError as error:
+            raise refused(error, cls, cls.__name__.lower()) from error
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any], source: str) -> Self:
+        """The description with these fields; those left out take their defaults.
+
+        Raises:
+            PartregError: a field is unknown or missing, or its value not allowed; the sentence starts with ``source``.
+        """
+        try:
+            return cls(**values)
+        except PartregError as error:
+            raise PartregError(f"{source}: {str(error).removeprefix(f'{cls.__name__.lower()}: ')}") from error
+
+
+def checked(kind: Any, value: Any, name: str, source: str = "") -> Any:
+    """``value`` as a type of Python with the kinds below takes it.
+
+    Raises:
+        PartregError: it does not; the sentence has ``source`` and then ``name``.
+    """
+    try:
+        return _adapter(kind).validate_python(value, strict=True)
+    except ValidationError as error:
+        raise refused(error, kind, source, name) from error
+
+
+@lru_cache
+def _adapter(kind: Any) -> TypeAdapter[Any]:
+    return TypeAdapter(kind)
+
+
+def expected(words: str) -> PydanticCustomError:
+    """What a validator raises where a value is not what was expected: "<field> is <value>; expected <words>."."""
+    return PydanticCustomError("expected", "{words}", {"words": words})
+
+
+def objection(words: str) -> PydanticCustomError:
+    """What a validator raises where there is more to say: "<field>: <words>"."""
+    return PydanticCustomError("objection", "{words}", {"words": words})
+
+
+def refused(error: ValidationError, kind: Any, source: str, name: str = "") -> PartregError:
+    """The sentence about the first fault that pydantic found in a value; a name that is unknown goes first.
+
+    Args:
+        error: what pydantic raised.
+        kind: the type that it checked.
+        source: the file or object that the value stands in.
+        name: what the value is called there.
+    """
+    first, *_ = found = sorted(error.errors(include_url=False), key=lambda one: one["type"] not in UNKNOWN)
+    place, sort, value = first["loc"], first["type"], first["input"]
+    above = ": ".join(filter(None, [source, _dotted(name, place[:-1])]))
+    where = ": ".join(filter(None, [source, _dotted(name, place)]))
+    if sort in UNKNOWN:
+        return unknown(above, place[-1], _names(kind, place[:-1]))
+    if sort in MISSING:
+        absent = sorted(
+            str(one["loc"][-1]) for one in found if one["type"] in MISSING and one["loc"][:-1] == place[:-1]
+        )
+        return PartregError(f"{above}: {', '.join(absent)} must be given, too; profiles/laptop.yaml shows all of it.")
+    if sort == "objection":
+        return PartregError(f"{where}: {first['msg']}")
+    a_number = sort == "string_type" and isinstance(value, bool | int | float)
+    return refuse(where, value, NUMBERS if a_number else EXPECTED.get(sort, first["msg"]))
+
+
+def _dotted(name: str, place: Iterable[int | str]) -> str:
+    steps = (f"[{step}]" if isinstance(step, int) else f".{step}" for step in place if step != "[key]")
+    return f"{name}{''.join(steps)}".lstrip(".")
+
+
+def _names(kind: Any, place: Iterable[int | str]) -> list[str]:
+    """The names of the fields at a place in a nested type."""
+    for step in place:
+        kind = get_type_hints(kind)[str(step)]
+    return list(get_type_hints(kind))
+
+
+def refuse(where: str, value: Any, words: str) -> PartregError:
+    """The sentence about a value that is not what was expected."""
+    return PartregError(f"{where} is {value!r}; expected {words}.")
+
+
+def unknown(where: str, name: Any, names: Iterable[str]) -> PartregError:
+    """The sentence about a name that nothing reads, with the nearest one that there is."""
+    near = difflib.get_close_matches(str(name), list(names), 1)
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    return PartregError(f"{where}: {name!r} is unknown; {hint}expected one of {', '.join(sorted(names))}.")
+
+
+def known(where: str, names: Iterable[Any], all_names: Iterable[str]) -> None:
+    """Refuse names that nothing reads, so that a typing error does not go unheard.
+
+    Raises:
+        PartregError: one of ``names`` is not among ``all_names``.
+    """
+    all_names = list(all_names)
+    for name in names:
+        if name not in all_names:
+            raise unknown(where, name, all_names)
+
+
+def whole(low: int = 0, high: float = sys.float_info.max) -> BeforeValidator:
+    """A whole number in a closed interval."""
+
+    def check(value: Any) -> int:
+        number = int(value) if isinstance(value, float) and value.is_integer() else value
+        if isinstance(number, bool) or not isinstance(number, int) or not low <= number <= high:
+            raise expected(f"a whole number {_span(low, high)}")
+        return number
+
+    return BeforeValidator(check)
+
+
+def number(low: float = 0, high: float = sys.float_info.max) -> BeforeValidator:
+    """A number in a closed interval, whole or not."""
+
+    def check(value: Any) -> float:
+        if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+            raise expected(f"a number {_span(low, high)}")
+        return value
+
+    return BeforeValidator(check)
+
+
+def _span(low: float, high: float) -> str:
+    return f"of at least {low}" if high == sys.float_info.max else f"from {low} to {high}"
+
+
+def one_of(allowed: tuple[Any, ...]) -> BeforeValidator:
+    """One of a few values."""
+
+    def check(value: Any) -> Any:
+        if isinstance(value, bool) or value not in allowed:
+            raise expected(f"one of {', '.join(map(str, allowed))}")
+        return allowed[allowed.index(value)]
+
+    return BeforeValidator(check)
+
+
+def some_of(allowed: tuple[str, ...]) -> BeforeValidator:
+    """Any of a few names, also as text with commas between; they come out in one order, for theirs means nothing."""
+
+    def check(value: Any) -> tuple[str, ...]:
+        words = [word.strip() for word in value.split(",") if word.strip()] if isinstance(value, str) else value
+        if not isinstance(words, list | tuple) or not all(word in allowed for word in words):
+            raise expected(f"names out of {', '.join(allowed)}")
+        return tuple(word for word in allowed if word in words)
+
+    return BeforeValidator(check)
+
+
+def several(kind: Any, least: int = 1) -> Any:
+    """A list of at least so many different values of one kind."""
+
+    def check(value: Any) -> list[Any]:
+        if not isinstance(value, list | tuple) or len(value) < least:
+            raise expected(f"a list of at least {least}")
+        return list(value)
+
+    def once(values: list[Any]) -> list[Any]:
+        if len(set(values)) < len(values):
+            raise expected("each value once")
+        return values
+
+    return Annotated[list[kind], BeforeValidator(check), AfterValidator(once)]
