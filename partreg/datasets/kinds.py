@@ -11,13 +11,21 @@ import pandas as pd
 
 
 def kinds(images: pd.DataFrame) -> np.ndarray:
-    """(N,) int64: a number from 0 for the model and colour of each image; -1 where one of the two is not known (-1)."""
+    """(N,) int64: a number from 0 for the model and colour of each image; -1 where one of the two is not known (-1).
+
+    >>> kinds(pd.DataFrame({"model": [4, 4, 4, -1], "color": [1, 1, 2, 1]}))
+    array([ 1,  1,  2, -1])
+    """
     known = (images["model"] >= 0) & (images["color"] >= 0)
     return np.where(known, images.groupby(["model", "color"]).ngroup(), -1)
 
 
 def vehicles_alike(images: pd.DataFrame) -> np.ndarray:
-    """(N,) int64: how many vehicles share each image's model and colour, its own among them; 0 where not known."""
+    """(N,) int64: how many vehicles share each image's model and colour, its own among them; 0 where not known.
+
+    >>> vehicles_alike(pd.DataFrame({"vehicle": [1, 2, 2, 3], "model": [4, 4, 4, -1], "color": [1, 1, 1, 1]}))
+    array([2, 2, 2, 0])
+    """
     kind = kinds(images)
     return np.where(kind >= 0, images.groupby(kind)["vehicle"].transform("nunique"), 0)
 

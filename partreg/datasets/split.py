@@ -11,6 +11,10 @@ from partreg.errors import PartregError
 def hold_out(train: pd.DataFrame, vehicles: int, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Split a training table by identity.
 
+    >>> train, validation = hold_out(pd.DataFrame({"vehicle": [1, 1, 2, 2, 3, 3]}), vehicles=1, seed=0)
+    >>> train.vehicle.nunique(), validation.vehicle.nunique(), set(train.vehicle) & set(validation.vehicle)
+    (2, 1, set())
+
     Args:
         train: a table of images.
         vehicles: how many identities to hold out; 0 holds out none.

@@ -223,6 +223,9 @@ def to_array(boxes: pd.DataFrame, images: pd.DataFrame) -> np.ndarray:
 def iou(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Intersection over union of boxes, pair by pair.
 
+    >>> float(iou(np.array([0.0, 0.0, 0.5, 1.0]), np.array([0.25, 0.0, 0.75, 1.0])).round(3))
+    0.333
+
     Args:
         a: (..., 4) corners x0, y0, x1, y1.
         b: the same shape.

@@ -20,6 +20,13 @@ TOUCH = 1e-4  # cells; an overlap thinner than this is a touch, so that float32 
 def cells(boxes: torch.Tensor, grid: int) -> torch.Tensor:
     """Mark every grid cell that a box overlaps; touching a cell's edge alone is no overlap.
 
+    >>> box = torch.tensor([0.3, 0.0, 0.9, 0.4])
+    >>> cells(box, 4).int()
+    tensor([[0, 1, 1, 1],
+            [0, 1, 1, 1],
+            [0, 0, 0, 0],
+            [0, 0, 0, 0]], dtype=torch.int32)
+
     Args:
         boxes: (..., 4) corners x0, y0, x1, y1 relative to the image; NaN where there is no box.
         grid: S, the side of the feature map.

@@ -34,6 +34,13 @@ def fill_missing(boxes: pd.DataFrame, images: pd.DataFrame) -> pd.DataFrame:
     is 0, for nothing was seen. Boxes that were themselves filled in are not averaged again. The brand is the hull of
     the two lights.
 
+    >>> seen = {"image": ["a", "b"], "view": "front", "part": "window", "x0": [0.2, 0.4], "y0": 0.1, "x1": [0.6, 0.8],
+    ...         "y1": 0.5, "score": 1.0, "source": "detected"}
+    >>> images = pd.DataFrame({"image": ["a", "b", "c"], "vehicle": 7})
+    >>> window = fill_missing(boxes_table(seen), images).query("part == 'window'")
+    >>> [[image, source, round(x0, 1)] for image, source, x0 in window[["image", "source", "x0"]].to_numpy()]
+    [['a', 'detected', 0.2], ['b', 'detected', 0.4], ['c', 'average', 0.3]]
+
     Args:
         boxes: boxes table, as detected; images without any box have no row and count as of unknown view.
         images: images table with ``image`` and ``vehicle``; averages are over these images alone.

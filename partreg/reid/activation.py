@@ -43,6 +43,11 @@ def class_activation(
 def share_on_cells(cams: np.ndarray, cells: np.ndarray) -> np.ndarray:
     """How much of each map's positive part lies in given cells.
 
+    >>> cam = np.array([[[3.0, 1.0], [-2.0, 0.0]]])
+    >>> window = np.array([[[[True, False], [True, False]]]])
+    >>> float(share_on_cells(cam, window)[0, 0])  # 3 of 3 + 1; what speaks against it does not count
+    0.75
+
     Args:
         cams: (N, S, S) class activation maps.
         cells: (N, P, S, S) bool.

@@ -24,6 +24,12 @@ def part_loss(logits: Tensor, labels: Tensor, present: Tensor) -> Tensor:
 
     An image without the part has an empty M_l and adds nothing; the others weigh as much as they do in Eq. 1.
 
+    >>> logits, labels = torch.zeros(2, 4), torch.tensor([0, 1])
+    >>> whole = part_loss(logits, labels, torch.tensor([True, True]))  # log 4, as of a guess
+    >>> half = part_loss(logits, labels, torch.tensor([True, False]))
+    >>> round(whole.item(), 4), round(half.item(), 4)
+    (1.3863, 0.6931)
+
     Args:
         logits: (B, V).
         labels: (B,) int64 in [0, V): "vehicle identification label to approximate the part label".
@@ -43,6 +49,10 @@ def branch_losses(output: Output, labels: Tensor) -> dict[str, Tensor]:
 
 def part_regularized_loss(losses: dict[str, Tensor], part_weight: float, global_weight: float = 1.0) -> Tensor:
     """Eq. 3: the global loss plus lambda times the loss of each part; with no part it is Eq. 1.
+
+    >>> losses = {"global": torch.tensor(2.0), "window": torch.tensor(1.0), "light": torch.tensor(3.0)}
+    >>> round(part_regularized_loss(losses, part_weight=0.3).item(), 4)  # 2 + 0.3 (1 + 3)
+    3.2
 
     Args:
         losses: from `branch_losses`.

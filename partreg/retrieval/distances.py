@@ -15,6 +15,9 @@ def l2(query: np.ndarray, gallery: np.ndarray) -> np.ndarray:
     They are computed in float64, so that images with equal features come out at equal distances, and that of a feature
     to itself at (nearly) 0, where float32 would leave noise.
 
+    >>> l2(np.array([[0.0, 0.0]]), np.array([[3.0, 4.0], [0.0, 1.0]]))
+    array([[5., 1.]], dtype=float32)
+
     Args:
         query: (Q, D) features.
         gallery: (G, D) features.

@@ -51,6 +51,12 @@ def match_ranks(
 ) -> MatchRanks:
     """Rank the matches of each query.
 
+    >>> distances = np.array([[0.1, 0.4, 0.2, 0.3]])
+    >>> match_ranks(distances, matches=[np.array([1, 2])]).stable
+    array([2, 4])
+    >>> match_ranks(distances, matches=[np.array([1, 2])], junk=[np.array([0])]).stable
+    array([1, 3])
+
     Args:
         distances: (Q, G), smaller is nearer.
         matches: for each query the gallery columns that match it, from 0, ascending.
@@ -129,6 +135,12 @@ def group_ranks(
     A group is as near as its nearest image (Section 4.3: the maximum of the similarities). Junk images are left out,
     and with them the groups that hold nothing else. Equally near groups stand in the order of their numbers.
 
+    >>> distances, tracks = np.array([[0.1, 0.2, 0.3, 0.4]]), np.array([0, 0, 0, 1])
+    >>> matches, junk = [np.array([3])], [np.array([], dtype=int)]
+    >>> ranks = match_ranks(distances, matches, junk)
+    >>> ranks.first(), group_ranks(distances, matches, junk, tracks, ranks)
+    (array([4]), array([2]))
+
     Args:
         distances: (Q, G), finite.
         matches: for each query the gallery columns that match it.
@@ -162,6 +174,9 @@ def group_ranks(
 def cmc(first_ranks: np.ndarray, k_max: int) -> np.ndarray:
     """Equation 4: the fraction of queries whose match is among the first k, for k = 1 to ``k_max``.
 
+    >>> cmc(np.array([1, 3, 1, 2]), k_max=4)
+    array([0.5 , 0.75, 1.  , 1.  ])
+
     Args:
         first_ranks: (Q,) rank of each query's (nearest) match, 0 for a query without any: these are left out.
         k_max: length of the curve.
@@ -183,6 +198,12 @@ def average_precision(ranks: MatchRanks, rule: str = "rectangular", ties: str = 
     """Equation 5: each query's average precision, from the ranks of its matches.
 
     With m matches, the j-th of them at rank r: precision there is j / r, and recall grows by 1 / m.
+
+    >>> ranks = match_ranks(np.array([[0.1, 0.2, 0.3, 0.4]]), [np.array([0, 3])])
+    >>> average_precision(ranks)  # (1 / 1 + 2 / 4) / 2
+    array([0.75])
+    >>> average_precision(ranks, "trapezoidal").round(4)  # (1 + (1 / 3 + 2 / 4) / 2) / 2
+    array([0.7083])
 
     Args:
         ranks: of the matches.

@@ -70,6 +70,10 @@ def vehicleid(
     It is repeated for ``galleries`` draws over the same features. An image whose vehicle has no other image is gallery
     only. Equal distances stand in gallery order (by ascending vehicle number).
 
+    >>> features = np.array([[0.0], [0.1], [5.0], [5.1]])
+    >>> vehicleid(features, np.array([1, 1, 2, 2])).cmc1
+    1.0
+
     Args:
         features: (N, D).
         vehicles: (N,) vehicle numbers.
@@ -98,13 +102,21 @@ def vehicleid(
 
 
 def draw_gallery(vehicles: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """The row of one random image of each vehicle, by ascending vehicle number."""
+    """The row of one random image of each vehicle, by ascending vehicle number.
+
+    >>> vehicles = np.array([7, 7, 3, 3, 3])
+    >>> vehicles[draw_gallery(vehicles, np.random.default_rng(0))]
+    array([3, 7])
+    """
     shuffled = rng.permutation(len(vehicles))
     return shuffled[np.unique(vehicles[shuffled], return_index=True)[1]]
 
 
 def single_match_ranks(distances: np.ndarray, query: np.ndarray, gallery: np.ndarray) -> np.ndarray:
     """Equation 4's m(q, k): the rank of the one gallery image of each query's vehicle, from 1; ties in gallery order.
+
+    >>> single_match_ranks(np.array([[0.2, 0.1, 0.3]]), query=np.array([5]), gallery=np.array([5, 6, 7]))
+    array([2])
 
     Args:
         distances: (Q, G).

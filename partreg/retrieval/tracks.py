@@ -11,6 +11,10 @@ from partreg.errors import PartregError
 def track_numbers(gallery: pd.DataFrame) -> np.ndarray:
     """(G,) each gallery image's track as a number from 0, by first appearance; "" is a track of the image's own.
 
+    >>> gallery = pd.DataFrame({"image": ["a", "b", "c"], "vehicle": [1, 1, 2], "track": ["t", "t", ""]})
+    >>> track_numbers(gallery)
+    array([0, 0, 1])
+
     Raises:
         PartregError: a track holds images of two vehicles, so that no track could be right or wrong.
     """
