@@ -62,18 +62,17 @@ serve: .venv/.installed  ## show the built book at http://127.0.0.1:8000
 	@test -f $(call quoted,$(SITE)/index.html) || { echo "There is no book yet in "$(call quoted,$(SITE))": run make book with the same choices first, or say OUTPUT=folder as your file of choices does." >&2; exit 1; }
 	@$(BIN)/python -m http.server $(call quoted,$(PORT)) --bind 127.0.0.1 --directory $(call quoted,$(SITE))
 
-settings: .venv/.installed  ## try settings on validation identities; writes settings*.csv under build/<profile>/evidence
+settings: .venv/.installed  ## try settings on validation identities; writes settings*.csv under build/<profile>/studies
 	@$(BIN)/python -m partreg.workflow.driver --target settings $(CHOICES)
-	@$(BIN)/python -m partreg.workflow.driver --target settings_others $(CHOICES)
 
 reference: .venv/.installed  ## make results like those under reference/ in build/: the evidence for the claims, then the dial; takes hours
 	@$(BIN)/python -m partreg.workflow.driver --target evidence $(CHOICES) --profile $(call quoted,$(EVIDENCE)) $(call option,WEIGHTS,weights) $(call option,PIXELS,pixels) $(if $(filter yes,$(RESUME)),--restore)
-	@$(BIN)/python -m partreg.workflow.driver --target reference $(CHOICES)
+	@$(BIN)/python -m partreg.workflow.driver --target dial $(CHOICES)
 
 restamp: .venv/.installed  ## after a change that moves no number: train a sample of the kept trainings again, stamp those that agree
-	@$(BIN)/python -m partreg.workflow.evidence '{"profile": "reference"}' restamp
+	@$(BIN)/python -m partreg.workflow.keep restamp
 
-photographs: .venv/.installed  ## every method that photographs of your own allow; writes photographs.csv under build/<profile>/evidence
+photographs: .venv/.installed  ## every method that photographs of your own allow; writes photographs.csv under build/<profile>/studies
 	@$(BIN)/python -m partreg.workflow.driver --target photographs $(CHOICES)
 
 keep: .venv/.installed  ## put results of your own in place of the committed ones in reference/: WHAT=evidence|dial|settings|photographs|fuzz|faults|machines|gpu

@@ -12,47 +12,22 @@ from pathlib import Path
 from partreg.workflow import CHAPTERS, CHOICES, DATASETS, networks, open_workspace, other_rows, runs
 from partreg.workflow.chapters import NEEDS, chapter_path, copied_run, row_path, run_path
 from partreg.workflow.code import notebook_key
-from partreg.workflow.dial import SEEDS, points_path, turned
 from partreg.workflow.effects import kept_files
-from partreg.workflow.evidence import jobs, record_path
-from partreg.workflow.keep import PAGES, own_table
+from partreg.workflow.keep import PAGES
 from partreg.workflow.keys import data_key, parts_key
 from partreg.workflow.profile import REPOSITORY, digest
 from partreg.workflow.rows import BUILT_ON, SLOW, is_network, network, row_key, slow_rows
-from partreg.workflow.runs import strong_runs
-from partreg.workflow.settings import tried_runs
+from partreg.workflow.studies import STUDIES, record_path, table_path
 
 CHOSEN = {name: config[name] for name in CHOICES if config.get(name)}
 ws = open_workspace(**CHOSEN)
-TABLES, JOBS = runs(ws), jobs(ws)
-TRIED, TRIED_OTHERS = tried_runs(ws), tried_runs(ws, others=True)
-STRONG = [run for row in strong_runs(ws, SEEDS).values() for run in row]
+TABLES = runs(ws)
+JOBS = {name: study.jobs(ws) for name, study in STUDIES.items()}
 COPIED = {name: copied_run(ws, name) for name in CHAPTERS if NEEDS[name].copied}
-NETWORKS = networks(ws) | {run.key: run for run in [*COPIED.values(), *TRIED, *TRIED_OTHERS, *STRONG]}
+NETWORKS = networks(ws) | {run.key: run for run in COPIED.values()}
 METHODS = {str(row_path(ws, name, seed)): (name, seed) for name in slow_rows(ws) for seed in ws.profile.seeds}
 METHOD_KEYS = [row_key(ws, name, seed) for name in other_rows(ws, "veri").values() for seed in ws.profile.seeds]
 SHARED = [digest(asdict(ws.profile)), *(data_key(ws, name) for name in DATASETS)]
-POINTS = {
-    every: {str(points_path(ws, near, layout, every)): (str(near), layout) for near, layout in turned(ws, every)}
-    for every in (False, True)
-}
-# Pieces of studies by their files: what they wait for, and the words that ask for them.
-PIECES = {
-    str(record_path(ws, key)): ([chapter_path(ws, "03_missing_parts")] * job.needs_boxes, ["evidence", key])
-    for key, job in JOBS.items()
-} | {
-    path: ([], ["dial", *words, "every" if every else "own"])
-    for every, points in POINTS.items()
-    for path, words in points.items()
-}
-# Targets of `make` beside the book: what they wait for, and the words that ask for their tables.
-STUDIES = {
-    "settings": ([run_path(ws, run) for run in TRIED], ["settings"]),
-    "settings_others": ([run_path(ws, run) for run in TRIED_OTHERS], ["settings", "others"]),
-    "photographs": ([], ["photographs"]),
-    "evidence": ([record_path(ws, key) for key in JOBS], ["evidence"]),
-    "reference": ([*POINTS[True], *(run_path(ws, run) for run in STRONG)], ["dial"]),
-}
 PAGE = str(ws.folder / "site" / "_build" / "html" / "index.html")
 SOURCES = ("_config.yml", "_toc.yml", "book/**/*", "partreg/**/*.py", "partreg/**/*.yaml", "profiles/*.yaml", "reference/**/*")
 
@@ -68,6 +43,11 @@ def source(name):
 def shown(tables):
     """The executed notebooks of every network that the named tables show."""
     return texts(run_path(ws, run) for name in tables for row in TABLES.get(name, {}).values() for run in row)
+
+
+def records(study):
+    """The records of all jobs of a study."""
+    return texts(record_path(ws, STUDIES[study], key) for key in JOBS[study])
 
 
 def trained_by(run):
@@ -89,7 +69,7 @@ def awaited(name):
         return texts([run_path(ws, COPIED[name])])
     chapters = [chapter_path(ws, needs.after)] if needs.after else []
     kept = kept_files(*needs.kept) if needs.kept else []
-    points = POINTS[False] if needs.points else []
+    points = records("own_dial") if needs.points else []
     return texts([source(name), *chapters, *shown(needs.networks), *(METHODS if needs.methods else []), *points, *kept])
 
 
@@ -113,7 +93,7 @@ def asked(module, *words):
 
 # The chapters and networks are asked for by name too, so that one that was lost is made again.
 rule all:
-    input: PAGE, [chapter_path(ws, name) for name in CHAPTERS], shown(TABLES), list(METHODS), list(POINTS[False])
+    input: PAGE, [chapter_path(ws, name) for name in CHAPTERS], shown(TABLES), list(METHODS), records("own_dial")
 
 
 for name in CHAPTERS:
@@ -163,21 +143,22 @@ rule method:
     shell: "{params.command}"
 
 
+# A job of a study leaves one record, alone and in any order; the study's tables are made of all of them.
 rule study:
-    input: lambda wildcards: ancient(PIECES[str(ws.folder / wildcards.study / f"{wildcards.piece}.json")][0])
-    output: str(ws.folder / "{study}" / "{piece}.json")
-    wildcard_constraints: study="dial|evidence", piece="[^/]+"
-    params: command=lambda wildcards, output: asked(*PIECES[output[0]][1])
+    input: lambda wildcards: ancient(texts([chapter_path(ws, "03_missing_parts")] * JOBS[wildcards.name][wildcards.key].needs_boxes))
+    output: str(ws.folder / "studies" / "{name}" / "{key}.json")
+    wildcard_constraints: name="[a-z_]+", key="[0-9a-f-]+"
+    params: command=lambda wildcards: asked("studies", wildcards.name, wildcards.key)
     resources: gpu=1
     shell: "{params.command}"
 
 
-for name, (waits, words) in STUDIES.items():
+for name in STUDIES:
 
     rule:
         name: name
-        input: texts(waits)
-        params: command=asked(*words)
+        input: records(name)
+        params: command=asked("studies", name)
         shell: "{params.command}"
 
 
@@ -185,7 +166,7 @@ rule book:
     input:
         rules.all.input[1:],
         texts(path for pattern in SOURCES for path in sorted(REPOSITORY.glob(pattern)) if path.is_file() and "__pycache__" not in path.parts),
-        texts(path for name in PAGES if (path := own_table(ws, name)).exists()),
+        texts(path for name in PAGES if (path := table_path(ws, name)).exists()),
     output: PAGE
     params: command=shlex.join([sys.executable, str(REPOSITORY / "book" / "publish.py"), json.dumps(CHOSEN)])
     shell: "{params.command}"

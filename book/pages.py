@@ -14,7 +14,7 @@ from partreg.synthetic import benchmark
 from partreg.synthetic.benchmark import plan_vehicleid
 from partreg.workflow.chapters import chapter_path, run_path
 from partreg.workflow.effects import WITHDRAWN, Evidence
-from partreg.workflow.evidence import of_older_code
+from partreg.workflow.keep import of_older_code
 from partreg.workflow.profile import CHAPTERS, Workspace, read_profile
 from partreg.workflow.provenance import device, provenance
 from partreg.workflow.runs import networks

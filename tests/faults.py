@@ -39,7 +39,7 @@ KINDS = {
     "Snakemake": "snakemake",
     "notebook": "partreg.workflow.notebooks",
     "kernel": "ipykernel",
-    "dial": "partreg.workflow.dial",
+    "study": "partreg.workflow.studies",
     "book's build": "publish.py",
     "Jupyter Book": "jupyter-book",
 }

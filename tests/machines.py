@@ -22,8 +22,8 @@ import pandas as pd
 
 from partreg import files
 from partreg.paper import BASELINE
-from partreg.workflow.evidence import jobs, record_path
 from partreg.workflow.profile import REPOSITORY, open_workspace
+from partreg.workflow.studies import STUDIES, record_path
 from partreg.workflow.verify import against_rerun, results
 from tests.origin import origin
 
@@ -84,18 +84,19 @@ def compare_chains(folder: Path, source: dict[str, Any]) -> int:
 def compare_scores(folder: Path, source: dict[str, Any]) -> None:
     """Train the plain network of `evidence`'s base cell, a seed each, on both kinds of machine; write their scores."""
     rows = []
-    for key, job in jobs(open_workspace("reference")).items():
-        if (job.study, job.cell, job.row, job.budget) != ("cells", "base", BASELINE, "long"):
+    study = STUDIES["evidence"]
+    for key, job in study.jobs(open_workspace("reference")).items():
+        if job.what != {"study": "cells", "cell": "base", "row": BASELINE, "budget": "long"}:
             continue
         started = {}
         for machine, environment in ({"this machine": {}} | FEWER).items():
             choices = {"profile": "reference", "output": str(folder / machine.replace(" ", "-"))}
-            command = [sys.executable, "-m", "partreg.workflow.evidence", json.dumps(choices), key]
+            command = [sys.executable, "-m", "partreg.workflow.studies", json.dumps(choices), "evidence", key]
             started[machine] = choices, subprocess.Popen(command, env={**os.environ, **environment})
         for machine, (choices, process) in started.items():
             if process.wait():
                 raise SystemExit(f"{choices['output']}: a network could not be trained; what it said stands above.")
-            score = files.read_json(record_path(open_workspace(**choices), key))["cmc1_large"]
+            score = files.read_json(record_path(open_workspace(**choices), study, key))["cmc1_large"]
             rows.append({"machine": machine, "seed": job.run.seed, "cmc1": score})
     table = pd.DataFrame(rows).assign(**source)
     print(table.to_string(index=False))

@@ -20,6 +20,7 @@ from partreg.figures.tables import NOT_RUN
 from partreg.workflow import dial, effects, evidence, rows
 from partreg.workflow.chapters import chapter_path, row_path, run_path
 from partreg.workflow.profile import REFERENCE, REPOSITORY
+from partreg.workflow.study import record_path
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
@@ -141,12 +142,11 @@ def test_no_row_of_tables_1_to_3_was_left_out(built):
 
 @pytest.mark.chain
 def test_the_points_of_the_books_own_dial_are_there(built):
-    for near_duplicates in built.profile.dial["near_duplicates"]:
-        for layout in built.profile.dial["layouts"]:
-            points = files.read_json(dial.points_path(built, near_duplicates, layout, every=False))
-            assert [point["row"] for point in points] == built.profile.dial["rows"]
-            assert all(0 <= point["low"] <= point["cmc1"] <= point["high"] <= 1 for point in points)
-            assert {point["near_duplicates"] for point in points} == {near_duplicates}
+    own = built.profile.dial
+    points = [files.read_json(record_path(built, dial.OWN, key)) for key in dial.OWN.jobs(built)]
+    assert len(points) == len(own["near_duplicates"]) * len(own["layouts"]) * len(own["rows"])
+    assert {point["row"] for point in points} == set(own["rows"])
+    assert all(0 <= point["low"] <= point["cmc1"] <= point["high"] <= 1 for point in points)
 
 
 @pytest.mark.chain
@@ -167,11 +167,11 @@ def test_trainings_for_the_claims_leave_whole_records(built, tmp_path):
         f"{paper.FULL}, last stride 2",
     ]
     wanted += ["50% of parts hidden, left out", f"{paper.BASELINE}, pretrained on other models"]
-    every = [job for job in evidence.jobs(built).values() if job.study == "rows" and job.run.seed == 1]
+    every = [job for job in evidence.listed(built) if job.what["study"] == "rows"]
     for job in every:
-        if job.row in wanted:
-            evidence.measure(built, job)
-    evidence.collect(built, tmp_path)
+        if job.what["row"] in wanted and job.run.seed == 1:
+            evidence.STUDY.record(built, job)
+    evidence.STUDY.collect(built, tmp_path)
     kept = effects.read_evidence(tmp_path)
     assert set(kept.runs.row) == set(wanted)
     assert (kept.runs.outcome == "done").all()
@@ -182,9 +182,9 @@ def test_trainings_for_the_claims_leave_whole_records(built, tmp_path):
     assert 0 <= full.cmc1_fused <= full.cmc5_fused <= 1
     assert effects.effect(kept, [{"row": paper.FULL, "score": "cmc1_fused"}], [{"row": paper.FULL}]).values
     assert len(kept.hits) == len(wanted) + 1
-    again = next(job for job in evidence.jobs(built).values() if job.row == paper.FULL and job.run.seed == 0)
+    again = next(job for job in every if job.what["row"] == paper.FULL and job.run.seed == 0)
     with pytest.raises(PartregError, match="were not scored on the way"):  # the book's own run trained it
-        evidence.measure(built, again)
+        evidence.measure(again)
 
 
 @pytest.mark.chain

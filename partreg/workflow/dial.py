@@ -1,26 +1,22 @@
 """Where does each method break? The dial near_duplicates turned, all else equal, on small rendered benchmarks.
 
-And the second question beyond the tables: do parts still help where the baseline is strong? `make reference` answers
-both for every row, a piece at a time; ``make keep WHAT=dial`` puts the answers under ``reference/``. A book's own run
-shows a few points.
+And the second question beyond the tables: do parts still help where the baseline is strong? The study ``dial`` answers
+both for every row; ``make keep WHAT=dial`` puts the answers under ``reference/``. The study ``own_dial`` is the few
+points that a book's own run shows in chapter 12.
 """
 
 from __future__ import annotations
 
-import contextlib
-import json
-import sys
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from partreg import files
 from partreg.errors import PartregError
 from partreg.figures.origins import Origin
+from partreg.reid.run import Run
 from partreg.retrieval.protocols import veri_scores as veri_protocol
 from partreg.retrieval.statistics import bootstrap_over_vehicles
 from partreg.synthetic.benchmark import with_enough_models
@@ -28,11 +24,10 @@ from partreg.synthetic.dials import informed_cmc1
 from partreg.workflow import keys, rows
 from partreg.workflow.code import code_key
 from partreg.workflow.data import vehicleid, veri
-from partreg.workflow.keep import own_table
-from partreg.workflow.notebooks import TerminalLines, reported
-from partreg.workflow.profile import Profile, Workspace, digest, open_workspace
+from partreg.workflow.profile import Profile, Workspace
 from partreg.workflow.runs import STRONG, TABLE_1, TABLE_3, compared_size, make_run, method_run, strong_runs
 from partreg.workflow.stages import vehicleid_scores, veri_scores
+from partreg.workflow.study import Job, Record, Study
 
 SETTINGS, SEEDS = (1, 4, 16), (0, 1, 2)  # what `make reference` runs
 # The rows of each layout: the method, and what it changes.
@@ -49,6 +44,11 @@ ROWS: dict[str, dict[str, tuple[str, dict[str, Any]]]] = {
         **{name: (method, {}) for name, method in TABLE_3.items()},
     },
 }
+COLUMNS = (
+    *("clean", "cmc1", "commit", "device", "epochs", "high", "informed", "layout", "low", "method", "near_duplicates"),
+    *("profile", "row", "seed", "size", "test_vehicles", "train_vehicles"),
+)
+STRONG_COLUMNS = ("row", "seed", "cmc1", "low", "high", "cmc5", "profile", "commit", "clean", "device")
 
 
 def workspace(ws: Workspace, near_duplicates: float) -> Workspace:
@@ -73,34 +73,56 @@ def workspace(ws: Workspace, near_duplicates: float) -> Workspace:
     return Workspace(profile, ws.folder / "dial")
 
 
-def scored(ws: Workspace, layout: str, row: str) -> dict[str, Any]:
+def row_run(ws: Workspace, layout: str, row: str) -> Run | None:
+    """The network of a row of `ROWS`; None where the row trains none, or more than one."""
+    method, changes = ROWS[layout][row]
+    if method == "partreg":  # of all rows the size is the same, so that they can be compared
+        return make_run(ws, layout, size=compared_size(ws, layout), **changes)
+    if layout == "vehicleid":
+        return method_run(ws, layout, method, **changes)
+    return rows.network(ws, method, ws.profile.seeds[0], **changes) if rows.is_network(method) else None
+
+
+def row_recipe(ws: Workspace, layout: str, row: str) -> keys.Recipe:
+    """What the score of a row of `ROWS` is made of, see `partreg.workflow.keys`."""
+    (method, changes), run = ROWS[layout][row], row_run(ws, layout, row)
+    alone = method == "partreg" or layout == "vehicleid"
+    return {
+        "profile": ws.profile.name,
+        "made of": run.key if alone else rows.row_key(ws, method, ws.profile.seeds[0], **changes),
+        "galleries": ws.profile.galleries,
+        "code": [keys.judging(layout), code_key("partreg.workflow.dial:scored")],
+    }
+
+
+def scored(ws: Workspace, layout: str, row: str) -> Record:
     """CMC@1 of a row of `ROWS` on VehicleID's longest list, or HIT@1 on VeRi-776, and where it comes from.
 
     It is a fraction, as is its 95% interval over test vehicles, ``low`` to ``high``.
     """
     method, changes = ROWS[layout][row]
-    size = compared_size(ws, layout)  # of all rows, so that they can be compared
     if method == "partreg":
-        run = make_run(ws, layout, size=size, **changes)
-        scores = vehicleid_scores(ws, run) if layout == "vehicleid" else veri_scores(ws, run)
+        scores = (vehicleid_scores if layout == "vehicleid" else veri_scores)(ws, row_run(ws, layout, row))
     else:
         scores = rows.judge(ws, layout, method, **changes).scores
     last = scores[max(scores)] if layout == "vehicleid" else scores
     value = last.cmc1 if layout == "vehicleid" else last.hit1
-    low, high = bootstrap_over_vehicles(last.hits, last.vehicles)
     return {
-        "layout": layout,
-        "row": row,
         "method": method,
         "cmc1": round(value, 4),
-        "low": round(low, 4),
-        "high": round(high, 4),
+        **over_vehicles(last),
         "seed": ws.profile.seeds[0],
         "test_vehicles": len(np.unique(last.vehicles)),
-        "size": size,
+        "size": compared_size(ws, layout),
         "epochs": ws.profile.reid["epochs"],
         **told(last.origins),
     }
+
+
+def over_vehicles(scores: Any) -> dict[str, float]:
+    """The ends of a score's 95% interval over test vehicles, as fractions."""
+    low, high = bootstrap_over_vehicles(scores.hits, scores.vehicles)
+    return {"low": round(low, 4), "high": round(high, 4)}
 
 
 def told(origins: Sequence[Origin]) -> dict[str, Any]:
@@ -137,135 +159,102 @@ def guessing(layout: str, vehicles: int, tracks: int) -> float:
     return 1 / vehicles if layout == "vehicleid" else (tracks - 1) / (vehicles * tracks - 1)
 
 
-def point(ws: Workspace, layout: str, row: str) -> dict[str, Any]:
-    """The score of a row in a workspace of the dial, how the dial was set, and what `informed` says there."""
-    sizes = ws.profile.benchmark
+def point(ws: Workspace, layout: str, row: str) -> Record:
+    """The score of a row in a workspace of the dial, and what `informed` says there."""
+    learnt = "train_vehicles" if layout == "vehicleid" else "veri_train_vehicles"
     return {
-        "near_duplicates": sizes["near_duplicates"],
         "informed": round(informed(ws, layout), 4),
-        "train_vehicles": sizes["train_vehicles" if layout == "vehicleid" else "veri_train_vehicles"],
+        "train_vehicles": ws.profile.benchmark[learnt],
         **scored(ws, layout, row),
     }
 
 
-def turned(ws: Workspace, every: bool) -> list[tuple[float, str]]:
-    """The settings of the dial and their layouts: all of `make reference`, or those that the book's own run shows."""
-    if every:
-        return [(float(n), layout) for n in SETTINGS for layout in ROWS]
-    dial = ws.profile.dial
-    return [(float(n), layout) for n in dial["near_duplicates"] for layout in dial["layouts"] if ws.profile.other_rows]
+def strong_row(ws: Workspace, run: Run) -> Record:
+    """The score of one training of the strong baseline on VehicleID's longest list, and where it comes from."""
+    scores = vehicleid_scores(ws, run)
+    last = scores[max(scores)]
+    values = {"cmc1": round(last.cmc1, 4), **over_vehicles(last), "cmc5": round(last.cmc5, 4)}
+    return {"seed": run.seed, **values, **told(last.origins)}
 
 
-def points_path(ws: Workspace, near_duplicates: float, layout: str, every: bool) -> Path:
-    """Where the points of one setting lie: of every row, or of those that the book's own run shows.
+def strong_rows(ws: Workspace, seeds: Sequence[int]) -> pd.DataFrame:
+    """The strong baseline with and without parts, a row a seed."""
+    table = [{"row": row, **strong_row(ws, run)} for row, some in strong_runs(ws, seeds).items() for run in some]
+    return pd.DataFrame(table, columns=list(STRONG_COLUMNS))
 
-    The name ends in a digest of all that they are made of, so that none is taken for one of other settings or code.
-    """
+
+def point_job(ws: Workspace, near_duplicates: float, layout: str, row: str) -> Job:
+    """The job of one point: a setting of the dial, a layout and a row of it."""
     here = workspace(ws, near_duplicates)
-    made_of = [point_recipe(here, layout, row) for row in chosen_rows(ws, layout, every)]
-    key = digest(here.profile.name, made_of, code_key("partreg.workflow.dial:point", f"partreg.datasets.{layout}"))
-    return ws.folder / "dial" / f"{layout}-{near_duplicates:g}-{'every' if every else 'own'}-{key}.json"
+    code = code_key("partreg.workflow.dial:point", f"partreg.datasets.{layout}")
+    return Job(
+        what={"near_duplicates": float(near_duplicates), "layout": layout, "row": row},
+        label=f"near-duplicates {near_duplicates:g}, {layout}, {row}",
+        workspace=here,
+        recipe={"score": row_recipe(here, layout, row), "code": code},
+    )
 
 
-def point_recipe(here: Workspace, layout: str, row: str) -> Any:
-    """What the score of a row in a workspace of the dial is made of, see `partreg.workflow.keys`."""
-    method, changes = ROWS[layout][row]
-    if method == "partreg":
-        made = make_run(here, layout, size=compared_size(here, layout), **changes).key
-    elif layout == "vehicleid":
-        made = method_run(here, layout, method, **{"seed": here.profile.seeds[0], **changes}).key
-    else:
-        made = rows.row_key(here, method, here.profile.seeds[0], **changes)
-    return [row, made, here.profile.galleries, keys.judging(layout)]
+def listed(ws: Workspace) -> list[Job]:
+    """Every row at every setting of `SETTINGS`, and the strong baseline with every seed of `SEEDS`."""
+    points = [point_job(ws, n, layout, row) for n in SETTINGS for layout, rows_ in ROWS.items() for row in rows_]
+    code = [keys.judging("vehicleid"), code_key("partreg.workflow.dial:strong_row")]
+    tests = keys.tests(ws, "vehicleid")
+    return points + [
+        Job(
+            what={"row": row},
+            label=f"{row}, seed {run.seed}",
+            workspace=ws,
+            recipe={"run": run.key, "galleries": ws.profile.galleries, "tests": tests, "code": code},
+            run=run,
+            needs_boxes=run.detects,
+        )
+        for row, some in strong_runs(ws, SEEDS).items()
+        for run in some
+    ]
 
 
-def chosen_rows(ws: Workspace, layout: str, every: bool) -> list[str]:
-    """The rows of a layout: every one, or those that the profile names.
+def listed_own(ws: Workspace) -> list[Job]:
+    """The points that the book's own run shows, as the profile has them; none without the other rows.
 
     Raises:
         PartregError: the profile names a layout or a row that there is not.
     """
-    known = {row for rows_ in ROWS.values() for row in rows_}
-    wrong = [row for row in ws.profile.dial["rows"] if row not in known] + [
-        name for name in [layout] if name not in ROWS
-    ]
-    if wrong:
+    dial = ws.profile.dial
+    known = sorted({row for rows_ in ROWS.values() for row in rows_})
+    if wrong := [*sorted({*dial["rows"]} - {*known}), *sorted({*dial["layouts"]} - {*ROWS})]:
         raise PartregError(
             f"dial: {wrong[0]!r} is no row or layout; expected layouts out of {', '.join(ROWS)} and rows out of "
-            f"{', '.join(sorted(known))}."
+            f"{', '.join(known)}."
         )
-    return list(ROWS[layout]) if every else [row for row in ws.profile.dial["rows"] if row in ROWS[layout]]
+    return [
+        point_job(ws, n, layout, row)
+        for n in dial["near_duplicates"]
+        for layout in dial["layouts"]
+        for row in dial["rows"]
+        if ws.profile.other_rows and row in ROWS[layout]
+    ]
 
 
-def measure(ws: Workspace, near_duplicates: float, layout: str, every: bool) -> None:
-    """Make the points of one setting; each row's network is kept, so that a stopped run goes on where it was."""
-    from tqdm import tqdm
+def measure(job: Job) -> Record:
+    """The record of a point, or of a training of the strong baseline."""
+    if "near_duplicates" in job.what:
+        return point(job.workspace, job.what["layout"], job.what["row"])
+    return strong_row(job.workspace, job.run)
 
-    here = workspace(ws, near_duplicates)
-    chosen = chosen_rows(ws, layout, every)
-    found = [point(here, layout, row) for row in tqdm(chosen, f"{layout}, {near_duplicates:g}", mininterval=1)]
-    files.write_json(points_path(ws, near_duplicates, layout, every), found)
+
+def tabulate(records: list[Record]) -> dict[str, pd.DataFrame]:
+    """The tables of points and of the strong baseline, as far as there are any."""
+    points = [one for one in records if "near_duplicates" in one]
+    strong = [one for one in records if "near_duplicates" not in one]
+    found = {"dial": (points, COLUMNS), "strong": (strong, STRONG_COLUMNS)}
+    return {name: pd.DataFrame(some, columns=list(columns)) for name, (some, columns) in found.items() if some}
+
+
+STUDY = Study("dial", "reference", ("dial", "strong"), listed, measure, tabulate)
+OWN = Study("own_dial", "book", (), listed_own, measure, tabulate)
 
 
 def own_points(ws: Workspace) -> pd.DataFrame:
-    """The points of the book's own run, a row a point, made where they are not there; see `point` for the columns."""
-    found = []
-    for near_duplicates, layout in turned(ws, every=False):
-        path = points_path(ws, near_duplicates, layout, every=False)
-        if not path.exists():
-            measure(ws, near_duplicates, layout, every=False)
-        found += files.read_json(path)
-    return pd.DataFrame(found)
-
-
-def strong_rows(ws: Workspace, seeds: tuple[int, ...]) -> pd.DataFrame:
-    """The strong baseline with and without parts, a row a seed, on VehicleID's longest list."""
-    table = []
-    for name, trained in strong_runs(ws, seeds).items():
-        for run in trained:
-            scores = vehicleid_scores(ws, run)
-            last = scores[max(scores)]
-            low, high = bootstrap_over_vehicles(last.hits, last.vehicles)
-            values = {"cmc1": last.cmc1, "low": low, "high": high, "cmc5": last.cmc5}
-            table.append(
-                {
-                    "row": name,
-                    "seed": run.seed,
-                    **{key: round(value, 4) for key, value in values.items()},
-                    **told(last.origins),
-                }
-            )
-    return pd.DataFrame(table)
-
-
-def write_reference(ws: Workspace) -> None:
-    """The tables ``dial.csv`` and ``strong.csv`` of the results folder, from what has been run."""
-    paths = [points_path(ws, n, layout, every=True) for n, layout in turned(ws, every=True)]
-    points = [one for path in paths if path.exists() for one in files.read_json(path)]
-    if points:
-        files.write_text(own_table(ws, "dial"), pd.DataFrame(points).to_csv(index=False))
-    files.write_text(own_table(ws, "strong"), strong_rows(ws, SEEDS).to_csv(index=False))
-
-
-def dial_label(near_duplicates: float | str, layout: str, which: str = "") -> str:
-    """What the points of one setting are called on the terminal."""
-    return f"near-duplicates {float(near_duplicates):g}, {layout}" + (", every row" if which == "every" else "")
-
-
-def main(arguments: list[str]) -> int:
-    """``python -m partreg.workflow.dial JSON-of-choices [near_duplicates layout every]``; without them, the tables."""
-    choices, *which = arguments
-
-    def work() -> None:
-        ws = open_workspace(**json.loads(choices))
-        if which:
-            with contextlib.redirect_stderr(TerminalLines(dial_label(*which))):
-                measure(ws, float(which[0]), which[1], every=which[2] == "every")
-        else:
-            write_reference(ws)
-
-    return reported(dial_label(*which) if which else "reference", work)
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    """The points of the book's own run, a row a point, made where they are not there; columns as in `COLUMNS`."""
+    return pd.DataFrame([OWN.record(ws, job) for job in OWN.listed(ws)], columns=list(COLUMNS))

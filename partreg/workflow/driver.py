@@ -22,9 +22,10 @@ from tqdm import tqdm
 
 from partreg import files
 from partreg.errors import PartregError
-from partreg.workflow.evidence import restore as restored
 from partreg.workflow.fields import DATASETS, PATHS, whole_path
+from partreg.workflow.keep import restore as restored
 from partreg.workflow.profile import REFERENCE, REPOSITORY, Workspace, demand_repository, open_workspace
+from partreg.workflow.studies import STUDIES
 
 LOG = "make.log"  # of Snakemake and all that it runs, in the results folder
 CHAPTER = 8.0  # rough seconds that a chapter takes where others have made what it shows
@@ -49,7 +50,7 @@ def rough_seconds(ws: Workspace) -> dict[str, float]:
     """
     images, sizes = {name: image_count(ws, name) for name in DATASETS}, [*chain(*ws.profile.sizes.values())]
     rendered = sum(images[name] for name in DATASETS if ws.is_synthetic(name))
-    detector, dial = ws.profile.detector, ws.profile.dial
+    detector = ws.profile.detector
     speed = 800 if ws.profile.reid["backbone"] == "tiny" else 330  # images of 96 px a second
     learnt = ws.profile.reid["epochs"] * max(images.values()) / 2 * (sum(sizes) / len(sizes) / 96) ** 2
     boxes = 0.02 * ws.profile.annotate * detector["epochs"] + 0.015 * sum(images.values())
@@ -59,7 +60,7 @@ def rough_seconds(ws: Workspace) -> dict[str, float]:
         "02_detector_training": CHAPTER + boxes,
         "network": 10.0 + learnt / speed,
         "method": 60.0,
-        "study": 60.0 + 1.5 * dial["epochs"] * len(dial["rows"]),
+        "study": 60.0,
     }
 
 
@@ -241,13 +242,10 @@ def refuse(ws: Workspace, target: str) -> None:
     """Refuse what Snakemake could only fail at, in one sentence.
 
     Raises:
-        PartregError: there is nothing to train for the target, or the results folder has braces in its name.
+        PartregError: there is nothing to do for the target, or the results folder has braces in its name.
     """
-    if target == "evidence" and not ws.profile.evidence:
-        raise PartregError(
-            f"profile {ws.profile.name!r}: evidence is empty, so make reference has nothing to train; start from "
-            "profile: reference, or take over evidence: from profiles/reference.yaml under overrides."
-        )
+    if target in STUDIES and not STUDIES[target].listed(ws):
+        raise PartregError(f"profile {ws.profile.name!r}: {STUDIES[target].without_jobs}")
     if set("{}") & set(str(ws.folder)):
         raise PartregError(f"{ws.folder}: braces are Snakemake's own signs; choose a results folder without any.")
 

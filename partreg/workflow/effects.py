@@ -38,7 +38,7 @@ USUAL = {"study": "rows", "cell": "", "budget": "long", "dataset": "vehicleid"}
 
 @dataclass(frozen=True)
 class Evidence:
-    """What `partreg.workflow.evidence.collect` wrote.
+    """The tables of the study `partreg.workflow.evidence`.
 
     Attributes:
         runs: a row for each training: what it was for, its scores as fractions, and how it came about. ``key`` is a

@@ -1,21 +1,16 @@
-"""What is true of the paper: controls, convergence and the question when parts pay, by trainings of small networks.
+"""The study ``evidence``: what is true of the paper, by trainings of small networks.
 
-`jobs` lists every training: the rows of Table 4, its controls and what the paper leaves open with several seeds; other
-input sizes; and the cells of the question when parts pay, in which one thing about the benchmark is changed at a time.
-Each is run once, alone and in any order, and leaves one record. ``make reference`` runs all of them with the profile
-``reference`` and makes three tables of the records, beside them: runs.csv, curves.csv and hits.csv. The committed ones,
-under ``reference/``, are renewed by ``make keep WHAT=evidence``.
+`listed` gives every training: the rows of Table 4, its controls and what the paper leaves open with several seeds;
+other input sizes; and the cells of the question when parts pay, in which one thing about the benchmark is changed at a
+time.
+``make reference`` runs all of them with the profile ``reference`` and makes three tables of the records: runs.csv,
+curves.csv and hits.csv. The committed ones, under ``reference/``, are renewed by ``make keep WHAT=evidence``.
 """
 
 from __future__ import annotations
 
-import contextlib
-import io
-import json
-import sys
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, replace
-from pathlib import Path
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
@@ -32,9 +27,8 @@ from partreg.synthetic.benchmark import with_enough_models
 from partreg.workflow import keys
 from partreg.workflow.code import code_key
 from partreg.workflow.data import test_images, vehicleid
-from partreg.workflow.effects import COLUMNS, WITHDRAWN, Evidence, read_evidence
-from partreg.workflow.notebooks import TerminalLines, reported
-from partreg.workflow.profile import REFERENCE, Workspace, digest, open_workspace
+from partreg.workflow.effects import COLUMNS
+from partreg.workflow.profile import Workspace
 from partreg.workflow.runs import CONTROLS, TABLE_4, control_changes, make_run
 from partreg.workflow.stages import (
     backbone_weights,
@@ -48,8 +42,8 @@ from partreg.workflow.stages import (
     veri_scores,
     watched_key,
 )
+from partreg.workflow.study import Job, Record, Study
 
-ORIGIN = ("code", "seconds", "profile", "device", "commit", "clean")  # how a record came about: no results
 OTHER_MODELS, IMAGENET_FILE = "other models", "imagenet file"  # what stands for weights until a training begins
 # Rows beyond Table 4 and its controls. Names are what tables and claims call them.
 BOXES = {
@@ -94,79 +88,45 @@ PULLED_ELSEWHERE = {"Global prediction pulled to whole-map heads'": {"boxes": "w
 WHOLE = next(iter(CONTROLS))
 
 
-@dataclass(frozen=True)
-class Job:
-    """One training and what it is for.
+def as_job(ws: Workspace, run: Run, study: str, row: str, budget: str = "long", cell: str = "") -> Job:
+    """The job of one training and what it is for.
 
-    Attributes:
+    Args:
+        ws: where its data and its network lie.
+        run: the description; its weights may still be the words "other models" or "imagenet file".
         study: "rows" (Table 4, controls, what is left open), "budgets" (some of these, trained for shorter), "sizes"
             (Tables 5 and 6) or "cells" (when parts pay).
-        cell: of "cells", what is changed of the benchmark, as "shortcuts=1.0"; "base" or "" where nothing is.
         row: the network's name in tables and claims.
         budget: "long" for the profile's epochs, "short" for a few, "middle" for some between.
-        run: the description; its weights may still be the words "other models" or "imagenet file".
-        workspace: where its data and its network lie.
+        cell: of "cells", what is changed of the benchmark, as "shortcuts=1.0"; "base" or "" where nothing is.
     """
-
-    study: str
-    cell: str
-    row: str
-    budget: str
-    run: Run
-    workspace: Workspace = field(repr=False)
-
-    @property
-    def key(self) -> str:
-        """What its record is called: the digest of what is done, and that of the code that does it."""
-        return f"{self.description}-{self.code}"
-
-    @property
-    def description(self) -> str:
-        """Twelve hexadecimal digits for the same training for the same purpose, whatever the code."""
-        return digest(keys.parts_of(recipe(self))[0])
-
-    @property
-    def code(self) -> str:
-        """Twelve hexadecimal digits for all code that decides the record."""
-        return digest(keys.parts_of(recipe(self))[1])
-
-    @property
-    def needs_boxes(self) -> bool:
-        """Whether the detector's boxes must be there: to learn from, or to fuse the full model's features."""
-        return self.run.detects or not self.run.use_global or self.looked_at
-
-    @property
-    def looked_at(self) -> bool:
-        """Whether it is also recorded where the network looks and what its first answers are."""
-        return self.study == "rows" and self.row in (FULL, BASELINE)
-
-    @property
-    def fused(self) -> bool:
-        """Whether the features of all branches side by side are scored, too."""
-        return self.study == "rows" and self.row == FULL
-
-    @property
-    def label(self) -> str:
-        """What it is called on the terminal."""
-        words = [
-            self.study,
-            self.run.dataset,
-            self.cell,
-            self.row,
-            f"{self.run.size} px",
-            self.budget,
-            f"seed {self.run.seed}",
-        ]
-        return ", ".join(word for word in words if word)
+    what = {"study": study, "cell": cell, "row": row, "budget": budget}
+    words = [study, run.dataset, cell, row, f"{run.size} px", budget, f"seed {run.seed}"]
+    return Job(
+        what=what,
+        label=", ".join(word for word in words if word),
+        workspace=ws,
+        recipe=recipe(ws, run, what),
+        run=run,
+        needs_boxes=run.detects or not run.use_global or looked_at(what),
+    )
 
 
-def recipe(job: Job) -> keys.Recipe:
+def looked_at(what: Record) -> bool:
+    """Whether it is also recorded where the network looks and what its first answers are."""
+    return what["study"] == "rows" and what["row"] in (FULL, BASELINE)
+
+
+def fused(what: Record) -> bool:
+    """Whether the features of all branches side by side are scored, too."""
+    return what["study"] == "rows" and what["row"] == FULL
+
+
+def recipe(ws: Workspace, run: Run, what: Record) -> keys.Recipe:
     """What a record is made of, see `partreg.workflow.keys`."""
-    ws, run = job.workspace, job.run
     layout, here = run.dataset, "partreg.workflow.evidence:"
     tests = {"images": keys.tests(ws, layout), "galleries": ws.profile.galleries}
     made: keys.Recipe = {
-        "purpose": [job.study, job.cell, job.row, job.budget],
         "run": {**asdict(run), "data": ""},
         "network": keys.network(ws, run),
         "scores": {**tests, "code": keys.judging(layout)},
@@ -177,10 +137,10 @@ def recipe(job: Job) -> keys.Recipe:
         made["weights"] = keys.network(*strangers(ws))
     if run.weights == IMAGENET_FILE:
         made["weights"] = with_weights(ws, run).weights_content
-    if job.looked_at:
+    if looked_at(what):
         code = code_key(f"{here}on_parts", f"{here}same_model")
         made["looked at"] = {"boxes": keys.detected(ws, layout, "test"), "code": code}
-    if job.fused or not run.use_global:
+    if fused(what) or not run.use_global:
         made["boxes"] = keys.filled(ws, layout, "test")
     return made
 
@@ -203,21 +163,20 @@ def main_rows(ws: Workspace) -> tuple[str, ...]:
     return (BASELINE, FULL, *control_changes(ws))
 
 
-def jobs(ws: Workspace) -> dict[str, Job]:
-    """Every training by its key; none where the profile asks for none."""
+def listed(ws: Workspace) -> list[Job]:
+    """Every training; none where the profile asks for none."""
     plan = ws.profile.evidence
     if not plan:
-        return {}
+        return []
     few = plan["cell_seeds"]
-    found = [*row_jobs(ws, plan["seeds"]), *cell_jobs(ws, few), *budget_jobs(ws, few), *size_jobs(ws, few)]
-    return {job.key: job for job in found}
+    return [*row_jobs(ws, plan["seeds"]), *cell_jobs(ws, few), *budget_jobs(ws, few), *size_jobs(ws, few)]
 
 
 def row_jobs(ws: Workspace, seeds: Sequence[int]) -> list[Job]:
     """The study "rows": main rows with every seed, the others with the first three."""
     few, table = list(seeds)[:3], rows(ws)
     return [
-        Job("rows", "", row, "long", described(ws, "vehicleid", seed=seed, **changes), ws)
+        as_job(ws, described(ws, "vehicleid", seed=seed, **changes), "rows", row)
         for seed in seeds
         for row, changes in table.items()
         if row in main_rows(ws) or seed in few
@@ -228,7 +187,7 @@ def budget_jobs(ws: Workspace, seeds: Sequence[int]) -> list[Job]:
     """The study "budgets": baseline, full model and heads on the whole map, trained for shorter than in "rows"."""
     table = {row: changes for row, changes in rows(ws).items() if row in (BASELINE, FULL, WHOLE)}
     return [
-        Job("budgets", "", row, budget, described(ws, "vehicleid", seed=seed, epochs=epochs, **changes), ws)
+        as_job(ws, described(ws, "vehicleid", seed=seed, epochs=epochs, **changes), "budgets", row, budget)
         for seed in seeds
         for budget, epochs in ((name, ws.profile.evidence[name]) for name in ("short", "middle"))
         for row, changes in table.items()
@@ -237,12 +196,24 @@ def budget_jobs(ws: Workspace, seeds: Sequence[int]) -> list[Job]:
 
 def size_jobs(ws: Workspace, seeds: Sequence[int]) -> list[Job]:
     """The study "sizes": the full model at the sizes of Tables 5 and 6 that no other study has."""
-    found = []
-    for dataset, sizes in ws.profile.sizes.items():
-        for size in sizes if dataset == "veri" else sizes[:-1]:
-            runs = [described(ws, dataset, size=size, seed=seed) for seed in seeds]
-            found += [Job("sizes", "", FULL, "long", run, ws) for run in runs]
-    return found
+    return [
+        as_job(ws, described(ws, dataset, size=size, seed=seed), "sizes", FULL)
+        for dataset, sizes in ws.profile.sizes.items()
+        for size in (sizes if dataset == "veri" else sizes[:-1])
+        for seed in seeds
+    ]
+
+
+def cell_jobs(ws: Workspace, seeds: Sequence[int]) -> list[Job]:
+    """The study "cells": with and without parts, at a short budget and trained on. Boxes are the true ones."""
+    every = cells(ws)
+    return [
+        as_job(here, described(here, "vehicleid", seed=seed, epochs=epochs, **changes), "cells", row, budget, cell)
+        for seed in seeds
+        for cell, here in every.items()
+        for budget, epochs in (("long", here.profile.reid["epochs"]), ("short", ws.profile.evidence["short"]))
+        for row, changes in ((BASELINE, {"parts": ()}), (FULL, {"boxes": "truth"}))
+    ]
 
 
 def cells(ws: Workspace) -> dict[str, Workspace]:
@@ -281,18 +252,6 @@ def cell_workspace(ws: Workspace, changes: dict[str, Any]) -> Workspace:
     return Workspace(profile, ws.folder / "cells")
 
 
-def cell_jobs(ws: Workspace, seeds: Sequence[int]) -> list[Job]:
-    """The study "cells": with and without parts, at a short budget and trained on. Boxes are the true ones."""
-    found = []
-    for seed in seeds:
-        for name, here in cells(ws).items():
-            for budget, epochs in (("long", here.profile.reid["epochs"]), ("short", ws.profile.evidence["short"])):
-                for row, changes in ((BASELINE, {"parts": ()}), (FULL, {"boxes": "truth"})):
-                    run = described(here, "vehicleid", seed=seed, epochs=epochs, **changes)
-                    found.append(Job("cells", name, row, budget, run, here))
-    return found
-
-
 def described(ws: Workspace, dataset: str, **changes: Any) -> Run:
     """The description of a network whose weights are perhaps still to be made, and so named by words."""
     words = changes.pop("weights", "")
@@ -315,37 +274,29 @@ def strangers(ws: Workspace) -> tuple[Workspace, Run]:
     return there, make_run(there, "vehicleid", parts=())
 
 
-def record_path(ws: Workspace, key: str) -> Path:
-    """Where the record of a job lies."""
-    return ws.folder / "evidence" / f"{key}.json"
-
-
-def measure(ws: Workspace, job: Job) -> None:
-    """Train a job's network and leave its record, also where its loss is no number any more: then that is the record.
+def measure(job: Job) -> Record:
+    """Train a job's network and score it; where its loss is no number any more, that is the record.
 
     Raises:
-        PartregError: whatever else goes wrong; no record is left, and the job is due again.
+        PartregError: whatever else goes wrong.
     """
-    facts = {"study": job.study, "cell": job.cell, "row": job.row, "budget": job.budget}
-    facts |= {"key": job.description, "code": job.code}
     run, here = job.run, job.workspace
-    facts |= {"dataset": run.dataset, "seed": run.seed, "size": run.size, "epochs": run.epochs}
+    facts = {"dataset": run.dataset, "seed": run.seed, "size": run.size, "epochs": run.epochs}
     try:
         run = with_weights(here, run)
         if run.dataset == "vehicleid":
-            facts |= vehicleid_record(here, run, job.fused, job.looked_at)
+            facts |= vehicleid_record(here, run, fused(job.what), looked_at(job.what))
         else:
             scores = veri_scores(here, run)
             facts |= {"mAP": scores.mAP, "hit1": scores.hit1, "hit5": scores.hit5, **made(here, run)}
-        facts["outcome"] = "done"
+        return {**facts, "outcome": "done"}
     except PartregError as error:
         if "the loss is" not in str(error):  # a full disk, say, which has nothing to do with the network
             raise
-        facts["outcome"] = str(error)
-    files.write_json(record_path(ws, job.key), facts)
+        return {**facts, "outcome": str(error)}
 
 
-def vehicleid_record(ws: Workspace, run: Run, fused: bool, looked_at: bool) -> dict[str, Any]:
+def vehicleid_record(ws: Workspace, run: Run, fused: bool, looked_at: bool) -> Record:
     """Scores on all test lists, curves, and the share of hits of each test vehicle of the longest list.
 
     Args:
@@ -467,15 +418,8 @@ def made(ws: Workspace, run: Run) -> dict[str, Any]:
     }
 
 
-def collect(ws: Workspace, folder: Path) -> None:
-    """Write runs.csv, curves.csv and hits.csv into ``folder`` from the records that are there."""
-    paths = [path for key in jobs(ws) if (path := record_path(ws, key)).exists()]
-    for name, table in tables([files.read_json(path) for path in paths]).items():
-        files.write_text(folder / f"{name}.csv", table)
-
-
-def tables(records: list[dict[str, Any]]) -> dict[str, str]:
-    """Records as the texts of runs.csv, curves.csv and hits.csv, by name."""
+def tabulate(records: list[Record]) -> dict[str, pd.DataFrame]:
+    """The tables runs, curves and hits, see `partreg.workflow.effects.Evidence`."""
     runs, curves, hits = [], [], []
     for record in records:
         one = dict(record)
@@ -488,111 +432,19 @@ def tables(records: list[dict[str, Any]]) -> dict[str, str]:
                 shares = " ".join(f"{value:g}" for value in one.pop(name))
                 hits.append({"key": one["key"], "which": name, "hits": shares})
         runs.append(one)
-    found = {}
-    for name, table in {"runs": runs, "curves": curves, "hits": hits}.items():
-        frame = pd.DataFrame(table).reindex(columns=list(COLUMNS[name])).round(4)
-        if name == "runs":
-            frame = frame.astype({"best_epoch": "Int64"})  # an epoch, or empty: of VeRi no curve is kept
-        found[name] = frame.to_csv(index=False)
-    return found
+    found = {"runs": runs, "curves": curves, "hits": hits}
+    frames = {name: pd.DataFrame(rows_, columns=list(COLUMNS[name])).round(4) for name, rows_ in found.items()}
+    frames["runs"] = frames["runs"].astype({"best_epoch": "Int64"})  # an epoch, or empty: of VeRi no curve is kept
+    return frames
 
 
-def restore(ws: Workspace, folder: Path) -> tuple[int, int]:
-    """Make records anew from kept tables, where their description is wanted and their code is today's.
-
-    So what was run elsewhere need not be run again, and what is missing can be added.
-
-    Returns:
-        How many were made, and how many more are wanted but of older code, see `restamp`.
-    """
-    kept = read_evidence(folder)
-    curves, wanted, taken, older = dict(list(kept.curves.groupby("key"))), jobs(ws), 0, 0
-    descriptions = {job.description for job in wanted.values()}
-    for row in kept.runs.to_dict("records"):
-        key = f"{row['key']}-{row['code']}"
-        older += key not in wanted and row["key"] in descriptions
-        if key not in wanted or record_path(ws, key).exists() or row["outcome"].startswith(WITHDRAWN):
-            continue
-        files.write_json(record_path(ws, key), as_record(row, curves.get(row["key"]), kept.hits))
-        taken += 1
-    return taken, older
-
-
-def of_older_code(runs: pd.DataFrame) -> pd.Series:
-    """Which of the kept trainings, rows of runs.csv, no code of today's copy made or was stamped for."""
-    return ~runs.code.isin({job.code for job in jobs(open_workspace("reference")).values()})
-
-
-def as_record(row: dict[str, Any], curve: pd.DataFrame | None, hits: pd.DataFrame) -> dict[str, Any]:
-    """The record that a row of runs.csv, its curve and its hits came from."""
-    record = {name: value for name, value in row.items() if value == value}  # what is empty is NaN
-    if curve is not None:
-        curve = curve.astype(object).where(curve.notna(), None)  # JSON has no NaN
-        record["curve"] = {name: curve[name].tolist() for name in COLUMNS["curves"][1:]}
-    for share in hits[hits.key == row["key"]].itertuples():
-        record[share.which] = [float(value) for value in share.hits.split()]
-    return record
-
-
-def restamp(ws: Workspace, folder: Path, each: int = 1) -> list[str]:
-    """Put today's code under kept trainings that it leaves as they were, to the last digit that is kept.
-
-    Kept trainings of one code, which one code of today would make, go together. Of each such group those are trained
-    again that took the least time. Where all numbers are the same, the group's ``code`` in runs.csv becomes today's.
-
-    Args:
-        ws: the workspace of the kept trainings.
-        folder: of the kept tables.
-        each: how many of a group to train again.
-
-    Returns:
-        A line for each group: what was tried, and whether it agreed.
-    """
-    text = pd.read_csv(folder / "runs.csv", dtype=str, keep_default_na=False)
-    kept, wanted = read_evidence(folder), {job.description: job for job in jobs(ws).values()}
-    due = text[text.key.isin(wanted)].assign(now=lambda rows_: [wanted[key].code for key in rows_.key])
-    lines = []
-    for (old, now), group in due[due.code != due.now].groupby(["code", "now"], sort=False):
-        sample = group.loc[pd.to_numeric(group.seconds, errors="coerce").sort_values(kind="stable").index[:each], "key"]
-        apart = [words for key in sample for words in differences(ws, wanted[key], kept)]
-        if not apart:
-            text.loc[group.index, "code"] = now
-            files.write_text(folder / "runs.csv", text.to_csv(index=False))
-        labels = "; ".join(wanted[key].label for key in sample)
-        lines.append(
-            f"{old or 'no code'} to {now}, {len(group)} trainings ({labels}): {'; '.join(apart) or 'the same'}"
-        )
-    return lines
-
-
-def differences(ws: Workspace, job: Job, kept: Evidence) -> list[str]:
-    """Train a kept training's network again; the names of the numbers that differ from the kept ones."""
-    measure(ws, job)
-    again = files.read_json(record_path(ws, job.key))
-    row = kept.runs[kept.runs.key == job.description].iloc[0].to_dict()
-    before = as_record(row, dict(list(kept.curves.groupby("key"))).get(job.description), kept.hits)
-    mine, theirs = (tables([{**one, "code": ""}]) for one in (again, before))
-    frames = [pd.read_csv(io.StringIO(one["runs"]), dtype=str, keep_default_na=False) for one in (mine, theirs)]
-    columns = [name for name in COLUMNS["runs"] if name not in ORIGIN]
-    differ = [name for name in columns if frames[0][name][0] != frames[1][name][0]]
-    return differ + [name for name in ("curves", "hits") if mine[name] != theirs[name]]
-
-
-def main(arguments: list[str]) -> int:
-    """``python -m partreg.workflow.evidence JSON-of-choices [key | restamp]``: the tables, a training, `restamp`."""
-    ws = open_workspace(**json.loads(arguments[0]))
-    if len(arguments) == 1:
-        return reported("evidence", lambda: collect(ws, ws.folder / "evidence"))
-    if arguments[1] == "restamp":
-        return reported("restamp", lambda: print("\n".join(restamp(ws, REFERENCE)), flush=True))
-    job = jobs(ws)[arguments[1]]
-
-    def work() -> None:
-        with contextlib.redirect_stderr(TerminalLines(job.label)):  # around the work alone: a failure is heard
-            measure(ws, job)
-
-    return reported(job.label, work)
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+STUDY = Study(
+    name="evidence",
+    target="reference",
+    tables=tuple(COLUMNS),
+    listed=listed,
+    measure=measure,
+    tabulate=tabulate,
+    without_jobs="evidence is empty, so make reference has nothing to train; start from profile: reference, or take "
+    "over evidence: from profiles/reference.yaml under overrides.",
+)

@@ -1,42 +1,47 @@
-"""`make keep WHAT=...`: put results of one's own in place of those that are committed under ``reference/``.
+"""What is committed under ``reference/``: put there, taken up again, and stamped anew after a change of code.
 
-Of the other targets, ``make restamp`` alone writes there: the column ``code`` of ``runs.csv``. The book shows what is
-kept, with where it comes from, and beside it what lies in its own results folder.
+``make keep WHAT=...`` puts results of one's own in place of those. Of the other targets, ``make restamp`` alone writes
+there: the column ``code`` of ``runs.csv``. The book shows what is kept, with where it comes from, and beside it what
+lies in its own results folder.
 """
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
+from partreg import files
 from partreg.errors import PartregError
-from partreg.files import whole
+from partreg.workflow.effects import COLUMNS, WITHDRAWN, Evidence, read_evidence
+from partreg.workflow.evidence import STUDY
+from partreg.workflow.notebooks import reported
 from partreg.workflow.profile import REFERENCE, REPOSITORY, Workspace, demand_repository, open_workspace
+from partreg.workflow.studies import STUDIES
+from partreg.workflow.study import Job, Record, record_path, table_path
 
-TABLES = {  # what makes it, and its files
-    "evidence": ("reference", ("runs.csv", "curves.csv", "hits.csv")),
-    "dial": ("reference", ("dial.csv", "strong.csv")),
-    "settings": ("settings", ("settings.csv", "settings_others.csv")),
-    "photographs": ("photographs", ("photographs.csv",)),
-    "fuzz": ("fuzz", ("fuzz.csv",)),
-    "faults": ("faults", ("faults.json",)),
-    "machines": ("machines", ("machines.csv", "machine_scores.csv")),
-    "gpu": ("gpu", ("gpu.json", "table_4.csv", "hits.csv")),
+TESTS = {  # of the code, whatever the profile
+    "fuzz": ("fuzz.csv",),
+    "faults": ("faults.json",),
+    "machines": ("machines.csv", "machine_scores.csv"),
+    "gpu": ("gpu.json", "table_4.csv", "hits.csv"),
 }
-TESTS = ("fuzz", "faults", "machines", "gpu")  # of the code, whatever the profile
+# The target of make that makes it, and its files.
+TABLES = {
+    **{
+        name: (one.target, tuple(f"{table}.csv" for table in one.tables)) for name, one in STUDIES.items() if one.tables
+    },
+    **{name: (name, names) for name, names in TESTS.items()},
+}
 PAGES = ("settings", "settings_others", "photographs")  # tables that the book shows of its own results folder, too
-
-
-def own_table(ws: Workspace, name: str) -> Path:
-    """Where a table of the reader's own goes that takes more than a book's own run."""
-    return ws.folder / "evidence" / f"{name}.csv"
+ORIGIN = ("code", "seconds", "profile", "device", "commit", "clean")  # how a training came about: no results
 
 
 def own_part(ws: Workspace, name: str) -> str:
     """The reader's own table for the page that shows the kept one, in Markdown, or how to make it."""
-    path, target = own_table(ws, name), name.split("_")[0]
+    path, target = table_path(ws, name), name.split("_")[0]
     if not path.exists():
         return f"None of your own lies in this book's results folder; `make {target}` makes it.\n"
     table = pd.read_csv(path).fillna("").astype(str)
@@ -57,14 +62,95 @@ def keep(what: str, folder: Path, reference: Path = REFERENCE) -> list[Path]:
         raise PartregError(f"{folder / absent[0]}: nothing to keep; run make {target} with the same choices first.")
     place = reference / "gpu" if what == "gpu" else reference
     for name in names:
-        with whole(place / name) as temporary:
+        with files.whole(place / name) as temporary:
             temporary.write_bytes((folder / name).read_bytes())
     return [place / name for name in names]
 
 
+def restore(ws: Workspace, folder: Path) -> tuple[int, int]:
+    """Make records of the study `evidence` anew from kept tables, where they are wanted and their code is today's.
+
+    So what was run elsewhere need not be run again, and what is missing can be added.
+
+    Returns:
+        How many were made, and how many more are wanted but of older code, see `restamp`.
+    """
+    kept = read_evidence(folder)
+    wanted, taken, older = STUDY.jobs(ws), 0, 0
+    descriptions = {job.description for job in wanted.values()}
+    for row in kept.runs.to_dict("records"):
+        key = f"{row['key']}-{row['code']}"
+        older += key not in wanted and row["key"] in descriptions
+        path = record_path(ws, STUDY, key)
+        if key in wanted and not path.exists() and not row["outcome"].startswith(WITHDRAWN):
+            files.write_json(path, as_record(row, kept))
+            taken += 1
+    return taken, older
+
+
+def as_record(row: dict[str, Any], kept: Evidence) -> Record:
+    """The record that a row of runs.csv came from, with its curve and its hits."""
+    record = {name: value for name, value in row.items() if value == value}  # what is empty is NaN
+    curve = kept.curves[kept.curves.key == row["key"]]
+    if len(curve):
+        curve = curve.astype(object).where(curve.notna(), None)  # JSON has no NaN
+        record["curve"] = {name: curve[name].tolist() for name in COLUMNS["curves"][1:]}
+    for share in kept.hits[kept.hits.key == row["key"]].itertuples():
+        record[share.which] = [float(value) for value in share.hits.split()]
+    return record
+
+
+def of_older_code(runs: pd.DataFrame) -> pd.Series:
+    """Which of the kept trainings, rows of runs.csv, no code of today's copy made or was stamped for."""
+    return ~runs.code.isin({job.code for job in STUDY.listed(open_workspace("reference"))})
+
+
+def restamp(ws: Workspace, folder: Path, each: int = 1) -> list[str]:
+    """Put today's code under kept trainings that it leaves as they were, to the last digit that is kept.
+
+    Kept trainings of one code, which one code of today would make, go together. Of each such group those are trained
+    again that took the least time. Where all numbers are the same, the group's ``code`` in runs.csv becomes today's.
+
+    Args:
+        ws: the workspace of the kept trainings.
+        folder: of the kept tables.
+        each: how many of a group to train again.
+
+    Returns:
+        A line for each group: what was tried, and whether it agreed.
+    """
+    text = pd.read_csv(folder / "runs.csv", dtype=str, keep_default_na=False)
+    kept, wanted = read_evidence(folder), {job.description: job for job in STUDY.listed(ws)}
+    due = text[text.key.isin(wanted)].assign(now=lambda rows: [wanted[key].code for key in rows.key])
+    lines = []
+    for (old, now), group in due[due.code != due.now].groupby(["code", "now"], sort=False):
+        sample = group.loc[pd.to_numeric(group.seconds, errors="coerce").sort_values(kind="stable").index[:each], "key"]
+        apart = [words for key in sample for words in differences(ws, wanted[key], kept)]
+        if not apart:
+            text.loc[group.index, "code"] = now
+            files.write_text(folder / "runs.csv", text.to_csv(index=False))
+        labels = "; ".join(wanted[key].label for key in sample)
+        lines.append(
+            f"{old or 'no code'} to {now}, {len(group)} trainings ({labels}): {'; '.join(apart) or 'the same'}"
+        )
+    return lines
+
+
+def differences(ws: Workspace, job: Job, kept: Evidence) -> list[str]:
+    """Train a kept training's network again; the names of the numbers that differ from the kept ones."""
+    row = kept.runs[kept.runs.key == job.description].iloc[0].to_dict()
+    mine, theirs = (STUDY.tabulate([record]) for record in (STUDY.record(ws, job), as_record(row, kept)))
+    columns = [name for name in COLUMNS["runs"] if name not in ORIGIN]
+    differ = [name for name in columns if mine["runs"][name].to_csv() != theirs["runs"][name].to_csv()]
+    return differ + [name for name in ("curves", "hits") if mine[name].to_csv() != theirs[name].to_csv()]
+
+
 def main(arguments: list[str]) -> None:
-    """``python -m partreg.workflow.keep WHAT PROFILE [OUTPUT]``."""
+    """``python -m partreg.workflow.keep WHAT PROFILE [OUTPUT]``; with ``restamp`` for WHAT, see `restamp`."""
     what, profile, output = [*arguments, "", "", ""][:3]
+    if what == "restamp":
+        ws = open_workspace("reference")
+        sys.exit(reported("restamp", lambda: print("\n".join(restamp(ws, REFERENCE)), flush=True)))
     try:
         demand_repository("make keep")
         if what not in TABLES:
@@ -73,7 +159,7 @@ def main(arguments: list[str]) -> None:
             folder = REPOSITORY / "build" / what
         else:
             start = "reference" if what == "evidence" and profile == "laptop" else profile or "laptop"
-            folder = own_table(open_workspace(start, output), "").parent
+            folder = table_path(open_workspace(start, output), "").parent
         for path in keep(what, folder):
             print(f"partreg: {path.relative_to(REPOSITORY)} is renewed; commit it together with the words about it.")
     except PartregError as error:

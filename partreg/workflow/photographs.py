@@ -1,26 +1,24 @@
-"""`make photographs`: every row that real photographs allow, on a folder of them, in one table.
+"""The study of ``make photographs``: every row that real photographs allow, on a folder of them, in one table.
 
 A row that needs side files which the folder has not is left out, as in chapters 05 and 06.
 """
 
 from __future__ import annotations
 
-import contextlib
-import json
-import sys
-
 import pandas as pd
-from tqdm import tqdm
 
-from partreg import files
-from partreg.errors import PartregError
 from partreg.parts.boxes import PARTS
-from partreg.workflow.dial import ROWS, scored
+from partreg.workflow import keys
+from partreg.workflow.dial import ROWS, row_recipe, scored
 from partreg.workflow.fields import DATASETS
-from partreg.workflow.keep import own_table
-from partreg.workflow.notebooks import TerminalLines, reported
-from partreg.workflow.profile import Workspace, open_workspace
+from partreg.workflow.profile import Workspace
 from partreg.workflow.runs import lacking
+from partreg.workflow.study import Job, Record, Study
+
+COLUMNS = (
+    *("layout", "row", "method", "cmc1", "low", "high", "seed", "test_vehicles", "size", "epochs"),
+    *("profile", "commit", "clean", "device"),
+)
 
 
 def rows_here(ws: Workspace) -> list[tuple[str, str]]:
@@ -35,33 +33,30 @@ def rows_here(ws: Workspace) -> list[tuple[str, str]]:
     ]
 
 
-def table(ws: Workspace) -> pd.DataFrame:
-    """A row for each of `rows_here`, see `partreg.workflow.dial.scored`; networks are trained where need be."""
-    return pd.DataFrame([scored(ws, *one) for one in tqdm(rows_here(ws), "rows", mininterval=1)])
+def listed(ws: Workspace) -> list[Job]:
+    """A job for each of `rows_here`."""
+    return [
+        Job(
+            what={"layout": layout, "row": row},
+            label=f"photographs, {layout}, {row}",
+            workspace=ws,
+            recipe={"score": row_recipe(ws, layout, row), "tests": keys.tests(ws, layout)},
+        )
+        for layout, row in rows_here(ws)
+    ]
 
 
-def write_table(ws: Workspace) -> None:
-    """Write the table into the results folder, beside the reader's other tables.
-
-    Raises:
-        PartregError: the workspace has no photographs.
-    """
-    if not rows_here(ws):
-        raise PartregError(f"profile {ws.profile.name!r}: neither vehicleid nor veri names a folder; give one of them.")
-    path = own_table(ws, "photographs")
-    files.write_text(path, table(ws).to_csv(index=False))
-    print(f"partreg: photographs: the table is {path}")
+def measure(job: Job) -> Record:
+    """The score of a row, see `partreg.workflow.dial.scored`; its network is trained where need be."""
+    return scored(job.workspace, **job.what)
 
 
-def main(choices: str) -> int:
-    """``python -m partreg.workflow.photographs JSON-of-choices``."""
-
-    def work() -> None:
-        with contextlib.redirect_stderr(TerminalLines("photographs")):
-            write_table(open_workspace(**json.loads(choices)))
-
-    return reported("photographs", work)
-
-
-if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:]))
+STUDY = Study(
+    name="photographs",
+    target="photographs",
+    tables=("photographs",),
+    listed=listed,
+    measure=measure,
+    tabulate=lambda records: {"photographs": pd.DataFrame(records, columns=list(COLUMNS))},
+    without_jobs="neither vehicleid nor veri names a folder; give one of them.",
+)

@@ -1,9 +1,7 @@
-"""`make settings`: networks scored on validation identities, never on test identities, to choose settings by."""
+"""The study of ``make settings``: networks scored on validation identities, never on test ones, to choose settings."""
 
 from __future__ import annotations
 
-import json
-import sys
 from dataclasses import asdict
 from typing import Any
 
@@ -13,10 +11,11 @@ import pandas as pd
 from partreg import files
 from partreg.errors import PartregError
 from partreg.reid.run import Run
-from partreg.workflow.keep import own_table
-from partreg.workflow.profile import Workspace, open_workspace
+from partreg.workflow import keys
+from partreg.workflow.profile import Workspace
 from partreg.workflow.runs import make_run, method_run
 from partreg.workflow.stages import history, run_folder
+from partreg.workflow.study import Job, Record, Study
 
 # Where the search began, and what was tried from there, one setting at a time; rates and epochs for the baseline too.
 START: dict[str, Any] = {"part_weight": 1.0, "last_stride": 1, "lr": 0.1, "epochs": 40}
@@ -41,18 +40,10 @@ TRIED_OTHERS: dict[str, list[dict[str, Any]]] = {
     # At half the budget its rates could not be told apart, so they are tried at the full one.
     "strong": [{"epochs": 40, "size": 96, "margin": 0.3, "lr": value} for value in (0.1, 0.05, 0.02)],
 }
-
-
-def tried(ws: Workspace, others: bool = False) -> list[tuple[str, dict[str, Any], Run]]:
-    """The network, the setting and the run of all that was tried for the paper's method, or for the other rows."""
-    if others:
-        return [
-            (method, changes, other_run(ws, method, **{**START_OTHERS, **changes}))
-            for method, several in TRIED_OTHERS.items()
-            for changes in several
-        ]
-    found = [(changes, make_run(ws, "vehicleid", **{**START, **changes})) for changes in TRIED]
-    return [("full model" if run.parts else "baseline", changes, run) for changes, run in found]
+COLUMNS = (
+    *("network", "setting", "value", "epochs", "pixels", "validation CMC@1 (%)", "training accuracy (%)", "chosen"),
+    *("held-out vehicles", "seed", "profile", "commit"),
+)
 
 
 def other_run(ws: Workspace, method: str, **changes: Any) -> Run:
@@ -60,59 +51,67 @@ def other_run(ws: Workspace, method: str, **changes: Any) -> Run:
     return method_run(ws, "veri" if method == "siamese_path" else "vehicleid", method, **changes)
 
 
-def tried_runs(ws: Workspace, others: bool = False) -> list[Run]:
-    """The run of each setting that was tried."""
-    return [run for _, _, run in tried(ws, others)]
+def listed(ws: Workspace) -> list[Job]:
+    """A job for each setting that was tried: of the paper's method and its baseline, then of the other rows."""
+    mine = [(changes, make_run(ws, "vehicleid", **{**START, **changes})) for changes in TRIED]
+    jobs = [as_job(ws, "full model" if run.parts else "baseline", changes, run) for changes, run in mine]
+    for method, several in TRIED_OTHERS.items():
+        jobs += [as_job(ws, method, one, other_run(ws, method, **{**START_OTHERS, **one})) for one in several]
+    return jobs
 
 
-def table(ws: Workspace, others: bool = False) -> pd.DataFrame:
-    """One row for each setting tried: network, setting, value, CMC@1 on validation identities, and where it comes from.
+def as_job(ws: Workspace, network: str, changes: dict[str, Any], run: Run) -> Job:
+    """The job of one setting, the last of ``changes``; it was chosen if the profile has all of them."""
+    numbers = {name: value for name, value in changes.items() if name != "parts"}
+    name, value = list(numbers.items())[-1]
+    used = asdict(make_run(ws, "vehicleid") if run.method == "partreg" else other_run(ws, run.method))
+    chosen = "yes" if all(used[one] == number for one, number in numbers.items()) else ""
+    return Job(
+        what={"network": network, "setting": name, "value": f"{value:g}", "chosen": chosen},
+        label=f"settings, {network}, {name} {value:g}",
+        workspace=ws,
+        recipe={"run": run.key, "code": keys.validated()},
+        run=run,
+        needs_boxes=run.detects,
+    )
+
+
+def measure(job: Job) -> Record:
+    """CMC@1 on validation identities, and where it comes from; the network is trained where need be.
 
     Raises:
-        PartregError: one of the networks has not been trained.
+        PartregError: the network was scored by other code while it learnt.
     """
-    rows = []
-    for network, changes, run in tried(ws, others):
-        name = list(changes)[-1]
-        used = other_run(ws, run.method) if run.method != "partreg" else make_run(ws, "vehicleid")
-        used = all(asdict(used)[key] == value for key, value in changes.items() if key != "parts")
-        folder = run_folder(ws, run)
-        if not (folder / "provenance.json").exists():
-            raise PartregError(f"{folder}: no trained network of {run.name}; run `make settings`.")
-        facts = files.read_json(folder / "provenance.json")
-        past = history(ws, run)
-        if run.held_out and np.isnan(past.cmc1.iloc[-1]):
-            raise PartregError(f"{folder}: its validation images were scored by other code; delete it and run again.")
-        accuracy = [column for column in past if column.startswith("accuracy")]
-        rows.append(
-            {
-                "network": network,
-                "setting": name,
-                "value": f"{changes[name]:g}",
-                "epochs": run.epochs,
-                "pixels": run.size,
-                "validation CMC@1 (%)": round(100 * past.cmc1.iloc[-1], 1),
-                "training accuracy (%)": next((round(100 * past[name].iloc[-1], 1) for name in accuracy), ""),
-                "chosen": "yes" if used else "",
-                "held-out vehicles": run.held_out,
-                "seed": run.seed,
-                "profile": facts["profile"],
-                "commit": facts["commit"] + ("" if facts["clean"] else "+"),
-            }
-        )
-    return pd.DataFrame(rows)
+    ws, run = job.workspace, job.run
+    past, folder = history(ws, run), run_folder(ws, run)
+    if run.held_out and np.isnan(past.cmc1.iloc[-1]):
+        raise PartregError(f"{folder}: its validation images were scored by other code; delete it and run again.")
+    facts = files.read_json(folder / "provenance.json")
+    accuracy = [column for column in past if column.startswith("accuracy")]
+    return {
+        "epochs": run.epochs,
+        "pixels": run.size,
+        "validation CMC@1 (%)": round(100 * past.cmc1.iloc[-1], 1) if run.held_out else "",
+        "training accuracy (%)": next((round(100 * past[name].iloc[-1], 1) for name in accuracy), ""),
+        "held-out vehicles": run.held_out,
+        "seed": run.seed,
+        "profile": facts["profile"],
+        "commit": facts["commit"] + ("" if facts["clean"] else "+"),
+    }
 
 
-def main(choices: str, which: str = "") -> None:
-    """``python -m partreg.workflow.settings JSON-of-choices [others]``: write one of the two tables."""
-    try:
-        ws = open_workspace(**json.loads(choices))
-        path = own_table(ws, "settings_others" if which else "settings")
-        files.write_text(path, table(ws, bool(which)).to_csv(index=False))
-    except PartregError as error:
-        sys.exit(f"partreg: settings: FAILED: {error}")
-    print(f"partreg: settings: done, in {path}")
+def tabulate(records: list[Record]) -> dict[str, pd.DataFrame]:
+    """A table of the paper's method and its baseline, and one of the other rows; a row for each setting tried."""
+    table = pd.DataFrame(records, columns=list(COLUMNS))
+    others = table.network.isin(TRIED_OTHERS)
+    return {"settings": table[~others], "settings_others": table[others]}
 
 
-if __name__ == "__main__":
-    main(*sys.argv[1:])
+STUDY = Study(
+    name="settings",
+    target="settings",
+    tables=("settings", "settings_others"),
+    listed=listed,
+    measure=measure,
+    tabulate=tabulate,
+)

@@ -167,12 +167,12 @@ def kept(ws, listed):
         "features": digest({**keys.extracted(ws, plain, listed), "network": ""}),
         "scores": keys.judging("vehicleid"),
         "scores, veri": keys.judging("veri"),
-        "points": dial.points_path(ws, 2.0, "vehicleid", every=False).name,
+        "points": digest([job.key for job in dial.OWN.listed(ws)]),
     }
     found |= {f"row {method}": rows.row_key(ws, method, 0) for method in rows.BUILT_ON}
-    jobs = evidence.jobs(ws).values()
-    found["record"] = next(job for job in jobs if job.study == "cells" and job.run.parts).code
-    found["record, looked at"] = next(job for job in jobs if job.looked_at).code
+    jobs = evidence.listed(ws)
+    found["record"] = next(job for job in jobs if job.what["study"] == "cells" and job.run.parts).code
+    found["record, looked at"] = next(job for job in jobs if evidence.looked_at(job.what)).code
     return found
 
 

@@ -1,19 +1,20 @@
 """The dial of chapter 12: small benchmarks apart from the book's own, points that are kept, and the tables of them."""
 
 import dataclasses
-import json
 from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from partreg import files, workflow
+from partreg import workflow
 from partreg.errors import PartregError
 from partreg.figures.origins import RENDERED, Origin
 from partreg.synthetic.benchmark import Benchmark, plan_vehicleid, plan_veri
 from partreg.workflow import data, dial, rows
 from partreg.workflow.keys import data_key
+from partreg.workflow.profile import REFERENCE
+from partreg.workflow.study import record_path
 
 
 @pytest.fixture
@@ -51,21 +52,6 @@ def judged(monkeypatch, scores):
     monkeypatch.setattr(dial, "veri_scores", of_run)
     monkeypatch.setattr(dial.rows, "judge", of_row)
     monkeypatch.setattr(dial, "informed", lambda ws, layout: 1 / 3)
-    return asked
-
-
-@pytest.fixture
-def measured(monkeypatch):
-    """The settings that were measured, each leaving one point."""
-    asked = []
-
-    def measure(ws, near_duplicates, layout, every):
-        asked.append((near_duplicates, layout, every))
-        files.write_json(
-            dial.points_path(ws, near_duplicates, layout, every), [{"near_duplicates": near_duplicates, "cmc1": 0.5}]
-        )
-
-    monkeypatch.setattr(dial, "measure", measure)
     return asked
 
 
@@ -107,8 +93,8 @@ def test_the_dial_is_always_rendered(ws, tmp_path):
 
 @pytest.mark.parametrize(("layout", "value", "vehicles"), [("vehicleid", 0.5, 8), ("veri", 0.25, 6)])
 def test_a_point_says_what_it_is(ws, judged, layout, value, vehicles):
-    here = dial.workspace(ws, 2.0)
-    found = [dial.point(here, layout, row) for row in dial.ROWS[layout]]
+    jobs = [dial.point_job(ws, 2.0, layout, row) for row in dial.ROWS[layout]]
+    found = [dial.STUDY.record(ws, job) for job in jobs]
     assert [one["row"] for one in found] == list(dial.ROWS[layout])
     assert [one["method"] for one in found] == [method for method, _ in dial.ROWS[layout].values()]
     assert judged[:2] == [("partreg", ()), ("partreg", ("window", "light", "brand"))]
@@ -161,58 +147,57 @@ def test_whoever_knows_model_and_colour_alone_guesses_among_those_alike(truth):
     assert dial.informed(truth, "veri", draws=2000) == pytest.approx(2 / 3, abs=0.02)
 
 
-def test_a_setting_keeps_the_rows_that_were_asked_for(ws, monkeypatch):
-    monkeypatch.setattr(dial, "point", lambda here, layout, row: {"row": row, "near": _near(here)})
-    dial.measure(ws, 2.0, "vehicleid", every=False)
-    dial.measure(ws, 2.0, "veri", every=False)
-    dial.measure(ws, 2.0, "veri", every=True)
-    kept = {path.name.rsplit("-", 1)[0]: files.read_json(path) for path in (ws.folder / "dial").glob("*.json")}
-    assert [one["row"] for one in kept["vehicleid-2-own"]] == ["Baseline", "VGG+CCL", "Strong baseline"]
-    assert kept["veri-2-own"] == [{"near": 2.0, "row": "Baseline"}]  # the layout has no other row of those
-    assert [one["row"] for one in kept["veri-2-every"]] == list(dial.ROWS["veri"])
+def test_the_books_own_points_are_the_profiles_and_are_made_once(ws, judged):
+    asked = [(job.what["near_duplicates"], job.what["layout"], job.what["row"]) for job in dial.OWN.listed(ws)]
+    expected = [(n, "vehicleid", row) for n in (2.0, 4.0) for row in ("Baseline", "VGG+CCL", "Strong baseline")]
+    assert asked == expected
+    own = dial.own_points(ws)
+    assert list(zip(own.near_duplicates, own.layout, own.row, strict=True)) == expected
+    assert set(own.columns) == set(pd.read_csv(REFERENCE / "dial.csv").columns)
+    assert len(judged) == 6
+    record_path(ws, dial.OWN, dial.OWN.listed(ws)[-1].key).unlink()
+    assert dial.own_points(ws).equals(own)
+    assert judged[6:] == [("strong", ())]
 
 
-def _near(here):
-    return here.profile.benchmark["near_duplicates"]
-
-
-def test_own_points_makes_what_is_missing(ws, measured):
-    assert list(dial.own_points(ws).near_duplicates) == [2, 4]
-    assert measured == [(2.0, "vehicleid", False), (4.0, "vehicleid", False)]
-    dial.points_path(ws, 4, "vehicleid", every=False).unlink()
-    assert len(dial.own_points(ws)) == 2
-    assert measured[2:] == [(4.0, "vehicleid", False)]
+def test_a_row_that_a_layout_has_not_is_left_out(ws):
+    both = workflow.open_workspace("smoke", overrides={"dial": {"layouts": ["veri"]}})
+    assert {job.what["row"] for job in dial.OWN.listed(both)} == {"Baseline"}
 
 
 def test_points_of_other_settings_are_not_taken_for_these(ws):
     longer = workflow.open_workspace("smoke", output=str(ws.folder), overrides={"reid": {"lr": 0.05}})
-    assert dial.points_path(ws, 2, "veri", every=True) == dial.points_path(ws, 2.0, "veri", every=True)
-    assert dial.points_path(ws, 2, "veri", every=True) != dial.points_path(longer, 2, "veri", every=True)
+    one = dial.point_job(ws, 2.0, "veri", "Baseline").key
+    assert dial.point_job(ws, 2, "veri", "Baseline").key == one
+    assert dial.point_job(longer, 2, "veri", "Baseline").key != one
 
 
-def test_a_slip_in_the_profile_is_named(ws):
-    wrong = workflow.open_workspace("smoke", overrides={"dial": {"rows": ["VGG"]}})
-    with pytest.raises(PartregError, match="dial: 'VGG' is no row or layout"):
-        dial.points_path(wrong, 2, "veri", every=False)
-    with pytest.raises(PartregError, match="dial: 'VeRi' is no row or layout"):
-        dial.points_path(ws, 2, "VeRi", every=False)
+def test_a_slip_in_the_profile_is_named():
+    for name, value, wrong in (("rows", ["VGG"], "VGG"), ("layouts", ["VeRi"], "VeRi")):
+        ws = workflow.open_workspace("smoke", overrides={"dial": {name: value}})
+        with pytest.raises(PartregError, match=f"dial: '{wrong}' is no row or layout"):
+            dial.OWN.listed(ws)
 
 
-def test_without_other_rows_there_are_no_points_of_ones_own(ws, measured):
+def test_without_other_rows_there_are_no_points_of_ones_own(ws):
     assert dial.own_points(without_others(ws)).empty
-    assert measured == []
 
 
-def test_the_reference_is_written_of_what_exists(ws, measured, monkeypatch, tmp_path):
-    monkeypatch.setattr(dial, "strong_rows", lambda ws, seeds: pd.DataFrame({"seed": seeds}))
-    dial.write_reference(ws)
-    assert [path.name for path in (ws.folder / "evidence").iterdir()] == ["strong.csv"]
-    dial.measure(ws, 16, "veri", every=True)
-    dial.measure(ws, 1, "vehicleid", every=True)
-    dial.measure(ws, 2, "vehicleid", every=False)  # the book's own is no part of it
-    dial.write_reference(ws)
-    assert list(pd.read_csv(ws.folder / "evidence" / "dial.csv").near_duplicates) == [1, 16]
-    assert list(pd.read_csv(ws.folder / "evidence" / "strong.csv").seed) == list(dial.SEEDS)
+def test_the_tables_of_the_reference_hold_every_row_and_seed(ws, judged, scores):
+    scores.cmc5 = 0.75
+    jobs = dial.STUDY.listed(ws)
+    assert [job.needs_boxes for job in jobs if job.what["row"] == "Strong baseline + parts"][-1]
+    strong = [job for job in jobs if "layout" not in job.what]
+    dial.STUDY.record(ws, strong[0])
+    assert [path.name for path in dial.STUDY.collect(ws)] == ["strong.csv"]
+    for job in jobs:
+        dial.STUDY.record(ws, job)
+    dial.own_points(ws)  # no part of it
+    dial.STUDY.collect(ws)
+    for name, columns in (("dial", ["near_duplicates", "layout", "row"]), ("strong", ["row", "seed"])):
+        mine, kept = (pd.read_csv(folder / f"{name}.csv") for folder in (ws.folder / "studies", REFERENCE))
+        assert list(mine.columns) == list(kept.columns)
+        assert mine[columns].to_numpy().tolist() == kept[columns].to_numpy().tolist()
 
 
 def test_the_strong_rows_stand_with_and_without_parts(ws, judged):
@@ -231,28 +216,6 @@ def test_guessing_scores_what_a_random_order_scores():
     order = np.random.default_rng(0)
     hits = [order.permutation(np.arange(11) < 3)[0] for _ in range(4000)]  # 3 vehicles with 4 tracks each
     assert np.mean(hits) == pytest.approx(dial.guessing("veri", 3, 4), abs=0.03)
-
-
-def test_the_command_says_when_it_is_done_and_why_it_failed(ws, measured, monkeypatch, capsys):
-    choices = json.dumps({"profile": "smoke", "output": str(ws.folder)})
-    assert dial.main([choices, "2", "vehicleid", "own"]) == 0
-    assert dial.main([choices, "4", "veri", "every"]) == 0
-    assert measured == [(2.0, "vehicleid", False), (4.0, "veri", True)]
-    told = capsys.readouterr().out
-    assert "partreg: near-duplicates 2, vehicleid: started\npartreg: near-duplicates 2, vehicleid: done in " in told
-    assert "partreg: near-duplicates 4, veri, every row: done in " in told
-
-    def fail(*_):
-        raise PartregError("no room.")
-
-    monkeypatch.setattr(dial, "write_reference", fail)
-    assert dial.main([choices]) == 1
-    assert capsys.readouterr().err == "partreg: reference: FAILED: no room.\n"
-    assert dial.main([json.dumps({"profile": "no_such"})]) == 1
-    assert "FAILED" in capsys.readouterr().err
-
-
-# ---------------------------------------------------------------------------------------- what `make` makes of it
 
 
 def test_every_shipped_setting_of_the_dial_is_drawn_as_it_says():

@@ -1,8 +1,6 @@
 """The many trainings: which there are, and that one leaves a whole record, also where it fails."""
 
-import json
 import re
-import shutil
 from types import SimpleNamespace
 
 import numpy as np
@@ -10,8 +8,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-import pages
-from partreg import files, paper, workflow
+from partreg import paper, workflow
 from partreg.errors import PartregError
 from partreg.retrieval.protocols import draw_gallery
 from partreg.synthetic.benchmark import plan_vehicleid
@@ -31,23 +28,22 @@ def ws(tmp_path):
 
 
 def test_the_reference_has_what_it_promises(reference):
-    jobs = evidence.jobs(reference).values()
-    seeds = pd.DataFrame([(job.study, job.cell, job.row, job.budget, job.run.size, job.run.seed) for job in jobs])
-    counts = seeds.groupby([0, 2])[5].nunique()
+    jobs = pd.DataFrame([{**job.what, "seed": job.run.seed} for job in evidence.listed(reference)])
+    counts = jobs.groupby(["study", "row"]).seed.nunique()
     assert all(counts["rows", row] == 5 for row in evidence.main_rows(reference))
     assert set(counts["rows"]) == {3, 5}
     assert set(paper.table(4).index) <= set(counts["rows"].index)
-    cells = {(job.cell, job.budget) for job in jobs if job.study == "cells"}
-    assert len(cells) >= 2 * 12
-    assert {job.budget for job in jobs if job.study == "budgets"} == {"short", "middle"}
+    cells = jobs[jobs.study == "cells"]
+    assert len(cells[["cell", "budget"]].drop_duplicates()) >= 2 * 12
+    assert set(jobs[jobs.study == "budgets"].budget) == {"short", "middle"}
 
 
 def test_jobs_differ_in_their_keys_and_labels_say_what_they_are(reference):
-    jobs = evidence.jobs(reference)
-    assert len({job.label for job in jobs.values()}) == len(jobs)
+    jobs = evidence.STUDY.jobs(reference)
+    assert len({job.label for job in jobs.values()}) == len(jobs) == len(evidence.listed(reference))
     assert all(re.fullmatch("[0-9a-f]{12}-[0-9a-f]{12}", key) for key in jobs)
     assert len({job.description for job in jobs.values()}) == len(jobs)
-    assert not evidence.jobs(workflow.open_workspace("laptop"))
+    assert not evidence.listed(workflow.open_workspace("laptop"))
 
 
 def test_a_cell_changes_one_thing(reference):
@@ -71,7 +67,7 @@ def test_the_pixels_follow_the_file_of_weights(reference):
     weights = reference.profile.evidence["weights"]
     kept = workflow.open_workspace("reference", overrides={"evidence": {"weights": weights}})
     for ws, pixels in ((reference, "rgb"), (kept, "caffe")):
-        runs = [job.run for job in evidence.jobs(ws).values() if "ImageNet" in job.row]
+        runs = [job.run for job in evidence.listed(ws) if "ImageNet" in job.what["row"]]
         assert len(runs) == 6
         assert {run.pixels for run in runs} == {pixels}
 
@@ -102,20 +98,20 @@ def test_the_accuracy_is_the_global_branchs_or_none():
     assert evidence.global_accuracy(history[["accuracy_window"]]) == [None, None]
 
 
-def first(jobs, choose):
-    return next(job for job in jobs.values() if choose(job))
+def first(ws, **what):
+    """The first job of which this is true."""
+    return next(job for job in evidence.listed(ws) if what.items() <= job.what.items())
 
 
 def test_a_cell_leaves_a_record_from_which_the_tables_are_made(ws):
-    job = first(evidence.jobs(ws), lambda job: (job.cell, job.budget, job.row) == ("base", "long", paper.FULL))
-    evidence.measure(ws, job)
-    record = files.read_json(evidence.record_path(ws, job.key))
+    job = first(ws, cell="base", budget="long", row=paper.FULL)
+    record = evidence.STUDY.record(ws, job)
     assert record["outcome"] == "done"
     assert 0 <= record["cmc1_large"] <= record["cmc5_large"] <= 1
     assert len(record["hits"]) == 5
     assert len(record["curve"]["epoch"]) == len(record["curve"]["cmc1_test"])
-    evidence.collect(ws, ws.folder / "evidence")
-    kept = effects.read_evidence(ws.folder / "evidence")
+    evidence.STUDY.collect(ws)
+    kept = effects.read_evidence(ws.folder / "studies")
     assert kept.runs.loc[0, "cmc1_large"] == pytest.approx(record["cmc1_large"], abs=1e-4)
     found = effects.effect(kept, [{"study": "cells", "cell": "base", "row": paper.FULL}])
     assert found.values == pytest.approx([record["cmc1_large"]], abs=1e-4)
@@ -149,7 +145,7 @@ def test_every_cell_is_drawn_as_it_says_and_judged_on_one_gallery(reference):
 
 
 def test_a_replaced_picture_of_the_benchmark_is_told(ws):
-    job = first(evidence.jobs(ws), lambda job: job.study == "cells" and job.budget == "short")
+    job = first(ws, study="cells", budget="short")
     here, run = job.workspace, job.run
     folder = workflow.trained(here, run)
     stages._pictures.cache_clear()
@@ -164,87 +160,14 @@ def test_a_replaced_picture_of_the_benchmark_is_told(ws):
         workflow.trained(here, run)
 
 
-def test_kept_tables_give_the_records_back(ws):
-    job = first(evidence.jobs(ws), lambda job: job.study == "cells" and job.budget == "short")
-    evidence.measure(ws, job)
-    before = files.read_json(evidence.record_path(ws, job.key))
-    evidence.collect(ws, ws.folder / "kept")
-    tables = {name: (ws.folder / "kept" / f"{name}.csv").read_text() for name in effects.COLUMNS}
-    evidence.record_path(ws, job.key).unlink()
-    assert evidence.restore(ws, ws.folder / "kept") == (1, 0)
-    assert evidence.restore(ws, ws.folder / "kept") == (0, 0)  # it is there already
-    after = files.read_json(evidence.record_path(ws, job.key))
-    assert after["cmc1_large"] == pytest.approx(before["cmc1_large"], abs=1e-4)
-    evidence.collect(ws, ws.folder / "again")
-    assert tables == {name: (ws.folder / "again" / f"{name}.csv").read_text() for name in effects.COLUMNS}
-    stranger = workflow.open_workspace("smoke", output=str(ws.folder / "other"), overrides={"reid": {"lr": 0.2}})
-    assert evidence.restore(stranger, ws.folder / "kept") == (0, 0)
-
-
-def kept_of_older_code(ws, job):
-    """A record of a job, kept in tables that say that other code made it."""
-    evidence.measure(ws, job)
-    evidence.collect(ws, ws.folder / "kept")
-    path = ws.folder / "kept" / "runs.csv"
-    path.write_text(path.read_text().replace(job.code, "0123456789ab"))
-    shutil.rmtree(ws.folder / "evidence")
-    shutil.rmtree(ws.folder / "cells" / "runs")
-    return path
-
-
-def test_trainings_of_older_code_are_stamped_anew_where_one_gives_the_same_to_the_last_digit(ws):
-    job = first(evidence.jobs(ws), lambda job: job.study == "cells" and job.budget == "short")
-    path = kept_of_older_code(ws, job)
-    kept = path.read_text()
-    assert evidence.restore(ws, ws.folder / "kept") == (0, 1)
-    (line,) = evidence.restamp(ws, ws.folder / "kept")
-    assert line == f"0123456789ab to {job.code}, 1 trainings ({job.label}): the same"
-    assert path.read_text() == kept.replace("0123456789ab", job.code)
-    shutil.rmtree(ws.folder / "evidence")
-    assert evidence.restore(ws, ws.folder / "kept") == (1, 0)
-    assert evidence.restamp(ws, ws.folder / "kept") == []
-
-
-def test_trainings_of_older_code_stay_marked_where_one_digit_differs(ws):
-    job = first(evidence.jobs(ws), lambda job: job.study == "cells" and job.budget == "short")
-    path = kept_of_older_code(ws, job)
-    table = pd.read_csv(path, dtype=str, keep_default_na=False)
-    table.loc[0, "cmc5_large"] = f"{float(table.cmc5_large[0]) - 0.0001:g}"
-    path.write_text(table.to_csv(index=False))
-    kept = path.read_text()
-    (line,) = evidence.restamp(ws, ws.folder / "kept")
-    assert line.endswith(": cmc5_large")
-    assert path.read_text() == kept
-
-
-def test_the_book_counts_the_kept_trainings_of_older_code(reference):
-    now = next(iter(evidence.jobs(reference).values())).code
-    runs = effects.read_evidence().runs.head(3).assign(code=[now, "0123456789ab", ""])
-    assert evidence.of_older_code(runs).tolist() == [False, True, True]
-    table = pages.runs_table(effects.Evidence(runs, pd.DataFrame(), pd.DataFrame()))
-    assert "2 of them are of older code than this copy's" in table
-
-
 def test_a_training_that_fails_leaves_its_error_and_is_counted(ws, monkeypatch):
     def fail(*_, **__):
         raise PartregError("the loss is nan in epoch 1, step 1; train with a smaller lr.")
 
     monkeypatch.setattr(evidence, "trained", fail)
-    job = first(evidence.jobs(ws), lambda job: job.study == "cells")
-    evidence.measure(ws, job)
-    evidence.collect(ws, ws.folder / "evidence")
-    kept = effects.read_evidence(ws.folder / "evidence")
+    job = first(ws, study="cells")
+    evidence.STUDY.record(ws, job)
+    evidence.STUDY.collect(ws)
+    kept = effects.read_evidence(ws.folder / "studies")
     assert kept.runs.outcome.tolist() == ["the loss is nan in epoch 1, step 1; train with a smaller lr."]
-    assert effects.effect(kept, [{"study": "cells", "cell": job.cell, "row": job.row}]).values == ()
-
-
-def test_a_job_runs_by_its_key_and_the_tables_without_one(ws, monkeypatch, capsys):
-    done = []
-    monkeypatch.setattr(evidence, "measure", lambda ws, job: done.append(job.label))
-    monkeypatch.setattr(evidence, "collect", lambda ws, folder: done.append(folder))
-    choices = json.dumps({"profile": "smoke", "output": str(ws.folder)})
-    key, job = next(iter(evidence.jobs(ws).items()))
-    assert evidence.main([choices, key]) == 0
-    assert evidence.main([choices]) == 0
-    assert done == [job.label, ws.folder / "evidence"]
-    assert f"partreg: {job.label}: done in" in capsys.readouterr().out
+    assert effects.effect(kept, [{"study": "cells", "cell": job.what["cell"], "row": job.what["row"]}]).values == ()

@@ -1,14 +1,18 @@
 """What is committed is renewed by one command alone, and the book shows the reader's own beside it."""
 
 import re
+import shutil
 
 import pandas as pd
 import pytest
 
-from partreg import workflow
+import pages
+from partreg import files, workflow
 from partreg.errors import PartregError
-from partreg.workflow import keep
+from partreg.workflow import effects, keep
+from partreg.workflow.evidence import STUDY
 from partreg.workflow.profile import REFERENCE
+from partreg.workflow.study import record_path, table_path
 from tests.conftest import REPOSITORY
 
 
@@ -44,14 +48,14 @@ def test_what_to_keep_must_be_said(what):
 
 
 def test_the_folder_is_that_of_the_choices(ws):
-    with pytest.raises(SystemExit, match=re.escape(f"{ws.folder / 'evidence' / 'photographs.csv'}: nothing to keep")):
+    with pytest.raises(SystemExit, match=re.escape(f"{ws.folder / 'studies' / 'photographs.csv'}: nothing to keep")):
         keep.main(["photographs", "smoke", str(ws.folder)])
 
 
 def test_the_book_shows_the_readers_own_table_under_words_of_its_own(ws):
     assert keep.own_part(ws, "photographs").startswith("None of your own lies in this book's results folder; `make ph")
     assert "`make settings` makes it" in keep.own_part(ws, "settings_others")
-    path = keep.own_table(ws, "photographs")
+    path = table_path(ws, "photographs")
     path.parent.mkdir()
     pd.DataFrame({"row": ["a|b"], "cmc1": [0.5]}).to_csv(path, index=False)
     assert keep.own_part(ws, "photographs").splitlines()[2:] == ["| row | cmc1 |", "| --- | --- |", "| a/b | 0.5 |"]
@@ -65,7 +69,71 @@ def test_only_one_module_renews_what_is_committed():
     assert found - {"intervals.py", "tables.py"} == {
         "driver.py",
         "effects.py",
-        "evidence.py",
         "keep.py",
         "profile.py",
     }
+
+
+def short_cell(ws):
+    """A quick training of the study `evidence`."""
+    return next(job for job in STUDY.listed(ws) if job.what["study"] == "cells" and job.what["budget"] == "short")
+
+
+def test_kept_tables_give_the_records_back(ws):
+    job = short_cell(ws)
+    before = STUDY.record(ws, job)
+    STUDY.collect(ws, ws.folder / "kept")
+    tables = {name: (ws.folder / "kept" / f"{name}.csv").read_text() for name in effects.COLUMNS}
+    record_path(ws, STUDY, job.key).unlink()
+    assert keep.restore(ws, ws.folder / "kept") == (1, 0)
+    assert keep.restore(ws, ws.folder / "kept") == (0, 0)  # it is there already
+    after = files.read_json(record_path(ws, STUDY, job.key))
+    assert after["cmc1_large"] == pytest.approx(before["cmc1_large"], abs=1e-4)
+    STUDY.collect(ws, ws.folder / "again")
+    assert tables == {name: (ws.folder / "again" / f"{name}.csv").read_text() for name in effects.COLUMNS}
+    stranger = workflow.open_workspace("smoke", output=str(ws.folder / "other"), overrides={"reid": {"lr": 0.2}})
+    assert keep.restore(stranger, ws.folder / "kept") == (0, 0)
+
+
+def kept_of_older_code(ws, job):
+    """A record of a job, kept in tables that say that other code made it."""
+    STUDY.record(ws, job)
+    STUDY.collect(ws, ws.folder / "kept")
+    path = ws.folder / "kept" / "runs.csv"
+    path.write_text(path.read_text().replace(job.code, "0123456789ab"))
+    shutil.rmtree(ws.folder / "studies")
+    shutil.rmtree(ws.folder / "cells" / "runs")
+    return path
+
+
+def test_trainings_of_older_code_are_stamped_anew_where_one_gives_the_same_to_the_last_digit(ws):
+    job = short_cell(ws)
+    path = kept_of_older_code(ws, job)
+    kept = path.read_text()
+    assert keep.restore(ws, ws.folder / "kept") == (0, 1)
+    (line,) = keep.restamp(ws, ws.folder / "kept")
+    assert line == f"0123456789ab to {job.code}, 1 trainings ({job.label}): the same"
+    assert path.read_text() == kept.replace("0123456789ab", job.code)
+    shutil.rmtree(ws.folder / "studies")
+    assert keep.restore(ws, ws.folder / "kept") == (1, 0)
+    assert keep.restamp(ws, ws.folder / "kept") == []
+
+
+def test_trainings_of_older_code_stay_marked_where_one_digit_differs(ws):
+    job = short_cell(ws)
+    path = kept_of_older_code(ws, job)
+    table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    table.loc[0, "cmc5_large"] = f"{float(table.cmc5_large[0]) - 0.0001:g}"
+    path.write_text(table.to_csv(index=False))
+    kept = path.read_text()
+    (line,) = keep.restamp(ws, ws.folder / "kept")
+    assert line.endswith(": cmc5_large")
+    assert path.read_text() == kept
+
+
+def test_the_book_counts_the_kept_trainings_of_older_code():
+    now = STUDY.listed(workflow.open_workspace("reference"))[0].code
+    runs = effects.read_evidence().runs.head(3).assign(code=[now, "0123456789ab", ""])
+    assert keep.of_older_code(runs).tolist() == [False, True, True]
+    table = pages.runs_table(effects.Evidence(runs, pd.DataFrame(), pd.DataFrame()))
+    assert "2 of them are of older code than this copy's" in table

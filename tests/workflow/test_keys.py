@@ -224,9 +224,7 @@ def test_scores_and_features_are_made_anew_by_other_code_and_the_history_loses_i
 def test_a_curve_of_test_images_that_were_replaced_is_no_record(ws, root):
     def measured():
         run = workflow.make_run(ws, "vehicleid", parts=(), held_out=2, size=32, epochs=1, batch=4, warmup=0.0)
-        job = evidence.Job("budgets", "", "Baseline (w/o parts)", "short", run, ws)
-        evidence.measure(ws, job)
-        return files.read_json(evidence.record_path(ws, job.key))
+        return evidence.measure(evidence.as_job(ws, run, "budgets", "Baseline (w/o parts)", "short"))
 
     before = measured()
     assert measured() == before

@@ -6,9 +6,11 @@ import pandas as pd
 import pytest
 
 from partreg import workflow
-from partreg.workflow import photographs
+from partreg.workflow import photographs, studies
+from partreg.workflow.profile import REFERENCE
+from tests.datasets.layouts import write_veri
 
-ROW = {"layout": "veri", "row": "LOMO", "cmc1": 0.5}
+ROW = {"method": "lomo", "cmc1": 0.5}
 
 
 @pytest.fixture
@@ -39,15 +41,15 @@ def test_rows_with_parts_want_annotations(folder, tmp_path):
 
 
 def test_the_table_goes_into_the_results_folder_and_nowhere_else(folder, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(photographs, "scored", lambda ws, layout, row: {**ROW, "layout": layout, "row": row})
+    monkeypatch.setattr(photographs, "scored", lambda ws, layout, row: ROW)
     mine = tmp_path / "mine.yaml"
     mine.write_text("profile: smoke\noutput: out\nveri: VeRi\n")
-    assert photographs.main(json.dumps({"profile": str(mine)})) == 0
-    found = pd.read_csv(tmp_path / "out" / "evidence" / "photographs.csv")
+    choices = json.dumps({"profile": str(mine)})
+    write_veri(folder)
+    for job in photographs.STUDY.jobs(workflow.open_workspace(str(mine))):
+        assert studies.main([choices, "photographs", job]) == 0
+    assert studies.main([choices, "photographs"]) == 0
+    found = pd.read_csv(tmp_path / "out" / "studies" / "photographs.csv")
     assert list(found.row) == ["Baseline", "BOW-CN", "LOMO"]
+    assert list(found.columns) == list(pd.read_csv(REFERENCE / "photographs.csv").columns)
     assert str(tmp_path / "out") in capsys.readouterr().out
-
-
-def test_without_photographs_there_is_no_table(tmp_path, capsys):
-    assert photographs.main(json.dumps({"profile": "smoke", "output": str(tmp_path)})) == 1
-    assert "FAILED: profile 'smoke': neither vehicleid nor veri names a folder" in capsys.readouterr().err

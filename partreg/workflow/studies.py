@@ -1,0 +1,60 @@
+"""All studies, and the command that does one job of a study or makes its tables.
+
+``make reference``, ``make settings`` and ``make photographs`` call it through the Snakefile.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sys
+
+from partreg.errors import PartregError
+from partreg.workflow import dial, evidence, photographs, settings
+from partreg.workflow.notebooks import TerminalLines, reported
+from partreg.workflow.profile import open_workspace
+from partreg.workflow.study import Job, Study, record_path, table_path
+
+STUDIES = {one.name: one for one in (evidence.STUDY, dial.STUDY, dial.OWN, settings.STUDY, photographs.STUDY)}
+
+__all__ = ["STUDIES", "Job", "Study", "record_path", "table_path"]
+
+
+def main(arguments: list[str]) -> int:
+    """``python -m partreg.workflow.studies JSON-of-choices STUDY [KEY]``: do the job of a key, or make the tables."""
+    choices, name, *key = arguments
+    study = STUDIES[name]
+    try:
+        ws = open_workspace(**json.loads(choices))
+        job = the_job(study.jobs(ws), study, key[0]) if key else None
+    except PartregError as error:
+        print(f"partreg: {name}: FAILED: {error}", file=sys.stderr)
+        return 1
+
+    def work() -> None:
+        if job is None:
+            for path in study.collect(ws):
+                print(f"partreg: {name}: the table is {path}")
+        else:
+            with contextlib.redirect_stderr(TerminalLines(job.label)):  # around the work alone: a failure is heard
+                study.record(ws, job)
+
+    return reported(job.label if job else name, work)
+
+
+def the_job(jobs: dict[str, Job], study: Study, key: str) -> Job:
+    """The job of a key.
+
+    Raises:
+        PartregError: there is none, because what it is made of has changed since the keys were listed.
+    """
+    if key not in jobs:
+        raise PartregError(
+            f"no job is called {key} any more: the data, the profile or the code changed meanwhile; "
+            f"run make {study.target} again."
+        )
+    return jobs[key]
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

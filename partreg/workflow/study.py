@@ -1,0 +1,127 @@
+"""What a study is: measurements of one kind, each made once, alone and in any order, and the tables of their records.
+
+`partreg.workflow.evidence`, `dial`, `settings` and `photographs` declare theirs; `partreg.workflow.studies` runs them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from partreg import files
+from partreg.errors import PartregError
+from partreg.reid.run import Run
+from partreg.workflow import keys
+from partreg.workflow.profile import Workspace, digest
+
+Record = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Job:
+    """One measurement of a study.
+
+    Attributes:
+        what: what it is for: the columns of its record that tell it from the study's other records.
+        label: its name on the terminal.
+        workspace: where its data and its network lie.
+        recipe: all that decides its record besides ``what``, see `partreg.workflow.keys`.
+        run: the network that it trains, where it is of one.
+        needs_boxes: whether the detector's boxes of the study's own workspace must be there first.
+    """
+
+    what: Record
+    label: str
+    workspace: Workspace
+    recipe: keys.Recipe
+    run: Run | None = None
+    needs_boxes: bool = False
+
+    @cached_property
+    def description(self) -> str:
+        """Twelve hexadecimal digits for the same measurement for the same purpose, whatever the code."""
+        return digest({**keys.parts_of(self.recipe)[0], "purpose": list(self.what.values())})
+
+    @cached_property
+    def code(self) -> str:
+        """Twelve hexadecimal digits for all code that decides the record."""
+        return digest(keys.parts_of(self.recipe)[1])
+
+    @property
+    def key(self) -> str:
+        """The name of its record: what is measured, and the code that does it."""
+        return f"{self.description}-{self.code}"
+
+
+@dataclass(frozen=True)
+class Study:
+    """The declaration of a study.
+
+    Attributes:
+        name: also that of the Snakefile's rule for its tables, and of the folder of its records.
+        target: the target of make that runs it.
+        tables: the tables that are made of its records, by the names of their files.
+        listed: gives all its jobs in a workspace.
+        measure: makes the record of a job, without ``what``.
+        tabulate: makes the tables of records.
+        without_jobs: what to do where a workspace has no jobs, the end of a sentence.
+    """
+
+    name: str
+    target: str
+    tables: tuple[str, ...]
+    listed: Callable[[Workspace], list[Job]]
+    measure: Callable[[Job], Record]
+    tabulate: Callable[[list[Record]], dict[str, pd.DataFrame]]
+    without_jobs: str = "there is nothing to do."
+
+    def jobs(self, ws: Workspace) -> dict[str, Job]:
+        """Every job by its key, in the order of the tables."""
+        return {job.key: job for job in self.listed(ws)}
+
+    def record(self, ws: Workspace, job: Job) -> Record:
+        """The record of a job, which is measured first where there is none.
+
+        Raises:
+            PartregError: it cannot be measured; no record is left then, and the job is due again.
+        """
+        path = record_path(ws, self, job.key)
+        if not path.exists():
+            facts = {**job.what, "key": job.description, "code": job.code, **self.measure(job)}
+            files.write_json(path, facts)
+        return files.read_json(path)
+
+    def collect(self, ws: Workspace, folder: Path | None = None) -> list[Path]:
+        """Write the study's tables into ``folder``, the workspace's own unless given; gives their paths.
+
+        They are made of the records that are there.
+
+        Raises:
+            PartregError: the workspace has no jobs for this study, or none has been done.
+        """
+        jobs = self.jobs(ws)
+        if not jobs:
+            raise PartregError(f"profile {ws.profile.name!r}: {self.without_jobs}")
+        paths = [path for key in jobs if (path := record_path(ws, self, key)).exists()]
+        if not paths:
+            raise PartregError(f"{record_path(ws, self, '').parent}: no records yet; run make {self.target} first.")
+        tables = self.tabulate([files.read_json(path) for path in paths])
+        folder = folder or table_path(ws, "").parent
+        for name, table in tables.items():
+            files.write_text(folder / f"{name}.csv", table.to_csv(index=False))
+        return [folder / f"{name}.csv" for name in tables]
+
+
+def record_path(ws: Workspace, study: Study, key: str) -> Path:
+    """Where the record of a job lies."""
+    return ws.folder / "studies" / study.name / f"{key}.json"
+
+
+def table_path(ws: Workspace, name: str) -> Path:
+    """Where a table of the reader's own lies that a study made."""
+    return ws.folder / "studies" / f"{name}.csv"
