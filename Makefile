@@ -52,8 +52,9 @@ book: .venv/.installed  ## render the benchmark, run every notebook, publish the
 test: .venv/.installed  ## lint, unit and property tests, the whole chain on smoke, the book in a browser
 	@bash tests/run
 
-lint: .venv/.installed  ## style of code and notebooks
+lint: .venv/.installed  ## style of code and notebooks, types of the core
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/nbstripout --verify --keep-id --extra-keys "metadata.papermill cell.metadata.papermill" notebooks/*.ipynb
+	@$(BIN)/mypy
 
 lab: .venv/.installed  ## open the notebooks in JupyterLab
 	@$(BIN)/jupyter lab --ip=127.0.0.1 notebooks

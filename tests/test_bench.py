@@ -32,6 +32,7 @@ def test_checking_says_what_it_checked_and_how(capsys):
     assert all(line.endswith(" problems") for line in lines)
 
 
-def test_the_folder_that_is_checked_is_sound_where_each_test_vehicle_has_several_images(tmp_path, monkeypatch):
-    monkeypatch.setattr(bench, "TEST_VEHICLES", 5)
-    assert check(bench.make_folder(tmp_path / "VehicleID_V1.0", 40)).problems == []
+def test_the_folder_that_is_checked_is_sound(tmp_path):
+    report = check(bench.make_folder(tmp_path / "VehicleID_V1.0", entries=9_000))
+    assert report.problems == []
+    assert (report.counts["training images"], report.counts["test list 2400 vehicles"]) == (5_085, 2_400)

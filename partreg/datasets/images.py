@@ -55,8 +55,8 @@ def _integers(given: pd.DataFrame, name: str, source: str) -> np.ndarray:
     if name not in given:
         return np.full(len(given), -1, dtype=np.int64)
     if pd.api.types.is_integer_dtype(given[name]):
-        return given[name].to_numpy(dtype=np.int64)
-    numbers = pd.to_numeric(given[name], errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+        return np.asarray(given[name], dtype=np.int64)
+    numbers: np.ndarray = pd.to_numeric(given[name], errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
     # Beyond 2^53 two whole numbers may be one as a float, and two vehicles one vehicle.
     bad = ~np.isfinite(numbers) | (numbers != np.floor(numbers)) | (np.abs(numbers) >= 2**53)
     bad |= given[name].map(lambda value: isinstance(value, bool | np.bool_)).to_numpy(dtype=bool)

@@ -92,7 +92,7 @@ def picture_header(path: str | Path) -> tuple[int, int, int]:
     """
     try:
         with Image.open(path) as image:
-            orientation = image.getexif().get(ORIENTATION)
+            orientation = image.getexif().get(ORIENTATION, 1)
             return (*image.size, orientation if orientation in TURNED else 1)
     except BROKEN as error:
         raise PartregError(

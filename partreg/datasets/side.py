@@ -128,7 +128,7 @@ def read_models(root: str | Path, images: pd.DataFrame) -> np.ndarray:
     Raises:
         PartregError: the table has no model and there is no such file, or it is malformed or lists none of the images.
     """
-    models = images["model"].to_numpy(np.int64)
+    models: np.ndarray = images["model"].to_numpy(np.int64)
     if not len(models) or (models >= 0).any():
         return models
     truth = Path(root) / "truth" / "images.csv"
@@ -262,7 +262,9 @@ def _crop(path: Path, line: int, crop: str) -> Path:
         ) from error
 
 
-def _numbers(path: Path, lines: list[int], text: np.ndarray, columns: list[str], dtype: type = np.float32):
+def _numbers(
+    path: Path, lines: list[int], text: np.ndarray, columns: list[str], dtype: type = np.float32
+) -> np.ndarray:
     """Text as finite numbers, (rows, columns)."""
     plain = not ODD.search("\n".join(text.ravel().tolist()))
     try:

@@ -11,6 +11,7 @@ import difflib
 import io
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -50,7 +51,7 @@ def read_rows(path: Path, on_problem: OnProblem = stop) -> pd.DataFrame:
         columns, raw, faults = [], [], [f"could not be read as a CSV ({error}); save it anew."]
     for fault in faults:
         on_problem(Problem(str(path), 1, fault))
-    good: list[dict] = []
+    good: list[dict[str, Any]] = []
     seen: dict[str, int] = {}
     for line, row in raw if not faults else []:
         problem = _problem(path, row, columns)

@@ -145,7 +145,7 @@ def read_labels(path: Path, on_problem: OnProblem = stop) -> dict[str, tuple[int
         elif any(claim and claim != truth for claim, truth in zip(claims, named, strict=True)):
             on_problem(Problem(str(path), _line(text, name), f"vehicleID or cameraID of {name} contradicts its name; "
                                "fix it."))  # fmt: skip
-        elif labels.setdefault(name, tuple(map(int, values))) != tuple(map(int, values)):
+        elif labels.setdefault(name, (pair := (int(values[0]), int(values[1])))) != pair:
             message = f"{name} appears twice, with another colour or type; keep one Item."
             on_problem(Problem(str(path), _line(text, name), message))
     return labels

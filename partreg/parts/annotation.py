@@ -311,7 +311,7 @@ def _telling_header(path: str | Path) -> tuple[int, int, int]:
     return width, height, orientation
 
 
-def _clamped(box: Mapping[str, Any], size: tuple[int, int], image: str) -> tuple | None:
+def _clamped(box: Mapping[str, Any], size: tuple[int, int], image: str) -> tuple[Any, ...] | None:
     """A row of `OBJECT_COLUMNS` from a drawn box, or None for a slip of the mouse."""
     label = box.get("label")
     if label not in LABELS:

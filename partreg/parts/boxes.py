@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -29,7 +30,7 @@ BODY = "body"  # any other part of the vehicle, or all of it: only tells how far
 OBJECT_COLUMNS = ("image", "name", *CORNERS, "score")
 
 
-def boxes_table(data: pd.DataFrame | dict, where: str = "the boxes table") -> pd.DataFrame:
+def boxes_table(data: pd.DataFrame | dict[str, Any], where: str = "the boxes table") -> pd.DataFrame:
     """Check a table of boxes and give it fixed columns and types.
 
     Args:
@@ -60,7 +61,7 @@ def boxes_table(data: pd.DataFrame | dict, where: str = "the boxes table") -> pd
     return table
 
 
-def objects_table(data: pd.DataFrame | dict, where: str = "the objects table") -> pd.DataFrame:
+def objects_table(data: pd.DataFrame | dict[str, Any], where: str = "the objects table") -> pd.DataFrame:
     """Check a table of named boxes (`OBJECT_COLUMNS`, names from `CLASSES` or `BODY`) and give it fixed types.
 
     Raises:
@@ -236,7 +237,8 @@ def iou(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     sides = np.minimum(a[..., 2:], b[..., 2:]) - np.maximum(a[..., :2], b[..., :2])
     common = np.prod(np.clip(sides, 0, None), axis=-1)
     area = np.prod(a[..., 2:] - a[..., :2], axis=-1) + np.prod(b[..., 2:] - b[..., :2], axis=-1)
-    return common / (area - common)
+    shared: np.ndarray = common / (area - common)
+    return shared
 
 
 def overlaps(boxes: pd.DataFrame, truth: pd.DataFrame) -> pd.DataFrame:
@@ -263,7 +265,7 @@ def _without_other_end(seen: pd.DataFrame) -> pd.DataFrame:
     return seen[~np.isin(np.arange(len(seen)), crossed[["row", "row_right"]].max(axis=1))]
 
 
-def _columns(data: pd.DataFrame | dict, columns: tuple[str, ...], where: str) -> pd.DataFrame:
+def _columns(data: pd.DataFrame | dict[str, Any], columns: tuple[str, ...], where: str) -> pd.DataFrame:
     table = pd.DataFrame(data)
     missing = [name for name in columns if name not in table]
     if missing:

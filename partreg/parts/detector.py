@@ -273,7 +273,7 @@ def _train(model: str, data: Path, work: Path, **settings: Any) -> dict[str, tor
     class Trainer(DetectionTrainer):
         """ultralytics' trainer without its own validation and its pickled checkpoints."""
 
-        def validate(self) -> tuple[dict, float]:
+        def validate(self) -> tuple[dict[str, Any], float]:
             return {}, 0.0
 
         def save_model(self) -> bool:
@@ -285,7 +285,7 @@ def _train(model: str, data: Path, work: Path, **settings: Any) -> dict[str, tor
     overrides = {**SETTINGS, **settings, "model": model, "data": str(data), "project": str(work), "name": "run"}
     overrides |= {"nbs": settings["batch"], "device": "0" if torch.cuda.is_available() else "cpu"}
     try:
-        trainer = Trainer(overrides=overrides)
+        trainer: Any = Trainer(overrides=overrides)
         with tqdm(desc="training the detector", unit="batch", mininterval=1) as bar:
             trainer.add_callback("on_train_start", lambda t: bar.reset(t.epochs * len(t.train_loader)))
             trainer.add_callback("on_train_batch_end", lambda t: bar.update())
@@ -306,7 +306,7 @@ def _predict(
     from ultralytics.utils.ops import scale_boxes
 
     pixels = [read_fitted(path, size) for path in images["path"]]
-    letterbox = LetterBox((size, size))
+    letterbox: Any = LetterBox((size, size))
     stack = np.stack([letterbox(image=image)[:, :, ::-1] for image in pixels])
     with torch.no_grad():
         batch = torch.from_numpy(stack).to(device).permute(0, 3, 1, 2).float() / 255
@@ -315,7 +315,8 @@ def _predict(
     rows = []
     for name, image, boxes in zip(images["image"], pixels, found, strict=True):
         height, width = image.shape[:2]
-        corners = scale_boxes((size, size), boxes[:, :4], (height, width)).cpu().numpy().astype(float)
+        scaled: Any = scale_boxes((size, size), boxes[:, :4], (height, width))
+        corners = scaled.cpu().numpy().astype(float)
         table = pd.DataFrame(corners / [width, height, width, height], columns=list(CORNERS))
         classes = boxes[:, 5].int().tolist()
         table = table.assign(

@@ -108,7 +108,7 @@ def read_coco(path: str | Path, names: Mapping[str, str] = NAMES, visible: float
     return Annotations(pd.DataFrame(table, columns=["image", "width", "height"]), objects_table(objects, str(path)))
 
 
-def _entries(path: Path, coco: Any, field: str) -> dict[str, dict]:
+def _entries(path: Path, coco: Any, field: str) -> dict[str, dict[str, Any]]:
     """The entries of one of a COCO file's three lists, by their ids; annotations may do without, and get their place.
 
     Raises:
@@ -120,7 +120,7 @@ def _entries(path: Path, coco: Any, field: str) -> dict[str, dict]:
         raise PartregError(
             f"{path}: expected a COCO file, an object with the lists {', '.join(FIELDS)}; found no list {field}."
         )
-    found: dict[str, dict] = {}
+    found: dict[str, dict[str, Any]] = {}
     for place, entry in enumerate(entries, start=1):
         where = f"{path}: entry {place} of {field}"
         lacking = [key for key in keys if not isinstance(entry, dict) or key not in entry]
@@ -146,7 +146,7 @@ def _id(value: Any, key: str, where: str) -> str:
     return value if isinstance(value, str) else str(int(value))
 
 
-def _pointed(entries: dict[str, dict], annotation: dict, key: str, where: str) -> dict:
+def _pointed(entries: dict[str, dict[str, Any]], annotation: dict[str, Any], key: str, where: str) -> dict[str, Any]:
     """The image or category that an annotation points to."""
     number = _id(annotation[key], key, where)
     if number not in entries:
@@ -165,7 +165,7 @@ def _meaning(category: Any, names: Mapping[str, str], where: str) -> str:
     return name
 
 
-def _visibility(entry: dict, where: str) -> float:
+def _visibility(entry: dict[str, Any], where: str) -> float:
     value = entry.get("visibility", 1.0)
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
         raise PartregError(f"{where}: expected a visibility from 0 to 1, found {str(value)[:60]!r}; fix it.")
@@ -177,7 +177,7 @@ def write_coco(annotations: Annotations, path: str | Path) -> None:
     names = (*CLASSES, BODY)
     number = {image: i + 1 for i, image in enumerate(annotations.images["image"])}
     sizes = annotations.images.set_index("image")[["width", "height"]]
-    entries = []
+    entries: list[dict[str, Any]] = []
     for row in objects_table(annotations.objects).itertuples():
         if row.image not in number:
             raise PartregError(f"{path}: a box belongs to {row.image!r}, which is not among the images; add the image.")
@@ -257,7 +257,8 @@ def yolo_names(images: pd.Series | list[str]) -> dict[str, str]:
     Raises:
         PartregError: two images would share a label file.
     """
-    names, stems = {}, {}
+    names: dict[str, str] = {}
+    stems: dict[str, str] = {}
     for image in images:
         name = str(image).replace("/", "__")
         other = stems.setdefault(Path(name).stem, image)
@@ -269,7 +270,7 @@ def yolo_names(images: pd.Series | list[str]) -> dict[str, str]:
     return names
 
 
-def _check_images(path: Path, images: dict[str, dict]) -> None:
+def _check_images(path: Path, images: dict[str, dict[str, Any]]) -> None:
     seen: set[str] = set()
     for number, entry in images.items():
         name, width, height = (entry[key] for key in ("file_name", "width", "height"))
@@ -290,7 +291,7 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _relative(box: list, width: float, height: float, where: str) -> tuple[float, float, float, float]:
+def _relative(box: list[float], width: float, height: float, where: str) -> tuple[float, float, float, float]:
     """Corners in [0, 1] from pixels ``[x, y, width, height]``; up to `SLACK` pixels outside are clamped."""
     if not isinstance(box, list) or len(box) != 4 or not all(map(_is_number, box)):
         raise PartregError(f"{where}: expected a bbox of four numbers, found {str(box)[:60]}; fix or remove it.")
@@ -330,4 +331,5 @@ def _yolo_line(line: str, where: str) -> tuple[str, float, float, float, float]:
             f"{where}: expected four numbers of a box inside the image, with an area, found {line.strip()[:60]!r}; "
             "fix or remove the line."
         )
-    return (CLASSES[number], *(min(max(v, 0.0), 1.0) for v in corners))
+    x0, y0, x1, y1 = (min(max(v, 0.0), 1.0) for v in corners)
+    return CLASSES[number], x0, y0, x1, y1

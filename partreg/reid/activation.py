@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -34,7 +35,7 @@ def class_activation(
         (B, S, S) float32, in units of the logit.
     """
     feature_map = network.feature_map(images)
-    embed, classify = network.embed[branch].weight, network.classify[branch].weight
+    embed, classify = (network.get_parameter(f"{layer}.{branch}.weight") for layer in ("embed", "classify"))
     if labels is None:
         labels = classify.matmul(embed).matmul(feature_map.mean((2, 3)).T).argmax(0)
     return torch.einsum("bchw,dc,bd->bhw", feature_map, embed, classify[labels])
@@ -88,7 +89,8 @@ def activation_maps(
     Raises:
         ValueError: ``own`` for a vehicle that was not learnt.
     """
-    run, network, vehicles = load(folder, str(choose_device(device)))
+    run, loaded, vehicles = load(folder, str(choose_device(device)))
+    network = cast(PartRegularizedNet, loaded)
     where = network.device
     labels = torch.from_numpy(pd.Index(vehicles).get_indexer(images["vehicle"])).to(where) if own else None
     if labels is not None and bool((labels < 0).any()):

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 import torch
@@ -52,7 +53,8 @@ class Data:
         if self.device.type != "cuda" or self.held is not None:
             yield from map(self.take, order)
             return
-        copies, waiting = torch.cuda.Stream(self.device), deque()
+        copies = torch.cuda.Stream(self.device)
+        waiting: deque[Any] = deque()
         with ThreadPoolExecutor(AHEAD) as pool:
             for rows in order:
                 waiting.append(pool.submit(self._sent, rows, copies))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 
@@ -32,7 +33,7 @@ def has_fast_bfloat16(device: torch.device) -> bool:
     A CPU that torch is told to use without AVX-512 (``ATEN_CPU_CAPABILITY=avx2``) counts as one that has none.
     """
     if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     if torch.backends.cpu.get_cpu_capability() != "AVX512":
         return False
     return any(getattr(torch.cpu, f"_is_{name}_supported", bool)() for name in ("avx512_bf16", "amx_tile"))
@@ -65,7 +66,8 @@ def reproducible(threads: int, device: torch.device) -> Iterator[None]:
     """
     if device.type == "cuda":
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    threads_before, settings = torch.get_num_threads(), torch.utils.deterministic
+    threads_before = torch.get_num_threads()
+    settings: Any = torch.utils.deterministic  # a module whose settings torch's types do not know
     before = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
     filled_before = settings.fill_uninitialized_memory
     torch.set_num_threads(threads)

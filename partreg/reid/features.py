@@ -42,7 +42,8 @@ def load(folder: str | Path, device: str = "cpu", method: Method = PART_REGULARI
             f"{folder / 'run.json'}: another description than that of the weights beside it; delete the folder and "
             "train the run anew."
         )
-    network.eval().to(choose_device(device), memory_format=torch.channels_last)
+    network.eval()
+    network.to(choose_device(device), memory_format=torch.channels_last)  # type: ignore[call-overload]
     return run, network, saved["vehicles"].tolist()
 
 

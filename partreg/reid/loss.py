@@ -59,7 +59,8 @@ def part_regularized_loss(losses: dict[str, Tensor], part_weight: float, global_
         part_weight: lambda, which the paper does not print.
         global_weight: 1 in Eq. 3.
     """
-    return sum((global_weight if branch == "global" else part_weight) * loss for branch, loss in losses.items())
+    weights = {branch: global_weight if branch == "global" else part_weight for branch in losses}
+    return sum(weights[name] * loss for name, loss in losses.items())  # type: ignore[return-value]  # begins with 0
 
 
 def agreement_loss(output: Output) -> Tensor:

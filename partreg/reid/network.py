@@ -6,6 +6,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from threading import Lock
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -42,10 +43,17 @@ class Output:
     features: dict[str, Tensor] = field(default_factory=dict)
 
 
+Net = TypeVar("Net", bound="Trunk")
+
+
 class Trunk(nn.Module):
     """The backbone that all branches share, and that every method of Tables 1 to 3 has in common."""
 
     use_global = True  # features are of the whole image; only a network without a global branch needs boxes for them
+
+    scale: Tensor
+    offset: Tensor
+    gain: Tensor
 
     def __init__(self, backbone: str, last_stride: int, pixels: str) -> None:
         super().__init__()
@@ -213,7 +221,7 @@ def make_network(run: Run, vehicles: int) -> PartRegularizedNet:
     return built(run, {"vehicle": vehicles}, part_regularized_net)
 
 
-def built(run: Run, classes: dict[str, int], network: Callable[[Run, dict[str, int]], Trunk]) -> Trunk:
+def built(run: Run, classes: dict[str, int], network: Callable[[Run, dict[str, int]], Net]) -> Net:
     """The network of any method, before training.
 
     The start is drawn from the run's seed: the backbone, the features of all branches, then the classifiers of all. So
@@ -254,7 +262,7 @@ def check_pixels(run: Run) -> None:
         )
 
 
-def make_backbone(name: str, last_stride: int) -> tuple[nn.Module, int]:
+def make_backbone(name: str, last_stride: int) -> tuple[nn.Sequential, int]:
     """The convolutional part of a classifier, its layers under torchvision's names, and its number of channels.
 
     With ``last_stride`` 1 the last stage keeps the map's size, which doubles S.
@@ -274,7 +282,7 @@ def make_backbone(name: str, last_stride: int) -> tuple[nn.Module, int]:
     return nn.Sequential(layers), full.fc.in_features
 
 
-def small_resnet(last_stride: int, width: int) -> tuple[nn.Module, int]:
+def small_resnet(last_stride: int, width: int) -> tuple[nn.Sequential, int]:
     """A ResNet for CPUs: the usual stem, then one basic block a stage with 1, 2, 4 and 8 times ``width`` channels."""
     stem = [nn.Conv2d(3, width, 7, 2, 3, bias=False), nn.BatchNorm2d(width), nn.ReLU(inplace=True)]
     layers, inside = [*stem, nn.MaxPool2d(3, 2, 1)], width

@@ -68,7 +68,8 @@ def decoded(images: pd.DataFrame, size: int, folder: str | Path, threads: int = 
                 pixels[row] = image
             pixels.flush()
             del pixels
-    return np.load(path, mmap_mode="r", allow_pickle=False)
+    stored: np.ndarray = np.load(path, mmap_mode="r", allow_pickle=False)
+    return stored
 
 
 def reserve(path: Path) -> None:

@@ -77,7 +77,8 @@ class RecordedStep(Step):
     def __init__(self, run: Run, method: Method, network: Trunk) -> None:
         self.rate = torch.zeros((), device=network.device)
         super().__init__(run, method, network, self.rate)
-        self.done, self.graph = 0, None
+        self.done = 0
+        self.graph: torch.cuda.CUDAGraph | None = None
 
     def __call__(self, images: Tensor, targets: dict[str, Tensor], numbers: Tensor, rate: float) -> dict[str, Tensor]:
         """Learn one batch; the scalars are overwritten by the next step."""
@@ -85,15 +86,14 @@ class RecordedStep(Step):
         if self.graph is None and self.done < EAGER:
             self.done += 1
             return self.compute(images, targets, numbers)
-        if self.graph is None:
-            self.record(images, targets, numbers)
+        graph = self.record(images, targets, numbers) if self.graph is None else self.graph
         given = {"images": images, "numbers": numbers, **targets}
         for name, place in self.places.items():
             place.copy_(given[name], non_blocking=True)
-        self.graph.replay()
+        graph.replay()
         return self.losses
 
-    def record(self, images: Tensor, targets: dict[str, Tensor], numbers: Tensor) -> None:
+    def record(self, images: Tensor, targets: dict[str, Tensor], numbers: Tensor) -> torch.cuda.CUDAGraph:
         """Record the operations of a step on tensors of its own; nothing is computed yet."""
         self.places = {"images": images.clone(), "numbers": numbers.clone()}
         self.places |= {name: value.clone() for name, value in targets.items()}
@@ -103,6 +103,7 @@ class RecordedStep(Step):
         with RECORDING, torch.cuda.graph(graph, stream=stream, capture_error_mode="thread_local"):
             self.losses = self.compute(self.places["images"], own, self.places["numbers"])
         self.graph = graph
+        return graph
 
 
 def make_step(run: Run, method: Method, network: Trunk) -> Step:

@@ -43,7 +43,7 @@ def learning_rate(run: Run, epoch: float) -> float:
     if epoch < run.warmup:
         return run.lr * epoch / run.warmup
     if run.schedule == "exponential":
-        return run.lr * run.decay ** (epoch - run.warmup)
+        return run.lr * float(run.decay ** (epoch - run.warmup))
     done = (epoch - run.warmup) / max(run.epochs - run.warmup, 1e-9)
     return run.lr * 0.5 * (1 + math.cos(math.pi * min(done, 1)))
 
@@ -111,11 +111,12 @@ def train(
         raise PartregError(f"images: expected at least two vehicles to tell apart, got {len(vehicles)}; see the lists.")
     with reproducible(threads, where), own_stream(where):
         targets = {"vehicle": torch.from_numpy(labels)}
-        if run.parts:
-            targets["boxes"] = part_boxes(run, boxes, images)
+        if (placed := part_boxes(run, boxes, images)) is not None:
+            targets["boxes"] = placed
         targets |= {name: torch.from_numpy(np.ascontiguousarray(values)) for name, values in told.items()}
         data = Data(decoded(images, run.size, pixels), targets, where)
-        network = built(run, data.classes, method.network).to(where, memory_format=torch.channels_last)
+        network = built(run, data.classes, method.network)
+        network.to(where, memory_format=torch.channels_last)  # type: ignore[call-overload]
         if run.weights:
             network.calibrate(data.take(torch.arange(min(run.batch, len(labels))))[0])
         step = make_step(run, method, network)
@@ -151,7 +152,7 @@ def one_epoch(
     network.train()
     rng = epoch_rng(run, epoch)
     order = method.order(run, data.targets["vehicle"], rng)
-    sums = 0.0
+    sums: Any = 0.0
     for turn, (images, targets) in enumerate(data.batches(order)):
         numbers = random_numbers(len(images), bool(run.part_dropout and run.parts), rng)
         rate = learning_rate(run, epoch + (turn + 1) / len(order))
@@ -266,7 +267,7 @@ def resumed(given: dict[str, str], folder: Path, network: Trunk, optimizer: torc
     if not path.exists():
         return {"learnt_from": given, "history": [], "seconds": 0.0}
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
+        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
         before = dict(state["learnt_from"])
         if before == given:
             network.load_state_dict(state["network"])

@@ -156,8 +156,8 @@ def group_ranks(
     number = int(groups.max(initial=-1)) + 1
     first, alone = ranks.first("together"), ranks.first("together") == ranks.first("relevant")
     # A match that is strictly nearest makes its group the first; only the other queries need a look at the groups.
-    result = np.minimum(first, 1)
-    for query in np.flatnonzero(first > 1):
+    result: np.ndarray = np.minimum(first, 1)
+    for query in np.flatnonzero(first > 1).tolist():
         row, good = distances[query], matches[query]
         own = row[good]
         nearest = own.min()
@@ -227,7 +227,8 @@ def average_precision(ranks: MatchRanks, rule: str = "rectangular", ties: str = 
         before = np.where(r > 1, (j - 1) / np.maximum(r - 1, 1), 1.0)
         precision = (precision + before) / 2
     total = np.bincount(query, weights=precision, minlength=len(ranks.counts))
-    return np.divide(total, ranks.counts, out=np.full(len(total), np.nan), where=ranks.counts > 0)
+    result: np.ndarray = np.divide(total, ranks.counts, out=np.full(len(total), np.nan), where=ranks.counts > 0)
+    return result
 
 
 def mean_average_precision(values: np.ndarray) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -43,7 +44,7 @@ class VehicleIDScores:
     hits5: np.ndarray
     vehicles: np.ndarray
     queries: int
-    origins: tuple = ()
+    origins: tuple[Any, ...] = ()
 
     @property
     def cmc1(self) -> float:
@@ -97,8 +98,8 @@ def vehicleid(
         curves.append(cmc(ranks, min(k_max, len(gallery))))
         hits[:, query] += [ranks == 1, ranks <= 5]
         asked[query] += 1
-    hits = np.divide(hits, asked, out=np.full(hits.shape, np.nan), where=asked > 0)
-    return VehicleIDScores(np.stack(curves), *hits, vehicles, len(vehicles) - len(np.unique(vehicles)))
+    first, fifth = np.divide(hits, asked, out=np.full(hits.shape, np.nan), where=asked > 0)
+    return VehicleIDScores(np.stack(curves), first, fifth, vehicles, len(vehicles) - len(np.unique(vehicles)))
 
 
 def draw_gallery(vehicles: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -127,7 +128,8 @@ def single_match_ranks(distances: np.ndarray, query: np.ndarray, gallery: np.nda
     own = np.take_along_axis(distances, match, axis=1)
     nearer = (distances < own).sum(axis=1)
     tied = (distances == own) & (np.arange(len(gallery)) < match)
-    return 1 + nearer + tied.sum(axis=1)
+    ranks: np.ndarray = 1 + nearer + tied.sum(axis=1)
+    return ranks
 
 
 @dataclass(frozen=True)
@@ -154,7 +156,7 @@ class VeRiScores:
     hit: np.ndarray
     vehicles: np.ndarray
     rule: str
-    origins: tuple = ()
+    origins: tuple[Any, ...] = ()
 
     @property
     def mAP(self) -> float:  # noqa: N802 (the field's name for it)

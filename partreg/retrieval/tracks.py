@@ -19,7 +19,7 @@ def track_numbers(gallery: pd.DataFrame) -> np.ndarray:
         PartregError: a track holds images of two vehicles, so that no track could be right or wrong.
     """
     names = gallery["track"].where(gallery["track"] != "", "/" + gallery["image"])
-    numbers = pd.factorize(names)[0]
+    numbers: np.ndarray = pd.factorize(names)[0]
     seen = pd.DataFrame({"track": numbers, "vehicle": gallery["vehicle"].to_numpy()}).drop_duplicates()
     mixed = seen["track"].duplicated().to_numpy()
     if mixed.any():

@@ -231,7 +231,8 @@ def noisy(features: np.ndarray, names: np.ndarray, noise: float, seed: int = 0) 
     """
     copies = np.unique(names, return_inverse=True)[1]
     drawn = np.random.default_rng(seed).standard_normal((copies.max() + 1, features.shape[1]))
-    return (features + noise * np.std(features) * drawn[copies]).astype(np.float32)
+    noised: np.ndarray = features + noise * np.std(features) * drawn[copies]
+    return noised.astype(np.float32)
 
 
 def drawn_features(vehicles: np.ndarray, width: int = 32, seed: int = 0) -> np.ndarray:

@@ -6,7 +6,6 @@ import pytest
 from layouts import QUERY, TEST, TRAIN, write, write_csv, write_vehicleid, write_veri
 
 from partreg import __main__ as command_line
-from partreg.datasets import benchmark
 from partreg.datasets.check import check, layout
 from partreg.datasets.lines import Problem
 from partreg.errors import PartregError
@@ -192,12 +191,6 @@ def test_the_command_ends_with_one_sentence(tmp_path, monkeypatch, capsys):
 def test_both_real_layouts_are_clean(real):
     for name in ("VehicleID_V1.0", "VeRi"):
         assert check(real / "khoa_cars" / name, decode=True).problems == []
-
-
-def test_the_benchmarks_folder_has_no_problem(tmp_path):
-    report = check(benchmark.make_folder(tmp_path / "VehicleID_V1.0", entries=9_000))
-    assert report.problems == []
-    assert (report.counts["training images"], report.counts["test list 2400 vehicles"]) == (5_085, 2_400)
 
 
 UNUSABLE = {
