@@ -22,7 +22,7 @@ WORD = 9.0
 
 def draw(
     image: str | Path | np.ndarray,
-    boxes: pd.DataFrame,
+    boxes: pd.DataFrame | np.ndarray,
     cells: Mapping[str, np.ndarray],
     *,
     channels: int,
@@ -34,7 +34,7 @@ def draw(
 
     Args:
         image: a path or an array, as in `partreg.figures.sheets.as_pixels`.
-        boxes: the image's rows of the boxes table.
+        boxes: the image's boxes, as in `partreg.figures.sheets.draw_boxes`.
         cells: for each branch of the network, "global" among them where there is one, the (S, S) bool cells it pools.
         channels: C of the feature map.
         dim: width of a branch's feature.

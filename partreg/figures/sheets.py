@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import html
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import cv2
@@ -23,6 +23,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from partreg.datasets.pictures import read_picture
+from partreg.parts.boxes import CORNERS, PART_BOXES
 
 # Okabe and Ito's colours as seaborn's "colorblind" palette has them; the line's style tells the parts apart as well.
 PART_COLORS = {
@@ -79,13 +80,18 @@ def outlined(color: str = "white", width: float = 3.0) -> list[patheffects.Abstr
 
 
 def draw_boxes(
-    ax: Axes, boxes: pd.DataFrame, *, extent: tuple[float, float, float, float] | None = None, names: bool = False
+    ax: Axes,
+    boxes: pd.DataFrame | np.ndarray,
+    *,
+    extent: tuple[float, float, float, float] | None = None,
+    names: bool = False,
 ) -> None:
     """Draw part boxes on the axes that show their image (Figures 3 and 4).
 
     Args:
         ax: axes whose first picture is the image, unless ``extent`` is given.
-        boxes: rows of the boxes table that belong to this one image; rows whose coordinates are missing are left out.
+        boxes: the boxes of this one image: rows of the boxes table, or (4, 4) corners in the order of `PART_BOXES`. A
+            box with NaN is left out.
         extent: left, top, right, bottom of the image in the axes' own units.
         names: write the part's name at the box's upper left corner.
     """
@@ -94,7 +100,9 @@ def draw_boxes(
         extent = (left, top, right, bottom)
     left, top, right, bottom = extent
     wide, high = right - left, bottom - top
-    for box in boxes.dropna(subset=["x0", "y0", "x1", "y1"]).itertuples():
+    if not isinstance(boxes, pd.DataFrame):
+        boxes = pd.DataFrame(np.asarray(boxes), columns=list(CORNERS)).assign(part=PART_BOXES)
+    for box in boxes.dropna(subset=list(CORNERS)).itertuples():
         color = PART_COLORS[box.part]
         corner = (left + box.x0 * wide, top + box.y0 * high)
         rectangle = Rectangle(corner, (box.x1 - box.x0) * wide, (box.y1 - box.y0) * high, fill=False)
@@ -126,7 +134,7 @@ def _draw_cell(
     title: str | None,
     border: str | None,
     mark: str | None,
-    boxes: pd.DataFrame | None,
+    boxes: pd.DataFrame | np.ndarray | None,
 ) -> None:
     """Draw one image of a sheet with all that belongs to it; ``letter`` is the height of a cell in points."""
     x, y = corner
@@ -166,7 +174,7 @@ def image_grid(
     titles: Sequence[str | None] | None = None,
     borders: Sequence[str | None] | None = None,
     *,
-    boxes: Sequence[pd.DataFrame | None] | None = None,
+    boxes: Sequence[pd.DataFrame | np.ndarray | None] | None = None,
     marks: Sequence[str | None] | None = None,
     rows: Sequence[str] | None = None,
     pixels: int = 128,
@@ -178,7 +186,7 @@ def image_grid(
         columns: images in a row.
         titles: a short line above each image, or None.
         borders: a colour around each image, or None.
-        boxes: for each image its rows of the boxes table, or None.
+        boxes: for each image its boxes, as in `draw_boxes`, or None.
         marks: a sign of one or two letters in each image's lower right corner, in the border's colour: what the border
             says, for readers who do not see the colour.
         rows: a label at the left of each row.
@@ -212,6 +220,37 @@ def image_grid(
     ax.set(xlim=(0, columns * step + side), ylim=(lines * (step + head), 0))
     ax.set_aspect("auto")
     return figure
+
+
+def image_rows(
+    rows: Sequence[Sequence[str | Path | np.ndarray]],
+    labels: Sequence[str] | None = None,
+    *,
+    boxes: Sequence[Sequence[pd.DataFrame]] | None = None,
+    pixels: int = 128,
+) -> Figure:
+    """An `image_grid` of rows that may differ in length; boxes, where given, come in the same rows."""
+    wide = max([len(row) for row in rows], default=0) or 1
+
+    def padded(rows: Sequence[Sequence]) -> list:
+        return [image for row in rows for image in [*row, *[None] * (wide - len(row))]]
+
+    return image_grid(padded(rows), wide, boxes=None if boxes is None else padded(boxes), rows=labels, pixels=pixels)
+
+
+def part_rows(
+    paths: Mapping[str, str | Path], rows: Mapping[str, tuple[Sequence[str], pd.DataFrame]], pixels: int = 128
+) -> Figure:
+    """Rows of images, each image with its boxes of a table (Figures 3 and 4).
+
+    Args:
+        paths: where each image lies, by its name.
+        rows: by the label of a row, the names of its images and a boxes table, of which only their boxes are drawn.
+        pixels: as in `image_grid`.
+    """
+    pictures = [[paths[name] for name in names] for names, _ in rows.values()]
+    boxes = [[table[table["image"] == name] for name in names] for names, table in rows.values()]
+    return image_rows(pictures, list(rows), boxes=boxes, pixels=pixels)
 
 
 def as_html(figure: Figure, alt: str) -> HTML:

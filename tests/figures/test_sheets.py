@@ -72,6 +72,31 @@ def test_draw_boxes_finds_the_image_on_its_axes(red, boxes):
     assert [text.get_text() for text in ax.texts if text.get_text()] == ["window", "left light"]
 
 
+def test_corners_are_drawn_as_the_table_of_the_same_boxes_is(red):
+    corners = np.full((4, 4), np.nan)
+    corners[1] = 0.0, 0.5, 0.25, 1.0
+    (light,) = sheets.image_grid([red], 1, boxes=[corners]).axes[0].patches
+    table = pd.DataFrame([("left_light", *corners[1])], columns=["part", "x0", "y0", "x1", "y1"])
+    (same,) = sheets.image_grid([red], 1, boxes=[table]).axes[0].patches
+    assert light.get_bbox().bounds == same.get_bbox().bounds
+    assert light.get_linestyle() == same.get_linestyle()
+
+
+@pytest.mark.parametrize(("rows", "shown"), [([], 0), ([[], []], 0), ([[1, 1, 1], [1]], 4)])
+def test_rows_of_a_sheet_may_differ_in_length(red, rows, shown):
+    figure = sheets.image_rows([[red for _ in row] for row in rows])
+    assert len(figure.axes[0].images) == shown
+
+
+def test_each_row_of_parts_draws_its_own_table_on_its_own_images(red, boxes):
+    first, second = boxes.assign(image="a"), boxes[:1].assign(image="b")
+    both = pd.concat([first, second])
+    figure = sheets.part_rows({"a": red, "b": red}, {"all": (["a", "b"], both), "few": (["b"], both)})
+    assert len(figure.axes[0].images) == 3
+    assert len(figure.axes[0].patches) == 2 + 1 + 1
+    assert {"all", "few"} <= {text.get_text() for text in figure.axes[0].texts}
+
+
 def test_a_sheet_shows_borders_marks_titles_and_empty_places(red):
     figure = sheets.image_grid(
         [red, None, red], 2, ["first", None, None], [None, None, "#00ff00"], marks=["Q", None, None], rows=["a", "b"]

@@ -1,0 +1,48 @@
+"""Curves show every number of their tables, and panels only where something was scored."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from partreg.figures import curves
+
+
+def a_history(cmc1) -> pd.DataFrame:
+    values = {"epoch": [1, 2], "cmc1": cmc1}
+    for number, branch in enumerate(["window", "light", "global"], start=1):
+        values |= {f"loss_{branch}": [9.0, float(number)], f"accuracy_{branch}": [0.0, number / 10]}
+    return pd.DataFrame(values)
+
+
+@pytest.mark.parametrize(("cmc1", "panels"), [([0.1, 0.4], 3), ([np.nan, 0.4], 3), ([np.nan, np.nan], 2)])
+def test_a_training_has_a_line_a_branch_and_a_panel_for_scores_if_there_are_any(cmc1, panels):
+    figure = curves.training_curves(a_history(cmc1), ("global", "window"), 10)
+    assert len(figure.axes) == panels
+    losses = {line.get_label(): line.get_ydata() for line in figure.axes[0].lines}
+    assert list(losses["global"]) == [9.0, 3.0]
+    assert list(losses["window"]) == [9.0, 1.0]
+    assert losses["guessing"][0] == pytest.approx(np.log(10))
+    assert [list(line.get_ydata()) for line in figure.axes[1].lines] == [[0, 30], [0, 10]]
+    if panels == 3:
+        assert figure.axes[2].lines[0].get_ydata()[-1] == 40
+
+
+@pytest.mark.parametrize(
+    ("branches", "said"),
+    [
+        (("global", "window"), "30.0% (global branch)"),
+        (("window", "light"), "10.0% (window branch), 20.0% (light branch)"),
+    ],
+)
+def test_an_accuracy_is_said_with_its_branch(branches, said):
+    assert curves.training_ends(a_history([0.1, 0.4]), branches) == {"reid_accuracy": said, "reid_validation": "40.0%"}
+    unscored = curves.training_ends(a_history([np.nan, np.nan]), branches)["reid_validation"]
+    assert unscored == "no number (nothing was scored)"
+
+
+def test_a_dial_has_a_line_a_column_over_its_settings():
+    figure = curves.dial_curve(pd.DataFrame({"a": [0.1, 0.5], "b": [0.9, 0.2]}, index=[1, 4]), "how many")
+    (ax,) = figure.axes
+    drawn = {line.get_label(): (list(line.get_xdata()), list(line.get_ydata())) for line in ax.lines}
+    assert drawn == {"a": ([1, 4], [10, 50]), "b": ([1, 4], [90, 20])}
+    assert ax.get_xlabel() == "how many"
