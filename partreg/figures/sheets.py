@@ -11,6 +11,7 @@ import html
 import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import cv2
 import matplotlib.pyplot as plt
@@ -223,19 +224,22 @@ def image_grid(
 
 
 def image_rows(
-    rows: Sequence[Sequence[str | Path | np.ndarray]],
-    labels: Sequence[str] | None = None,
+    rows: Mapping[Any, Sequence] | Sequence[Sequence],
     *,
     boxes: Sequence[Sequence[pd.DataFrame]] | None = None,
     pixels: int = 128,
 ) -> Figure:
-    """An `image_grid` of rows that may differ in length; boxes, where given, come in the same rows."""
+    """An `image_grid` of rows that may differ in length, each with its label where they come in a dictionary.
+
+    Boxes, where given, come in the same rows.
+    """
+    labels, rows = ([str(key) for key in rows], list(rows.values())) if isinstance(rows, Mapping) else (None, rows)
     wide = max([len(row) for row in rows], default=0) or 1
 
     def padded(rows: Sequence[Sequence]) -> list:
         return [image for row in rows for image in [*row, *[None] * (wide - len(row))]]
 
-    return image_grid(padded(rows), wide, boxes=None if boxes is None else padded(boxes), rows=labels, pixels=pixels)
+    return image_grid(padded(rows), wide, boxes=boxes and padded(boxes), rows=labels or None, pixels=pixels)
 
 
 def part_rows(
@@ -248,9 +252,9 @@ def part_rows(
         rows: by the label of a row, the names of its images and a boxes table, of which only their boxes are drawn.
         pixels: as in `image_grid`.
     """
-    pictures = [[paths[name] for name in names] for names, _ in rows.values()]
+    pictures = {label: [paths[name] for name in names] for label, (names, _) in rows.items()}
     boxes = [[table[table["image"] == name] for name in names] for names, table in rows.values()]
-    return image_rows(pictures, list(rows), boxes=boxes, pixels=pixels)
+    return image_rows(pictures, boxes=boxes, pixels=pixels)
 
 
 def as_html(figure: Figure, alt: str) -> HTML:

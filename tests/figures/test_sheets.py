@@ -84,8 +84,11 @@ def test_corners_are_drawn_as_the_table_of_the_same_boxes_is(red):
 
 @pytest.mark.parametrize(("rows", "shown"), [([], 0), ([[], []], 0), ([[1, 1, 1], [1]], 4)])
 def test_rows_of_a_sheet_may_differ_in_length(red, rows, shown):
-    figure = sheets.image_rows([[red for _ in row] for row in rows])
-    assert len(figure.axes[0].images) == shown
+    pictures = [[red for _ in row] for row in rows]
+    assert len(sheets.image_rows(pictures).axes[0].images) == shown
+    labelled = sheets.image_rows(dict(enumerate(pictures))).axes[0]
+    assert len(labelled.images) == shown
+    assert [text.get_text() for text in labelled.texts if text.get_text()] == [str(k) for k in range(len(rows))]
 
 
 def test_each_row_of_parts_draws_its_own_table_on_its_own_images(red, boxes):
