@@ -3,15 +3,13 @@
 import ast
 
 import nbformat
-import pandas as pd
 import papermill
 import pytest
 
-from partreg.figures import tables
-from partreg.reid.run import Run
 from partreg.workflow import CHAPTERS, CHOICES
 from tests.conftest import REPOSITORY
 
+HIDDEN = {"hide-input", "hide-cell", "remove-input", "remove-cell"}
 PATHS = {name: REPOSITORY / "notebooks" / f"{name}.ipynb" for name in CHAPTERS}
 
 
@@ -76,21 +74,6 @@ def test_every_figure_has_words_for_those_who_cannot_see_it(name):
             assert len(told.get("image", {}).get("alt", "")) > 20, cell.id
 
 
-@pytest.mark.parametrize(
-    ("use_global", "said"),
-    [(True, "30.0% (global branch)"), (False, "10.0% (window branch), 20.0% (light branch)")],
-)
-def test_chapter_04_says_of_which_branch_an_accuracy_is(use_global, said):
-    """The cell itself, on a history in which every branch has a value of its own."""
-    cells = nbformat.read(PATHS["04_reid_training"], as_version=4).cells
-    (source,) = (cell.source for cell in cells if cell.id == "curves-numbers")
-    accuracies = {"accuracy_window": [0.1], "accuracy_light": [0.2], "accuracy_global": [0.3], "cmc1": [0.4]}
-    found, run = {}, Run(parts=("window", "light"), use_global=use_global)
-    shown = {"history": pd.DataFrame(accuracies), "scored": [1], "this": run, "tables": tables}
-    exec(source, {**shown, "glue": lambda name, value, display: found.update({name: value})})
-    assert found == {"reid_accuracy": said, "reid_validation": "40.0%"}
-
-
 @pytest.mark.parametrize("name", CHAPTERS)
 def test_every_figure_carries_where_it_came_from_or_draws_what_no_run_has_made(name):
     notebook = nbformat.read(PATHS[name], as_version=4)
@@ -104,3 +87,25 @@ def test_every_figure_carries_where_it_came_from_or_draws_what_no_run_has_made(n
 def test_a_history_is_read_where_scores_by_other_code_are_left_out(name):
     code = "".join(cell.source for cell in nbformat.read(PATHS[name], as_version=4).cells if cell.cell_type == "code")
     assert "history.csv" not in code  # `workflow.history` knows which code scored
+
+
+def code_cells(name) -> list:
+    """A notebook's cells of code, but for its parameters."""
+    cells = [cell for cell in nbformat.read(PATHS[name], as_version=4).cells if cell.cell_type == "code"]
+    return [cell for cell in cells if "parameters" not in cell.metadata.get("tags", [])]
+
+
+def lines(cells) -> int:
+    """How many lines of code they hold that are not empty."""
+    return sum(bool(line.strip()) for cell in cells for line in cell.source.splitlines())
+
+
+@pytest.mark.parametrize("name", CHAPTERS[:5])
+def test_a_notebook_shows_its_code(name):
+    cells = code_cells(name)
+    hidden = [cell for cell in cells if HIDDEN & set(cell.metadata.get("tags", []))]
+    assert 3 * lines(hidden) < lines(cells)
+
+
+def test_notebooks_leave_loops_to_the_library():
+    assert sum(lines(code_cells(name)) for name in CHAPTERS[:5]) < 400

@@ -24,11 +24,10 @@ def draw(
     image: str | Path | np.ndarray,
     boxes: pd.DataFrame | np.ndarray,
     cells: Mapping[str, np.ndarray],
+    feature_map: np.ndarray,
     *,
-    channels: int,
     dim: int,
     vehicles: int,
-    feature_map: np.ndarray | None = None,
 ) -> Figure:
     """Draw Figure 2: image, LocalNet's boxes, shared feature map, and a column for each branch.
 
@@ -36,21 +35,20 @@ def draw(
         image: a path or an array, as in `partreg.figures.sheets.as_pixels`.
         boxes: the image's boxes, as in `partreg.figures.sheets.draw_boxes`.
         cells: for each branch of the network, "global" among them where there is one, the (S, S) bool cells it pools.
-        channels: C of the feature map.
+        feature_map: (C, S, S) of the image; its mean over the channels is drawn.
         dim: width of a branch's feature.
         vehicles: V, training identities, that every classifier tells apart.
-        feature_map: (S, S) picture of the real feature map, such as its mean over channels; grey where there is none.
 
     Returns:
         The closed figure, with a white background in every theme.
     """
     figure, ax = blank_sheet(6.4, 6.4 * HEIGHT / WIDTH)
-    pixels, grid = as_pixels(image), next(iter(cells.values())).shape[-1]
-    surface = np.full((grid, grid), 0.5) if feature_map is None else np.asarray(feature_map)
+    pixels, feature_map = as_pixels(image), np.asarray(feature_map)
+    channels, grid = feature_map.shape[:2]
     _picture(ax, pixels, (3, 5, 26), "part boxes")
     draw_boxes(ax, boxes, extent=(3, 5, 29, 31))
     _picture(ax, pixels, (37, 5, 26), "image")
-    _picture(ax, surface, (71, 5, 26), f"feature map {grid} × {grid} × {channels}")
+    _picture(ax, feature_map.mean(0), (71, 5, 26), f"feature map {grid} × {grid} × {channels}")
     _lines(ax, (71, 5, 26), grid)
     _arrow(ax, (37, 18), (29, 18), GREY)
     _arrow(ax, (63, 18), (71, 18), GREEN)

@@ -157,7 +157,7 @@ def test_cam_grid_wants_a_map_an_image(red):
 def test_the_pipeline_names_every_branch_and_its_cells(red, boxes, branches):
     masks = {"global": np.ones((4, 4), bool), "window": np.eye(4, dtype=bool)}
     cells = {branch: masks.get(branch, np.tri(4, dtype=bool)) for branch in branches}
-    figure = pipeline.draw(red, boxes, cells, channels=256, dim=64, vehicles=7, feature_map=np.eye(4))
+    figure = pipeline.draw(red, boxes, cells, np.tile(np.eye(4), (256, 1, 1)), dim=64, vehicles=7)
     words = [text.get_text() for text in figure.axes[0].texts]
     assert set(branches) <= set(words)
     assert words.count("classifier\n7 identities") == len(branches)
