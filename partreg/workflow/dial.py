@@ -8,7 +8,6 @@ points that a book's own run shows in chapter 12.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -19,15 +18,14 @@ from partreg.figures.origins import Origin
 from partreg.reid.run import Run
 from partreg.retrieval.protocols import veri_scores as veri_protocol
 from partreg.retrieval.statistics import bootstrap_over_vehicles
-from partreg.synthetic.benchmark import with_enough_models
 from partreg.synthetic.dials import informed_cmc1
 from partreg.workflow import keys, rows
 from partreg.workflow.code import code_key
 from partreg.workflow.data import vehicleid, veri
-from partreg.workflow.profile import Profile, Workspace
+from partreg.workflow.profile import Workspace
 from partreg.workflow.runs import STRONG, TABLE_1, TABLE_3, compared_size, make_run, method_run, strong_runs
 from partreg.workflow.stages import vehicleid_scores, veri_scores
-from partreg.workflow.study import Job, Record, Study
+from partreg.workflow.study import Job, Record, Study, rendered
 
 SETTINGS, SEEDS = (1, 4, 16), (0, 1, 2)  # what `make reference` runs
 # The rows of each layout: the method, and what it changes.
@@ -52,44 +50,32 @@ STRONG_COLUMNS = ("row", "seed", "cmc1", "low", "high", "cmc5", "profile", "comm
 
 
 def workspace(ws: Workspace, near_duplicates: float) -> Workspace:
-    """The small workspace in which the dial is set to ``near_duplicates``; always rendered, in a folder of its own.
-
-    Where there are more kinds than the benchmark's models have colours, it has more models.
-    """
+    """The small rendered workspace in which the dial is set to ``near_duplicates``."""
     dial = ws.profile.dial
-    fields: dict[str, Any] = {
-        "vehicleid": "",
-        "veri": "",
-        "annotations": "",
-        "photographs": "",
-        "benchmark": with_enough_models(
-            {**ws.profile.benchmark, **dial["benchmark"], "near_duplicates": float(near_duplicates)}
-        ),
-        "reid": {**ws.profile.reid, "epochs": dial["epochs"]},
-        "sizes": {name: [dial["size"]] * 2 for name in ws.profile.sizes},
-        "held_out": dict.fromkeys(ws.profile.held_out, 0),
-    }
-    profile: Profile = replace(ws.profile, **fields)
-    return Workspace(profile, ws.folder / "dial")
+    return rendered(
+        ws,
+        "dial",
+        {**dial["benchmark"], "near_duplicates": float(near_duplicates)},
+        reid={**ws.profile.reid, "epochs": dial["epochs"]},
+        sizes={name: [dial["size"]] * 2 for name in ws.profile.sizes},
+        held_out=dict.fromkeys(ws.profile.held_out, 0),
+    )
 
 
 def row_run(ws: Workspace, layout: str, row: str) -> Run | None:
-    """The network of a row of `ROWS`; None where the row trains none, or more than one."""
+    """The network whose features are a row of `ROWS`, at the size of all rows; None for Table 3's, see `rows`."""
     method, changes = ROWS[layout][row]
-    if method == "partreg":  # of all rows the size is the same, so that they can be compared
+    if method == "partreg":
         return make_run(ws, layout, size=compared_size(ws, layout), **changes)
-    if layout == "vehicleid":
-        return method_run(ws, layout, method, **changes)
-    return rows.network(ws, method, ws.profile.seeds[0], **changes) if rows.is_network(method) else None
+    return method_run(ws, layout, method, **changes) if layout == "vehicleid" else None
 
 
 def row_recipe(ws: Workspace, layout: str, row: str) -> keys.Recipe:
     """What the score of a row of `ROWS` is made of, see `partreg.workflow.keys`."""
     (method, changes), run = ROWS[layout][row], row_run(ws, layout, row)
-    alone = method == "partreg" or layout == "vehicleid"
     return {
         "profile": ws.profile.name,
-        "made of": run.key if alone else rows.row_key(ws, method, ws.profile.seeds[0], **changes),
+        "made of": run.key if run else rows.row_key(ws, method, ws.profile.seeds[0], **changes),
         "galleries": ws.profile.galleries,
         "code": [keys.judging(layout), code_key("partreg.workflow.dial:scored")],
     }
@@ -100,16 +86,15 @@ def scored(ws: Workspace, layout: str, row: str) -> Record:
 
     It is a fraction, as is its 95% interval over test vehicles, ``low`` to ``high``.
     """
-    method, changes = ROWS[layout][row]
-    if method == "partreg":
-        scores = (vehicleid_scores if layout == "vehicleid" else veri_scores)(ws, row_run(ws, layout, row))
+    (method, changes), run = ROWS[layout][row], row_run(ws, layout, row)
+    if layout == "vehicleid":
+        scores = vehicleid_scores(ws, run)
+        last = scores[max(scores)]
     else:
-        scores = rows.judge(ws, layout, method, **changes).scores
-    last = scores[max(scores)] if layout == "vehicleid" else scores
-    value = last.cmc1 if layout == "vehicleid" else last.hit1
+        last = veri_scores(ws, run) if run else rows.judge(ws, layout, method, **changes).scores
     return {
         "method": method,
-        "cmc1": round(value, 4),
+        "cmc1": round(last.cmc1 if layout == "vehicleid" else last.hit1, 4),
         **over_vehicles(last),
         "seed": ws.profile.seeds[0],
         "test_vehicles": len(np.unique(last.vehicles)),
@@ -161,12 +146,8 @@ def guessing(layout: str, vehicles: int, tracks: int) -> float:
 
 def point(ws: Workspace, layout: str, row: str) -> Record:
     """The score of a row in a workspace of the dial, and what `informed` says there."""
-    learnt = "train_vehicles" if layout == "vehicleid" else "veri_train_vehicles"
-    return {
-        "informed": round(informed(ws, layout), 4),
-        "train_vehicles": ws.profile.benchmark[learnt],
-        **scored(ws, layout, row),
-    }
+    learnt = ws.profile.benchmark["train_vehicles" if layout == "vehicleid" else "veri_train_vehicles"]
+    return {"informed": round(informed(ws, layout), 4), "train_vehicles": learnt, **scored(ws, layout, row)}
 
 
 def strong_row(ws: Workspace, run: Run) -> Record:
@@ -186,32 +167,22 @@ def strong_rows(ws: Workspace, seeds: Sequence[int]) -> pd.DataFrame:
 def point_job(ws: Workspace, near_duplicates: float, layout: str, row: str) -> Job:
     """The job of one point: a setting of the dial, a layout and a row of it."""
     here = workspace(ws, near_duplicates)
+    what = {"near_duplicates": float(near_duplicates), "layout": layout, "row": row}
     code = code_key("partreg.workflow.dial:point", f"partreg.datasets.{layout}")
-    return Job(
-        what={"near_duplicates": float(near_duplicates), "layout": layout, "row": row},
-        label=f"near-duplicates {near_duplicates:g}, {layout}, {row}",
-        workspace=here,
-        recipe={"score": row_recipe(here, layout, row), "code": code},
-    )
+    recipe = {"score": row_recipe(here, layout, row), "code": code}
+    return Job(what, f"near-duplicates {near_duplicates:g}, {layout}, {row}", here, recipe, table="dial")
 
 
 def listed(ws: Workspace) -> list[Job]:
     """Every row at every setting of `SETTINGS`, and the strong baseline with every seed of `SEEDS`."""
-    points = [point_job(ws, n, layout, row) for n in SETTINGS for layout, rows_ in ROWS.items() for row in rows_]
-    code = [keys.judging("vehicleid"), code_key("partreg.workflow.dial:strong_row")]
+    jobs = [point_job(ws, n, layout, row) for n in SETTINGS for layout, table in ROWS.items() for row in table]
     tests = keys.tests(ws, "vehicleid")
-    return points + [
-        Job(
-            what={"row": row},
-            label=f"{row}, seed {run.seed}",
-            workspace=ws,
-            recipe={"run": run.key, "galleries": ws.profile.galleries, "tests": tests, "code": code},
-            run=run,
-            needs_boxes=run.detects,
-        )
-        for row, some in strong_runs(ws, SEEDS).items()
-        for run in some
-    ]
+    code = [keys.judging("vehicleid"), code_key("partreg.workflow.dial:strong_row")]
+    for row, some in strong_runs(ws, SEEDS).items():
+        for run in some:
+            recipe = {"run": run.key, "galleries": ws.profile.galleries, "tests": tests, "code": code}
+            jobs.append(Job({"row": row}, f"{row}, seed {run.seed}", ws, recipe, run, run.detects, "strong"))
+    return jobs
 
 
 def listed_own(ws: Workspace) -> list[Job]:
@@ -238,21 +209,13 @@ def listed_own(ws: Workspace) -> list[Job]:
 
 def measure(job: Job) -> Record:
     """The record of a point, or of a training of the strong baseline."""
-    if "near_duplicates" in job.what:
-        return point(job.workspace, job.what["layout"], job.what["row"])
-    return strong_row(job.workspace, job.run)
+    if job.table == "strong":
+        return strong_row(job.workspace, job.run)
+    return point(job.workspace, job.what["layout"], job.what["row"])
 
 
-def tabulate(records: list[Record]) -> dict[str, pd.DataFrame]:
-    """The tables of points and of the strong baseline, as far as there are any."""
-    points = [one for one in records if "near_duplicates" in one]
-    strong = [one for one in records if "near_duplicates" not in one]
-    found = {"dial": (points, COLUMNS), "strong": (strong, STRONG_COLUMNS)}
-    return {name: pd.DataFrame(some, columns=list(columns)) for name, (some, columns) in found.items() if some}
-
-
-STUDY = Study("dial", "reference", ("dial", "strong"), listed, measure, tabulate)
-OWN = Study("own_dial", "book", (), listed_own, measure, tabulate)
+STUDY = Study("dial", "reference", {"dial": COLUMNS, "strong": STRONG_COLUMNS}, listed, measure)
+OWN = Study("own_dial", "book", {}, listed_own, measure)
 
 
 def own_points(ws: Workspace) -> pd.DataFrame:

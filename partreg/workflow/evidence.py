@@ -9,8 +9,9 @@ curves.csv and hits.csv. The committed ones, under ``reference/``, are renewed b
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import asdict, replace
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,6 @@ from partreg.parts.boxes import PARTS, to_array
 from partreg.reid.run import Run
 from partreg.retrieval.protocols import draw_gallery
 from partreg.synthetic.benchmark import described as described_benchmark
-from partreg.synthetic.benchmark import with_enough_models
 from partreg.workflow import keys
 from partreg.workflow.code import code_key
 from partreg.workflow.data import test_images, vehicleid
@@ -42,7 +42,7 @@ from partreg.workflow.stages import (
     veri_scores,
     watched_key,
 )
-from partreg.workflow.study import Job, Record, Study
+from partreg.workflow.study import Job, Record, Study, rendered
 
 OTHER_MODELS, IMAGENET_FILE = "other models", "imagenet file"  # what stands for weights until a training begins
 # Rows beyond Table 4 and its controls. Names are what tables and claims call them.
@@ -86,6 +86,7 @@ EXTENSIONS = {
 # Is it the parts that the last of these gains by? Not chosen among them, but shown beside.
 PULLED_ELSEWHERE = {"Global prediction pulled to whole-map heads'": {"boxes": "whole", "agreement": 1.0}}
 WHOLE = next(iter(CONTROLS))
+BUDGETED = (BASELINE, FULL, WHOLE)  # trained for shorter, too
 
 
 def as_job(ws: Workspace, run: Run, study: str, row: str, budget: str = "long", cell: str = "") -> Job:
@@ -101,15 +102,9 @@ def as_job(ws: Workspace, run: Run, study: str, row: str, budget: str = "long", 
         cell: of "cells", what is changed of the benchmark, as "shortcuts=1.0"; "base" or "" where nothing is.
     """
     what = {"study": study, "cell": cell, "row": row, "budget": budget}
-    words = [study, run.dataset, cell, row, f"{run.size} px", budget, f"seed {run.seed}"]
-    return Job(
-        what=what,
-        label=", ".join(word for word in words if word),
-        workspace=ws,
-        recipe=recipe(ws, run, what),
-        run=run,
-        needs_boxes=run.detects or not run.use_global or looked_at(what),
-    )
+    words = (study, run.dataset, cell, row, f"{run.size} px", budget, f"seed {run.seed}")
+    boxes = run.detects or not run.use_global or looked_at(what)
+    return Job(what, ", ".join(word for word in words if word), ws, recipe(ws, run, what), run, boxes)
 
 
 def looked_at(what: Record) -> bool:
@@ -166,73 +161,46 @@ def main_rows(ws: Workspace) -> tuple[str, ...]:
 def listed(ws: Workspace) -> list[Job]:
     """Every training; none where the profile asks for none."""
     plan = ws.profile.evidence
-    if not plan:
-        return []
-    few = plan["cell_seeds"]
-    return [*row_jobs(ws, plan["seeds"]), *cell_jobs(ws, few), *budget_jobs(ws, few), *size_jobs(ws, few)]
+    return [as_job(here, described(here, *how), **what) for here, how, what in asked(ws, plan)] if plan else []
 
 
-def row_jobs(ws: Workspace, seeds: Sequence[int]) -> list[Job]:
-    """The study "rows": main rows with every seed, the others with the first three."""
-    few, table = list(seeds)[:3], rows(ws)
-    return [
-        as_job(ws, described(ws, "vehicleid", seed=seed, **changes), "rows", row)
-        for seed in seeds
-        for row, changes in table.items()
-        if row in main_rows(ws) or seed in few
-    ]
+def asked(ws: Workspace, plan: dict[str, Any]) -> Iterator[tuple[Workspace, tuple[str, Record], Record]]:
+    """For each training where it lies, its data set and what it changes, and what it is for.
 
-
-def budget_jobs(ws: Workspace, seeds: Sequence[int]) -> list[Job]:
-    """The study "budgets": baseline, full model and heads on the whole map, trained for shorter than in "rows"."""
-    table = {row: changes for row, changes in rows(ws).items() if row in (BASELINE, FULL, WHOLE)}
-    return [
-        as_job(ws, described(ws, "vehicleid", seed=seed, epochs=epochs, **changes), "budgets", row, budget)
-        for seed in seeds
-        for budget, epochs in ((name, ws.profile.evidence[name]) for name in ("short", "middle"))
-        for row, changes in table.items()
-    ]
-
-
-def size_jobs(ws: Workspace, seeds: Sequence[int]) -> list[Job]:
-    """The study "sizes": the full model at the sizes of Tables 5 and 6 that no other study has."""
-    return [
-        as_job(ws, described(ws, dataset, size=size, seed=seed), "sizes", FULL)
-        for dataset, sizes in ws.profile.sizes.items()
-        for size in (sizes if dataset == "veri" else sizes[:-1])
-        for seed in seeds
-    ]
-
-
-def cell_jobs(ws: Workspace, seeds: Sequence[int]) -> list[Job]:
-    """The study "cells": with and without parts, at a short budget and trained on. Boxes are the true ones."""
-    every = cells(ws)
-    return [
-        as_job(here, described(here, "vehicleid", seed=seed, epochs=epochs, **changes), "cells", row, budget, cell)
-        for seed in seeds
-        for cell, here in every.items()
-        for budget, epochs in (("long", here.profile.reid["epochs"]), ("short", ws.profile.evidence["short"]))
-        for row, changes in ((BASELINE, {"parts": ()}), (FULL, {"boxes": "truth"}))
-    ]
+    Main rows have every seed, others the first three. In a cell the boxes are the true ones.
+    """
+    table, few = rows(ws), plan["cell_seeds"]
+    for seed in plan["seeds"]:
+        for row, changes in table.items():
+            if row in main_rows(ws) or seed in plan["seeds"][:3]:
+                yield ws, ("vehicleid", {"seed": seed, **changes}), {"study": "rows", "row": row}
+    pair, every = {BASELINE: {"parts": ()}, FULL: {"boxes": "truth"}}, cells(ws)
+    epochs = {"long": ws.profile.reid["epochs"], "short": plan["short"], "middle": plan["middle"]}
+    for seed, cell, budget, row in product(few, every, ("long", "short"), pair):
+        what = {"study": "cells", "cell": cell, "row": row, "budget": budget}
+        yield every[cell], ("vehicleid", {"seed": seed, "epochs": epochs[budget], **pair[row]}), what
+    for seed, budget, row in product(few, ("short", "middle"), [row for row in table if row in BUDGETED]):
+        how = {"seed": seed, "epochs": epochs[budget], **table[row]}
+        yield ws, ("vehicleid", how), {"study": "budgets", "row": row, "budget": budget}
+    for dataset, sizes in ws.profile.sizes.items():  # the last of VehicleID's is that of "rows"
+        for size, seed in product(sizes if dataset == "veri" else sizes[:-1], few):
+            yield ws, (dataset, {"size": size, "seed": seed}), {"study": "sizes", "row": FULL}
 
 
 def cells(ws: Workspace) -> dict[str, Workspace]:
     """The benchmarks of the question when parts pay: the base, and one for each value of each axis."""
-    plan = ws.profile.evidence
-    settings = {"base": {}} | {
-        f"{axis}={value:g}": {axis: value} for axis, values in plan["axes"].items() for value in values
-    }
-    return {name: cell_workspace(ws, changes) for name, changes in settings.items()}
+    axes = ws.profile.evidence["axes"].items()
+    changes = {f"{axis}={value:g}": {axis: value} for axis, values in axes for value in values}
+    return {name: cell_workspace(ws, one) for name, one in ({"base": {}} | changes).items()}
 
 
 def cell_workspace(ws: Workspace, changes: dict[str, Any]) -> Workspace:
     """A small rendered workspace of its own. ``train_vehicles`` are those learnt; validation vehicles come on top.
 
-    However much is learnt, the test gallery is that of the base. More kinds than the benchmark's models have colours
-    take more models.
+    However much is learnt, the test gallery is that of the base.
     """
-    plan = ws.profile.evidence
-    base, fields = plan["base"], {**ws.profile.benchmark, **plan["base"], **changes}
+    base = ws.profile.evidence["base"]
+    fields = {**base, **changes}
     size, held_out = fields.pop("pixels"), fields.pop("held_out")
     fields["train_vehicles"] += held_out
     learnt = base["train_vehicles"] + held_out
@@ -241,21 +209,13 @@ def cell_workspace(ws: Workspace, changes: dict[str, Any]) -> Workspace:
         fields["fleet"] = learnt + pool
     if fields["images_per_vehicle"] != base["images_per_vehicle"]:
         fields["test_images"] = base["images_per_vehicle"]
-    profile = replace(
-        ws.profile,
-        benchmark=with_enough_models(fields),
-        sizes={**ws.profile.sizes, "vehicleid": [size]},
-        held_out={**ws.profile.held_out, "vehicleid": held_out},
-        vehicleid="",
-        veri="",
-    )
-    return Workspace(profile, ws.folder / "cells")
+    sizes, held = {**ws.profile.sizes, "vehicleid": [size]}, {**ws.profile.held_out, "vehicleid": held_out}
+    return rendered(ws, "cells", fields, sizes=sizes, held_out=held)
 
 
-def described(ws: Workspace, dataset: str, **changes: Any) -> Run:
+def described(ws: Workspace, dataset: str, changes: Record) -> Run:
     """The description of a network whose weights are perhaps still to be made, and so named by words."""
-    words = changes.pop("weights", "")
-    return make_run(ws, dataset, **changes).changed(weights=words)
+    return make_run(ws, dataset, **{**changes, "weights": ""}).changed(weights=changes.get("weights", ""))
 
 
 def with_weights(ws: Workspace, run: Run) -> Run:
@@ -439,12 +399,7 @@ def tabulate(records: list[Record]) -> dict[str, pd.DataFrame]:
 
 
 STUDY = Study(
-    name="evidence",
-    target="reference",
-    tables=tuple(COLUMNS),
-    listed=listed,
-    measure=measure,
-    tabulate=tabulate,
+    *("evidence", "reference", COLUMNS, listed, measure, tabulate),
     without_jobs="evidence is empty, so make reference has nothing to train; start from profile: reference, or take "
     "over evidence: from profiles/reference.yaml under overrides.",
 )

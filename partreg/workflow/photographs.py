@@ -5,15 +5,13 @@ A row that needs side files which the folder has not is left out, as in chapters
 
 from __future__ import annotations
 
-import pandas as pd
-
 from partreg.parts.boxes import PARTS
 from partreg.workflow import keys
 from partreg.workflow.dial import ROWS, row_recipe, scored
 from partreg.workflow.fields import DATASETS
 from partreg.workflow.profile import Workspace
 from partreg.workflow.runs import lacking
-from partreg.workflow.study import Job, Record, Study
+from partreg.workflow.study import Job, Study
 
 COLUMNS = (
     *("layout", "row", "method", "cmc1", "low", "high", "seed", "test_vehicles", "size", "epochs"),
@@ -33,30 +31,17 @@ def rows_here(ws: Workspace) -> list[tuple[str, str]]:
     ]
 
 
-def listed(ws: Workspace) -> list[Job]:
-    """A job for each of `rows_here`."""
-    return [
-        Job(
-            what={"layout": layout, "row": row},
-            label=f"photographs, {layout}, {row}",
-            workspace=ws,
-            recipe={"score": row_recipe(ws, layout, row), "tests": keys.tests(ws, layout)},
-        )
-        for layout, row in rows_here(ws)
-    ]
-
-
-def measure(job: Job) -> Record:
-    """The score of a row, see `partreg.workflow.dial.scored`; its network is trained where need be."""
-    return scored(job.workspace, **job.what)
+def as_job(ws: Workspace, layout: str, row: str) -> Job:
+    """The job of a row."""
+    recipe = {"score": row_recipe(ws, layout, row), "tests": keys.tests(ws, layout)}
+    return Job({"layout": layout, "row": row}, f"photographs, {layout}, {row}", ws, recipe, table="photographs")
 
 
 STUDY = Study(
     name="photographs",
     target="photographs",
-    tables=("photographs",),
-    listed=listed,
-    measure=measure,
-    tabulate=lambda records: {"photographs": pd.DataFrame(records, columns=list(COLUMNS))},
+    tables={"photographs": COLUMNS},
+    listed=lambda ws: [as_job(ws, *one) for one in rows_here(ws)],
+    measure=lambda job: scored(job.workspace, **job.what),
     without_jobs="neither vehicleid nor veri names a folder; give one of them.",
 )

@@ -6,12 +6,12 @@ from dataclasses import asdict
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from partreg import files
 from partreg.errors import PartregError
 from partreg.reid.run import Run
 from partreg.workflow import keys
+from partreg.workflow.code import code_key
 from partreg.workflow.profile import Workspace
 from partreg.workflow.runs import make_run, method_run
 from partreg.workflow.stages import history, run_folder
@@ -53,27 +53,26 @@ def other_run(ws: Workspace, method: str, **changes: Any) -> Run:
 
 def listed(ws: Workspace) -> list[Job]:
     """A job for each setting that was tried: of the paper's method and its baseline, then of the other rows."""
-    mine = [(changes, make_run(ws, "vehicleid", **{**START, **changes})) for changes in TRIED]
-    jobs = [as_job(ws, "full model" if run.parts else "baseline", changes, run) for changes, run in mine]
+    jobs = []
+    for changes in TRIED:
+        run = make_run(ws, "vehicleid", **{**START, **changes})
+        jobs.append(as_job(ws, "full model" if run.parts else "baseline", changes, run, "settings"))
     for method, several in TRIED_OTHERS.items():
-        jobs += [as_job(ws, method, one, other_run(ws, method, **{**START_OTHERS, **one})) for one in several]
+        for changes in several:
+            run = other_run(ws, method, **{**START_OTHERS, **changes})
+            jobs.append(as_job(ws, method, changes, run, "settings_others"))
     return jobs
 
 
-def as_job(ws: Workspace, network: str, changes: dict[str, Any], run: Run) -> Job:
+def as_job(ws: Workspace, network: str, changes: dict[str, Any], run: Run, table: str) -> Job:
     """The job of one setting, the last of ``changes``; it was chosen if the profile has all of them."""
     numbers = {name: value for name, value in changes.items() if name != "parts"}
     name, value = list(numbers.items())[-1]
     used = asdict(make_run(ws, "vehicleid") if run.method == "partreg" else other_run(ws, run.method))
     chosen = "yes" if all(used[one] == number for one, number in numbers.items()) else ""
-    return Job(
-        what={"network": network, "setting": name, "value": f"{value:g}", "chosen": chosen},
-        label=f"settings, {network}, {name} {value:g}",
-        workspace=ws,
-        recipe={"run": run.key, "code": keys.validated()},
-        run=run,
-        needs_boxes=run.detects,
-    )
+    what = {"network": network, "setting": name, "value": f"{value:g}", "chosen": chosen}
+    recipe = {"run": run.key, "code": [keys.validated(), code_key("partreg.workflow.settings:measure")]}
+    return Job(what, f"settings, {network}, {name} {value:g}", ws, recipe, run, run.detects, table)
 
 
 def measure(job: Job) -> Record:
@@ -100,18 +99,4 @@ def measure(job: Job) -> Record:
     }
 
 
-def tabulate(records: list[Record]) -> dict[str, pd.DataFrame]:
-    """A table of the paper's method and its baseline, and one of the other rows; a row for each setting tried."""
-    table = pd.DataFrame(records, columns=list(COLUMNS))
-    others = table.network.isin(TRIED_OTHERS)
-    return {"settings": table[~others], "settings_others": table[others]}
-
-
-STUDY = Study(
-    name="settings",
-    target="settings",
-    tables=("settings", "settings_others"),
-    listed=listed,
-    measure=measure,
-    tabulate=tabulate,
-)
+STUDY = Study("settings", "settings", {"settings": COLUMNS, "settings_others": COLUMNS}, listed, measure)

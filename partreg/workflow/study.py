@@ -5,8 +5,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ import pandas as pd
 from partreg import files
 from partreg.errors import PartregError
 from partreg.reid.run import Run
+from partreg.synthetic.benchmark import with_enough_models
 from partreg.workflow import keys
 from partreg.workflow.profile import Workspace, digest
 
@@ -33,6 +34,7 @@ class Job:
         recipe: all that decides its record besides ``what``, see `partreg.workflow.keys`.
         run: the network that it trains, where it is of one.
         needs_boxes: whether the detector's boxes of the study's own workspace must be there first.
+        table: the table that its record is a line of.
     """
 
     what: Record
@@ -41,6 +43,7 @@ class Job:
     recipe: keys.Recipe
     run: Run | None = None
     needs_boxes: bool = False
+    table: str = ""
 
     @cached_property
     def description(self) -> str:
@@ -65,23 +68,23 @@ class Study:
     Attributes:
         name: also that of the Snakefile's rule for its tables, and of the folder of its records.
         target: the target of make that runs it.
-        tables: the tables that are made of its records, by the names of their files.
-        listed: gives all its jobs in a workspace.
+        tables: the tables that are made of its records, by the names of their files, with their columns.
+        listed: gives all its jobs in a workspace, in the order of the tables.
         measure: makes the record of a job, without ``what``.
-        tabulate: makes the tables of records.
+        tabulate: makes the tables of records, where they are more than a line for each record.
         without_jobs: what to do where a workspace has no jobs, the end of a sentence.
     """
 
     name: str
     target: str
-    tables: tuple[str, ...]
+    tables: Mapping[str, Sequence[str]]
     listed: Callable[[Workspace], list[Job]]
     measure: Callable[[Job], Record]
-    tabulate: Callable[[list[Record]], dict[str, pd.DataFrame]]
+    tabulate: Callable[[list[Record]], dict[str, pd.DataFrame]] | None = None
     without_jobs: str = "there is nothing to do."
 
     def jobs(self, ws: Workspace) -> dict[str, Job]:
-        """Every job by its key, in the order of the tables."""
+        """Every job by its key."""
         return {job.key: job for job in self.listed(ws)}
 
     def record(self, ws: Workspace, job: Job) -> Record:
@@ -104,13 +107,18 @@ class Study:
         Raises:
             PartregError: the workspace has no jobs for this study, or none has been done.
         """
-        jobs = self.jobs(ws)
+        jobs = self.listed(ws)
         if not jobs:
             raise PartregError(f"profile {ws.profile.name!r}: {self.without_jobs}")
-        paths = [path for key in jobs if (path := record_path(ws, self, key)).exists()]
-        if not paths:
+        paths = [(job.table, record_path(ws, self, job.key)) for job in jobs]
+        done = [(table, files.read_json(path)) for table, path in paths if path.exists()]
+        if not done:
             raise PartregError(f"{record_path(ws, self, '').parent}: no records yet; run make {self.target} first.")
-        tables = self.tabulate([files.read_json(path) for path in paths])
+        if self.tabulate:
+            tables = self.tabulate([record for _, record in done])
+        else:
+            mine = {name: [record for table, record in done if table == name] for name in self.tables}
+            tables = {name: pd.DataFrame(some, columns=list(self.tables[name])) for name, some in mine.items() if some}
         folder = folder or table_path(ws, "").parent
         for name, table in tables.items():
             files.write_text(folder / f"{name}.csv", table.to_csv(index=False))
@@ -125,3 +133,13 @@ def record_path(ws: Workspace, study: Study, key: str) -> Path:
 def table_path(ws: Workspace, name: str) -> Path:
     """Where a table of the reader's own lies that a study made."""
     return ws.folder / "studies" / f"{name}.csv"
+
+
+def rendered(ws: Workspace, name: str, benchmark: Record, **fields: Any) -> Workspace:
+    """A workspace of its own in the folder ``name`` of another one, with other rendered vehicles and no photographs.
+
+    More kinds than the benchmark's models have colours take more models.
+    """
+    own = dict.fromkeys(("vehicleid", "veri", "annotations", "photographs"), "")
+    vehicles = with_enough_models({**ws.profile.benchmark, **benchmark})
+    return Workspace(replace(ws.profile, benchmark=vehicles, **own, **fields), ws.folder / name)

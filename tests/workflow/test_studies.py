@@ -4,7 +4,6 @@ import dataclasses
 import json
 import re
 
-import pandas as pd
 import pytest
 
 from partreg import files, workflow
@@ -30,7 +29,9 @@ def study(done, monkeypatch):
     """A study of two jobs without any network."""
 
     def listed(ws):
-        return [Job({"row": row}, f"counted, {row}", ws, {"of": row, "code": "1"}) for row in ("a", "b")]
+        return [
+            Job({"row": row}, f"counted, {row}", ws, {"of": row, "code": "1"}, table="counted") for row in ("a", "b")
+        ]
 
     def measure(job):
         if job.what["row"] == "b" and not done:
@@ -38,10 +39,7 @@ def study(done, monkeypatch):
         done.append(job.label)
         return {"letters": len(job.label)}
 
-    def tabulate(records):
-        return {"counted": pd.DataFrame(records, columns=["row", "letters"])}
-
-    made = Study("count", "counting", ("counted",), listed, measure, tabulate)
+    made = Study("count", "counting", {"counted": ("row", "letters")}, listed, measure)
     monkeypatch.setitem(studies.STUDIES, made.name, made)
     return made
 
