@@ -1,60 +1,79 @@
-"""Rows of a table as points with intervals: what Table 4 says about each branch, seen at a glance."""
+"""Differences as points with intervals (Table 4 at a glance), and CMC curves as bands over the random galleries."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from textwrap import wrap
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
 from partreg.figures.sheets import DPI
+from partreg.retrieval.protocols import VehicleIDScores
+from partreg.retrieval.statistics import Estimate
 
-REPRODUCED, PUBLISHED, REFERENCE = "#0173b2", "#de8f05", "#029e73"
+COLORS = REPRODUCED, PUBLISHED, REFERENCE = "#0173b2", "#de8f05", "#029e73"
 
 
 def interval_chart(
-    names: Sequence[str],
-    values: Sequence[float],
-    intervals: Sequence[tuple[float, float]],
-    published: Sequence[float],
-    label: str,
-    kept: Sequence[tuple[float, float, float]] = (),
+    gains: Mapping[str, Any], published: Mapping[str, float], label: str, kept: Mapping[str, Any] | None = None
 ) -> Figure:
     """Draw reproduced differences with their intervals, and the published ones beside them.
 
     Args:
-        names: of the rows, from top to bottom.
-        values: differences as fractions.
-        intervals: low and high end for each, as fractions.
-        published: the paper's differences; NaN where it has none.
+        gains: from top to bottom, each difference (``mean``, ``low`` and ``high``, as fractions).
+        published: the paper's differences, where it has one.
         label: what is on the axis, in percentage points.
-        kept: where given, mean, low and high end of each difference over the trainings kept in the repository.
+        kept: where given, each difference over the trainings kept in the repository.
 
     Returns:
         The closed figure; circles for what was reproduced, diamonds for what was published, squares for what is kept.
     """
-    height = 1.2 + (0.7 if len(kept) else 0.5) * len(names)
+    height = 1.2 + (0.7 if kept else 0.5) * len(gains)
     figure, ax = plt.subplots(figsize=(5.2, height), facecolor="white", layout="constrained", dpi=DPI)
     plt.close(figure)
-    rows = np.arange(len(names))
-    values, ends = 100 * np.asarray(values, float), 100 * np.asarray(intervals, float).reshape(-1, 2)
-    ax.hlines(rows - 0.1, ends[:, 0], ends[:, 1], color=REPRODUCED, linewidth=2)
-    ax.plot(values, rows - 0.1, "o", color=REPRODUCED, markersize=7, label="reproduced, 95% interval")
-    ax.plot(100 * np.asarray(published, float), rows + 0.15, "D", color=PUBLISHED, markersize=6, label="published")
-    if len(kept):
-        means, *limits = 100 * np.asarray(kept, float).T
-        ax.hlines(rows + 0.3, *limits, color=REFERENCE, linewidth=2)
-        ax.plot(means, rows + 0.3, "s", color=REFERENCE, markersize=6, label="reference, 95% interval over seeds")
+    rows = np.arange(len(gains))
+
+    def draw(below: float, mark: str, color: str, words: str, shown: Sequence[Any]) -> None:
+        mean, low, high = (100 * np.array([getattr(one, name) for one in shown]) for name in Estimate._fields)
+        ax.hlines(rows + below, low, high, color=color, linewidth=2)
+        ax.plot(mean, rows + below, mark, color=color, markersize=7 if mark == "o" else 6, label=words)
+
+    draw(-0.1, "o", REPRODUCED, "reproduced, 95% interval", list(gains.values()))
+    printed = [Estimate(published.get(name, np.nan), np.nan, np.nan) for name in gains]
+    draw(0.15, "D", PUBLISHED, "published", printed)
+    if kept:
+        draw(0.3, "s", REFERENCE, "reference, 95% interval over seeds", [kept[name] for name in gains])
     ax.axvline(0, color="black", linewidth=0.8)
-    ax.set_yticks(rows, [_folded(name) for name in names])
-    ax.set_ylim(len(names) - 0.5, -0.5)
+    ax.set_yticks(rows, [_folded(name) for name in gains])
+    ax.set_ylim(len(gains) - 0.5, -0.5)
     ax.set_xlabel(label)
     ax.grid(axis="x", color="0.9")
     ax.set_axisbelow(True)
     ax.spines[["top", "right", "left"]].set_visible(False)
-    figure.legend(loc="outside upper right", ncols=1 if len(kept) else 2, frameon=False)
+    figure.legend(loc="outside upper right", ncols=1 if kept else 2, frameon=False)
+    return figure
+
+
+def cmc_chart(scores: Mapping[str, VehicleIDScores], ranks: int = 20) -> Figure:
+    """Draw the CMC curve of each test list: the mean over its random galleries in a band from lowest to highest.
+
+    Args:
+        scores: of one network, by the words that name a test list.
+        ranks: length of the curves.
+    """
+    figure, ax = plt.subplots(figsize=(6.4, 4), layout="constrained", dpi=DPI, facecolor="white")
+    plt.close(figure)
+    for (name, one), color, style in zip(scores.items(), COLORS, ("-", "--", ":"), strict=False):
+        curve = 100 * one.cmc[:, :ranks]
+        k = np.arange(1, curve.shape[1] + 1)
+        ax.plot(k, curve.mean(axis=0), style, color=color, linewidth=2, label=name)
+        ax.fill_between(k, curve.min(axis=0), curve.max(axis=0), color=color, alpha=0.2)
+    ax.set(xlabel="rank k", ylabel="CMC@k, %", ylim=(0, 100), xticks=[1, *range(5, ranks + 1, 5)])
+    ax.grid(color="0.9")
+    ax.legend(loc="lower right")
     return figure
 
 

@@ -13,9 +13,10 @@ from matplotlib.figure import Figure
 from partreg.figures.sheets import as_pixels, image_grid
 
 COLORMAP = "viridis"
+STRENGTH = 0.55  # share of the map's colour where it is strongest; elsewhere a third of that
 
 
-def overlay(image: str | Path | np.ndarray, cam: np.ndarray, strength: float = 0.55) -> np.ndarray:
+def overlay(image: str | Path | np.ndarray, cam: np.ndarray) -> np.ndarray:
     """Lay a class activation map over its image.
 
     Each map is scaled by its own range, negative values (cells that speak against the class) counted as zero: bright
@@ -25,7 +26,6 @@ def overlay(image: str | Path | np.ndarray, cam: np.ndarray, strength: float = 0
         image: a path or an array, as in `partreg.figures.sheets.as_pixels`.
         cam: (S, S) map over the grid of the feature map, in any unit; cell i is drawn over the i-th strip, though a
             ResNet's neurons look up to half a cell farther up and left (see `partreg.parts.cells`).
-        strength: share of the map's colour where it is strongest, in [0, 1]; elsewhere a third of that.
 
     Returns:
         (height, width, 3) uint8, of the image's own size.
@@ -43,16 +43,12 @@ def overlay(image: str | Path | np.ndarray, cam: np.ndarray, strength: float = 0
     heat = np.clip(cv2.resize(heat, (width, height), interpolation=cv2.INTER_CUBIC), 0, 1)
     color = colormaps[COLORMAP](heat)[..., :3] * 255
     grey = cv2.cvtColor(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
-    share = strength * (1 + 2 * heat[..., None]) / 3
+    share = STRENGTH * (1 + 2 * heat[..., None]) / 3
     return ((1 - share) * grey + share * color).round().astype(np.uint8)
 
 
 def cam_grid(
-    images: Sequence[str | Path | np.ndarray],
-    cams: Mapping[str, Sequence[np.ndarray]],
-    columns: int = 6,
-    titles: Sequence[str | None] | None = None,
-    pixels: int = 128,
+    images: Sequence[str | Path | np.ndarray], cams: Mapping[str, Sequence[np.ndarray]], columns: int = 6
 ) -> Figure:
     """The form of Figure 5: a row of images, and under it a row of maps for each network, for the same images.
 
@@ -60,8 +56,6 @@ def cam_grid(
         images: paths or arrays; more than ``columns`` of them continue in another block of rows.
         cams: a network's label ("PR", "NoPR") and its (S, S) maps, one an image.
         columns: images in a row.
-        titles: a short line above each image, or None.
-        pixels: side of the square that each image is fitted into.
 
     Raises:
         ValueError: a network has not one map for each image.
@@ -69,17 +63,12 @@ def cam_grid(
     for label, maps in cams.items():
         if len(maps) != len(images):
             raise ValueError(f"{label}: expected one map for each of the {len(images)} images, got {len(maps)}")
-    cells, labels, lines = [], [], []
-    titles = [None] * len(images) if titles is None else list(titles)
+    cells, rows = [], []
     for start in range(0, len(images), columns):
-        block = list(images[start : start + columns])
+        block = images[start : start + columns]
         blank = [None] * (columns - len(block))
-        cells += block + blank
-        labels += titles[start : start + columns] + blank
+        cells += [*block, *blank]
         for maps in cams.values():
-            cells += [
-                overlay(image, cam) for image, cam in zip(block, maps[start : start + columns], strict=True)
-            ] + blank
-            labels += [None] * columns
-        lines += ["image", *cams]
-    return image_grid(cells, columns, labels if any(labels) else None, rows=lines, pixels=pixels)
+            cells += [*map(overlay, block, maps[start : start + columns]), *blank]
+        rows += ["image", *cams]
+    return image_grid(cells, columns, rows=rows)

@@ -14,7 +14,7 @@ import pandas as pd
 from partreg import paper
 from partreg.figures.origins import Origin, collected, reference_note, source_line
 from partreg.retrieval.protocols import VehicleIDScores, VeRiScores
-from partreg.retrieval.statistics import bootstrap_over_vehicles
+from partreg.retrieval.statistics import Estimate, bootstrap_over_vehicles
 
 VEHICLE_SETS = ("Small", "Medium", "Large")
 KINDS = ("published", "reproduced", "difference")
@@ -119,9 +119,16 @@ def score(seeds: Sequence[VehicleIDScores | VeRiScores], name: str) -> Score:
     return Score(values, interval, origins)
 
 
+def scored(
+    judged: Mapping[Any, Sequence[VehicleIDScores | VeRiScores]], columns: Mapping[str, str]
+) -> dict[Any, dict[str, Score]]:
+    """The cells of a table: for each row (its scores, one a seed) and column (the name of a score) a `Score`."""
+    return {row: {column: score(seeds, name) for column, name in columns.items()} for row, seeds in judged.items()}
+
+
 def gain(
     seeds: Sequence[VehicleIDScores | VeRiScores], baseline: Sequence[VehicleIDScores | VeRiScores], name: str
-) -> tuple[float, tuple[float, float]]:
+) -> Estimate:
     """How much better a network is than another, with the 95% bootstrap interval of the difference over vehicles.
 
     The same queries are asked of both, so that the difference is taken query by query, averaged over the seeds first.
@@ -132,21 +139,26 @@ def gain(
         name: as in `per_query`.
 
     Returns:
-        The difference and the two ends of its interval, as fractions.
+        The difference and its interval, as fractions.
     """
     mine, theirs = (np.mean([per_query(one, name) for one in group], axis=0) for group in (seeds, baseline))
     value = np.mean([getattr(one, name) for one in seeds]) - np.mean([getattr(one, name) for one in baseline])
-    return float(value), bootstrap_over_vehicles(mine - theirs, baseline[0].vehicles)
+    return Estimate(float(value), *bootstrap_over_vehicles(mine - theirs, baseline[0].vehicles))
 
 
 def signed(difference: float) -> str:
-    """A difference of two fractions in percentage points: "+2.3", "−8.0"."""
-    return f"{100 * difference:+.1f}".replace("-", "−")
+    """A difference of two fractions in percentage points: "+2.3", "−8.0"; a dash for NaN."""
+    return DASH if np.isnan(difference) else f"{100 * difference:+.1f}".replace("-", "−")
 
 
 def percent(fraction: float) -> str:
-    """A fraction as a percentage with one decimal: "65.9%"."""
-    return f"{100 * fraction:.1f}%"
+    """A fraction as a percentage with one decimal: "65.9%"; a dash for NaN."""
+    return DASH if np.isnan(fraction) else f"{100 * fraction:.1f}%"
+
+
+def gain_words(gain: Estimate) -> list[str]:
+    """A difference of two fractions and its interval in percentage points: "+2.3", "−0.1 to +4.7"."""
+    return [signed(gain.mean), f"{signed(gain.low)} to {signed(gain.high)}"]
 
 
 def data_words(layout: str, folder: str) -> str:
@@ -207,31 +219,12 @@ def pair_sizes(printed: Iterable[int], here: Iterable[int]) -> dict[int, int]:
     return max(options, key=lambda pairs: (len(pairs), sum(size == mine for size, mine in pairs.items())))
 
 
-def sizes(frame: pd.DataFrame, here: Sequence[int]) -> pd.DataFrame:
-    """Rename the input sizes of Table 5 or 6 so that each row names the paper's size and the one it was run at.
-
-    Args:
-        frame: `partreg.paper.table` of number 5 or 6.
-        here: the sizes in pixels that stand for the paper's, see `pair_sizes`; fewer leave rows of the paper not run.
-    """
-    level = "Input size"
-    printed = set(frame.index.get_level_values(level))
-    pairs = pair_sizes(printed, here)
-    names = {size: size_name(size, pairs.get(size)) for size in printed}
-    return frame.rename(index=names, level=level) if frame.index.nlevels > 1 else frame.rename(index=names)
-
-
-def size_name(printed: int, here: int | None) -> str:
-    """The paper's input size in pixels, and the one that stands for it here where it is another."""
-    return f"{printed} px" if here in (None, printed) else f"{printed} px (here {here} px)"
-
-
 def comparison(
     number: int,
     reproduced: Mapping[Any, Mapping[str, Score]],
     *,
     data: str,
-    published: pd.DataFrame | None = None,
+    sizes: Mapping[int, int] | None = None,
     headings: Mapping[str, str] | None = None,
     notes: Sequence[str] = (),
     kept: Mapping[Any, Mapping[str, Score]] | None = None,
@@ -243,7 +236,7 @@ def comparison(
         reproduced: for a row and a column of the paper's table its `Score`; what is left out is shown as not run. Rows
             that the paper has not (controls) come last.
         data: the images that were used, for the caption, as "the rendered benchmark".
-        published: the paper's table where its rows were renamed (`sizes`); `partreg.paper.table` otherwise.
+        sizes: of Tables 5 and 6, for each printed input size the one that stands for it here, see `pair_sizes`.
         headings: another heading for a column, such as "Small (800; here 60)".
         notes: further sentences for under the table.
         kept: the same as ``reproduced`` for the trainings kept in the repository, whose scores stand beside; their rows
@@ -253,32 +246,29 @@ def comparison(
         The table; its frame has a column for each of the paper's columns and `KINDS`, the difference in fractions, and
         one more, `REFERENCE`, where something is kept.
     """
-    beside, kept = kept is not None, kept or {}
-    printed = paper.table(number) if published is None else published
-    extra = [row for row in dict.fromkeys([*reproduced, *kept]) if row not in printed.index]
-    rows = [*printed.index, *extra]
-    printed = printed.reindex(pd.Index(rows) if printed.index.nlevels == 1 else printed.index)
-    cells: dict[tuple[str, str], list[float]] = {}
+    printed, there = paper.table(number), kept or {}
+    extra = [row for row in dict.fromkeys([*reproduced, *there]) if row not in printed.index]
+    printed = printed.reindex([*printed.index, *extra]) if extra else printed
+
+    def means(scores: Mapping[Any, Mapping[str, Score]], column: str) -> list[float]:
+        return [scores[row][column].mean if column in scores.get(row, {}) else np.nan for row in printed.index]
+
+    cells = {}
     for column in printed:
-        here, there = (
-            np.array([scores[row][column].mean if column in scores.get(row, {}) else np.nan for row in rows])
-            for scores in (reproduced, kept)
-        )
-        values = printed[column].to_numpy()
-        for kind, numbers in zip((*KINDS, REFERENCE), (values, here, here - values, there), strict=True):
-            if kept or kind != REFERENCE:
-                cells[column, kind] = list(numbers)
-    frame = pd.DataFrame(cells, index=printed.index)
-    frame.index.names = list(paper.INDEX[number])
-    marks, footnotes = _footnotes(number, paper.table(number).index, rows)
-    caption = (
-        f"Table {number}. {paper.CAPTIONS[number]}{marks.pop(None, '')}. Published: the paper. Reproduced: {data}."
-    )
+        here = pd.Series(means(reproduced, column), printed.index)
+        kinds = dict(zip(KINDS, (printed[column], here, here - printed[column]), strict=True))
+        cells[column] = pd.DataFrame(kinds | ({REFERENCE: means(there, column)} if there else {}))
+    frame = pd.concat(cells, axis=1).rename_axis(list(paper.INDEX[number]))
+    marks, footnotes = _footnotes(number)
+    caption = f"Table {number}. {paper.CAPTIONS[number]}{marks.get(None, '')}. Published: the paper."
+    caption += f" Reproduced: {data}."
     legend = [*footnotes, *_legend(frame, reproduced, extra), *notes]
-    if beside:
+    if kept is not None:
         legend.append(reference_note(score for row in kept.values() for score in row.values()))
-    below = source_line(reproduced)
-    return Table(frame, _html(frame, (reproduced, kept), marks, caption, headings or {}, legend, below))
+    named = frame if sizes is None else frame.rename(index={size: _size(size, sizes) for size in paper.SIZES["veri"]})
+    head, body = _head(frame, headings or {}), _body(frame, named.index, (reproduced, there), marks)
+    below = f'<p class="partreg-notes">{"<br>".join(map(escape, legend))}</p>{source_line(reproduced)}'
+    return Table(named, _scrolling(caption, head, body) + below)
 
 
 def simple(frame: pd.DataFrame, caption: str, below: str = "") -> Table:
@@ -292,6 +282,13 @@ def simple(frame: pd.DataFrame, caption: str, below: str = "") -> Table:
     return Table(frame, _scrolling(caption, f"<tr>{head}</tr>", body) + below)
 
 
+def listed(
+    rows: Mapping[str, Sequence[Any]], columns: Sequence[str], name: str, caption: str, below: str = ""
+) -> Table:
+    """A `simple` table of a list of values for each row; ``name`` heads the column of the rows' names."""
+    return simple(pd.DataFrame(rows, index=list(columns), dtype=object).T.rename_axis(name), caption, below)
+
+
 def _scrolling(caption: str, head: str, body: str) -> str:
     """A table that scrolls sideways by itself, with a caption for screen readers too, in the theme's own colours."""
     return (
@@ -301,17 +298,21 @@ def _scrolling(caption: str, head: str, body: str) -> str:
     )
 
 
-def _footnotes(number: int, originals: pd.Index, rows: Sequence) -> tuple[dict, list[str]]:
+def _footnotes(number: int) -> tuple[dict[tuple[Any, str] | None, str], list[str]]:
     """Signs for cells (row, column), or None for the caption; and the sentences that they lead to."""
-    marks: dict[Any, str] = {}
+    marks: dict[tuple[Any, str] | None, str] = {}
     sentences = []
-    renamed = dict(zip(originals, rows, strict=False))
     for sign, remark in zip(SIGNS, paper.remarks(number), strict=False):
         for cell in MARKED.get(remark.name, {}).get(number, [None]):
-            place = None if cell is None else (renamed[cell[0]], cell[1])
-            marks[place] = marks.get(place, "") + sign
+            marks[cell] = marks.get(cell, "") + sign
         sentences.append(f"{sign} {remark.text}")
     return marks, sentences
+
+
+def _size(printed: int, sizes: Mapping[int, int]) -> str:
+    """The paper's input size in pixels, and the one that stands for it here where it is another."""
+    here = sizes.get(printed, printed)
+    return f"{printed} px" if here == printed else f"{printed} px (here {here} px)"
 
 
 def _legend(frame: pd.DataFrame, reproduced: Mapping[Any, Mapping[str, Score]], extra: Sequence) -> list[str]:
@@ -331,38 +332,41 @@ def _legend(frame: pd.DataFrame, reproduced: Mapping[Any, Mapping[str, Score]], 
     return lines
 
 
-def _html(
-    frame: pd.DataFrame,
-    found: tuple[Mapping[Any, Mapping[str, Score]], Mapping[Any, Mapping[str, Score]]],
-    marks: Mapping[Any, str],
-    caption: str,
-    headings: Mapping[str, str],
-    legend: Sequence[str],
-    below: str,
-) -> str:
-    """The table as HTML: two rows of headings with their scopes, the rows, and the legend under it."""
-    columns = list(dict.fromkeys(frame.columns.get_level_values(0)))
+def _head(frame: pd.DataFrame, headings: Mapping[str, str]) -> str:
+    """The two rows of headings, with their scopes."""
+    columns, kinds = (list(dict.fromkeys(frame.columns.get_level_values(level))) for level in (0, 1))
     head = "".join(f'<th scope="col" rowspan="2">{escape(str(name))}</th>' for name in frame.index.names)
-    kinds = list(dict.fromkeys(frame.columns.get_level_values(1)))
-    span = len(kinds)
-    head += "".join(
-        f'<th scope="colgroup" colspan="{span}">{escape(headings.get(name, name))}</th>' for name in columns
-    )
-    names = "".join(f'<th scope="col">{kind}</th>' for _ in columns for kind in kinds)
-    body = []
-    for row, labels in zip(frame.index, _row_headers(frame.index), strict=True):
-        cells = [
-            text
-            for column in columns
-            for text in _cell(
-                frame.loc[[row], column].iloc[0],
-                [scores.get(row, {}).get(column) for scores in found],
-                marks.get((row, column), ""),
-            )[:span]
-        ]
-        body.append(f"<tr>{labels}{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>")
-    notes = f'<p class="partreg-notes">{"<br>".join(escape(line) for line in legend)}</p>'
-    return _scrolling(caption, f"<tr>{head}</tr><tr>{names}</tr>", "".join(body)) + notes + below
+    for name in columns:
+        head += f'<th scope="colgroup" colspan="{len(kinds)}">{escape(headings.get(name, name))}</th>'
+    names = "".join(f'<th scope="col">{kind}</th>' for kind in kinds) * len(columns)
+    return f"<tr>{head}</tr><tr>{names}</tr>"
+
+
+def _body(
+    frame: pd.DataFrame,
+    names: pd.Index,
+    scores: Sequence[Mapping[Any, Mapping[str, Score]]],
+    marks: Mapping[Any, str],
+) -> str:
+    """The rows under the names that they are shown by; ``scores`` are those reproduced and those kept."""
+    rows = []
+    for row, header in zip(frame.index, _row_headers(names), strict=True):
+        cells = ""
+        for column, values in frame.loc[row].groupby(level=0, sort=False):
+            here, there = (_cell(of.get(row, {}).get(column)) for of in scores)
+            published, difference = values[column, "published"], values[column, "difference"]
+            printed = f"{published:.3f}" if np.isfinite(published) else DASH
+            mark = f"<sup>{marks[row, column]}</sup>" if (row, column) in marks else ""
+            shown = [printed + mark, here or f"<em>{NOT_RUN}</em>", signed(difference), there or DASH][: len(values)]
+            cells += "".join(f"<td>{text}</td>" for text in shown)
+        rows.append(f"<tr>{header}{cells}</tr>")
+    return "".join(rows)
+
+
+def _cell(score: Score | None) -> str:
+    """A score with its interval on a line of its own, which keeps the table narrow; "" for none."""
+    number, bracket, interval = escape(str(score or "")).partition("[")
+    return f"{number}<span>{bracket}{interval}</span>" if bracket else number
 
 
 def _row_headers(index: pd.Index) -> list[str]:
@@ -380,22 +384,6 @@ def _row_headers(index: pd.Index) -> list[str]:
     return headers
 
 
-def _interval_below(score: str) -> str:
-    """A score with its interval on a line of its own, which keeps the table narrow."""
-    number, bracket, interval = escape(score).partition("[")
-    return f"{number}<span>{bracket}{interval}</span>" if bracket else number
-
-
 def _breakable(name: Any) -> str:
     """A name that may be broken after a plus sign or a slash, where a phone has no room for it."""
     return escape(str(name)).replace("/", "/<wbr/>").replace("+", "+<wbr/>")
-
-
-def _cell(values: pd.Series, scores: Sequence[Score | None], mark: str) -> tuple[str, str, str, str]:
-    """Published, reproduced, difference and reference of one cell as text."""
-    score, kept = scores
-    printed = f"{values['published']:.3f}" if np.isfinite(values["published"]) else DASH
-    there = f"<em>{NOT_RUN}</em>" if score is None else _interval_below(str(score))
-    difference = signed(values["difference"]) if np.isfinite(values["difference"]) else DASH
-    beside = DASH if kept is None else _interval_below(str(kept))
-    return f"{printed}{f'<sup>{mark}</sup>' if mark else ''}", there, difference, beside

@@ -3,7 +3,6 @@ import pandas as pd
 import pytest
 
 from partreg.figures.gains import Gain, curve_chart, gain_panels
-from partreg.figures.intervals import interval_chart
 
 
 def curves(seeds):
@@ -43,11 +42,3 @@ def test_gains_stand_at_their_values_in_order_with_their_intervals():
     assert bars[1][:, 1] == pytest.approx([1, 5])
     assert ax.get_xlabel() == "vehicles alike"
     assert not figure.axes[1].get_visible()
-
-
-def test_kept_differences_are_squares_with_intervals_over_seeds():
-    figure = interval_chart(["a"], [0.08], [(0.05, 0.11)], [0.097], "gain", [(0.02, 0.01, 0.03)])
-    ax = figure.axes[0]
-    assert [line.get_marker() for line in ax.lines[:3]] == ["o", "D", "s"]
-    assert ax.lines[2].get_xdata() == pytest.approx([2])
-    assert ax.collections[1].get_segments()[0][:, 0] == pytest.approx([1, 3])

@@ -5,9 +5,9 @@ from defusedxml import ElementTree
 
 from partreg import paper
 from partreg.figures import tables
-from partreg.figures.intervals import interval_chart
 from partreg.figures.tables import Score
 from partreg.retrieval.protocols import VehicleIDScores, VeRiScores
+from partreg.retrieval.statistics import Estimate
 
 
 def parsed(table: tables.Table):
@@ -108,10 +108,9 @@ def test_tables_can_be_read_aloud(number):
 
 
 def test_input_sizes_are_shown_as_printed_and_as_run():
-    frame = tables.sizes(paper.table(5), [48, 256])
-    assert list(frame.index[:2]) == [("Small", "128 px (here 48 px)"), ("Small", "256 px")]
-    score = {"CMC@1": Score((0.5,))}
-    table = tables.comparison(5, dict.fromkeys(frame.index, score), data="here", published=frame)
+    scores = {row: {"CMC@1": Score((0.5,))} for row in paper.table(5).index}
+    table = tables.comparison(5, scores, data="here", sizes={128: 48, 256: 256})
+    assert list(table.frame.index[:2]) == [("Small", "128 px (here 48 px)"), ("Small", "256 px")]
     assert rows(table)["Large/128 px (here 48 px)"][:3] == ["0.661", "0.500", "−16.1"]
     assert rows(table)["256 px"][:2] == ["0.742", "0.500"]  # the vehicle set's header spans its two rows
 
@@ -134,15 +133,11 @@ def test_input_sizes_are_shown_as_printed_and_as_run():
 )
 def test_a_size_stands_for_the_printed_one_that_it_is(dataset, here, pairs):
     assert tables.pair_sizes(paper.SIZES[dataset], here) == pairs
-    number = 5 if dataset == "vehicleid" else 6
-    shown = {str(row).split(" px")[0] for row in tables.sizes(paper.table(number), here).index.get_level_values(-1)}
-    assert shown == {str(size) for size in paper.SIZES[dataset]}
 
 
 def test_fewer_sizes_leave_rows_not_run():
-    frame = tables.sizes(paper.table(6), [48])
-    assert list(frame.index) == ["128 px", "256 px (here 48 px)", "512 px"]
-    table = tables.comparison(6, {frame.index[1]: {"mAP": Score((0.5,))}}, data="here", published=frame)
+    table = tables.comparison(6, {256: {"mAP": Score((0.5,))}}, data="here", sizes={256: 48})
+    assert list(table.frame.index) == ["128 px", "256 px (here 48 px)", "512 px"]
     assert rows(table)["512 px"][:3] == ["0.743*", "not run", "–"]
 
 
@@ -157,6 +152,8 @@ def test_vehicle_sets_are_the_three_shortest_lists():
 
 def test_words():
     assert (tables.signed(0.0231), tables.signed(-0.08), tables.percent(0.6594)) == ("+2.3", "−8.0", "65.9%")
+    assert tables.signed(np.nan) == tables.percent(np.nan) == "–"
+    assert tables.gain_words(Estimate(0.02, -0.001, 0.041)) == ["+2.0", "−0.1 to +4.1"]
     assert "khoa_cars" in tables.data_words("VehicleID", "khoa_cars")
     assert "rendered" in tables.data_words("VehicleID", "")
 
@@ -170,6 +167,12 @@ def test_a_small_table_escapes_and_heads_its_rows():
     assert table._repr_html_() == table.html
 
 
+def test_a_small_table_is_made_of_the_values_of_each_row():
+    table = tables.listed({"a": [1, 0.5], "b": [2, "–"]}, ["n", "share"], "of", "A caption")
+    assert rows(table) == {"a": ["1", "0.5"], "b": ["2", "–"]}  # a whole number stays one beside a fraction
+    assert [cell.text for cell in parsed(table).find(".//thead")[0]] == ["of", "n", "share"]
+
+
 def vehicleid_scores(hits: list[float], cmc: float) -> VehicleIDScores:
     return VehicleIDScores(np.full((2, 5), cmc), np.array(hits), np.ones(4), np.array([1, 1, 2, 2]), 2)
 
@@ -181,10 +184,17 @@ def test_score_takes_an_interval_with_one_seed_only():
     assert tables.score([one], "cmc5") == Score((0.5,), (1.0, 1.0))
 
 
+def test_every_row_is_scored_in_every_column():
+    one, other = (vehicleid_scores([1.0, 1.0, 0.0, 0.0], cmc) for cmc in (0.5, 0.25))
+    cells = tables.scored({"a": [one, one], "b": [other, other]}, {"CMC@1": "cmc1", "CMC@5": "cmc5"})
+    assert cells["b"] == {"CMC@1": Score((0.25, 0.25)), "CMC@5": Score((0.25, 0.25))}
+    assert cells["a"]["CMC@1"].mean == 0.5
+
+
 def test_gain_is_paired_over_queries():
     # Both vehicles differ widely from each other, yet the second network is better by 0.25 on each.
     full, base = vehicleid_scores([1.0, 0.75, 0.25, 0.5], 0.6), vehicleid_scores([0.5, 0.75, 0.25, 0.0], 0.4)
-    value, (low, high) = tables.gain([full, full], [base], "cmc1")
+    value, low, high = tables.gain([full, full], [base], "cmc1")
     assert value == pytest.approx(0.2)
     assert (low, high) == pytest.approx((0.25, 0.25))
 
@@ -198,18 +208,3 @@ def test_every_score_of_veri_is_kept_query_by_query():
         assert np.nanmean(tables.per_query(scores, name)) == pytest.approx(getattr(scores, name))
         low, high = tables.score([scores], name).interval
         assert low <= getattr(scores, name) <= high
-
-
-def test_the_chart_shows_points_intervals_and_the_papers_numbers():
-    figure = interval_chart(
-        ["Global+Light+Brand+Window", "b"], [0.08, 0.01], [(0.05, 0.11), (-0.02, 0.04)], [0.097, np.nan], "gain"
-    )
-    ax = figure.axes[0]
-    reproduced, published = ax.lines[0], ax.lines[1]
-    assert reproduced.get_xdata() == pytest.approx([8, 1])
-    assert published.get_xdata()[0] == pytest.approx(9.7)
-    assert [segment[:, 0].tolist() for segment in ax.collections[0].get_segments()] == [
-        pytest.approx([5, 11]),
-        pytest.approx([-2, 4]),
-    ]
-    assert [label.get_text() for label in ax.get_yticklabels()] == ["Global+Light+Brand+\nWindow", "b"]

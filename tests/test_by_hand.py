@@ -1,0 +1,105 @@
+"""What chapters compute by hand in a cell of theirs, on data made here: it is what the library gives."""
+
+from types import SimpleNamespace
+
+import nbformat
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from partreg import paper
+from partreg.figures import origins, ranklist, tables
+from partreg.parts.cells import cells
+from partreg.reid.activation import class_activation
+from partreg.reid.network import PartRegularizedNet
+from partreg.retrieval.distances import l2
+from partreg.retrieval.protocols import draw_gallery, vehicleid, veri_scores
+from tests.conftest import REPOSITORY
+
+RNG = np.random.default_rng(3)
+VEHICLES = np.repeat(np.arange(12), 5)
+FEATURES = (RNG.normal(size=(12, 8))[VEHICLES] + RNG.normal(size=(60, 8))).astype(np.float32)
+
+
+def run(chapter: str, **names):
+    """The names that the cell "hand" of a chapter leaves, after it ran on the ones given."""
+    notebook = nbformat.read(REPOSITORY / "notebooks" / f"{chapter}.ipynb", as_version=4)
+    (source,) = (cell.source for cell in notebook.cells if cell.id == "hand")
+    space = {
+        "np": np,
+        "pd": pd,
+        "torch": torch,
+        "l2": l2,
+        "tables": tables,
+        "origins": origins,
+        "paper": paper,
+        **names,
+    }
+    exec(source, space)
+    return SimpleNamespace(**space)
+
+
+def test_cmc_in_chapter_05():
+    judged = {60: vehicleid(FEATURES, VEHICLES)}
+    workflow = SimpleNamespace(vehicleid_scores=lambda ws, run: judged)
+    data = {"features": FEATURES, "vehicles": VEHICLES, "test": VEHICLES, "full": [None], "ws": None}
+    shown = run("05_vehicleid", **data, workflow=workflow, sets={"Large": 60}, largest="Large")
+    assert shown.found["CMC@1"][0] == shown.found["CMC@1"][1] > 0.1
+    assert shown.found["CMC@5"][0] == shown.found["CMC@5"][1] < 1
+
+
+@pytest.mark.parametrize("number", range(6))
+def test_one_query_in_chapter_06(number):
+    images = pd.DataFrame(
+        {"vehicle": VEHICLES, "camera": RNG.integers(0, 3, 60), "image": [f"{i}.jpg" for i in range(60)]}
+    )
+    images["track"] = [f"{row.vehicle} {row.camera}" for row in images.itertuples()]
+    data = SimpleNamespace(query=images[::7].reset_index(drop=True), gallery=images)
+    distances = l2(FEATURES[::7], FEATURES)
+    first = veri_scores(distances, data.query, data.gallery)
+    shown = run("06_veri", data=data, distances=distances, first=first, number=number)
+    assert shown.found["by hand"] == shown.found["library"]
+    assert shown.left_out.sum() > 0
+
+
+def test_an_interval_over_vehicles_in_chapter_07():
+    worse = FEATURES + RNG.normal(size=FEATURES.shape)
+    judged = {paper.FULL: [vehicleid(FEATURES, VEHICLES)] * 2, paper.BASELINE: [vehicleid(worse, VEHICLES)]}
+    shown = run("07_ablation", judged=judged)
+    assert shown.by_hand == pytest.approx(shown.library[1:])
+    assert shown.by_hand[0] < shown.library.mean < shown.by_hand[1]
+
+
+def test_the_cells_of_a_box_in_chapter_08():
+    windows = pd.DataFrame([{"x0": 0.15, "y0": 0.26, "x1": 0.61, "y1": 0.44}])
+    picture = np.full((30, 40, 3), 200, np.uint8)
+    shown = run("08_resolution", windows=windows, picture=picture, sides={32: 2, 128: 8}, cells=cells)
+    assert [line[-2:] for line in shown.lines.values()] == [[2, 2], [8, 8]]
+    assert [line[:4] for line in shown.lines.values()] == [
+        ["1,024", "1.0", "2 × 2", "20.0 × 15.0"],
+        ["16,384", "16.0", "8 × 8", "5.0 × 3.8"],
+    ]
+    bright = shown.shown["128 px"][..., 0] == 200
+    assert (bright.any(axis=0).sum(), bright.any(axis=1).sum()) == (4 * 5, 7)  # rows 8 to 14 of pixels
+
+
+def test_a_map_as_a_sum_over_channels_in_chapter_09():
+    network = PartRegularizedNet(5, backbone="tiny", dim=8).eval()
+    pixels = RNG.integers(0, 255, (2, 32, 32, 3), dtype=np.uint8)
+    maps = class_activation(network, torch.from_numpy(pixels).permute(0, 3, 1, 2)).numpy()
+    names = {"load": lambda folder: (SimpleNamespace(size=32), network, []), "decoded": lambda *of: pixels}
+    nothing = {"folders": {"PR": ""}, "test": None, "ws": SimpleNamespace(pixels="")}
+    shown = run("09_activation_maps", **names, **nothing, found={"PR": maps})
+    assert shown.by_hand.numpy() == pytest.approx(maps[0], abs=1e-5)
+    assert np.ptp(maps[0]) > 1e-3
+
+
+def test_the_nearest_in_chapter_10():
+    gallery = draw_gallery(VEHICLES, np.random.default_rng(0))
+    queries = np.setdiff1d(np.arange(60), gallery)
+    lists = {"a": ranklist.rank_lists(FEATURES, VEHICLES, queries, gallery, 4)}
+    test = pd.DataFrame({"image": [f"{i}.jpg" for i in range(60)]})
+    names = {"features": {"a": FEATURES}, "a": "a", "top": 4, "test": test, "lists": lists}
+    shown = run("10_rank_lists", **names, gallery=gallery, queries=queries)
+    assert shown.by_hand.tolist() == lists["a"].results[0].tolist()
