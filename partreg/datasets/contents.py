@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import time
@@ -68,8 +67,7 @@ def _stat(name: str) -> list[int]:
 
 def _hash(name: str) -> str:
     try:
-        with open(name, "rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()[:16]
+        return files.sha256(name)[:16]
     except OSError as error:
         raise _unreadable(name) from error
 

@@ -1,4 +1,7 @@
-"""The data sets of a workspace: rendered first where they are the benchmark, and parsed once a process."""
+"""The data sets of a workspace: rendered first where they are the benchmark, and parsed once a process.
+
+What renders is imported where it is used: it loads OpenCV and SciPy, for which whoever only reads need not wait.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,8 @@ from typing import Any
 
 import pandas as pd
 
+from partreg.datasets import vehicleid as layout_vehicleid
+from partreg.datasets import veri as layout_veri
 from partreg.files import locked
 from partreg.workflow.profile import Workspace
 
@@ -27,15 +32,21 @@ def read(dataset: str, root: Path) -> Any:
 
 @lru_cache(maxsize=8)
 def _parsed(dataset: str, root: Path, listed: tuple) -> Any:
-    from partreg.datasets import vehicleid, veri
-
-    return {"vehicleid": vehicleid.read_vehicleid, "veri": veri.read_veri}[dataset](root)
+    return {"vehicleid": layout_vehicleid.read_vehicleid, "veri": layout_veri.read_veri}[dataset](root)
 
 
 def data(ws: Workspace, dataset: str) -> Any:
     """`partreg.datasets.VehicleID` or `partreg.datasets.VeRi`, rendered first where it is the benchmark."""
-    render(ws, dataset)
-    return read(dataset, ws.root(dataset))
+    root = ws.root(dataset)
+    done = root / "truth" / "done.json"
+    if ws.is_synthetic(dataset) and not done.exists():
+        from partreg import synthetic
+
+        with locked(root):
+            if not done.exists():
+                write = {"vehicleid": synthetic.write_vehicleid, "veri": synthetic.write_veri}[dataset]
+                write(benchmark(ws), root, jobs=os.cpu_count() or 1)
+    return read(dataset, root)
 
 
 def vehicleid(ws: Workspace) -> Any:
@@ -46,18 +57,6 @@ def vehicleid(ws: Workspace) -> Any:
 def veri(ws: Workspace) -> Any:
     """The data set in VeRi-776's layout (`partreg.datasets.VeRi`), rendered first where it is the benchmark."""
     return data(ws, "veri")
-
-
-def render(ws: Workspace, dataset: str) -> None:
-    """Render a data set that is the benchmark and is not there yet."""
-    from partreg import synthetic
-
-    root = ws.root(dataset)
-    if ws.is_synthetic(dataset) and not (root / "truth" / "done.json").exists():
-        with locked(root):
-            if not (root / "truth" / "done.json").exists():
-                write = {"vehicleid": synthetic.write_vehicleid, "veri": synthetic.write_veri}[dataset]
-                write(benchmark(ws), root, jobs=os.cpu_count() or 1)
 
 
 def benchmark(ws: Workspace) -> Any:

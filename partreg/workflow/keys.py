@@ -22,7 +22,7 @@ import pandas as pd
 from partreg.datasets.contents import contents
 from partreg.datasets.side import read_columns
 from partreg.errors import PartregError
-from partreg.files import inside, read_json
+from partreg.files import inside, read_json, sha256
 from partreg.reid.run import Run
 from partreg.workflow import data
 from partreg.workflow.code import code_key
@@ -70,17 +70,22 @@ def _own_lists(dataset: str, root: Path) -> dict[str, str]:
     return {str(number): digest(table["image"].tolist()) for number, table in lists.items()}
 
 
-def annotations(ws: Workspace) -> Recipe:
+def annotated(ws: Workspace) -> Recipe:
     """The file of annotated boxes: a reader's own, or the stand-in's, which follows from the training images."""
     if ws.profile.annotations:
-        return {"file": _file_hash(ws.profile.annotations)}
+        return {"file": sha256(ws.profile.annotations)}
     drawn = {"images": images(ws, "vehicleid", "train"), "count": ws.profile.annotate}
     return {**drawn, "code": code_key("partreg.parts.annotation")}
 
 
+def annotations(ws: Workspace) -> Path:
+    """COCO file of the annotated part boxes: the reader's own, or the stand-in's that notebook 01 writes."""
+    return Path(ws.profile.annotations or ws.folder / f"parts-{digest(annotated(ws))}" / "annotations.json")
+
+
 def detector(ws: Workspace) -> Recipe:
     """The part detector's weights."""
-    recipe: Recipe = {"annotations": annotations(ws), "settings": ws.profile.detector}
+    recipe: Recipe = {"annotations": annotated(ws), "settings": ws.profile.detector}
     if ws.profile.annotations:
         drawn_here, names = ws.drawn_here, ws.profile.names
         recipe |= {"count": 0 if drawn_here else ws.profile.annotate, "pictures": _annotated_pictures(ws)}
@@ -100,6 +105,11 @@ def _annotated_pictures(ws: Workspace) -> str:
     return digest(names, contents(there, ws.pixels))
 
 
+def detector_folder(ws: Workspace) -> Path:
+    """Where the trained detector lies."""
+    return ws.folder / f"parts-{digest(detector(ws))}" / "detector"
+
+
 def detected(ws: Workspace, dataset: str, half: str) -> Recipe:
     """The boxes that the detector finds in a half of a data set."""
     return {"detector": detector(ws), "images": images(ws, dataset, half), "code": code_key("partreg.parts.detector")}
@@ -114,6 +124,11 @@ def boxes_key(ws: Workspace, dataset: str, kind: str) -> str:
     """The key of a file of "detected" or "filled" boxes, which holds both halves."""
     recipe = {"detected": detected, "filled": filled}[kind]
     return digest(dataset, *(recipe(ws, dataset, half) for half in ("train", "test")))
+
+
+def boxes_file(ws: Workspace, dataset: str, kind: str) -> Path:
+    """CSV of the "detected" or "filled" boxes of ``dataset``, written by notebooks 02 and 03."""
+    return ws.folder / f"parts-{boxes_key(ws, dataset, kind)}" / f"{dataset}_{kind}.csv"
 
 
 def learnt_boxes(ws: Workspace, run: Run) -> Recipe:
@@ -141,13 +156,13 @@ def side(ws: Workspace, dataset: str, method: str) -> Recipe:
 def _side_hash(path: Path, ws: Workspace) -> str:
     """The hash of a side file; that of plates.csv with the crops that it names, unless its reader will find a fault."""
     if path.name != "plates.csv":
-        return _file_hash(str(path))
+        return sha256(path)
     try:
         crops = read_columns(path, ("image", "crop"))[2][:, 1]
         there = [place for name in crops if name and (place := inside(path.parent, name)).is_file()]
     except PartregError:
         there = []
-    return digest(_file_hash(str(path)), contents(there, ws.pixels))
+    return digest(sha256(path), contents(there, ws.pixels))
 
 
 def network(ws: Workspace, run: Run) -> Recipe:
@@ -158,6 +173,11 @@ def network(ws: Workspace, run: Run) -> Recipe:
         "side": side(ws, run.dataset, run.method),
         "code": code_key("partreg.reid.train", "partreg.workflow.stages:halves", *_method_code(run.method)),
     }
+
+
+def run_folder(ws: Workspace, run: Run) -> Path:
+    """Where a network lies."""
+    return ws.folder / "runs" / run.key
 
 
 def _method_code(method: str) -> list[str]:
@@ -225,8 +245,3 @@ def data_key(ws: Workspace, dataset: str) -> str:
 def parts_key(ws: Workspace) -> str:
     """Digest of how all part boxes come about; for chapters 01 to 03."""
     return digest(*(boxes_key(ws, dataset, "filled") for dataset in DATASETS))
-
-
-def _file_hash(path: str) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from partreg.figures.origins import Origin, collected
+from partreg.files import read_json
 from partreg.reid.run import Run
-from partreg.workflow import rows
+from partreg.workflow.keys import boxes_file, detector_folder, run_folder
 from partreg.workflow.profile import Workspace
 from partreg.workflow.provenance import left_origin, origin
-from partreg.workflow.stages import boxes_file, detector_folder, run_folder
 
 
 def origins(ws: Workspace, run: Run, name: str = "test") -> tuple[Origin, ...]:
@@ -20,9 +20,10 @@ def origins(ws: Workspace, run: Run, name: str = "test") -> tuple[Origin, ...]:
     Without a name it is not the features that are judged, but the network that is drawn.
     """
     folder, about = run_folder(ws, run), {"seed": run.seed, "size": run.size}
+    trained = read_json(path) if (path := folder / "provenance.json").exists() else {}
     return (
-        *left_origin(ws, run.dataset, "trained", folder / "provenance.json", **about),
-        *(parts_origins(ws, run.dataset) if run.detects else ()),
+        *((origin(ws, run.dataset, "trained", trained, **about),) if trained else ()),
+        *(Origin(**one) for one in trained.get("boxes", ())),
         *left_origin(ws, run.dataset, "features", folder / f"features_{name}.json", **about),
         origin(ws, run.dataset, "judged" if name else "drawn"),
     )
@@ -30,6 +31,8 @@ def origins(ws: Workspace, run: Run, name: str = "test") -> tuple[Origin, ...]:
 
 def row_origins(ws: Workspace, method: str, seed: int, **changes: Any) -> tuple[Origin, ...]:
     """Where the distances of a row of Table 3 came from: all that it is built on, its network, itself, this process."""
+    from partreg.workflow import rows
+
     path = rows.row_folder(ws, method, seed, **changes) / "provenance.json"
     own = origins(ws, rows.network(ws, method, seed, **changes), "veri") if rows.is_network(method) else ()
     return collected(

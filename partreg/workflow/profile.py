@@ -95,7 +95,7 @@ class Workspace:
 
     def root(self, dataset: str) -> Path:
         """Root of ``dataset`` ("vehicleid" or "veri")."""
-        return {"vehicleid": self.vehicleid, "veri": self.veri}[dataset]
+        return getattr(self, dataset)
 
     def is_synthetic(self, dataset: str) -> bool:
         """Whether ``dataset`` is the rendered benchmark rather than a folder of the reader's own."""

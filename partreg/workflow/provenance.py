@@ -7,6 +7,7 @@ import platform
 import subprocess
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -19,25 +20,25 @@ PACKAGES = ("partreg", "torch", "torchvision", "ultralytics", "numpy", "pandas",
 THREADS = 1  # each network is computed by so many, so that its bytes do not depend on the number of cores
 
 
-def _git(*arguments: str) -> str:
-    """What git says of this repository; "" without git, and in a copy that only lies inside another repository."""
+@cache
+def committed() -> tuple[str, bool]:
+    """The commit of this repository, and whether nothing was changed since, as they were when first asked for.
+
+    "unknown" without git, and in a copy that only lies inside another repository.
+    """
     # The caller's own GIT_DIR, as in a hook, would name another repository.
     plain = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
-    said = []
-    for words in (["rev-parse", "--show-toplevel"], arguments):
-        try:
-            done = subprocess.run(  # noqa: S603
-                ["git", *words],  # noqa: S607
-                cwd=REPOSITORY,
-                env=plain,
-                capture_output=True,
-                text=True,
-                check=True,
-            )
-        except (OSError, subprocess.CalledProcessError):
-            return ""
-        said.append(done.stdout.strip())
-    return said[1] if Path(said[0]).resolve() == REPOSITORY else ""
+
+    def git(*words: str) -> str:
+        run = {"cwd": REPOSITORY, "env": plain, "capture_output": True, "text": True, "check": True}
+        return subprocess.run(["git", *words], **run).stdout.strip()  # noqa: S603, S607
+
+    try:
+        if Path(git("rev-parse", "--show-toplevel")).resolve() == REPOSITORY:
+            return git("rev-parse", "--short=10", "HEAD"), not git("status", "--porcelain", "--untracked-files=no")
+    except (OSError, subprocess.CalledProcessError):
+        pass
+    return "unknown", True
 
 
 def device() -> str:
@@ -51,14 +52,15 @@ def device() -> str:
 
 def provenance(ws: Workspace) -> dict[str, Any]:
     """Where a number comes from: profile, seeds, device, threads, commit and whether clean, versions, time (UTC)."""
+    commit, clean = committed()
     return {
         "profile": ws.profile.name,
         "seeds": list(ws.profile.seeds),
         "device": device(),
         "threads": THREADS,
         "made": datetime.now(UTC).isoformat(timespec="minutes"),
-        "commit": _git("rev-parse", "--short=10", "HEAD") or "unknown",
-        "clean": not _git("status", "--porcelain", "--untracked-files=no"),
+        "commit": commit,
+        "clean": clean,
         "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
     }
 

@@ -1,23 +1,31 @@
-"""The stages of the method, each made once: data, annotations, detector, boxes, networks, features, scores."""
+"""The stages of the method, each made once: data, annotations, detector, boxes, networks, features, scores.
+
+What loads torch is imported where it is used: the Snakefile, and all that only lists what there is, need not wait.
+"""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import replace
-from functools import cache
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from partreg import files
+from partreg import baselines, files
+from partreg.datasets.split import hold_out
 from partreg.errors import PartregError
 from partreg.files import locked
+from partreg.parts import annotation, boxes, formats, missing
+from partreg.reid.pixels import fingerprint
 from partreg.reid.run import Run
+from partreg.retrieval import protocols
 from partreg.workflow import keys
-from partreg.workflow.data import all_images, data, read, render, test_images, vehicleid, veri
+from partreg.workflow.data import all_images, data, test_images, tests_of, vehicleid
+from partreg.workflow.keys import annotations, boxes_file, detector_folder, run_folder
+from partreg.workflow.origins import origins, parts_origins
 from partreg.workflow.profile import Workspace, digest, drawn_boxes, finished_boxes
 from partreg.workflow.provenance import provenance
 
@@ -44,14 +52,7 @@ def train_images(ws: Workspace, dataset: str, held_out: int) -> tuple[pd.DataFra
 
 def halves(train: pd.DataFrame, held_out: int) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The training half of a data set without and of the vehicles that are held out, which are the same in all runs."""
-    from partreg.datasets.split import hold_out
-
     return hold_out(train, held_out, seed=0)
-
-
-def annotations(ws: Workspace) -> Path:
-    """COCO file of the annotated part boxes: the reader's own, or the stand-in's that notebook 01 writes."""
-    return Path(ws.profile.annotations or ws.folder / f"parts-{digest(keys.annotations(ws))}" / "annotations.json")
 
 
 def drawing(ws: Workspace, finish: bool = False) -> Any:
@@ -59,8 +60,6 @@ def drawing(ws: Workspace, finish: bool = False) -> Any:
 
     With ``finish``, the boxes become those that the detector learns from as soon as all images are drawn.
     """
-    from partreg.parts import annotation
-
     chosen = annotation.sample(vehicleid(ws).train, ws.profile.annotate)
     return annotation.Session(drawn_boxes(ws), chosen, finished_boxes(ws) if finish else None)
 
@@ -73,8 +72,6 @@ def annotated(ws: Workspace) -> Any:
     Raises:
         PartregError: there is none of these; the sentence says how many images are drawn.
     """
-    from partreg.parts import annotation
-
     own = ws.profile.annotations and not ws.drawn_here
     root = ws.vehicleid if own else vehicleid(ws).root  # rendered by now
     if not ws.profile.annotations and not (root / "truth" / "parts.json").exists():
@@ -92,8 +89,6 @@ def shown_boxes(ws: Workspace, interactive: bool = False) -> tuple[Any, str]:
 
     While photographs of one's own are being drawn (``interactive``), they are what is drawn so far, perhaps nothing.
     """
-    from partreg.parts import formats
-
     if ws.profile.annotations:
         who = "you, in this chapter" if ws.drawn_here else f"others, in `{annotations(ws).name}`"
         return annotated(ws), f"drawn by {who}. The detector of the next chapter learns from them."
@@ -123,20 +118,13 @@ def learnt_and_left(drawn: Any, folder: str | Path, count: int, seed: int) -> li
 
     Where ``count`` is 0 all are learnt from, and the second pair is empty: on the benchmark the truth tests it.
     """
-    from partreg.parts import annotation
-
     pair = annotation.split(drawn, count, seed) if count else (drawn, drawn.subset([]))
     return [annotation.located(some, folder) for some in pair]
 
 
-def boxes_file(ws: Workspace, dataset: str, kind: str) -> Path:
-    """CSV of the "detected" or "filled" boxes of ``dataset``, written by notebooks 02 and 03."""
-    return ws.folder / f"parts-{keys.boxes_key(ws, dataset, kind)}" / f"{dataset}_{kind}.csv"
-
-
 def detected_boxes(ws: Workspace, dataset: str) -> pd.DataFrame:
     """Boxes found by the detector in all images of ``dataset`` (Section 3.2), which is trained first where need be."""
-    from partreg.parts import boxes, detector
+    from partreg.parts import detector
 
     path = boxes_file(ws, dataset, "detected")
     with locked(path):
@@ -145,11 +133,6 @@ def detected_boxes(ws: Workspace, dataset: str) -> pd.DataFrame:
             files.write_json(path.with_suffix(".provenance.json"), provenance(ws))
             boxes.write_boxes(boxes.infer_brand(found), path)
     return boxes.read_boxes(path)
-
-
-def detector_folder(ws: Workspace) -> Path:
-    """Where the trained detector lies, named by what it is made of."""
-    return ws.folder / f"parts-{digest(keys.detector(ws))}" / "detector"
 
 
 def detector_weights(ws: Workspace) -> Path:
@@ -166,8 +149,6 @@ def detector_weights(ws: Workspace) -> Path:
 
 def filled_boxes(ws: Workspace, dataset: str) -> pd.DataFrame:
     """Detected boxes with the missing ones filled (Section 3.2), see `filled`."""
-    from partreg.parts import boxes
-
     path = boxes_file(ws, dataset, "filled")
     found = detected_boxes(ws, dataset)
     with locked(path):
@@ -182,11 +163,9 @@ def filled(found: pd.DataFrame, train: pd.DataFrame, tests: pd.DataFrame) -> pd.
     Training images take the average over their vehicle's other images. The vehicle of a test image is what the network
     is asked for, so test images take only the average over all vehicles; the row without a global branch needs them.
     """
-    from partreg.parts.missing import fill_missing
-
     strangers = tests.assign(vehicle=range(len(tests)))
     parts = [(train, found[found.image.isin(train.image)]), (strangers, found[~found.image.isin(train.image)])]
-    return pd.concat([fill_missing(some, images) for images, some in parts], ignore_index=True)
+    return pd.concat([missing.fill_missing(some, images) for images, some in parts], ignore_index=True)
 
 
 def run_boxes(ws: Workspace, run: Run) -> pd.DataFrame | None:
@@ -200,8 +179,7 @@ def run_boxes(ws: Workspace, run: Run) -> pd.DataFrame | None:
     if run.boxes in ("truth", "tight"):
         if not ws.is_synthetic(run.dataset):
             raise PartregError(f"{ws.root(run.dataset)}: nobody knows the true boxes of photographs; use boxes=filled.")
-        render(ws, run.dataset)
-        return true_boxes(ws.root(run.dataset), run.boxes == "tight")
+        return true_boxes(data(ws, run.dataset).root, run.boxes == "tight")
     if run.boxes == "detected" or run.hidden:
         found = detected_boxes(ws, run.dataset)
         return hidden_boxes(found, run, None if run.boxes == "detected" else data(ws, run.dataset).train)
@@ -210,24 +188,14 @@ def run_boxes(ws: Workspace, run: Run) -> pd.DataFrame | None:
 
 def true_boxes(root: Path, tight: bool) -> pd.DataFrame:
     """The true boxes of a rendered data set, or the same with lights not extended down."""
-    from partreg.parts import annotation, boxes
-
     true = boxes.read_boxes(root / "truth" / "boxes.csv")
     return boxes.tight_lights(true, annotation.read_truth(root).objects) if tight else true
 
 
 def hidden_boxes(found: pd.DataFrame, run: Run, train: pd.DataFrame | None) -> pd.DataFrame:
     """Detected boxes of which some are taken away; with the training images given, the missing ones are then filled."""
-    from partreg.parts.boxes import infer_brand
-    from partreg.parts.missing import fill_missing, hide
-
-    left = hide(found, run.hidden, run.seed)[0]
-    return infer_brand(left) if train is None else fill_missing(left, train)
-
-
-def run_folder(ws: Workspace, run: Run) -> Path:
-    """Where the network of ``run`` lies, named by the description's digest."""
-    return ws.folder / "runs" / run.key
+    left = missing.hide(found, run.hidden, run.seed)[0]
+    return boxes.infer_brand(left) if train is None else missing.fill_missing(left, train)
 
 
 def trained(ws: Workspace, run: Run, watch: pd.DataFrame | None = None) -> Path:
@@ -235,23 +203,31 @@ def trained(ws: Workspace, run: Run, watch: pd.DataFrame | None = None) -> Path:
 
     ``watch`` are test images whose CMC@1 stands in the history beside that of the validation images. The code that
     scores both decides no weights; its digest is kept as "scored_by", see `history`, and that of these images as
-    "watched", see `watched_key`.
+    "watched", see `watched_key`. Where its boxes came from is kept as "boxes".
+
+    Raises:
+        PartregError: it learnt from other pictures than the rendered benchmark holds now: one was replaced.
     """
-    folder = run_folder(ws, run)
+    folder, root = run_folder(ws, run), ws.root(run.dataset)
     with locked(folder):
         if not (folder / "provenance.json").exists():
-            from partreg import baselines
             from partreg.reid.train import train
 
             images, validation = train_images(ws, run.dataset, run.held_out)
-            boxes = run_boxes(ws, run)
-            how = {"method": baselines.method(run.method), "root": ws.root(run.dataset), "test": watch}
-            train(run, images, boxes, folder, ws.pixels, validation, score=validation_score, **how)
+            how = {"method": baselines.method(run.method), "root": root, "test": watch, "score": validation_score}
+            train(run, images, run_boxes(ws, run), folder, ws.pixels, validation, **how)
             facts = {"seconds": files.read_json(folder / "training.json")["seconds"], "scored_by": keys.validated()}
-            facts["watched"] = watched_key(ws, watch)
+            facts |= {"watched": watched_key(ws, watch), "boxes": []}
+            if run.detects:
+                facts["boxes"] = [asdict(one) for one in parts_origins(ws, run.dataset)]
             files.write_json(folder / "provenance.json", {**provenance(ws), **facts})
-    if ws.is_synthetic(run.dataset) and (ws.root(run.dataset) / "truth" / "done.json").exists():
-        refuse_other_pictures(ws, run, folder)
+    if ws.is_synthetic(run.dataset) and (root / "truth" / "done.json").exists():
+        learnt = files.read_json(folder / "training.json")["learnt_from"]["pictures"]
+        if fingerprint(train_images(ws, run.dataset, run.held_out)[0], ws.pixels) != learnt:
+            raise PartregError(
+                f"{folder}: this network learnt from other pictures than {root} holds now; delete both folders and run "
+                "the same command again."
+            )
     return folder
 
 
@@ -260,33 +236,9 @@ def watched_key(ws: Workspace, watch: pd.DataFrame | None) -> str:
     return "" if watch is None else digest(keys.described(watch, ws.pixels))
 
 
-def refuse_other_pictures(ws: Workspace, run: Run, folder: Path) -> None:
-    """Stop where rendered pictures are not those that a network learnt from: its key knows only how they are rendered.
-
-    Raises:
-        PartregError: one was replaced.
-    """
-    learnt = files.read_json(folder / "training.json")["learnt_from"]["pictures"]
-    if _pictures(ws.root(run.dataset), run.dataset, run.held_out, ws.pixels) != learnt:
-        raise PartregError(
-            f"{folder}: this network learnt from other pictures than {ws.root(run.dataset)} holds now; delete both "
-            "folders and run the same command again."
-        )
-
-
-@cache
-def _pictures(root: Path, dataset: str, held_out: int, ledger: Path) -> str:
-    """The fingerprint of what is learnt of a data set, looked at once a process."""
-    from partreg.reid.pixels import fingerprint
-
-    return fingerprint(halves(read(dataset, root).train, held_out)[0], ledger)
-
-
 def validation_score(found: np.ndarray, vehicles: np.ndarray) -> float:
     """CMC@1 by VehicleID's protocol of images that are not learnt, while a network learns."""
-    from partreg.retrieval.protocols import vehicleid
-
-    return float(vehicleid(found, vehicles, galleries=10, seed=0).cmc1)
+    return float(protocols.vehicleid(found, vehicles, galleries=10, seed=0).cmc1)
 
 
 def history(ws: Workspace, run: Run) -> pd.DataFrame:
@@ -308,22 +260,20 @@ def features(ws: Workspace, run: Run, images: pd.DataFrame, name: str) -> np.nda
     How many seconds an image took stands in ``features_<name>.json`` beside it. They are extracted anew where the
     images, or the code, are not those that they were extracted from.
     """
-    from partreg import baselines
-    from partreg.reid.features import extract
-
-    folder = trained(ws, run)
 
     def make(path: Path) -> None:
-        boxes = None if run.use_global else filled_boxes(ws, run.dataset)
-        started, pixels, method = time.perf_counter(), ws.pixels, baselines.method(run.method)
-        found = extract(folder, images, boxes, pixels=pixels, method=method)
+        from partreg.reid.features import extract
+
+        folder, filled = trained(ws, run), None if run.use_global else filled_boxes(ws, run.dataset)
+        started = time.perf_counter()
+        found = extract(folder, images, filled, pixels=ws.pixels, method=baselines.method(run.method))
         seconds = (time.perf_counter() - started) / len(images)
         files.write_json(path.with_suffix(".json"), {**provenance(ws), "seconds_per_image": seconds})
         with files.whole(path) as temporary:
             np.save(temporary, found, allow_pickle=False)
 
-    key = digest(keys.extracted(ws, run, images))
-    return files.read_array(kept(folder / f"features_{name}.npy", key, make))
+    path = run_folder(ws, run) / f"features_{name}.npy"
+    return files.read_array(kept(path, digest(keys.extracted(ws, run, images)), make))
 
 
 def fused_features(ws: Workspace, run: Run) -> np.ndarray:
@@ -349,13 +299,13 @@ def backbone_weights(ws: Workspace, run: Run) -> Path:
 
 def vehicleid_scores(ws: Workspace, run: Run) -> dict[int, Any]:
     """`partreg.retrieval.VehicleIDScores` of each test list, by its number (Tables 1, 2, 4, 5)."""
-    from partreg.workflow.origins import origins
-
-    images = test_images(ws, "vehicleid")
-    found, tests = features(ws, run, images, "test"), vehicleid(ws).tests
-    judged = {number: vehicleid_judged(found, images, test, ws.profile.galleries) for number, test in tests.items()}
-    made = origins(ws, run)
-    return {number: replace(scores, origins=made) for number, scores in judged.items()}
+    read = data(ws, "vehicleid")
+    images = tests_of(read)
+    found, steps = features(ws, run, images, "test"), origins(ws, run)
+    return {
+        number: replace(vehicleid_judged(found, images, test, ws.profile.galleries), origins=steps)
+        for number, test in read.tests.items()
+    }
 
 
 def vehicleid_protocol(ws: Workspace, found: np.ndarray, number: int) -> Any:
@@ -365,24 +315,19 @@ def vehicleid_protocol(ws: Workspace, found: np.ndarray, number: int) -> Any:
 
 def vehicleid_judged(found: np.ndarray, images: pd.DataFrame, test: pd.DataFrame, galleries: int) -> Any:
     """Scores of one test list, from the features of ``images``, which hold those of the list."""
-    from partreg.retrieval import protocols
-
     mine = pd.DataFrame(found, index=images.image).loc[test.image].to_numpy()
     return protocols.vehicleid(mine, test.vehicle.to_numpy(), galleries=galleries)
 
 
 def veri_scores(ws: Workspace, run: Run, rule: str = "rectangular") -> Any:
     """`partreg.retrieval.VeRiScores` of the queries against the gallery and its tracks (Tables 3, 6)."""
-    from partreg.workflow.origins import origins
-
-    found = features(ws, run, test_images(ws, "veri"), "test")
-    return replace(veri_judged(found, veri(ws), rule), origins=origins(ws, run))
+    read = data(ws, "veri")
+    found = features(ws, run, tests_of(read), "test")
+    return replace(veri_judged(found, read, rule), origins=origins(ws, run))
 
 
 def veri_judged(found: np.ndarray, among: Any, rule: str) -> Any:
     """Scores of VeRi-776, from the features of its queries and then its gallery."""
-    from partreg.retrieval import protocols
-
     queries = len(among.query)
     return protocols.veri(found[:queries], found[queries:], among.query, among.gallery, rule=rule)
 

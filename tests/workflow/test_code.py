@@ -154,7 +154,7 @@ def kept(ws, listed):
     plain = workflow.make_run(ws, "vehicleid", parts=())
     found = {
         "data": rendered_key(ws),
-        "annotations": digest(keys.annotations(ws)),
+        "annotations": digest(keys.annotated(ws)),
         "detector": digest(keys.detector(ws)),
         "detected": keys.boxes_key(ws, "veri", "detected"),
         "filled": keys.boxes_key(ws, "veri", "filled"),

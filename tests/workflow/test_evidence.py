@@ -12,7 +12,7 @@ from partreg import paper, workflow
 from partreg.errors import PartregError
 from partreg.retrieval.protocols import draw_gallery
 from partreg.synthetic.benchmark import plan_vehicleid
-from partreg.workflow import data, effects, evidence, stages
+from partreg.workflow import data, effects, evidence
 
 
 @pytest.fixture(scope="module")
@@ -148,14 +148,11 @@ def test_a_replaced_picture_of_the_benchmark_is_told(ws):
     job = first(ws, study="cells", budget="short")
     here, run = job.workspace, job.run
     folder = workflow.trained(here, run)
-    stages._pictures.cache_clear()
     assert workflow.trained(here, run) == folder
     images, held_out = workflow.train_images(here, "vehicleid", run.held_out)
     Image.new("RGB", (48, 48)).save(held_out.path[0])
-    stages._pictures.cache_clear()
     assert workflow.trained(here, run) == folder
     Image.new("RGB", (48, 48)).save(images.path[0])
-    stages._pictures.cache_clear()
     with pytest.raises(PartregError, match=r"learnt from other pictures than .* holds now; delete both"):
         workflow.trained(here, run)
 

@@ -75,7 +75,7 @@ def kept(ws):
     return {
         "data": keys.data_key(ws, "vehicleid"),
         "other data": keys.data_key(ws, "veri"),
-        "annotations": digest(keys.annotations(ws)),
+        "annotations": digest(keys.annotated(ws)),
         "detector": digest(keys.detector(ws)),
         "boxes to learn": digest(keys.filled(ws, "vehicleid", "train")),
         "all boxes": keys.boxes_key(ws, "vehicleid", "filled"),

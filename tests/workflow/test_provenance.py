@@ -20,11 +20,13 @@ def outer(tmp_path, monkeypatch):
     if not shutil.which("git"):
         pytest.skip("git is not installed")
     module = sys.modules["partreg.workflow.provenance"]
+    module.committed.cache_clear()
     monkeypatch.setattr(module, "REPOSITORY", tmp_path / "outer" / "copy")
     (tmp_path / "outer" / "copy").mkdir(parents=True)
     git(tmp_path / "outer", "init", "--quiet")
     git(tmp_path / "outer", "commit", "--quiet", "--allow-empty", "-m", "other")
-    return tmp_path / "outer"
+    yield tmp_path / "outer"
+    module.committed.cache_clear()
 
 
 def test_a_copy_inside_another_repository_has_no_commit(outer):

@@ -1,6 +1,6 @@
 """Where a number came from is read from beside what was made, not from the process that shows it."""
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import pytest
 
@@ -40,7 +40,8 @@ def test_a_network_with_parts_is_shown_with_the_detector_that_found_them(ws):
     run = workflow.make_run(ws, "vehicleid")
     left(ws, stages.detector_folder(ws) / "provenance.json", commit="dddddddddd")
     left(ws, stages.boxes_file(ws, "vehicleid", "detected").with_suffix(".provenance.json"))
-    left(ws, workflow.run_folder(ws, run) / "provenance.json")
+    boxes = [asdict(one) for one in workflow.parts_origins(ws, "vehicleid")]
+    left(ws, workflow.run_folder(ws, run) / "provenance.json", boxes=boxes)
     found = workflow.origins(ws, run, "")
     assert [one.step for one in found] == ["trained", "detector", "boxes", "drawn"]
     assert [one.commit for one in found][:3] == ["aaaaaaaaaa", "dddddddddd", "aaaaaaaaaa"]
