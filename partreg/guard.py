@@ -12,23 +12,30 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Annotated, Any, Self, get_type_hints
 
-from pydantic import AfterValidator, BeforeValidator, ConfigDict, TypeAdapter, ValidationError, model_validator
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 from pydantic.dataclasses import dataclass
 from pydantic_core import PydanticCustomError
 
 from partreg.errors import PartregError
 
 STRICT = ConfigDict(strict=True, extra="forbid")
-FIELDS = "fields with their values, as {name: value}"
-EXPECTED = {"string_type": "text", "bool_type": "true or false", "list_type": "a list", "dict_type": FIELDS}
+MOST = sys.float_info.max
+EXPECTED = {  # by pydantic's own names of faults; papermill's -p makes 7 of "007"
+    "string_type": "text",
+    "number, not text": "text: write it in quotes in YAML, or give it to papermill by -r in place of -p",
+    "bool_type": "true or false",
+    "list_type": "a list of values, as [1, 2]",
+    "too_short": "a list of at least {min_length}",
+    "dict_type": "fields with their values, as {{name: value}}",
+}
 UNKNOWN = ("extra_forbidden", "unexpected_keyword_argument", "invalid_key")
-MISSING = ("missing", "missing_argument")
-NUMBERS = "text: write it in quotes in YAML, or give it to papermill by -r in place of -p"  # -p makes 7 of "007"
 
 
 @dataclass(frozen=True, config=STRICT)
 class Guarded:
     """A frozen description whose fields are checked; whatever is refused raises a `PartregError`."""
+
+    ADVICE = "add what is missing"
 
     @model_validator(mode="wrap")
     @classmethod
@@ -69,12 +76,12 @@ def _adapter(kind: Any) -> TypeAdapter[Any]:
 
 
 def expected(words: str) -> PydanticCustomError:
-    """What a validator raises where a value is not what was expected: "<field> is <value>; expected <words>."."""
+    """What a kind raises where a value is not what was expected: "<field> is <value>; expected <words>."."""
     return PydanticCustomError("expected", "{words}", {"words": words})
 
 
 def objection(words: str) -> PydanticCustomError:
-    """What a validator raises where there is more to say: "<field>: <words>"."""
+    """What a kind raises where there is more to say: "<field>: <words>"."""
     return PydanticCustomError("objection", "{words}", {"words": words})
 
 
@@ -88,44 +95,34 @@ def refused(error: ValidationError, kind: Any, source: str, name: str = "") -> P
         name: what the value is called there.
     """
     first, *_ = found = sorted(error.errors(include_url=False), key=lambda one: one["type"] not in UNKNOWN)
-    place, sort, value = first["loc"], first["type"], first["input"]
-    above = ": ".join(filter(None, [source, _dotted(name, place[:-1])]))
-    where = ": ".join(filter(None, [source, _dotted(name, place)]))
-    if sort in UNKNOWN:
-        return unknown(above, place[-1], _names(kind, place[:-1]))
-    if sort in MISSING:
-        absent = sorted(
-            str(one["loc"][-1]) for one in found if one["type"] in MISSING and one["loc"][:-1] == place[:-1]
-        )
-        return PartregError(f"{above}: {', '.join(absent)} must be given, too; profiles/laptop.yaml shows all of it.")
-    if sort == "objection":
+    fault, value, (*above, last) = first["type"], first["input"], first["loc"] or ("",)
+    if fault in UNKNOWN:
+        for step in above:
+            kind = get_type_hints(kind)[str(step)]
+        return unknown(_where(source, name, above), last, get_type_hints(kind))
+    if fault.startswith("missing"):
+        absent = sorted(str(one["loc"][-1]) for one in found if [fault, *above] == [one["type"], *one["loc"][:-1]])
+        advice = getattr(kind, "ADVICE", Guarded.ADVICE)
+        return PartregError(f"{_where(source, name, above)}: {', '.join(absent)} must be given, too; {advice}.")
+    where = _where(source, name, first["loc"])
+    if fault == "objection":
         return PartregError(f"{where}: {first['msg']}")
-    a_number = sort == "string_type" and isinstance(value, bool | int | float)
-    return refuse(where, value, NUMBERS if a_number else EXPECTED.get(sort, first["msg"]))
-
-
-def _dotted(name: str, place: Iterable[int | str]) -> str:
-    steps = (f"[{step}]" if isinstance(step, int) else f".{step}" for step in place if step != "[key]")
-    return f"{name}{''.join(steps)}".lstrip(".")
-
-
-def _names(kind: Any, place: Iterable[int | str]) -> list[str]:
-    """The names of the fields at a place in a nested type."""
-    for step in place:
-        kind = get_type_hints(kind)[str(step)]
-    return list(get_type_hints(kind))
-
-
-def refuse(where: str, value: Any, words: str) -> PartregError:
-    """The sentence about a value that is not what was expected."""
+    if fault == "string_type" and isinstance(value, bool | int | float):
+        fault = "number, not text"
+    words = EXPECTED[fault].format(**first.get("ctx", {})) if fault in EXPECTED else first["msg"]
     return PartregError(f"{where} is {value!r}; expected {words}.")
+
+
+def _where(source: str, name: str, place: Iterable[int | str]) -> str:
+    steps = (f"[{step}]" if isinstance(step, int) else f".{step}" for step in place if step != "[key]")
+    return ": ".join(filter(None, [source, f"{name}{''.join(steps)}".lstrip(".")]))
 
 
 def unknown(where: str, name: Any, names: Iterable[str]) -> PartregError:
     """The sentence about a name that nothing reads, with the nearest one that there is."""
-    near = difflib.get_close_matches(str(name), list(names), 1)
+    near = difflib.get_close_matches(str(name), names := sorted(names), 1)
     hint = f"did you mean {near[0]!r}? " if near else ""
-    return PartregError(f"{where}: {name!r} is unknown; {hint}expected one of {', '.join(sorted(names))}.")
+    return PartregError(f"{where}{': ' * bool(where)}{name!r} is unknown; {hint}expected one of {', '.join(names)}.")
 
 
 def known(where: str, names: Iterable[Any], all_names: Iterable[str]) -> None:
@@ -140,31 +137,22 @@ def known(where: str, names: Iterable[Any], all_names: Iterable[str]) -> None:
             raise unknown(where, name, all_names)
 
 
-def whole(low: int = 0, high: float = sys.float_info.max) -> BeforeValidator:
-    """A whole number in a closed interval."""
-
-    def check(value: Any) -> int:
-        number = int(value) if isinstance(value, float) and value.is_integer() else value
-        if isinstance(number, bool) or not isinstance(number, int) or not low <= number <= high:
-            raise expected(f"a whole number {_span(low, high)}")
-        return number
-
-    return BeforeValidator(check)
-
-
-def number(low: float = 0, high: float = sys.float_info.max) -> BeforeValidator:
+def number(low: float = 0, high: float = MOST, kind: type = float) -> BeforeValidator:
     """A number in a closed interval, whole or not."""
+    span = f"of at least {low}" if high == MOST else f"from {low} to {high}"
 
-    def check(value: Any) -> float:
-        if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
-            raise expected(f"a number {_span(low, high)}")
+    def check(value: Any) -> Any:
+        value = int(value) if kind is int and isinstance(value, float) and value.is_integer() else value
+        if type(value) not in (int, kind) or not low <= value <= high:
+            raise expected(f"a {'whole ' * (kind is int)}number {span}")
         return value
 
     return BeforeValidator(check)
 
 
-def _span(low: float, high: float) -> str:
-    return f"of at least {low}" if high == sys.float_info.max else f"from {low} to {high}"
+def whole(low: int = 0, high: float = MOST) -> BeforeValidator:
+    """A whole number in a closed interval."""
+    return number(low, high, int)
 
 
 def one_of(allowed: tuple[Any, ...]) -> BeforeValidator:
@@ -193,14 +181,10 @@ def some_of(allowed: tuple[str, ...]) -> BeforeValidator:
 def several(kind: Any, least: int = 1) -> Any:
     """A list of at least so many different values of one kind."""
 
-    def check(value: Any) -> list[Any]:
-        if not isinstance(value, list | tuple) or len(value) < least:
-            raise expected(f"a list of at least {least}")
-        return list(value)
-
     def once(values: list[Any]) -> list[Any]:
         if len(set(values)) < len(values):
             raise expected("each value once")
         return values
 
-    return Annotated[list[kind], BeforeValidator(check), AfterValidator(once)]
+    as_list = BeforeValidator(lambda value: list(value) if isinstance(value, tuple) else value)
+    return Annotated[list[kind], Field(min_length=least), as_list, AfterValidator(once)]

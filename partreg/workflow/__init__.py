@@ -6,10 +6,10 @@ twice.
 """
 
 from partreg.workflow.data import all_images, benchmark, test_images, vehicleid, veri
-from partreg.workflow.fields import DATASETS, layouts
+from partreg.workflow.fields import CHOICES, DATASETS, Profile, layouts
 from partreg.workflow.origins import annotated_origin, detector_origin, origins, parts_origins
 from partreg.workflow.parameters import check_injected, described_method, described_run, open_notebook
-from partreg.workflow.profile import CHAPTERS, CHOICES, Profile, Workspace, open_workspace, with_drawn_boxes
+from partreg.workflow.profile import CHAPTERS, Workspace, open_workspace, with_drawn_boxes
 from partreg.workflow.provenance import origin, provenance
 from partreg.workflow.rows import Cost, Judged, judge
 from partreg.workflow.runs import (

@@ -57,7 +57,7 @@ def workspace(ws: Workspace, near_duplicates: float) -> Workspace:
         "dial",
         {**dial["benchmark"], "near_duplicates": float(near_duplicates)},
         reid={**ws.profile.reid, "epochs": dial["epochs"]},
-        sizes={name: [dial["size"]] * 2 for name in ws.profile.sizes},
+        sizes={name: [dial["size"]] for name in ws.profile.sizes},
         held_out=dict.fromkeys(ws.profile.held_out, 0),
     )
 

@@ -1,167 +1,57 @@
-"""What a reader may write into a profile and into a file of choices: names, kinds and ranges, checked at the start.
+"""What a reader may write into a profile and into a file of choices: each name once, with its kind.
 
 Nothing is bent: a word that could mean two things, a name that nothing reads and a list where a number belongs are each
-refused in one sentence, before anything is made from them.
+refused in one sentence, before anything is made from them (`partreg.guard`).
 """
 
 from __future__ import annotations
 
 import dataclasses
-import difflib
-from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, NotRequired
 
 import yaml
+from pydantic import AfterValidator, BeforeValidator, WrapValidator, with_config
+from pydantic.dataclasses import dataclass
+from typing_extensions import TypedDict
 
 from partreg.baselines import NETWORKS
 from partreg.datasets.lines import NUMBER
 from partreg.errors import PartregError
 from partreg.files import parse_json
+from partreg.guard import STRICT, Guarded, checked, expected, known, number, objection, one_of, several, whole
 from partreg.parts.boxes import BODY, CLASSES
-from partreg.reid.run import Run, from_dict
+from partreg.reid.run import DATASETS, Run
 from partreg.synthetic.benchmark import Benchmark
 
-DATASETS = ("vehicleid", "veri")
 PATHS = ("vehicleid", "veri", "annotations", "photographs")
-# What tells the rows of the tables apart: a profile that set one of these for all would give rows a wrong name.
-ROWS_OWN = ("dataset", "data", "method", "parts", "use_global", "boxes", "hidden", "size", "held_out", "seed")
-Check = Callable[[str, Any], Any]
+# What tells the methods of the tables apart: a profile that set one of these for all would give them a wrong name.
+METHODS_OWN = ("dataset", "data", "method", "parts", "use_global", "boxes", "hidden", "size", "held_out", "seed")
 
 
-def refuse(where: str, value: Any, expected: str) -> PartregError:
-    """The sentence about a value that is not what was expected."""
-    return PartregError(f"{where} is {value!r}; expected {expected}.")
-
-
-def known(where: str, names: Iterable[Any], expected: Iterable[str]) -> None:
-    """Refuse names that nothing reads, so that a typing error does not go unheard.
-
-    Raises:
-        PartregError: one of ``names`` is not among those ``expected``; the sentence has the nearest one.
-    """
-    expected = list(expected)
-    for name in names:
-        if name not in expected:
-            near = difflib.get_close_matches(str(name), expected, 1)
-            hint = f"did you mean {near[0]!r}? " if near else ""
-            raise PartregError(f"{where}: {name!r} is unknown; {hint}expected one of {', '.join(sorted(expected))}.")
-
-
-def text(where: str, value: Any) -> str:
-    """Text; a number is refused, for papermill's -p makes 7 of "007" and 1000.0 of "1e3"."""
-    if isinstance(value, bool | int | float):
-        raise refuse(where, value, "text: write it in quotes in YAML, or give it to papermill by -r in place of -p")
-    if not isinstance(value, str | Path):
-        raise refuse(where, value, "text")
-    return str(value)
-
-
-def flag(where: str, value: Any) -> bool:
-    """True or false, and not a word for it."""
-    if not isinstance(value, bool):
-        raise refuse(where, value, "true or false")
-    return value
-
-
-def whole(low: int = 0) -> Check:
-    """A whole number of at least ``low``."""
-
-    def check(where: str, value: Any) -> int:
-        if isinstance(value, bool) or not isinstance(value, int) or value < low:
-            raise refuse(where, value, f"a whole number of at least {low}")
-        return value
-
-    return check
-
-
-def number(where: str, value: Any) -> float:
-    """A number of at least 0, whole or not."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < float("inf"):
-        raise refuse(where, value, "a number of at least 0")
-    return value
-
-
-def several(check: Check, least: int = 1) -> Check:
-    """A list of at least so many different values of one kind."""
-
-    def check_all(where: str, value: Any) -> list:
-        if not isinstance(value, list | tuple) or len(value) < least:
-            raise refuse(where, value, f"a list of at least {least}")
-        found = [check(f"{where}[{place}]", one) for place, one in enumerate(value)]
-        if len(set(found)) < len(found):
-            raise refuse(where, value, "each value once")
-        return found
-
-    return check_all
-
-
-def mapping(checks: dict[str, Check], needed: Iterable[str] = (), empty: bool = True) -> Check:
-    """Some of the fields that are named, each with its own check; all that are ``needed``, or perhaps none at all."""
-
-    def check_all(where: str, value: Any) -> dict[str, Any]:
-        if not isinstance(value, dict):
-            raise refuse(where, value, "fields with their values, as {name: value}")
-        known(where, value, checks)
-        absent = sorted(set(needed) - set(value)) if value or not empty else []
-        if absent:
-            raise PartregError(
-                f"{where}: {', '.join(absent)} must be given, too; profiles/reference.yaml has all of it."
-            )
-        return {name: checks[name](f"{where}.{name}", one) for name, one in value.items()}
-
-    return check_all
-
-
-def recipe(where: str, value: Any) -> dict[str, Any]:
-    """Fields of `partreg.reid.run.Run` that all networks share, with values that it takes."""
-    if not isinstance(value, dict):
-        raise refuse(where, value, "fields with their values, as {name: value}")
-    for name in value:
-        if name in ROWS_OWN:
-            raise PartregError(f"{where}: {name} is what rows of the tables differ in; use sizes, held_out or seeds.")
-    known(where, value, [field.name for field in dataclasses.fields(Run) if field.name not in ROWS_OWN])
-    from_dict(value, where)
-    return value
-
-
-def methods(where: str, value: Any) -> dict[str, Any]:
-    """What each network of `partreg.baselines` changes of the recipe."""
-    return mapping(dict.fromkeys(NETWORKS, recipe))(where, value)
-
-
-def categories(where: str, value: Any) -> dict[str, str]:
-    """What the categories of a COCO file of one's own are called here (`partreg.parts.formats.NAMES`)."""
-    value = dictionary(where, value)
-    for name, meant in value.items():
-        if not isinstance(name, str) or meant not in (*CLASSES, BODY):
-            raise refuse(f"{where}.{name}", meant, f"one of {', '.join((*CLASSES, BODY))}")
-    return value
-
-
-def dictionary(where: str, value: Any) -> dict[str, Any]:
+def dictionary(value: Any) -> Any:
     """A dictionary, also from its text in JSON or YAML, which is how papermill's -p and make hand it over."""
     if isinstance(value, str) and value.strip():
-        value = _parsed(where, value)
+        value = _parsed(value)
     if value is None or value == "":
         return {}
     if not isinstance(value, dict):
-        raise refuse(where, value, 'a dictionary such as {"name": "value"}')
+        raise expected('a dictionary such as {"name": "value"}')
     return value
 
 
-def _parsed(where: str, words: str) -> Any:
+def _parsed(words: str) -> Any:
     """What a text in JSON or else in YAML says; 1e-3 is a number in JSON alone."""
     try:
-        return parse_json(words, where)
+        return parse_json(words, "")
     except PartregError:
         pass
     try:
         value, twice = yaml.safe_load(words), repeated(yaml.compose(words, Loader=yaml.SafeLoader))
     except (ValueError, yaml.YAMLError, RecursionError) as error:
-        raise refuse(where, words, 'a dictionary such as {"name": "value"}') from error
+        raise expected('a dictionary such as {"name": "value"}') from error
     if twice:
-        raise PartregError(f"{where}: {twice}; remove one of the two.")
+        raise objection(f"{twice}; remove one of the two.")
     return value
 
 
@@ -181,16 +71,127 @@ def repeated(node: yaml.Node | None) -> str:
     return ""
 
 
-def seeds(where: str, value: Any) -> list[int]:
-    """Training seeds from a number, a list of numbers, or text such as "0,1,2"; [] where nothing is given."""
-    if value is None or value == "":
-        return []
+def seed_list(value: Any) -> Any:
+    """Training seeds from a number, a list of numbers, or text such as "0,1,2"."""
     if isinstance(value, str):
         words = value.split(",")
         if not all(NUMBER.fullmatch(word.strip()) for word in words):
-            raise refuse(where, value, "whole numbers with commas between, such as 0,1,2")
-        value = [int(word) for word in words]
-    return SEEDS(where, value if isinstance(value, list | tuple) else [value])
+            raise expected("whole numbers with commas between, such as 0,1,2")
+        return [int(word) for word in words]
+    return value if isinstance(value, list | tuple) else [value]
+
+
+def recipe(values: dict[str, Any]) -> dict[str, Any]:
+    """Fields of `partreg.reid.run.Run` that all networks share, with values that it takes."""
+    for name in values:
+        if name in METHODS_OWN:
+            raise objection(f"{name} is what methods of the tables differ in; use sizes, held_out or seeds.")
+    try:
+        known("run", values, [field.name for field in dataclasses.fields(Run) if field.name not in METHODS_OWN])
+        Run(**values)
+    except PartregError as error:
+        raise objection(str(error).removeprefix("run: ")) from error
+    return values
+
+
+def table(kinds: dict[str, Any], optional: Any = ()) -> Any:
+    """A dictionary with a value of its kind for each name and no other; the ``optional`` ones may be left out."""
+    marked = {name: NotRequired[kind] if name in optional else kind for name, kind in kinds.items()}
+    return with_config(STRICT)(TypedDict("Fields", marked))  # type: ignore[operator]
+
+
+def or_empty(kind: Any) -> Any:
+    """All of a table, or nothing: {}."""
+    return Annotated[kind, WrapValidator(lambda value, rest: value if value == {} else rest(value))]
+
+
+Text = Annotated[str, BeforeValidator(lambda value: str(value) if isinstance(value, Path) else value)]
+Count, Natural, Size = Annotated[int, whole(1)], Annotated[int, whole()], Annotated[int, whole(32)]
+Amount = Annotated[Any, number()]  # 2 stays 2, for it is part of what results are named by
+Seeds = several(Natural)
+Layouts = several(Annotated[str, one_of(DATASETS)])
+Categories = dict[str, Annotated[str, one_of((*CLASSES, BODY))]]
+Recipe = Annotated[dict[str, Any], AfterValidator(recipe)]
+_KINDS = {int: Natural, float: Amount, tuple: several(Count)}
+BENCHMARK = {field.name: _KINDS[type(field.default)] for field in dataclasses.fields(Benchmark)}
+CELL = {**BENCHMARK, "held_out": Natural, "pixels": Size}
+_Benchmark = or_empty(table(BENCHMARK, ("models", "fleet", "test_images")))  # without these, they are as is usual
+_Detector = table({"model": Text, "size": Count, "epochs": Count, "batch": Count, "seed": Natural})
+_Methods = table(dict.fromkeys(NETWORKS, Recipe), NETWORKS)
+_Dial = table(
+    {
+        "near_duplicates": several(Amount, 0),
+        "layouts": several(Text, 0),
+        "rows": several(Text, 0),
+        "benchmark": table(BENCHMARK, BENCHMARK),
+        "size": Size,
+        "epochs": Count,
+    }
+)
+_Evidence = or_empty(
+    table(
+        {
+            "seeds": Seeds,
+            "cell_seeds": Seeds,
+            "short": Count,
+            "middle": Count,
+            "base": table(CELL, set(CELL) - {"train_vehicles", "held_out", "pixels"}),
+            "axes": table({name: several(Amount) for name in CELL if name != "test_vehicles"}, CELL),
+            "weights": Text,
+            "pixels": Text,
+        }
+    )
+)
+_Sizes, _HeldOut = table(dict.fromkeys(DATASETS, several(Size))), table(dict.fromkeys(DATASETS, Natural))
+
+
+@dataclass(frozen=True)
+class Profile(Guarded):
+    """What a run costs: sizes, seeds and paths. One YAML file under ``profiles/`` each; laptop.yaml explains them."""
+
+    ADVICE = "extends: laptop takes over what a profile leaves out, and reference.yaml has all of evidence"
+
+    name: str
+    benchmark: _Benchmark
+    vehicleid: Text
+    veri: Text
+    annotations: Text
+    photographs: Text
+    names: Categories
+    annotate: Count
+    detector: _Detector
+    reid: Recipe
+    other_rows: bool
+    methods: _Methods
+    dial: _Dial
+    evidence: _Evidence
+    sizes: _Sizes
+    held_out: _HeldOut
+    seeds: Seeds
+    galleries: Count
+
+
+FIELDS = tuple(field.name for field in dataclasses.fields(Profile) if field.name != "name")
+_CHOICES: dict[str, tuple[Any, str]] = {
+    "profile": (Text, "smoke, laptop, paper, or a YAML file: a profile, or these choices by name"),
+    "output": (Text, "folder for everything that is made; default build/<profile>"),
+    "vehicleid": (Text, "root of a VehicleID_V1.0 folder, in place of the rendered benchmark"),
+    "veri": (Text, "root of a VeRi-776 folder, in place of the rendered benchmark"),
+    "annotations": (Text, "COCO file with part boxes to train the detector on"),
+    "photographs": (Text, "folder of the images that this file names"),
+    "names": (
+        Annotated[Categories, BeforeValidator(dictionary)],
+        "what its categories are, where they are not known, such as {windshield: front_window}",
+    ),
+    "seeds": (Annotated[Seeds, BeforeValidator(seed_list)], "training seeds such as 0,1,2"),
+    "overrides": (
+        Annotated[dict[str, Any], BeforeValidator(dictionary)],
+        "other fields of the profile, such as {reid: {epochs: 5}}; dictionaries merge",
+    ),
+}
+CHOICES = {name: meaning for name, (_, meaning) in _CHOICES.items()}
+KINDS = {name: kind for name, (kind, _) in _CHOICES.items()}
+Choices = table(KINDS, KINDS)
 
 
 def layouts(where: str, value: Any) -> list[str]:
@@ -200,10 +201,8 @@ def layouts(where: str, value: Any) -> list[str]:
         PartregError: another name than those two, one of them twice, or none.
     """
     words = [word.strip() for word in value.split(",")] if isinstance(value, str) else value
-    for word in words if isinstance(words, list | tuple) else [words]:
-        if word not in DATASETS:
-            raise refuse(where, value, f"one or both of {', '.join(DATASETS)}, with a comma between")
-    return several(text)(where, words)
+    found: list[str] = checked(Layouts, words, where)
+    return found
 
 
 def merged(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
@@ -213,6 +212,17 @@ def merged(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
         mixed = isinstance(value, dict) and isinstance(both.get(name), dict)
         both[name] = merged(both[name], value) if mixed else value
     return both
+
+
+def extended(parent: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
+    """A profile as another one changes it: dictionaries merge, but {} empties one, and null takes a name out."""
+    both = dict(parent)
+    for name, value in own.items():
+        if value and isinstance(value, dict) and isinstance(both.get(name), dict):
+            both[name] = extended(both[name], value)
+        else:
+            both[name] = value
+    return {name: value for name, value in both.items() if value is not None}
 
 
 def located(fields: dict[str, Any], folder: Path) -> dict[str, Any]:
@@ -241,59 +251,3 @@ def whole_path(path: str | Path, folder: Path) -> str:
         return str((folder / Path(path).expanduser()).resolve())
     except (OSError, RuntimeError, ValueError) as error:
         raise PartregError(f"{str(path)[:80]!r} is no path here ({error}); write it out from the root.") from error
-
-
-def is_there(path: str) -> bool:
-    """Whether there is something at a path; one that is too long to exist is not there."""
-    try:
-        return Path(path).exists()
-    except OSError:
-        return False
-
-
-SEEDS = several(whole())
-_KINDS: dict[type, Check] = {
-    int: whole(),
-    float: number,
-    tuple: several(whole(1)),
-}
-OPTIONAL = ("models", "fleet", "test_images")  # of a benchmark; left out, they are as is usual
-BENCHMARK = {field.name: _KINDS[type(field.default)] for field in dataclasses.fields(Benchmark)}
-NEEDED = [name for name in BENCHMARK if name not in OPTIONAL]
-SIZES = several(whole(32))
-CELL = {**BENCHMARK, "held_out": whole(), "pixels": whole(32)}
-DETECTOR = {"model": text, **dict.fromkeys(("size", "epochs", "batch"), whole(1)), "seed": whole()}
-DIAL: dict[str, Check] = {
-    "near_duplicates": several(number, 0),
-    "layouts": several(text, 0),
-    "rows": several(text, 0),
-    "benchmark": mapping(BENCHMARK),
-    "size": whole(32),
-    "epochs": whole(1),
-}
-EVIDENCE: dict[str, Check] = {
-    "seeds": SEEDS,
-    "cell_seeds": SEEDS,
-    "short": whole(1),
-    "middle": whole(1),
-    "base": mapping(CELL, ("train_vehicles", "held_out", "pixels"), empty=False),
-    "axes": mapping({name: several(number) for name in CELL if name != "test_vehicles"}),
-    "weights": text,
-    "pixels": text,
-}
-FIELDS: dict[str, Check] = {
-    "benchmark": mapping(BENCHMARK, NEEDED),
-    **dict.fromkeys(PATHS, text),
-    "names": categories,
-    "annotate": whole(1),
-    "detector": mapping(DETECTOR, DETECTOR, empty=False),
-    "reid": recipe,
-    "other_rows": flag,
-    "methods": methods,
-    "dial": mapping(DIAL, DIAL, empty=False),
-    "evidence": mapping(EVIDENCE, EVIDENCE),
-    "sizes": mapping(dict.fromkeys(DATASETS, SIZES), DATASETS, empty=False),
-    "held_out": mapping(dict.fromkeys(DATASETS, whole()), DATASETS, empty=False),
-    "seeds": SEEDS,
-    "galleries": whole(1),
-}

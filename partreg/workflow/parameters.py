@@ -10,12 +10,13 @@ import ast
 import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from partreg.errors import PartregError
+from partreg.guard import checked, known, one_of
 from partreg.reid.run import Run, from_json
-from partreg.workflow.fields import DATASETS, dictionary, flag, known, merged, refuse, seeds, text, whole, whole_path
-from partreg.workflow.profile import CHOICES, Workspace, open_workspace
+from partreg.workflow.fields import CHOICES, DATASETS, KINDS, Natural, Text, merged, whole_path
+from partreg.workflow.profile import Workspace, open_workspace
 from partreg.workflow.rows import check_row
 from partreg.workflow.runs import make_run, method_run
 
@@ -36,7 +37,7 @@ def open_notebook(namespace: Mapping[str, Any], **changes: Any) -> Workspace:
     # A later cell may use a word such as `names` for something else, and the first one may run again.
     taken = declared(namespace.get("In", [])) or namespace
     choices = {name: namespace[name] for name in CHOICES if name in taken and name in namespace}
-    overrides = merged(dictionary("overrides", choices.pop("overrides", None)), changes)
+    overrides = merged(checked(KINDS["overrides"], choices.pop("overrides", None), "overrides"), changes)
     return open_workspace(**choices, overrides=overrides)
 
 
@@ -58,11 +59,11 @@ def check_injected(namespace: Mapping[str, Any]) -> None:
     given, defaults = assigned(cells[places[-1]]), declared(cells[: places[-1]])
     if given and not defaults:
         raise PartregError(f"parameters: {next(iter(given))!r} was given, but this notebook takes none.")
-    known("parameters", given, defaults)
-    kinds = {bool: flag, int: whole(), str: text}
+    known("parameters", given, {**defaults, **CHOICES})  # a file of choices may say more than this chapter uses
+    kinds = {bool: bool, int: Natural, str: Text}
     for name, value in given.items():
         if name not in CHOICES and type(defaults[name]) in kinds:
-            kinds[type(defaults[name])](name, value)
+            checked(kinds[type(defaults[name])], value, name)
 
 
 def declared(cells: Sequence[str]) -> dict[str, Any]:
@@ -137,9 +138,7 @@ def described_method(ws: Workspace, namespace: Mapping[str, Any]) -> tuple[str, 
 
 def one_layout(dataset: Any) -> str:
     """The data set that one network learns from."""
-    if dataset not in DATASETS:
-        raise refuse("dataset", dataset, " or ".join(DATASETS))
-    return dataset
+    return checked(Annotated[str, one_of(DATASETS)], dataset, "dataset")
 
 
 def changes_in(namespace: Mapping[str, Any], fields: Sequence[str]) -> dict[str, Any]:
@@ -148,7 +147,7 @@ def changes_in(namespace: Mapping[str, Any], fields: Sequence[str]) -> dict[str,
     changes = {name: namespace[name] for name in taken if namespace.get(name) is not None}
     weights = changes.get("weights", "")
     if weights not in ("", "imagenet"):
-        changes["weights"] = whole_path(text("weights", weights), Path.cwd())
+        changes["weights"] = whole_path(checked(Text, weights, "weights"), Path.cwd())
     return changes
 
 
@@ -157,7 +156,8 @@ def whole_description(namespace: Mapping[str, Any], changes: Mapping[str, Any]) 
     if changes:
         raise PartregError(f"run: it is a whole description, but {', '.join(changes)} is given, too; leave one out.")
     run = from_json(namespace["run"])
-    said = seeds("seeds", namespace.get("seeds"))
+    seeds = namespace.get("seeds")
+    said = [] if seeds is None or seeds == "" else checked(KINDS["seeds"], seeds, "seeds")
     if said and run.seed not in said:
         raise PartregError(f"run: its seed is {run.seed}, but seeds is {said}; leave one out.")
     return run

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,21 +13,21 @@ import yaml
 
 import partreg
 from partreg.errors import PartregError
+from partreg.guard import checked, known
 from partreg.workflow.code import code_key
 from partreg.workflow.fields import (
+    CHOICES,
     FIELDS,
     PATHS,
-    categories,
-    dictionary,
-    is_there,
-    known,
+    Choices,
+    Profile,
+    Text,
+    extended,
     located,
     merged,
     repeated,
-    text,
     whole_path,
 )
-from partreg.workflow.fields import seeds as seed_list
 
 REPOSITORY = Path(partreg.__file__).resolve().parents[1]
 PROFILES = Path(partreg.__file__).resolve().with_name("profiles").resolve()  # a link here, so that a wheel takes them
@@ -49,31 +49,6 @@ CHAPTERS = (
     "13_when_parts_pay",
     "14_every_rule",
 )
-CHOICES = ("profile", "output", "vehicleid", "veri", "annotations", "photographs", "names", "seeds", "overrides")
-
-
-@dataclass(frozen=True)
-class Profile:
-    """What a run costs: sizes, seeds and paths. One YAML file under ``profiles/`` each; see there for the fields."""
-
-    name: str
-    benchmark: dict[str, Any]
-    vehicleid: str
-    veri: str
-    annotations: str
-    photographs: str
-    names: dict[str, str]
-    annotate: int
-    detector: dict[str, Any]
-    reid: dict[str, Any]
-    other_rows: bool
-    methods: dict[str, dict[str, Any]]
-    dial: dict[str, Any]
-    evidence: dict[str, Any]
-    sizes: dict[str, list[int]]
-    held_out: dict[str, int]
-    seeds: list[int]
-    galleries: int
 
 
 @dataclass(frozen=True)
@@ -135,29 +110,41 @@ def demand_repository(command: str) -> None:
         )
 
 
-def read_profile(name: str) -> dict[str, Any]:
-    """The fields of ``profiles/<name>.yaml``, or of a whole profile of one's own when ``name`` is a path.
+def read_profile(name: str, below: tuple[Path, ...] = ()) -> dict[str, Any]:
+    """The fields of ``profiles/<name>.yaml``, or of a profile of one's own when ``name`` is a path.
 
-    Paths come out whole: those of a profile here count from `home`, those of one's own from its folder.
+    A profile may say ``extends:`` and then only what it changes (`extended`). Paths come out whole: those of a profile
+    here count from `home`, those of one's own from its folder, as does the path of a profile that it extends.
+
+    Args:
+        name: a name or a path.
+        below: the profiles that extend this one, for messages.
 
     Raises:
-        PartregError: no such profile, not YAML, or fields missing, unknown or of the wrong kind.
+        PartregError: no such profile, not YAML, fields missing, unknown or of the wrong kind, or a circle.
     """
-    known = sorted(path.stem for path in PROFILES.glob("*.yaml"))
-    if not is_path(name) and name not in known:
+    names = sorted(path.stem for path in PROFILES.glob("*.yaml"))
+    if not is_path(name) and name not in names:
+        where = f"{below[-1]}: extends" if below else "profile"
         raise PartregError(
-            f"profile: {name!r} is none of {', '.join(known)}; choose one, or give the path of a YAML file of your own."
+            f"{where}: {name!r} is none of {', '.join(names)}; choose one, or give the path of a YAML file of your own."
         )
-    path = Path(whole_path(name, Path.cwd())) if is_path(name) else PROFILES / f"{name}.yaml"
-    values = read_yaml(path)
-    given, expected = set(values), set(FIELDS)
-    if given != expected:
+    start = below[-1].parent if below else Path.cwd()
+    path = Path(whole_path(name, start)) if is_path(name) else PROFILES / f"{name}.yaml"
+    if path in below:
+        raise PartregError(f"{path}: extends leads back to this file, by way of {below[-1]}; let one extend no other.")
+    values = located(read_yaml(path), path.parent if is_path(name) else home())
+    if choices := [field for field in values if field in CHOICES and field not in FIELDS]:
         raise PartregError(
-            f"{path}: a whole profile lacks {sorted(expected - given)} and has unknown {sorted(given - expected)}; "
-            f"write a file of choices instead ({', '.join(CHOICES)}) that changes fields under overrides."
+            f"{path}: {choices[0]!r} belongs into a file of choices, where fields of the profile are changed under "
+            "overrides; in a profile, write extends: in place of profile:, and the fields themselves."
         )
-    folder = path.parent if is_path(name) else home()
-    return {"name": Path(name).stem, **located(checked(values, str(path)), folder)}
+    known(str(path), values, (*FIELDS, "extends"))
+    parent = values.pop("extends", None)
+    if parent is not None:
+        parent = checked(Text, parent, "extends", str(path))
+        values = extended(read_profile(parent, (*below, path)), values)
+    return asdict(Profile.of({**values, "name": path.stem}, str(path)))
 
 
 def is_path(profile: str) -> bool:
@@ -165,9 +152,10 @@ def is_path(profile: str) -> bool:
     return str(profile).endswith((".yaml", ".yml"))
 
 
-def is_whole(path: str) -> bool:
-    """Whether a YAML file is a whole profile rather than a file of choices: it has fields that are no choices."""
-    return any(name in FIELDS and name not in CHOICES for name in read_yaml(Path(whole_path(path, Path.cwd()))))
+def is_profile(path: str) -> bool:
+    """Whether a YAML file is a profile rather than a file of choices: it has fields that are no choices."""
+    values = read_yaml(Path(whole_path(path, Path.cwd())))
+    return any(name == "extends" or (name in FIELDS and name not in CHOICES) for name in values)
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
@@ -195,115 +183,82 @@ def read_choices(path: str | Path) -> dict[str, Any]:
         PartregError: no such file, not YAML, an unknown name, or a value of the wrong kind.
     """
     path = Path(whole_path(path, Path.cwd()))
-    values = read_yaml(path)
-    known(str(path), values, CHOICES)
-    start = values.get("profile") or "laptop"
-    if is_path(str(start)):
-        raise PartregError(f"{path}: profile is {start!r}; expected the name of one of those under profiles/.")
-    return tidy(values, path.parent, f"{path}: ")
+    choices = tidy(read_yaml(path), path.parent, str(path))
+    if is_path(choices.get("profile", "")):
+        raise PartregError(
+            f"{path}: profile is {choices['profile']!r}; expected the name of one of those under profiles/."
+        )
+    return choices
 
 
 def tidy(choices: dict[str, Any], folder: Path, source: str = "") -> dict[str, Any]:
     """The choices that were made, in their own kinds and with whole paths; what is empty was not chosen.
 
     Raises:
-        PartregError: a value of the wrong kind.
+        PartregError: an unknown name or a value of the wrong kind.
     """
-    kinds = {"overrides": dictionary, "names": categories, "seeds": seed_list}
-    found = {
-        name: kinds.get(name, text)(f"{source}{name}", value)
-        for name, value in choices.items()
-        if value is not None and value != ""
-    }
-    found = {name: value for name, value in found.items() if value}
+    given = {name: value for name, value in choices.items() if value is not None and value != ""}
+    found = {name: value for name, value in checked(Choices, given, "", source).items() if value}
     if "output" in found:
         found["output"] = whole_path(found["output"], folder)
-    known(f"{source}overrides", found.get("overrides", {}), FIELDS)
+    known(f"{source}: overrides" if source else "overrides", found.get("overrides", {}), FIELDS)
     return located(found, folder)
 
 
-def checked(fields: dict[str, Any], source: str) -> dict[str, Any]:
-    """The fields of a profile, each of its kind.
-
-    Raises:
-        PartregError: an unknown field or a value of the wrong kind, at any depth; the sentence starts with ``source``.
-    """
-    return {name: FIELDS[name](f"{source}: {name}", value) for name, value in fields.items()}
-
-
-def open_workspace(
-    profile: str = "laptop",
-    output: str = "",
-    vehicleid: str = "",
-    veri: str = "",
-    annotations: str = "",
-    photographs: str = "",
-    names: dict[str, str] | str | None = None,
-    seeds: str | int | list[int] = "",
-    overrides: dict[str, Any] | str | None = None,
-) -> Workspace:
+def open_workspace(profile: str = "laptop", **choices: Any) -> Workspace:
     """Open a profile with a reader's own choices; what is empty keeps what the profile says.
 
     Relative paths count from the folder that one is in, those in a YAML file from that file's folder, and those in a
     profile under ``profiles/`` from the repository, if there is one; ``~`` is your home.
 
     Args:
-        profile: a name under ``profiles/``, or the path of a YAML file of choices: any of these arguments by name. What
-            is given beside it goes before what the file says.
-        output: folder for everything that is made; default ``build/<profile>`` beside the notebooks.
-        vehicleid: root of a VehicleID_V1.0 folder, in place of the rendered benchmark.
-        veri: root of a VeRi-776 folder, in place of the rendered benchmark.
-        annotations: COCO file with part boxes to train the detector on, in place of the profile's.
-        photographs: folder of the images that ``annotations`` names.
-        names: what the categories of that file are, where `partreg.parts.formats.NAMES` does not know them, such as
-            ``{"windshield": "front_window"}``; also as text in JSON or YAML.
-        seeds: training seeds, such as "0,1,2", 0 or [0, 1].
-        overrides: other fields of the profile to replace, such as ``{"reid": {"epochs": 5}}``; dictionaries merge.
+        profile: a name under ``profiles/``, or the path of a YAML file: a profile, or any of these arguments by name.
+            What is given beside it goes before what the file says.
+        **choices: any others of `CHOICES`, which says what they are. Dictionaries may be text in JSON or YAML; seeds
+            may be "0,1,2", 0 or [0, 1].
 
     Raises:
         PartregError: an unknown profile or field, a value of the wrong kind, or a path where nothing is.
     """
-    given = {"output": output, "vehicleid": vehicleid, "veri": veri, "annotations": annotations}
-    given |= {"photographs": photographs, "names": names, "seeds": seeds, "overrides": overrides}
-    choices, start = tidy(given, Path.cwd()), text("profile", profile)
-    if is_path(start) and not is_whole(start):
+    choices, start = tidy(choices, Path.cwd()), checked(Text, profile, "profile")
+    if is_path(start) and not is_profile(start):
         filed = read_choices(start)
         choices = merged(filed, choices)
         fields = {**read_profile(filed.get("profile", "laptop")), "name": Path(start).stem}
     else:
         fields = read_profile(start)
-    name = fields.pop("name")
-    fields = checked(merged(fields, choices.get("overrides", {})), f"profile {name}")
+    fields = merged(fields, choices.get("overrides", {}))
     fields |= {field: choices[field] for field in (*PATHS, "names", "seeds") if field in choices}
-    demand_paths(fields, name)
-    folder = Path(choices["output"]) if "output" in choices else home() / "build" / name
-    return with_drawn_boxes(Workspace(Profile(name=name, **fields), folder))
+    opened = Profile.of(fields, f"profile {fields['name']}")
+    demand_paths(opened)
+    folder = Path(choices["output"]) if "output" in choices else home() / "build" / opened.name
+    return with_drawn_boxes(Workspace(opened, folder))
 
 
-def demand_paths(fields: dict[str, Any], name: str) -> None:
+def demand_paths(profile: Profile) -> None:
     """Refuse a profile that names a path where nothing is, categories of no file, or nothing to render.
 
     Raises:
         PartregError: one of these.
     """
     for field in PATHS:
-        if fields[field] and not is_there(fields[field]):
+        if (path := getattr(profile, field)) and not os.path.exists(path):
             raise PartregError(
-                f"{fields[field]}: no such path, expected for {field!r} by profile {name!r}; put it there, or say "
+                f"{path}: no such path, expected for {field!r} by profile {profile.name!r}; put it there, or say "
                 f"where it is ({field}=path for a notebook, {field.upper()}=path for make)."
             )
-    recipes = {"reid": fields["reid"], "evidence": fields["evidence"], **fields["methods"]}
+    recipes = {"reid": profile.reid, "evidence": profile.evidence, **profile.methods}
     for owner, recipe in recipes.items():
         path = recipe.get("weights", "")
         if path not in ("", "imagenet") and not os.path.isfile(path):
-            raise PartregError(f"{path}: no such file, expected for weights of {owner!r} by profile {name!r}.")
+            raise PartregError(f"{path}: no such file, expected for weights of {owner!r} by profile {profile.name!r}.")
     for field in ("names", "photographs"):
-        if fields[field] and not fields["annotations"]:
+        if getattr(profile, field) and not profile.annotations:
             raise PartregError(f"{field}: there is no COCO file that it could belong to; give annotations=file, too.")
-    if not fields["benchmark"] and not (fields["vehicleid"] and fields["veri"]):
+    if not profile.benchmark and not (profile.vehicleid and profile.veri):
         raise PartregError(
-            f"profile {name!r} says nothing of a benchmark to render; give both vehicleid=folder and veri=folder, or "
-            "take over benchmark: from profiles/laptop.yaml under overrides."
+            f"profile {profile.name!r} says nothing of a benchmark to render; give both vehicleid=folder and "
+            "veri=folder, or take over benchmark: from profiles/laptop.yaml under overrides."
         )
 
 

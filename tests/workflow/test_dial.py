@@ -74,7 +74,7 @@ def test_a_workspace_of_the_dial_changes_only_what_the_dial_says(ws):
     small = ws.profile.dial["benchmark"]
     assert after["benchmark"] == {**before["benchmark"], **small, "near_duplicates": 16.0}
     assert after["reid"] == {**before["reid"], "epochs": ws.profile.dial["epochs"]}
-    assert after["sizes"] == {"vehicleid": [48, 48], "veri": [48, 48]}
+    assert after["sizes"] == {"vehicleid": [48], "veri": [48]}
     assert after["held_out"] == {"vehicleid": 0, "veri": 0}
     assert before == dataclasses.asdict(workflow.open_workspace("smoke").profile)
 

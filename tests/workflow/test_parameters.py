@@ -29,6 +29,7 @@ def ws(tmp_path):
 def test_declared_parameters_of_their_kind_pass():
     check_injected(session('profile = "smoke"\ninteractive = True\nrows = 5\nwords = "a"\nepochs = 3'))
     check_injected(session('overrides = "{}"'))  # the choices are checked where they are used
+    check_injected(session('seeds = "0"'))  # papermill's -f hands over all of a file, to every chapter
     check_injected(session())
     check_injected({})  # no IPython at all
 
@@ -166,7 +167,7 @@ def test_plain_papermill_stops_at_the_first_cell(tmp_path, notebook, words, sent
 def test_papermills_words_arrive_as_they_are_meant(tmp_path):
     """A number, a dictionary and a file of choices, through papermill itself and up to the workspace."""
     (tmp_path / "mine.yaml").write_text("profile: smoke\noutput: out\nseeds: [3]\noverrides: {annotate: 9}\n")
-    cells = [DECLARED.splitlines()[0], *(f'{name} = ""' for name in workflow.CHOICES[1:])]
+    cells = [DECLARED.splitlines()[0], *(f'{name} = ""' for name in list(workflow.CHOICES)[1:])]
     opened = "from partreg import workflow\nws = workflow.open_notebook(globals())\nprint(ws.folder, ws.profile)"
     kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
     both = [("\n".join(cells), ["parameters"]), (opened, [])]

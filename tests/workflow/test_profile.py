@@ -8,7 +8,7 @@ import yaml
 from partreg import workflow
 from partreg.errors import PartregError
 from partreg.workflow.keys import parts_key
-from partreg.workflow.profile import REPOSITORY, read_profile
+from partreg.workflow.profile import REPOSITORY, digest, read_profile
 
 
 def test_the_profiles_have_the_same_fields_and_only_sizes_seeds_paths_and_the_recipe_differ():
@@ -50,14 +50,72 @@ def test_a_slip_is_told_in_one_sentence(choices, words):
     assert "\n" not in str(caught.value)
 
 
-def test_a_profile_of_ones_own_must_have_every_field(tmp_path):
+def written(tmp_path, name, values):
+    (tmp_path / name).write_text(yaml.safe_dump(values))
+    return str(tmp_path / name)
+
+
+def test_a_profile_of_ones_own_must_have_every_field_or_extend_one(tmp_path):
     fields = {name: value for name, value in read_profile("smoke").items() if name not in ("name", "seeds")}
-    path = tmp_path / "mine.yaml"
-    path.write_text(yaml.safe_dump({**fields, "seed": 1}))
-    with pytest.raises(PartregError, match=r"lacks \['seeds'\] and has unknown \['seed'\]"):
-        workflow.open_workspace(str(path))
-    path.write_text(yaml.safe_dump({**fields, "seeds": [5]}))
-    assert workflow.open_workspace(str(path)).profile.seeds == [5]
+    with pytest.raises(PartregError, match="'seed' is unknown; did you mean 'seeds'"):
+        workflow.open_workspace(written(tmp_path, "mine.yaml", {**fields, "seed": 1}))
+    with pytest.raises(PartregError, match=r"mine\.yaml: seeds must be given, too; extends: laptop takes over"):
+        workflow.open_workspace(written(tmp_path, "mine.yaml", fields))
+    whole = workflow.open_workspace(written(tmp_path, "mine.yaml", {**fields, "seeds": [5]}))
+    extending = workflow.open_workspace(written(tmp_path, "mine.yaml", {"extends": "smoke", "seeds": [5]}))
+    assert whole == extending
+    assert whole.profile.seeds == [5]
+
+
+def test_a_profile_says_only_what_it_changes(tmp_path):
+    changes = {
+        "extends": "smoke",
+        "reid": {"epochs": 3},
+        "names": {},
+        "methods": {"oife": None, "strong": {"lr": None}},
+    }
+    smoke, mine = read_profile("smoke"), read_profile(written(tmp_path, "mine.yaml", {**changes, "evidence": {}}))
+    assert mine["name"] == "mine"
+    assert mine["reid"] == {**smoke["reid"], "epochs": 3}  # dictionaries merge
+    assert mine["evidence"] == {}  # an empty one empties
+    assert mine["methods"] == {**{k: v for k, v in smoke["methods"].items() if k != "oife"}, "strong": {"margin": 0.3}}
+    assert mine["dial"] == smoke["dial"]
+
+
+def test_paths_count_from_the_profile_that_says_them(tmp_path):
+    for folder in ("below/VeRi", "VehicleID"):
+        (tmp_path / folder).mkdir(parents=True)
+    written(tmp_path, "below/base.yaml", {"extends": "smoke", "veri": "VeRi"})
+    top = written(tmp_path, "top.yaml", {"extends": "below/base.yaml", "vehicleid": "VehicleID"})
+    found = workflow.open_workspace(top).profile
+    assert (found.name, found.veri, found.vehicleid) == (
+        "top",
+        str(tmp_path / "below" / "VeRi"),
+        str(tmp_path / "VehicleID"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("extends", "words"),
+    [
+        ("lptop", "mine.yaml: extends: 'lptop' is none of laptop, paper"),
+        ("mine.yaml", "mine.yaml: extends leads back to this file, by way of"),
+        ("other.yaml", "mine.yaml: extends leads back to this file, by way of"),
+        ("absent.yaml", "absent.yaml: expected YAML"),
+        ("choices.yaml", "choices.yaml: 'profile' belongs into a file of choices"),
+        (["laptop"], "mine.yaml: extends is ['laptop']; expected text"),
+        (7, "mine.yaml: extends is 7; expected text: write it in quotes"),
+        ("bad.yaml", "bad.yaml: annotate is 0; expected a whole number of at least 1"),
+    ],
+)
+def test_what_cannot_be_extended_is_told_in_one_sentence(tmp_path, extends, words):
+    written(tmp_path, "other.yaml", {"extends": "mine.yaml"})
+    written(tmp_path, "choices.yaml", {"profile": "smoke"})
+    written(tmp_path, "bad.yaml", {"extends": "smoke", "annotate": 0})
+    with pytest.raises(PartregError) as caught:
+        workflow.open_workspace(written(tmp_path, "mine.yaml", {"extends": extends, "seeds": [1]}))
+    assert words in str(caught.value)
+    assert "\n" not in str(caught.value)
 
 
 SAME = {"profile": "smoke"}
@@ -126,7 +184,7 @@ def test_overrides_merge_at_every_depth():
         ({"overrides": '{"annotate": ' + "9" * 5000 + "}"}, "expected a dictionary"),
         ({"overrides": "reid"}, "overrides is 'reid'; expected a dictionary"),
         ({"overrides": {"reid": {"epoch": 1}}}, "'epoch' is unknown; did you mean 'epochs'?"),
-        ({"overrides": {"reid": {"size": 64}}}, "profile smoke: reid: size is what rows"),
+        ({"overrides": {"reid": {"size": 64}}}, "profile smoke: reid: size is what methods"),
         ({"overrides": {"reid": {"epochs": [1, 2]}}}, "epochs is [1, 2]; expected a whole number"),
         ({"overrides": {"reid": {"epochs": "many"}}}, "epochs is 'many'; expected a whole number"),
         ({"overrides": {"reid": 5}}, "profile smoke: reid is 5; expected fields"),
@@ -166,11 +224,19 @@ def test_no_value_is_bent(choices, words):
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("name", ["laptop", "smoke", "reference"])
+# What each profile says in full, for what it leaves out stands in another file.
+IN_FULL = {"laptop": "fb5a778d9a68", "smoke": "29921b940032", "reference": "c5291f3aba55"}
+
+
+@pytest.mark.parametrize("name", IN_FULL)
 def test_a_packaged_profile_is_as_it_is_written(name):
-    written = yaml.safe_load((REPOSITORY / "profiles" / f"{name}.yaml").read_text())
-    assert read_profile(name) == {"name": name, **written}
-    assert dataclasses.asdict(workflow.open_workspace(name).profile) == {"name": name, **written}
+    assert digest(read_profile(name)) == IN_FULL[name]
+    assert dataclasses.asdict(workflow.open_workspace(name).profile) == read_profile(name)
+
+
+def test_the_default_profile_says_every_field():
+    written = yaml.safe_load((REPOSITORY / "profiles" / "laptop.yaml").read_text())
+    assert read_profile("laptop") == {"name": "laptop", **written}
 
 
 def test_every_path_counts_from_the_file_that_says_it(tmp_path, monkeypatch):
@@ -258,6 +324,12 @@ def test_a_whole_profile_leaves_nothing_to_defaults_of_the_code(tmp_path, field,
     with pytest.raises(PartregError) as caught:
         workflow.open_workspace(str(tmp_path / "mine.yaml"))
     assert words in str(caught.value)
+
+
+def test_a_profile_that_is_changed_in_the_code_is_guarded_too():
+    profile = workflow.open_workspace("smoke").profile
+    with pytest.raises(PartregError, match=r"^profile: sizes\.veri is \[\]; expected a list of at least 1"):
+        dataclasses.replace(profile, sizes={**profile.sizes, "veri": []})
 
 
 def test_a_profile_is_frozen():
