@@ -15,7 +15,7 @@ from typing import Any
 import yaml
 
 from partreg.errors import PartregError
-from partreg.figures.tables import signed
+from partreg.figures.tables import percent, signed
 from partreg.workflow.effects import Effect, Evidence, effect
 from partreg.workflow.profile import REPOSITORY
 
@@ -31,13 +31,8 @@ EXPECTED = ("above", "below", "within")
 class Test:
     """One measurement that a claim stands or falls with.
 
-    Attributes:
-        words: what is measured.
-        plus: rows that are added, as `partreg.workflow.effects.effect` takes them.
-        minus: rows that are subtracted.
-        score: a column of ``reference/runs.csv``.
-        expect: "above", "below" (the whole interval over seeds lies there) or "within" (it lies around zero, so near).
-        bound: the number that ``expect`` speaks of, a fraction.
+    The methods in ``plus`` and ``minus`` and the ``score`` are those of `partreg.workflow.effects.effect`. The whole
+    interval over seeds is expected "above" or "below" the ``bound``, a fraction, or "within" so much of zero.
     """
 
     __test__ = False  # not one of pytest's
@@ -49,30 +44,21 @@ class Test:
     expect: str
     bound: float
 
-    def measured(self, evidence: Evidence) -> Effect:
-        """The effect over all seeds."""
-        return effect(evidence, self.plus, self.minus, self.score)
-
-    def holds(self, found: Effect) -> bool | None:
-        """Whether the whole interval over seeds lies where the claim has it; None without an interval."""
-        if math.isnan(found.low):
+    def holds(self, low: float, high: float) -> bool | None:
+        """Whether an interval lies where the claim has it; None without an interval."""
+        if math.isnan(low):
             return None
         if self.expect == "within":
-            return -self.bound < found.low and found.high < self.bound
-        return found.low > self.bound if self.expect == "above" else found.high < self.bound
+            return -self.bound < low and high < self.bound
+        return low > self.bound if self.expect == "above" else high < self.bound
 
 
 @dataclass(frozen=True)
 class Claim:
-    """A claim of the paper.
+    """A claim of the paper, in our words, and the ``place`` where the paper has it.
 
-    Attributes:
-        place: where the paper has it.
-        claim: what it says, in our words.
-        tests: what was measured; none for a claim about data that are not at hand.
-        verdict: one of `VERDICTS`.
-        link: the page or notebook that shows it, from the book's root, with a label of its own after "#" if need be.
-        remark: what a reader should know beside the numbers.
+    A claim about data that are not at hand has no ``tests``. The ``verdict`` is one of `VERDICTS`. The ``link``
+    leads from the book's root to the page that shows it, perhaps with a label after "#".
     """
 
     place: str
@@ -128,23 +114,20 @@ def verdict(results: Sequence[bool | None]) -> str:
 
 def judged(claim: Claim, evidence: Evidence) -> tuple[str, list[tuple[Test, Effect]]]:
     """The verdict that follows from the numbers, and each test with its effect."""
-    found = [(test, test.measured(evidence)) for test in claim.tests]
-    return verdict([test.holds(one) for test, one in found]), found
+    found = [(test, effect(evidence, test.plus, test.minus, test.score)) for test in claim.tests]
+    return verdict([test.holds(one.low, one.high) for test, one in found]), found
 
 
 def effect_words(test: Test, found: Effect) -> str:
     """An effect with its intervals in one line; a difference in points, a score in percent."""
-    say = signed if test.minus else lambda value: f"{100 * value:.1f}%"
+    say = signed if test.minus else percent
     if not found.values:
         return PENDING
-    words = say(found.mean)
-    if not math.isnan(found.low):
-        words += f" [{say(found.low)}, {say(found.high)}] over {len(found.values)} seeds"
-    else:
-        words += ", one training"
-    if not math.isnan(found.over_vehicles[0]):
-        words += f", [{say(found.over_vehicles[0])}, {say(found.over_vehicles[1])}] over vehicles"
-    return words
+    seeds, vehicles = f"over {len(found.values)} seeds", found.over_vehicles
+    told = ", one training" if math.isnan(found.low) else f" [{say(found.low)}, {say(found.high)}] {seeds}"
+    if not math.isnan(vehicles[0]):
+        told += ", [{}, {}] over vehicles".format(*map(say, vehicles))
+    return say(found.mean) + told
 
 
 def ledger(claims: Sequence[Claim], evidence: Evidence) -> str:

@@ -14,7 +14,7 @@ from partreg import paper
 from partreg.errors import PartregError
 from partreg.figures.origins import Origin, recorded, reference_note
 from partreg.figures.tables import DASH, Score, pair_sizes, percent, signed
-from partreg.retrieval.statistics import bootstrap_over_vehicles, mean_interval
+from partreg.retrieval.statistics import Estimate, bootstrap_over_vehicles, mean_interval
 from partreg.workflow.profile import PROFILES, REFERENCE, read_profile
 
 # The columns of the kept tables; what a training has not stands empty.
@@ -56,26 +56,41 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Effect:
-    """A score, or a difference of two scores, over several trainings; all fractions.
+    """A score, or a difference of scores, over several trainings; all fractions.
 
     Attributes:
         values: for each seed.
-        low: lower end of the 95% interval over seeds, NaN for one seed.
-        high: its upper end.
-        over_vehicles: ends of the 95% interval over test vehicles, of the mean over these seeds; NaN where not known.
+        shares: for each test vehicle the same of its share of hits, the mean over these seeds; empty where not known.
+        scores: the mean over these seeds of each score that the effect is composed of.
         origins: where these trainings came from.
+        said: what must be said beside them, see `corrected`.
     """
 
     values: tuple[float, ...]
-    low: float
-    high: float
-    over_vehicles: tuple[float, float]
+    shares: tuple[float, ...] = ()
+    scores: tuple[float, ...] = ()
     origins: tuple[Origin, ...] = ()
+    said: tuple[str, ...] = ()
 
     @property
     def mean(self) -> float:
         """Mean over the seeds; NaN without any."""
-        return float(np.mean(self.values)) if self.values else float("nan")
+        return mean_interval(self.values).mean
+
+    @property
+    def low(self) -> float:
+        """Lower end of the 95% interval over seeds; NaN for one seed."""
+        return mean_interval(self.values).low
+
+    @property
+    def high(self) -> float:
+        """Its upper end."""
+        return mean_interval(self.values).high
+
+    @property
+    def over_vehicles(self) -> tuple[float, float]:
+        """The ends of the 95% interval over test vehicles; NaN where their shares are not known."""
+        return bootstrap_over_vehicles(self.shares, np.arange(len(self.shares))) if self.shares else (np.nan, np.nan)
 
 
 def read_evidence(folder: Path = REFERENCE) -> Evidence:
@@ -96,10 +111,12 @@ def read_evidence(folder: Path = REFERENCE) -> Evidence:
         ) from error
     frames = {name: frame.reindex(columns=list(COLUMNS[name])) for name, frame in frames.items()}
     texts = {name: frames["runs"][name].astype(object).fillna("").astype(str) for name in (*TEXT, "code")}
-    runs, said = corrected(frames["runs"].assign(**texts), "runs", folder)
-    concerned = {one: set(runs.study[rows]) for one, rows in said.items()}
-    by_study = {study: [one for one in said if study in concerned[one]] for study in set().union(*concerned.values())}
-    return Evidence(runs, frames["curves"], frames["hits"], by_study)
+    runs, sentences = corrected(frames["runs"].assign(**texts), "runs", folder)
+    said: dict[str, list[str]] = {}
+    for sentence, rows in sentences.items():
+        for study in runs.study[rows].unique():
+            said.setdefault(study, []).append(sentence)
+    return Evidence(runs, frames["curves"], frames["hits"], said)
 
 
 def kept_files(*names: str, folder: Path = REFERENCE) -> list[Path]:
@@ -109,14 +126,11 @@ def kept_files(*names: str, folder: Path = REFERENCE) -> list[Path]:
 
 
 def corrected(frame: pd.DataFrame, table: str, folder: Path = REFERENCE) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """Kept rows that were found wrong, marked until they are made again.
+    """A kept table whose rows that were found wrong are marked, until they are made again.
 
-    Args:
-        frame: a kept table with a column ``commit``.
-        table: its name.
-        folder: where corrections.csv lies, a line for each kind of wrong row: the table, where ("column: value | value;
-            column: value"), the commits that made them (by a space), whether they are withdrawn, and why. Rows of other
-            commits are not meant, so a line means nothing once its rows are made again.
+    The file corrections.csv in ``folder`` has a line for each kind of wrong row: the table, where ("column: value |
+    value; column: value"), the commits that made them (by a space), whether they are withdrawn, and why. Rows of other
+    commits are not meant, so a line means nothing once its rows are made again.
 
     Returns:
         The table, with "withdrawn: ..." as the outcome of what is withdrawn, which nothing counts then; and the
@@ -140,30 +154,24 @@ def corrected(frame: pd.DataFrame, table: str, folder: Path = REFERENCE) -> tupl
             if column not in frame:
                 raise PartregError(f"{path}: {table}.csv has no column {column!r}; correct the line {line.where!r}.")
             rows &= frame[column].astype(str).isin(values.split(" | "))
-        if not rows.any():
-            continue
-        if line.withdrawn == "yes":
+        if rows.any() and line.withdrawn == "yes":
             frame.loc[rows, "outcome"] = f"{WITHDRAWN}{line.says}."
-        said[f"{WITHDRAWN.capitalize()}{line.says}." if line.withdrawn == "yes" else line.says] = rows
+            said[f"{WITHDRAWN.capitalize()}{line.says}."] = rows
+        elif rows.any():
+            said[line.says] = rows
     return frame, said
 
 
 def chosen(evidence: Evidence, of: Mapping[str, Any]) -> pd.DataFrame:
-    """The finished trainings of one row, by seed.
-
-    Args:
-        evidence: the tables.
-        of: values of columns of ``runs``; what is not named is as in `USUAL`.
+    """The finished trainings of one method, by seed: ``of`` gives values of columns of ``runs``, `USUAL` the others.
 
     Raises:
         PartregError: a column is unknown, or there are two trainings of one seed.
     """
     wanted = {**USUAL, **of}
-    runs = evidence.runs
-    unknown = set(wanted) - set(runs)
-    if unknown:
-        raise PartregError(f"runs.csv has no column {sorted(unknown)[0]!r}; its columns are {', '.join(runs)}.")
-    found = runs[runs.outcome == "done"]
+    if unknown := set(wanted) - set(evidence.runs):
+        raise PartregError(f"runs.csv has no column {min(unknown)!r}; its columns are {', '.join(evidence.runs)}.")
+    found = evidence.runs[evidence.runs.outcome == "done"]
     for name, value in wanted.items():
         found = found[found[name] == value]
     if found.seed.duplicated().any():
@@ -177,58 +185,70 @@ def effect(
     minus: Sequence[Mapping[str, Any]] = (),
     score: str = "cmc1_large",
 ) -> Effect:
-    """A row's score, or a sum and difference of several rows' scores, seed by seed.
+    """A method's score, or a sum and difference of several methods' scores, seed by seed.
 
     Args:
         evidence: the tables.
-        plus: the rows that are added, see `chosen`; "score" in one of them is its own.
-        minus: the rows that are subtracted. Only seeds that all have count: trainings of one seed share their start.
+        plus: the methods that are added, see `chosen`; "score" in one of them is its own.
+        minus: those that are subtracted. Only seeds that all have count: trainings of one seed share their start.
         score: a column of ``runs``.
     """
     sides = [*plus, *minus]
-    signs = np.array([1] * len(plus) + [-1] * len(minus))
-    joined, tables = side_by_side(evidence, sides, score)
-    values = joined.to_numpy(dtype=float) @ signs
-    shares = [
-        vehicle_shares(evidence, table, side.get("score", score)) for table, side in zip(tables, sides, strict=True)
-    ]
-    over = (float("nan"), float("nan"))
-    # Rows of different benchmarks have other test vehicles, which cannot be paired.
-    if len({side.get("cell", "") for side in sides}) == 1 and all(share is not None for share in shares):
-        apart = signs @ np.stack(shares)
-        over = bootstrap_over_vehicles(apart, np.arange(len(apart)))
-    return Effect(tuple(float(value) for value in values), *mean_interval(values)[1:], over, made(tables))
-
-
-def made(trainings: Sequence[pd.DataFrame]) -> tuple[Origin, ...]:
-    """Where some trainings came from, see `chosen`."""
-    return recorded(pd.concat([table.reset_index() for table in trainings]))
-
-
-def side_by_side(
-    evidence: Evidence, sides: Sequence[Mapping[str, Any]], score: str
-) -> tuple[pd.DataFrame, list[pd.DataFrame]]:
-    """The scores of several rows, a column a row, for the seeds that all of them have; and these trainings of each."""
+    signs = np.repeat([1, -1], [len(plus), len(minus)])
+    names = [side.get("score", score) for side in sides]
     tables = [chosen(evidence, {name: value for name, value in side.items() if name != "score"}) for side in sides]
-    columns = [table[side.get("score", score)] for table, side in zip(tables, sides, strict=True)]
-    joined = pd.concat(columns, axis=1, join="inner").dropna()
-    return joined, [table.loc[joined.index] for table in tables]
+    pairs = list(zip(tables, names, strict=True))
+    joined = pd.concat([table[name] for table, name in pairs], axis=1, join="inner").dropna()
+    shares = [vehicle_shares(evidence, table.loc[joined.index], name) for table, name in pairs]
+    # Methods on different benchmarks have other test vehicles, which cannot be paired.
+    paired = len({side.get("cell", "") for side in sides}) == 1 and all(map(len, shares))
+    trainings = pd.concat([table.loc[joined.index].reset_index() for table in tables])
+    return Effect(
+        values=tuple((joined.to_numpy(dtype=float) @ signs).tolist()),
+        shares=tuple(signs @ np.stack(shares)) if paired else (),
+        scores=tuple(joined.mean()),
+        origins=recorded(trainings),
+        said=tuple(dict.fromkeys(one for study in trainings.study for one in evidence.said.get(study, []))),
+    )
 
 
-def vehicle_shares(evidence: Evidence, trainings: pd.DataFrame, score: str) -> np.ndarray | None:
-    """The mean share of hits of each test vehicle over trainings; None for a score that is no CMC@1 at the end."""
+def vehicle_shares(evidence: Evidence, trainings: pd.DataFrame, score: str) -> np.ndarray:
+    """(V,) the mean share of hits of each test vehicle over trainings; (0,) where a score is no CMC@1 at the end."""
     which = {"cmc1_large": "hits", "cmc1_fused": "hits_fused"}.get(score)
-    kept = evidence.hits[evidence.hits.key.isin(trainings.key) & (evidence.hits.which == which)]
-    if which is None or len(kept) != len(trainings) or kept.empty:
-        return None
-    return np.mean([np.array(text.split(), dtype=float) for text in kept.hits], axis=0)
+    hits = evidence.hits.hits[evidence.hits.key.isin(trainings.key) & (evidence.hits.which == which)]
+    if hits.empty or len(hits) != len(trainings):
+        return np.empty(0)
+    return np.mean([np.array(text.split(), dtype=float) for text in hits], axis=0)
+
+
+def span(low: float, high: float) -> str:
+    """An interval in points, "−0.3 to +2.7"; a dash where there is none."""
+    return DASH if np.isnan(low) else f"{signed(low)} to {signed(high)}"
+
+
+def in_points(gain: Estimate | Effect) -> str:
+    """A difference with its interval over seeds, "+1.2 (−0.3 to +2.7)"; a dash where there is none."""
+    return DASH if np.isnan(gain.mean) else f"{signed(gain.mean)} ({span(gain.low, gain.high)})"
 
 
 def words(found: Effect) -> list[str]:
     """Mean, interval over seeds and interval over vehicles of a difference, in points; a dash where there is none."""
-    ends = [(found.low, found.high), found.over_vehicles]
-    spans = [DASH if np.isnan(low) else f"{signed(low)} to {signed(high)}" for low, high in ends]
-    return [signed(found.mean) if found.values else DASH, *spans]
+    mean = signed(found.mean) if found.values else DASH
+    return [mean, span(found.low, found.high), span(*found.over_vehicles)]
+
+
+def gain_sentence(gains: Sequence[float]) -> str:
+    """What the gains by parts of the strong baseline, fractions, one a seed, say in one sentence."""
+    mean, low, high = mean_interval(gains)
+    if np.isnan(mean):
+        return "There is no pair to compare."
+    gain = f"With parts CMC@1 is {signed(mean)} points"
+    if np.isnan(low):
+        return f"{gain} for one pair of trainings; one pair cannot tell a gain from chance."
+    shown = "zero lies inside, so these trainings do not show that parts change anything"
+    if low > 0 or high < 0:
+        shown = "here parts help the strong baseline too" if low > 0 else "here parts harm the strong baseline"
+    return f"{gain} on average (95% interval {span(low, high)}, {len(gains)} seeds): {shown}."
 
 
 def gain_table(
@@ -237,43 +257,30 @@ def gain_table(
     names: tuple[str, str] = ("with parts", "without parts"),
     score: str = "cmc1_large",
 ) -> pd.DataFrame:
-    """Two rows' scores and their difference with its intervals, ready to be shown; what was not run is left out.
+    """Two methods' scores and their difference with its intervals, in words; what was not run is left out.
 
-    All are of the seeds that both rows have, so that the scores differ by just the difference.
-
-    Args:
-        evidence: the tables.
-        pairs: by the name of a line, the two rows, see `chosen`.
-        names: of the two rows' columns.
-        score: a column of ``runs``.
+    All are of the seeds that both methods have. ``pairs`` holds the two of each line (see `chosen`), ``names`` the
+    headings of their columns.
     """
-    lines = {}
-    for line, (mine, theirs) in pairs.items():
-        apart = effect(evidence, [mine], [theirs], score)
-        if apart.values:
-            scores = side_by_side(evidence, [mine, theirs], score)[0].mean()
-            lines[line] = [*map(percent, scores), *words(apart), len(apart.values)]
+    found = {line: effect(evidence, [mine], [theirs], score) for line, (mine, theirs) in pairs.items()}
+    lines = {
+        line: [*map(percent, one.scores), *words(one), len(one.values)] for line, one in found.items() if one.values
+    }
     return pd.DataFrame(lines, index=[*names, "difference", *SPANS, "seeds"]).T
 
 
 def kept(
     evidence: Evidence, rows: Mapping[Any, Mapping[str, Any]], columns: Mapping[str, str]
 ) -> dict[Any, dict[str, Score]]:
-    """Kept scores for beside a reader's own in `partreg.figures.tables.comparison`.
+    """Kept scores with their intervals over seeds, for beside a reader's own in `partreg.figures.tables.comparison`.
 
-    Args:
-        evidence: the tables.
-        rows: for each row of the table, the row of the evidence, see `chosen`.
-        columns: for each column of the table, the column of ``runs``.
-
-    Returns:
-        For each row and column the scores of all seeds with their interval; rows without any training are left out.
+    ``rows`` holds the method of each row (see `chosen`), ``columns`` the column of ``runs`` for each column. Rows
+    without any training are left out.
     """
     found: dict[Any, dict[str, Score]] = {}
     for row, of in rows.items():
         for column, score in columns.items():
-            one = effect(evidence, [of], score=score)
-            if one.values:
+            if (one := effect(evidence, [of], score=score)).values:
                 ends = None if len(one.values) < 2 else (one.low, one.high)
                 found.setdefault(row, {})[column] = Score(one.values, ends, one.origins)
     return found
@@ -285,13 +292,7 @@ def kept_sizes(dataset: str) -> dict[int, int]:
 
 
 def kept_sentence(evidence: Evidence, of: Mapping[str, Any], columns: Mapping[str, str]) -> str:
-    """The kept scores of one row in a sentence, for under a table that has no room for another column.
-
-    Args:
-        evidence: the tables.
-        of: the row, see `chosen`.
-        columns: for each name in the sentence the column of ``runs``.
-    """
+    """The kept scores of one method in a sentence, for a table that has no room for another column; see `kept`."""
     scores = kept(evidence, {"": of}, columns).get("", {})
     said = "; ".join(f"{name} {one}" for name, one in scores.items())
     size = next((f" at {one.size} px" for score in scores.values() for one in score.origins if one.size), "")
@@ -306,13 +307,7 @@ def kept_note(
 ) -> str:
     """A sentence for under a table about where its kept scores come from: of just the trainings that it shows.
 
-    Args:
-        evidence: the tables.
-        pairs: the rows of each line of the table, as for `gain_table`; only seeds that all rows of a line have count.
-        score: a column of ``runs``.
-        interval: what the intervals are.
+    ``pairs`` holds the methods of each line, of which only seeds that all have count; ``interval`` names its intervals.
     """
-    shown = [side_by_side(evidence, list(sides), score) for sides in pairs]
-    note = reference_note((Score(tuple(joined.iloc[:, 0]), None, made(of)) for joined, of in shown), interval)
-    studies = dict.fromkeys(study for _, of in shown for table in of for study in table.study)
-    return " ".join([note, *dict.fromkeys(one for study in studies for one in evidence.said.get(study, []))])
+    shown = [effect(evidence, list(sides), score=score) for sides in pairs]
+    return " ".join(dict.fromkeys([reference_note(shown, interval), *(said for one in shown for said in one.said)]))

@@ -13,10 +13,6 @@ from tests.conftest import REPOSITORY
 NAN = float("nan")
 
 
-def found(mean, low, high):
-    return Effect((mean - 0.01, mean + 0.01), low, high, (NAN, NAN))
-
-
 def asked(expect, bound=0.0):
     return claims.Test("words", ({"row": "a"},), ({"row": "b"},), "cmc1_large", expect, bound)
 
@@ -35,7 +31,7 @@ def asked(expect, bound=0.0):
     ],
 )
 def test_a_test_holds_with_its_whole_interval_or_not_at_all(expect, bound, low, high, holds):
-    assert asked(expect, bound).holds(found(0.01, low, high)) is holds
+    assert asked(expect, bound).holds(low, high) is holds
 
 
 def test_verdicts():
@@ -47,10 +43,12 @@ def test_verdicts():
 
 
 def test_effects_in_words():
-    words = claims.effect_words(asked("above"), Effect((0.02, 0.04), -0.1, 0.16, (0.01, 0.05)))
-    assert words == "+3.0 [−10.0, +16.0] over 2 seeds, [+1.0, +5.0] over vehicles"
-    assert claims.effect_words(asked("above"), Effect((0.02,), NAN, NAN, (NAN, NAN))) == "+2.0, one training"
-    assert claims.effect_words(asked("above"), Effect((), NAN, NAN, (NAN, NAN))) == "not run yet"
+    words = claims.effect_words(asked("above"), Effect((0.02, 0.04), shares=(0.03, 0.03)))
+    assert words == "+3.0 [−9.7, +15.7] over 2 seeds, [+3.0, +3.0] over vehicles"  # t is 12.7, the error 1 point
+    assert claims.effect_words(asked("above"), Effect((0.02,))) == "+2.0, one training"
+    assert claims.effect_words(asked("above"), Effect(())) == "not run yet"
+    score = claims.Test("words", ({"row": "a"},), (), "cmc1_large", "above", 0.0)
+    assert claims.effect_words(score, Effect((0.5,))) == "50.0%, one training"
 
 
 LEDGER = claims.read_claims()

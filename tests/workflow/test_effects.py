@@ -9,6 +9,7 @@ import pytest
 import pages
 from partreg import paper
 from partreg.errors import PartregError
+from partreg.retrieval.statistics import mean_interval
 from partreg.workflow import effects
 from partreg.workflow.profile import REPOSITORY
 
@@ -84,6 +85,31 @@ def test_rows_of_different_cells_are_not_paired_by_vehicle():
     found = effects.effect(evidence, sides[:1], sides[1:])
     assert found.mean == pytest.approx(0.1)
     assert all(math.isnan(end) for end in found.over_vehicles)
+
+
+@pytest.mark.parametrize(
+    ("gains", "sentence"),
+    [
+        ([0.02, 0.03], "is +2.5 points on average (95% interval −3.9 to +8.9, 2 seeds): zero lies inside, so these "),
+        ([0.02, 0.02, 0.03], "is +2.3 points on average (95% interval +0.9 to +3.8, 3 seeds): here parts help the"),
+        ([-0.02, -0.02, -0.03], "is −2.3 points on average (95% interval −3.8 to −0.9, 3 seeds): here parts harm the"),
+        (
+            [0.0, 0.0],
+            "+0.0 points on average (95% interval +0.0 to +0.0, 2 seeds): zero lies inside, so these trainings",
+        ),
+        ([0.02], "With parts CMC@1 is +2.0 points for one pair of trainings; one pair cannot tell a gain from chance."),
+        ([], "There is no pair to compare."),
+    ],
+)
+def test_a_gain_is_told_by_where_its_interval_lies(gains, sentence):
+    assert sentence in effects.gain_sentence(gains)
+
+
+def test_a_difference_in_points_with_its_interval_over_seeds(evidence):
+    gain = effects.effect(evidence, [{"row": "a"}], [{"row": "b"}])
+    assert effects.in_points(gain) == "+9.0 (+6.5 to +11.5)" == effects.in_points(mean_interval(gain.values))
+    assert effects.in_points(mean_interval([-0.01])) == "−1.0 (–)"
+    assert effects.in_points(mean_interval([])) == "–"
 
 
 def test_slips_are_named(evidence):
