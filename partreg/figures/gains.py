@@ -1,9 +1,8 @@
-"""Curves of convergence, and when parts pay: their gain as one thing about the data is changed at a time."""
+"""Charts of chapters 12 and 13: curves of convergence, and scores and gains as one thing about the data is changed."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -12,83 +11,133 @@ import seaborn as sns
 from matplotlib.figure import Figure
 
 from partreg.figures.sheets import DPI
+from partreg.paper import OURS
+from partreg.retrieval.statistics import mean_interval, paired_difference
 
 COLORS = sns.color_palette("colorblind").as_hex()
 LINES = ("-", "--", ":", "-.")
 MARKS = ("o", "s", "D", "^")
 
 
-@dataclass(frozen=True)
-class Gain:
-    """The gain by parts in one cell, as fractions: mean over seeds, and the ends of its 95% interval (NaN for one)."""
-
-    mean: float
-    low: float
-    high: float
-
-
-def curve_chart(curves: pd.DataFrame, names: Mapping[str, str], label: str) -> Figure:
-    """Scores over epochs, a line a row, a panel a score; bands are 95% intervals of the mean over seeds, by seaborn.
+def curve_chart(curves: pd.DataFrame, panels: Mapping[str, str], score: str = "CMC@1, %") -> Figure:
+    """A score over epochs, a line a row; bands are 95% bootstrap intervals of the mean over seeds, by seaborn.
 
     Args:
-        curves: columns epoch, row, seed and the names of ``names``; scores as fractions.
-        names: for each panel the column and its title.
-        label: of the vertical axis, in percent.
+        curves: columns epoch, row, seed and the names of ``panels``; scores as fractions.
+        panels: for each panel, from top to bottom, its column and its title.
+        score: what the columns are, in percent.
 
     Returns:
-        The closed figure, panels from top to bottom.
+        The closed figure.
     """
-    figure, axes = plt.subplots(
-        len(names), figsize=(6.4, 2.9 * len(names)), sharex=True, squeeze=False, facecolor="white",
-        layout="constrained", dpi=DPI,
+    shown = curves.rename(columns=panels).melt(["epoch", "row", "seed"], list(panels.values()), "panel", score)
+    grid = sns.relplot(
+        shown.assign(**{score: 100 * shown[score]}), x="epoch", y=score, row="panel", hue="row", style="row",
+        kind="line", seed=0, palette=COLORS[: shown.row.nunique()], height=2.9, aspect=2.2,
+        facet_kws={"legend_out": False},
     )  # fmt: skip
-    plt.close(figure)
-    rows = list(dict.fromkeys(curves["row"]))
-    for ax, (column, title) in zip(axes.flat, names.items(), strict=True):
-        for row, color, line in zip(rows, COLORS, LINES, strict=False):
-            mine = curves[curves["row"] == row].assign(percent=lambda frame, column=column: 100 * frame[column])
-            band = {"errorbar": ("ci", 95), "seed": 0} if mine["seed"].nunique() > 1 else {"errorbar": None}
-            sns.lineplot(mine, x="epoch", y="percent", ax=ax, color=color, linestyle=line, label=row, **band)
-        ax.set_title(title, fontsize=10)
-        ax.set(xlabel="epoch", ylabel=label, ylim=(0, None))
-        ax.spines[["top", "right"]].set_visible(False)
-        if ax.get_legend() is not None:  # none is drawn where there is no curve yet
-            ax.get_legend().remove()
-    figure.legend(*axes.flat[0].get_legend_handles_labels(), loc="outside upper center", ncols=1, frameon=False)
-    return figure
+    grid.set_titles("{row_name}").set(ylim=(0, None))
+    grid.legend.remove()
+    return _finished(grid.figure, columns=1)
 
 
-def gain_panels(axes: Mapping[str, Mapping[str, Mapping[float, Gain]]], titles: Mapping[str, str]) -> Figure:
-    """The gain by parts over each axis, a panel an axis, a line a budget; bars are 95% intervals over seeds.
+def gain_panels(gains: pd.DataFrame, titles: Mapping[str, str]) -> Figure:
+    """The gain by parts in points, a panel an axis, a line a budget; bars are 95% intervals over seeds by Student's t.
 
     Args:
-        axes: for each axis and budget, the gain at each value.
+        gains: columns axis, value, budget, seed and gain, a fraction.
         titles: what is on the horizontal axis of each panel.
 
     Returns:
-        The closed figure; all panels share their vertical axis, in percentage points.
+        The closed figure; all panels share their vertical axis.
     """
-    height = -(-len(axes) // 2)
-    figure, panels = plt.subplots(
-        height, 2, figsize=(6.4, 2.4 * height + 0.6), sharey=True, squeeze=False, facecolor="white",
-        layout="constrained", dpi=DPI,
+    points = gains.sort_values("value").assign(points=100 * gains.gain, value=gains.value.map("{:g}".format))
+    budgets = list(gains.budget.unique())
+    grid = sns.FacetGrid(points, col="axis", col_order=list(titles), col_wrap=2, sharex=False, height=2.4, aspect=1.35)
+    grid.map_dataframe(
+        sns.pointplot, x="value", y="points", hue="budget", hue_order=budgets, palette=COLORS[: len(budgets)],
+        dodge=0.12, errorbar=lambda some: mean_interval(some)[1:], capsize=0.1, linewidth=1.3,
+        markers=list(MARKS[: len(budgets)]), linestyles=list(LINES[: len(budgets)]),
     )  # fmt: skip
-    plt.close(figure)
-    for ax, (axis, budgets) in zip(panels.flat, axes.items(), strict=False):
-        for number, (budget, gains) in enumerate(budgets.items()):
-            values = sorted(gains)
-            places = np.arange(len(values)) + 0.12 * (number - (len(budgets) - 1) / 2)
-            means = 100 * np.array([gains[value].mean for value in values])
-            ends = np.array([[one.mean - one.low, one.high - one.mean] for one in (gains[value] for value in values)])
-            look = {"color": COLORS[number], "linestyle": LINES[number], "marker": MARKS[number]}
-            ax.errorbar(places, means, 100 * ends.T, capsize=2, markersize=4, linewidth=1.3, label=budget, **look)
-        names = sorted({value for gains in budgets.values() for value in gains})
-        ax.set_xticks(range(len(names)), [f"{name:g}" for name in names])
+    for axis, ax in grid.axes_dict.items():
         ax.axhline(0, color="black", linewidth=0.8)
+        ax.set_title("")
         ax.set_xlabel(titles[axis], fontsize=9)
-        ax.spines[["top", "right"]].set_visible(False)
-    for ax in panels.flat[len(axes) :]:
-        ax.set_visible(False)
-    figure.supylabel("CMC@1 with parts minus without, points", fontsize=9)
-    figure.legend(*panels.flat[0].get_legend_handles_labels(), loc="outside upper center", ncols=2, frameon=False)
+    grid.set_ylabels("")
+    grid.figure.supylabel("CMC@1 with parts minus without, points", fontsize=9)
+    return _finished(grid.figure)
+
+
+def dial_panels(kept: pd.DataFrame, own: pd.DataFrame, guessing: float, score: str) -> Figure:
+    """A small chart for each method: its score as more vehicles share model and colour, with its 95% interval.
+
+    The other methods lie behind in grey, the paper's as a dashed line.
+
+    Args:
+        kept: columns row, near_duplicates, cmc1, low and high, fractions: the repository's points.
+        own: the same of the book's own run, drawn as diamonds; perhaps empty.
+        guessing: the score of a random order, a fraction.
+        score: its name, in percent.
+
+    Returns:
+        The closed figure.
+    """
+    names = pd.concat([kept.row, own.row]).unique()
+    grid = sns.FacetGrid(pd.DataFrame({"row": names}), col="row", col_wrap=3, height=1.6, aspect=1.35)
+    lines = 100 * kept.pivot_table(index="near_duplicates", columns="row", values="cmc1")
+    looks = ((kept, COLORS[0], "o-", "this method, 95% interval"), (own, COLORS[1], "D", "in this book's own run"))
+    for name, ax in grid.axes_dict.items():
+        ax.plot(lines, color="0.85", linewidth=0.8)
+        if name != OURS:
+            ax.plot(lines[OURS], "--", color="black", linewidth=1, label=OURS)
+        for frame, color, mark, label in looks:
+            mine = 100 * frame[frame.row == name].set_index("near_duplicates")[["cmc1", "low", "high"]].astype(float)
+            if len(mine):
+                ends = [mine.cmc1 - mine.low, mine.high - mine.cmc1]
+                ax.errorbar(mine.index, mine.cmc1, ends, fmt=mark, color=color, markersize=4, capsize=2, label=label)
+        ax.axhline(100 * guessing, color="0.3", linestyle=":", linewidth=1, label="guessing")
+        ax.set_xscale("log", base=2)
+    grid.set_titles("{col_name}", size=9).set(ylim=(0, None), xticks=lines.index)
+    grid.set(xticklabels=[f"{tick:g}" for tick in lines.index])
+    grid.figure.supxlabel("vehicles that share model and colour, on average", fontsize=9)
+    grid.figure.supylabel(score, fontsize=9)
+    return _finished(grid.figure)
+
+
+def paired_slopes(pairs: Mapping[str, pd.DataFrame], guessing: float) -> Figure:
+    """CMC@1 without and with parts, a line a pair; beside it the differences, and their mean with its 95% interval.
+
+    Args:
+        pairs: by where they come from, the scores without and with parts as two columns, fractions, a row a seed.
+        guessing: the score of a random order, a fraction.
+
+    Returns:
+        The closed figure.
+    """
+    figure, (left, right) = plt.subplots(1, 2, figsize=(6.4, 3.4), facecolor="white")
+    for place, (name, paired) in enumerate(pairs.items()):
+        look = {"color": COLORS[place], "marker": MARKS[2 * place]}
+        without, with_parts = 100 * paired.to_numpy().T
+        left.plot([0, 1], [without, with_parts], **look)
+        right.plot(np.full(len(paired), place), with_parts - without, linestyle="", alpha=0.5, **look)
+        mean, low, high = paired_difference(with_parts, without)
+        right.errorbar([place + 0.2], [mean], [[mean - low], [high - mean]], capsize=4, label=name, **look)
+    left.axhline(100 * guessing, color="0.3", linestyle=":", label="guessing")
+    left.set(xlim=(-0.3, 1.3), ylim=(0, None), ylabel="CMC@1, %", xticks=[0, 1], xticklabels=["without", "with parts"])
+    right.axhline(0, color="black", linewidth=0.8)
+    right.set(xlim=(-0.4, len(pairs) - 0.4), ylabel="gain by parts, points")
+    right.set_ylim(min(right.get_ylim()[0], -1), max(right.get_ylim()[1], 1))  # a tiny gain shall look tiny
+    right.set_xticks(range(len(pairs)), list(pairs))
+    sns.despine(figure)
+    return _finished(figure)
+
+
+def _finished(figure: Figure, columns: int = 2) -> Figure:
+    """The figure with one legend of all its panels above them; closed, so that only a cell that returns it shows it."""
+    found = [ax.get_legend_handles_labels() for ax in figure.axes]
+    shown = {label: handle for handles, labels in found for handle, label in zip(handles, labels, strict=True)}
+    figure.set_layout_engine("constrained")
+    figure.legend(shown.values(), shown, loc="outside upper center", ncols=columns, frameon=False)
+    plt.close(figure)
+    figure.set_dpi(DPI)
     return figure
