@@ -1,4 +1,4 @@
-"""Lines over epochs, which show how a training went (Section 3.3), and lines over a dial of the benchmark."""
+"""Lines over epochs, which show how a training went (Section 3.3)."""
 
 from __future__ import annotations
 
@@ -26,54 +26,34 @@ def training_curves(history: pd.DataFrame, branches: Sequence[str], vehicles: in
     Returns:
         The closed figure, a panel below the other.
     """
-    scored = history.dropna(subset="cmc1")
-    count = 3 if len(scored) else 2
-    figure, axes = plt.subplots(count, figsize=(6.4, 2.2 * count), sharex=True, facecolor="white", layout="constrained")
+    table = history.set_index("epoch")
+    panels = {
+        "loss": table[[f"loss_{branch}" for branch in branches]],
+        "training accuracy (%)": 100 * table[[f"accuracy_{branch}" for branch in branches]],
+        "CMC@1, held out (%)": 100 * table[["cmc1"]].dropna(),
+    }
+    panels = {label: lines for label, lines in panels.items() if len(lines)}
+    size = 6.4, 2.2 * len(panels)
+    figure, axes = plt.subplots(len(panels), figsize=size, sharex=True, facecolor="white", layout="constrained")
     plt.close(figure)
-    for branch in branches:
-        style = {"color": PART_COLORS.get(branch, GREEN), "linestyle": PART_STYLES.get(branch, "-"), "marker": "."}
-        axes[0].plot(history.epoch, history[f"loss_{branch}"], label=branch, **style)
-        axes[1].plot(history.epoch, 100 * history[f"accuracy_{branch}"], **style)
-    axes[0].axhline(np.log(vehicles), color=GREY, linewidth=0.8, label="guessing")
-    axes[0].set(ylabel="loss", ylim=(0, None))
-    axes[0].legend(ncols=3, frameon=False)
-    axes[1].set(ylabel="training accuracy (%)", ylim=(0, 101))
-    if len(scored):
-        axes[2].plot(scored.epoch, 100 * scored.cmc1, "o-", color="black")
-        axes[2].set(ylabel="CMC@1, held out (%)", ylim=(0, 101))
-    axes[-1].set_xlabel("epoch")
-    axes[-1].xaxis.get_major_locator().set_params(integer=True)
-    for ax in axes:
+    for ax, (label, lines) in zip(axes, panels.items(), strict=True):
+        for column, branch in zip(lines, branches, strict=False):
+            color, style = PART_COLORS.get(branch, GREEN), PART_STYLES.get(branch, "-")
+            ax.plot(lines[column], color=color, linestyle=style, marker=".", label=branch)
+        ax.set(xlabel="epoch", ylabel=label, ylim=(0, None if label == "loss" else 101))
+        ax.label_outer()
         ax.spines[["top", "right"]].set_visible(False)
+    axes[0].axhline(np.log(vehicles), color=GREY, linewidth=0.8, label="guessing")
+    axes[0].legend(ncols=3, frameon=False)
+    axes[-1].xaxis.get_major_locator().set_params(integer=True)
     return figure
 
 
 def training_ends(history: pd.DataFrame, branches: Sequence[str]) -> dict[str, str]:
-    """Where a training ended, in words for the prose of chapter 04, by the names that it has there.
-
-    Args:
-        history: as in `training_curves`.
-        branches: of the network; the accuracy is the global branch's, or every part's where there is no such branch.
-    """
+    """The last accuracy (the global branch's, or without one all parts') and CMC@1, as chapter 04 says them."""
     last = history.iloc[-1]
     shown = ["global"] if "global" in branches else branches
     return {
         "reid_accuracy": ", ".join(f"{percent(last[f'accuracy_{name}'])} ({name} branch)" for name in shown),
         "reid_validation": "no number (nothing was scored)" if np.isnan(last.cmc1) else percent(last.cmc1),
     }
-
-
-def dial_curve(scores: pd.DataFrame, dial: str) -> Figure:
-    """CMC@1 against a dial of the benchmark.
-
-    Args:
-        scores: fractions, a row a setting of the dial (the index) and two columns, each a line under its name.
-        dial: what the horizontal axis says.
-    """
-    figure, ax = plt.subplots(figsize=(5, 3), facecolor="white", layout="constrained")
-    plt.close(figure)
-    (100 * scores).plot(ax=ax, style=["o-", "s-"], color=["#0173b2", "#de8f05"], xticks=list(scores.index))
-    ax.set(xlabel=dial, ylabel="CMC@1 in %", ylim=(0, 100))
-    ax.spines[["top", "right"]].set_visible(False)
-    ax.legend(frameon=False)
-    return figure

@@ -38,11 +38,3 @@ def test_an_accuracy_is_said_with_its_branch(branches, said):
     assert curves.training_ends(a_history([0.1, 0.4]), branches) == {"reid_accuracy": said, "reid_validation": "40.0%"}
     unscored = curves.training_ends(a_history([np.nan, np.nan]), branches)["reid_validation"]
     assert unscored == "no number (nothing was scored)"
-
-
-def test_a_dial_has_a_line_a_column_over_its_settings():
-    figure = curves.dial_curve(pd.DataFrame({"a": [0.1, 0.5], "b": [0.9, 0.2]}, index=[1, 4]), "how many")
-    (ax,) = figure.axes
-    drawn = {line.get_label(): (list(line.get_xdata()), list(line.get_ydata())) for line in ax.lines}
-    assert drawn == {"a": ([1, 4], [10, 50]), "b": ([1, 4], [90, 20])}
-    assert ax.get_xlabel() == "how many"
