@@ -10,6 +10,7 @@ from pathlib import Path
 
 import nbformat
 
+import plan
 from pages import marks_table, paper_recipe, runs_table, statistics
 from partreg import files
 from partreg.errors import PartregError
@@ -65,6 +66,9 @@ def assemble(ws: Workspace, site: Path) -> None:
     evidence = read_evidence()
     _write(site / "book" / "ledger.md", ledger(read_claims(), evidence).encode())
     _write(site / "book" / "runs_table.md", runs_table(evidence).encode())
+    arrows = plan.arrows()
+    _write(site / "book" / "plan.md", plan.page(arrows).encode())
+    _write(site / "book" / "_static" / "plan.svg", plan.drawn(arrows))
     for facts in (paper_recipe, marks_table):
         _write(site / "book" / f"{facts.__name__}.md", facts().encode())
     for name in PAGES:
