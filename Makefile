@@ -5,18 +5,22 @@ PYTHON  ?= python3.11
 PROFILE ?= laptop
 PORT    ?= 8000
 BIN     := .venv/bin
-# What a reader may choose; PROFILE may be a file of these choices, for which FILE is another name.
-CHOOSABLE := PROFILE FILE OUTPUT VEHICLEID VERI ANNOTATIONS PHOTOGRAPHS NAMES SEEDS CORES BASELINES WEIGHTS PIXELS RESUME WHAT KILLS SECONDS PORT PYTHON WHEELS SIZE
+# What a reader may choose, by the target that reads it; PROFILE may be a file of these choices, and FILE is another name
+# for it. PYTHON is for all. The other targets read none: they are about the code, whatever the profile.
+RUN       := PROFILE FILE OUTPUT VEHICLEID VERI ANNOTATIONS PHOTOGRAPHS NAMES SEEDS CORES BASELINES
+READS_book        := $(RUN)
+READS_settings    := $(RUN)
+READS_photographs := $(RUN)
+READS_bench       := $(filter-out OUTPUT,$(RUN))
+READS_reference   := $(RUN) WEIGHTS PIXELS RESUME
+READS_keep        := PROFILE FILE OUTPUT WHAT
+READS_serve       := PROFILE FILE OUTPUT PORT
+READS_faults      := KILLS
+READS_fuzz        := SECONDS
+READS_gpu         := OUTPUT WHEELS SIZE
 CHOSEN    := $(foreach name,$(.VARIABLES),$(if $(filter command,$(origin $(name))),$(name)))
-UNKNOWN   := $(filter-out $(CHOOSABLE) MAKEFLAGS,$(CHOSEN))
-ONLY_reference := WEIGHTS PIXELS RESUME
-ONLY_gpu := WHEELS SIZE
-ONLY_keep := WHAT
-ONLY_faults := KILLS
-ONLY_fuzz := SECONDS
-ONLY_serve := PORT
-$(foreach goal,reference keep faults fuzz serve gpu,$(if $(filter $(goal),$(MAKECMDGOALS)),,$(foreach name,$(filter $(ONLY_$(goal)),$(CHOSEN)),$(error $(name) is read by make $(goal) alone))))
-$(if $(UNKNOWN),$(error $(firstword $(UNKNOWN)) is no choice; expected some of $(CHOOSABLE)))
+$(foreach goal,$(or $(MAKECMDGOALS),help),$(foreach name,$(filter-out $(READS_$(goal)) PYTHON MAKEFLAGS,$(CHOSEN)),\
+  $(error make $(goal) does not read $(name); expected $(or $(READS_$(goal)),no choice besides PYTHON))))
 $(foreach name,BASELINES RESUME,$(if $(filter-out yes no,$($(name))),$(error $(name) is "$($(name))"; expected yes or no)))
 $(if $(FILE),$(if $(filter command,$(origin PROFILE)),$(error PROFILE and FILE name the same choice; give one of them)))
 START     := $(or $(FILE),$(PROFILE))
@@ -29,13 +33,15 @@ CHOICES := --profile $(call quoted,$(START)) $(call option,OUTPUT,output) $(call
            $(call option,NAMES,names) $(call option,SEEDS,seeds) $(call option,CORES,cores) $(if $(filter no,$(BASELINES)),--no-baselines)
 SITE    := $(or $(OUTPUT),build/$(notdir $(basename $(START))))/site/_build/html
 
-.PHONY: help book test lint lab serve settings reference restamp photographs keep bench fuzz faults machines gpu audit clean
+.PHONY: help install book test lint lab serve settings reference restamp photographs keep bench fuzz faults machines gpu audit clean
 .DEFAULT_GOAL := help
 
 help:  ## what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /  make \1\t/' | expand -t 20
 	@echo "  with PROFILE=smoke|laptop|paper, SEEDS=0,1,2, VEHICLEID=dir, VERI=dir, ANNOTATIONS=file, PHOTOGRAPHS=dir, NAMES='{word: class}', OUTPUT=dir, CORES=n, BASELINES=no, WEIGHTS=file, PIXELS=rgb, RESUME=yes"
 	@echo "  PROFILE=mine.yaml takes a file of such choices, in small letters: see the page On the real data"
+
+install: .venv/.installed  ## the tools, into .venv; every other target does so where it has to
 
 .venv/.installed: requirements.lock
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) was not found: install Python 3.11 or say make PYTHON=path." >&2; exit 1; }

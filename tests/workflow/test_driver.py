@@ -215,13 +215,13 @@ def test_a_choice_that_is_wrong_is_refused_before_anything_runs(tmp_path, words,
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (["SEED=1"], "SEED is no choice; expected some of PROFILE"),
-        (["seeds=0"], "seeds is no choice"),
+        (["SEED=1"], "make book does not read SEED; expected PROFILE FILE OUTPUT"),
+        (["seeds=0"], "make book does not read seeds"),
         (["BASELINES=No"], 'BASELINES is "No"; expected yes or no'),
         (["PROFILE=smoke", "FILE=mine.yaml"], "PROFILE and FILE name the same choice"),
-        (["WEIGHTS=a.pth"], "WEIGHTS is read by make reference alone"),
-        (["RESUME=yes"], "RESUME is read by make reference alone"),
-        (["KILLS=3"], "KILLS is read by make faults alone"),
+        (["WEIGHTS=a.pth"], "make book does not read WEIGHTS"),
+        (["RESUME=yes"], "make book does not read RESUME"),
+        (["KILLS=3"], "make book does not read KILLS"),
         (["PROFILE=smoke", "BASELINES=no", "NAMES={a: body}"], ""),
     ],
 )
@@ -230,6 +230,13 @@ def test_make_refuses_what_it_does_not_read(words, sentence):
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode == 0) == (not sentence)
     assert sentence in done.stderr
+
+
+@pytest.mark.parametrize("target", ["test", "lint", "lab", "faults", "machines", "restamp", "clean"])
+def test_what_is_about_the_code_refuses_a_profile(target):
+    command = ["make", "-n", "-C", str(REPOSITORY), target, "PROFILE=smoke"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert f"make {target} does not read PROFILE; expected" in done.stderr
 
 
 def test_a_file_of_choices_is_one_form_for_every_target():
