@@ -9,14 +9,15 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
-from partreg.workflow import CHAPTERS, CHOICES, DATASETS, networks, open_workspace, other_rows, runs
+from partreg.baselines import declarations
+from partreg.workflow import CHAPTERS, CHOICES, DATASETS, networks, open_workspace, other_methods, runs
 from partreg.workflow.chapters import NEEDS, chapter_path, copied_run, row_path, run_path
 from partreg.workflow.code import notebook_key
 from partreg.workflow.effects import kept_files
 from partreg.workflow.keep import PAGES
 from partreg.workflow.keys import data_key, parts_key
+from partreg.workflow.methods import method_key, network, slow_methods
 from partreg.workflow.profile import REPOSITORY, digest
-from partreg.workflow.rows import BUILT_ON, SLOW, is_network, network, row_key, slow_rows
 from partreg.workflow.studies import STUDIES, record_path, table_path
 
 CHOSEN = {name: config[name] for name in CHOICES if config.get(name)}
@@ -25,8 +26,8 @@ TABLES = runs(ws)
 JOBS = {name: study.jobs(ws) for name, study in STUDIES.items()}
 COPIED = {name: copied_run(ws, name) for name in CHAPTERS if NEEDS[name].copied}
 NETWORKS = networks(ws) | {run.key: run for run in COPIED.values()}
-METHODS = {str(row_path(ws, name, seed)): (name, seed) for name in slow_rows(ws) for seed in ws.profile.seeds}
-METHOD_KEYS = [row_key(ws, name, seed) for name in other_rows(ws, "veri").values() for seed in ws.profile.seeds]
+METHODS = {str(row_path(ws, name, seed)): (name, seed) for name in slow_methods(ws) for seed in ws.profile.seeds}
+METHOD_KEYS = [method_key(ws, name, seed) for name in other_methods(ws, "veri").values() for seed in ws.profile.seeds]
 SHARED = [digest(asdict(ws.profile)), *(data_key(ws, name) for name in DATASETS)]
 PAGE = str(ws.folder / "site" / "_build" / "html" / "index.html")
 SOURCES = ("_config.yml", "_toc.yml", "book/**/*", "partreg/**/*.py", "partreg/**/*.yaml", "profiles/*.yaml", "reference/**/*")
@@ -57,8 +58,12 @@ def trained_by(run):
 
 def built_on(method, seed):
     """What a method of Table 3 waits for: its own network, and the methods that it is built on."""
-    own = [run_path(ws, network(ws, method, seed))] if is_network(method) else []
-    inner = ([row_path(ws, name, seed)] if name in SLOW else built_on(name, seed) for name in BUILT_ON[method])
+    about = declarations()
+    own = [run_path(ws, network(ws, method, seed))] if about[method].trains else []
+    inner = (
+        [row_path(ws, name, seed)] if about[name].takes_a_while else built_on(name, seed)
+        for name in about[method].built_on
+    )
     return texts([*own, *(path for paths in inner for path in paths)])
 
 

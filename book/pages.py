@@ -8,7 +8,7 @@ from collections import Counter
 import nbformat
 
 from partreg import files
-from partreg.figures.methods import about
+from partreg.baselines import declarations
 from partreg.reid.run import Run
 from partreg.synthetic import benchmark
 from partreg.synthetic.benchmark import plan_vehicleid
@@ -18,7 +18,6 @@ from partreg.workflow.keep import of_older_code
 from partreg.workflow.profile import CHAPTERS, Workspace, read_profile
 from partreg.workflow.provenance import device, provenance
 from partreg.workflow.runs import networks
-from partreg.workflow.settings import TRIED_OTHERS
 
 # The rows of the datasheet's table: where marks are, which, and the renderer's names for these places.
 MARKS = {
@@ -46,16 +45,23 @@ def paper_recipe() -> str:
     own, rate = fields["methods"], fields["reid"].get("lr", Run.lr)
     rates = {method: changes["lr"] for method, changes in own.items() if changes.get("lr", rate) != rate}
     margins: dict[float, list[str]] = {}
-    for method, tried in TRIED_OTHERS.items():
-        if any("margin" in changes for changes in tried):
+    for method, about in declarations().items():
+        if any("margin" in changes for changes in about.tried):
             margin = own.get(method, {}).get("margin", fields["reid"].get("margin", Run.margin))
-            margins.setdefault(margin, []).append(about(method).row)
-    others = "".join(f", but {about(method).row} {value:g}" for method, value in rates.items())
+            margins.setdefault(margin, []).append(about.name)
+    others = "".join(f", but {declarations()[method].name} {value:g}" for method, value in rates.items())
     said = "; ".join(f"{margin:g} for {', '.join(rows)}" for margin, rows in sorted(margins.items()))
     return (
         f"In the profile `paper` nothing was chosen: every network has a learning rate of {rate:g} there{others}. "
         f"The margins are {said}.\n"
     )
+
+
+def methods_reference() -> str:
+    """The modules of all methods for the reference to the library, in the order of the paper's tables."""
+    modules = [f"partreg.baselines.{method}" for method in declarations()]
+    sections = [f"### {name}\n\n```{{eval-rst}}\n.. automodule:: {name}\n   :members:\n```\n" for name in modules]
+    return "\n".join(sections)
 
 
 def marks_table(profile: str = "laptop") -> str:

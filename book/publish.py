@@ -11,7 +11,7 @@ from pathlib import Path
 import nbformat
 
 import plan
-from pages import marks_table, paper_recipe, runs_table, statistics
+from pages import marks_table, methods_reference, paper_recipe, runs_table, statistics
 from partreg import files
 from partreg.errors import PartregError
 from partreg.workflow.chapters import chapter_path
@@ -69,7 +69,7 @@ def assemble(ws: Workspace, site: Path) -> None:
     arrows = plan.arrows()
     _write(site / "book" / "plan.md", plan.page(arrows).encode())
     _write(site / "book" / "_static" / "plan.svg", plan.drawn(arrows))
-    for facts in (paper_recipe, marks_table):
+    for facts in (paper_recipe, marks_table, methods_reference):
         _write(site / "book" / f"{facts.__name__}.md", facts().encode())
     for name in PAGES:
         _write(site / "book" / f"own_{name}.md", own_part(ws, name).encode())

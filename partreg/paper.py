@@ -105,26 +105,6 @@ ROWS = {
     },
 }
 
-# Row of Tables 1 to 3 -> key of book/references.bib, as the paper's own bibliography attributes it.
-CITATIONS = {
-    "VGG+Triplet Loss": "ding2015deep",
-    "VGG+CCL": "liu2016drdl",
-    "Mixed Diff+CCL": "liu2016drdl",
-    "OIFE": "wang2017oife",
-    "OIFE+ST": "wang2017oife",
-    "VAMI": "zhou2018vami",
-    "BOW-CN": "zheng2015bow",
-    "LOMO": "liao2015lomo",
-    "GoogLeNet": "yang2015compcars",
-    "FACT": "liu2016fact",
-    "Plate-SNN": "liu2016provid",
-    "FACT+Plate-REC": "liu2016provid",
-    "FACT+Plate-SNN": "liu2016provid",
-    "FACT+Plate+STR": "liu2016provid",
-    "Siamese+Path": "shen2017path",
-    OURS: "he2019part",
-}
-
 
 @dataclass(frozen=True)
 class Remark:

@@ -15,9 +15,11 @@ import pytest
 
 import publish
 from partreg import files, paper, workflow
+from partreg.baselines import declarations, table_methods
+from partreg.baselines.task import Cost
 from partreg.errors import PartregError
 from partreg.figures.tables import NOT_RUN
-from partreg.workflow import dial, effects, evidence, rows
+from partreg.workflow import dial, effects, evidence, methods
 from partreg.workflow.chapters import chapter_path, row_path, run_path
 from partreg.workflow.profile import REFERENCE, REPOSITORY
 from partreg.workflow.study import record_path
@@ -103,19 +105,19 @@ def test_every_network_left_its_description_scores_and_provenance(built):
 
 
 @pytest.mark.chain
-@pytest.mark.parametrize("method", rows.BUILT_ON)
-def test_every_other_row_of_table_3_left_its_distances_cost_and_provenance(built, method):
+@pytest.mark.parametrize("method", table_methods("veri").values())
+def test_every_other_method_of_table_3_left_its_distances_cost_and_provenance(built, method):
     data = workflow.veri(built)
     for seed in built.profile.seeds:
-        folder = rows.row_folder(built, method, seed)
+        folder = methods.method_folder(built, method, seed)
         found = np.load(folder / "distances.npy", allow_pickle=False)
         assert found.shape == (len(data.query), len(data.gallery))
         assert np.isfinite(found).all()
-        cost = rows.Cost(**files.read_json(folder / "cost.json"))
+        cost = Cost(**files.read_json(folder / "cost.json"))
         assert cost.query > 0
         assert cost.training > 0 or method == "lomo"
         assert {"profile", "device", "commit"} <= set(files.read_json(folder / "provenance.json"))
-        if method in rows.SLOW:
+        if declarations()[method].takes_a_while:
             assert row_path(built, method, seed).exists()
 
 

@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+import pages
+
 REPOSITORY = Path(__file__).resolve().parents[1]
 BOOK = REPOSITORY / "book"
 PAGES = sorted(BOOK.rglob("*.md"))
@@ -44,7 +46,8 @@ def test_the_equations_come_before_the_protocols_so_that_their_numbers_are_the_p
 
 
 def test_every_module_has_its_place_in_the_reference():
-    text = "\n".join(page.read_text(encoding="utf-8") for page in [BOOK / "api.md", *(BOOK / "api").glob("*.md")])
+    written = [page.read_text(encoding="utf-8") for page in [BOOK / "api.md", *(BOOK / "api").glob("*.md")]]
+    text = "\n".join([*written, pages.methods_reference()])
     listed = re.findall(r"^\.\. automodule:: (\S+)$", text, re.MULTILINE)
     modules = {
         ".".join(path.relative_to(REPOSITORY).with_suffix("").parts).removesuffix(".__init__")
@@ -102,8 +105,10 @@ def test_all_pages_say_the_same_of_what_was_tested():
 
 
 def test_what_the_build_writes_for_a_page_is_included_by_one():
-    included = {name for page in PAGES for name in re.findall(r"\{include\} (\S+)", page.read_text(encoding="utf-8"))}
+    included = {
+        Path(name).name for page in PAGES for name in re.findall(r"\{include\} (\S+)", page.read_text(encoding="utf-8"))
+    }
     source = (REPOSITORY / "book/publish.py").read_text(encoding="utf-8")
-    made = {"paper_recipe.md", "marks_table.md"}
+    made = {"paper_recipe.md", "marks_table.md", "methods_reference.md"}
     assert made <= included
     assert all(name.removesuffix(".md") in source for name in made)

@@ -10,13 +10,17 @@ the words are learned from the data set's own training images.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
+from functools import partial
 
 import numpy as np
 
 from partreg.baselines import bag_of_words
 from partreg.baselines.bag_of_words import Codebook
 from partreg.baselines.color_names import COLORS, color_names
+from partreg.baselines.declaration import Declaration
+from partreg.baselines.task import Cost, Task, compared
 from partreg.errors import PartregError
 
 PATCH = 4  # pixels; patches do not overlap
@@ -89,3 +93,33 @@ def descriptors(pixels: np.ndarray) -> np.ndarray:
     number, height, width, _ = pixels.shape
     names = color_names(pixels).reshape(number, height // PATCH, PATCH, width // PATCH, PATCH, len(COLORS))
     return np.sqrt(names.sum(axis=2).sum(axis=3) / PATCH**2).reshape(number, STRIPES, -1, len(COLORS))
+
+
+def distances(task: Task) -> tuple[np.ndarray, Cost]:
+    """(Q, G) L2 distances of the features, and their cost; the words are learned from the training images."""
+    started = time.perf_counter()
+    codebook = fit(task.pixels(task.train), task.seed)
+    return compared(task, partial(features, codebook), time.perf_counter() - started)
+
+
+DECLARATION = Declaration(
+    name="BOW-CN",
+    tables=("veri",),
+    takes_a_while=True,
+    publication="Zheng et al. 2015",
+    citation="zheng2015bow",
+    feature="5,600 numbers",
+    replaced=False,
+    alt=(
+        "Flow chart: small patches of an image are described by eleven color names, replaced by the nearest "
+        "of 350 code words, ten for each patch, and counted in 16 stripes to make 5,600 numbers."
+    ),
+    nodes={
+        "image": ("image", "input", 0, 0),
+        "patches": ("patches of\n4 × 4 pixels,\n11 Color Names", "fixed", 1, 0),
+        "words": ("350 code words\nby k-means", "learnt", 2, 0),
+        "counts": ("counts in 16\nstripes, TF-IDF\nweights", "fixed", 2, 1),
+        "feature": ("5,600 numbers,\nL2 distance", "compared", 3, 1),
+    },
+    edges=("image patches words counts feature",),
+)

@@ -13,13 +13,17 @@ that a word still occurs in many images and is learned in a minute.
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Iterator
+from functools import partial
 
 import cv2
 import numpy as np
 
 from partreg.baselines import bag_of_words
 from partreg.baselines.bag_of_words import Codebook
+from partreg.baselines.declaration import Declaration
+from partreg.baselines.task import Cost, Task, compared, timed
 from partreg.errors import PartregError
 
 CNN, CN, SIFT = 0.7, 0.2, 0.1  # weights of the three distances
@@ -30,7 +34,7 @@ DESCRIPTORS_A_WORD = 25  # drawn to learn the words from
 CHUNK = 32  # images at a time
 
 
-def distances(cnn: np.ndarray, cn: np.ndarray, sift: np.ndarray) -> np.ndarray:
+def added(cnn: np.ndarray, cn: np.ndarray, sift: np.ndarray) -> np.ndarray:
     """FACT's distance: 0.7 of the network's, 0.2 of BOW-CN's, 0.1 of BOW-SIFT's, each first brought to [0, 1].
 
     *Assumed*: a query's distances are stretched by their smallest and largest, query by query, so that a query's result
@@ -132,3 +136,39 @@ def sift(pixels: np.ndarray) -> np.ndarray:
     extractor = cv2.SIFT_create()
     described = [extractor.compute(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), places)[1] for image in pixels]
     return np.array(described, dtype=np.float32).reshape(len(pixels), 1, len(places), 128)
+
+
+def distances(task: Task) -> tuple[np.ndarray, Cost]:
+    """(Q, G) distances, those of the network, of colour names and of SIFT added, and their cost."""
+    started = time.perf_counter()
+    codebook = fit_sift(task.pixels(task.train), task.seed)
+    sift, cost = compared(task, partial(sift_features, codebook), time.perf_counter() - started)
+    cnn, names = task.built_on["googlenet"], task.built_on["bow_cn"]
+    return timed(partial(added, cnn.distances, names.distances, sift), cost + cnn.cost + names.cost)
+
+
+DECLARATION = Declaration(
+    name="FACT",
+    tables=("veri",),
+    training=("model labels",),
+    built_on=("googlenet", "bow_cn"),
+    takes_a_while=True,
+    publication="Liu et al. 2016 (ICME)",
+    citation="liu2016fact",
+    feature="1,024 + 5,600 + 10,000 numbers",
+    alt=(
+        "Flow chart: an image is described three times, by GoogLeNet, by colours and by texture; the three "
+        "distances are normalised and added with the weights 0.7, 0.2 and 0.1."
+    ),
+    nodes={
+        "image": ("image", "input", 0, 1),
+        "cnn": ("GoogLeNet:\ncar models", "learnt", 1, 0),
+        "cn": ("BOW-CN:\ncolour", "learnt", 1, 1),
+        "sift": ("BOW-SIFT:\ntexture", "learnt", 1, 2),
+        "one": ("distance,\nnormalised,\n× 0.7", "fixed", 2, 0),
+        "two": ("distance,\nnormalised,\n× 0.2", "fixed", 2, 1),
+        "three": ("distance,\nnormalised,\n× 0.1", "fixed", 2, 2),
+        "sum": ("their sum", "compared", 3, 1),
+    },
+    edges=("image cnn one sum", "image cn two sum", "image sift three sum"),
+)

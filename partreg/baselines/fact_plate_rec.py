@@ -7,12 +7,19 @@ each, FACT decides (*assumed*: how the two are put together is not published). T
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
+
+from partreg.baselines.declaration import Declaration
+from partreg.baselines.plates import EPOCHS, load_crops, read, train_reader
+from partreg.baselines.task import Cost, Task, net_seconds, timed
+from partreg.datasets.side import read_plates
 
 BEHIND = 2.0  # added to the distances of images that come behind: a place in the order, not a distance
 
 
-def distances(fact: np.ndarray, query_texts: list[str], gallery_texts: list[str]) -> np.ndarray:
+def plates_first(fact: np.ndarray, query_texts: list[str], gallery_texts: list[str]) -> np.ndarray:
     """FACT's distances, with all images of the query's plate moved before all others.
 
     Args:
@@ -34,3 +41,46 @@ def unit(distances: np.ndarray) -> np.ndarray:
     values = np.asarray(distances, dtype=np.float64)
     low, high = (values.min(), values.max()) if values.size else (0.0, 0.0)
     return (values - low) / (high - low) if high > low else np.zeros_like(values)
+
+
+def distances(task: Task) -> tuple[np.ndarray, Cost]:
+    """(Q, G) distances, FACT's and what a reader makes of the plates, and their cost; it learns the training plates."""
+    listed = read_plates(task.root, task.train)
+    crops, has = load_crops(listed)
+    query, gallery = (load_crops(read_plates(task.root, some)) for some in (task.query, task.gallery))
+    how = {"epochs": min(task.epochs, EPOCHS), "seed": task.seed}
+    train = partial(train_reader, crops, has, listed.plate.tolist(), task.folder, **how)
+    cost = Cost(training=net_seconds(task.folder, train))
+    fact = task.built_on["fact"]
+
+    def compare() -> np.ndarray:
+        return plates_first(fact.distances, *(read(task.folder, *some) for some in (query, gallery)))
+
+    return timed(compare, cost + fact.cost)
+
+
+DECLARATION = Declaration(
+    name="FACT+Plate-REC",
+    tables=("veri",),
+    training=("model labels", "number plates"),
+    test=("number plates",),
+    built_on=("fact",),
+    takes_a_while=True,
+    publication="Liu et al. 2016 (ECCV)",
+    citation="liu2016provid",
+    feature="FACT's and a string",
+    alt=(
+        "Flow chart: FACT gives a distance by appearance; a reader turns number plates into strings; images "
+        "of the same string come first, and among each the distance decides."
+    ),
+    nodes={
+        "image": ("image", "input", 0, 0),
+        "plate": ("number plate", "input", 0, 1),
+        "fact": ("FACT", "learnt", 1, 0),
+        "reader": ("plate reader", "learnt", 1, 1),
+        "seen": ("distance by\nappearance", "fixed", 2, 0),
+        "match": ("same string\nor another?", "fixed", 2, 1),
+        "sum": ("same plate first,\nthen by distance", "compared", 3, 0.5),
+    },
+    edges=("image fact seen sum", "plate reader match sum"),
+)

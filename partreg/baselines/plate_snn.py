@@ -11,6 +11,7 @@ Alone, as in Table 3, it cannot rank images without a plate: see `ranked`.
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -18,8 +19,22 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from partreg.baselines.declaration import Declaration
 from partreg.baselines.metric_losses import contrastive, root
-from partreg.baselines.plates import HEIGHT, WIDTH, computed, disturbed, learn, load, prepared, rows_with_plates
+from partreg.baselines.plates import (
+    EPOCHS,
+    HEIGHT,
+    WIDTH,
+    computed,
+    disturbed,
+    learn,
+    load,
+    load_crops,
+    prepared,
+    rows_with_plates,
+)
+from partreg.baselines.task import Cost, Task, net_seconds, timed
+from partreg.datasets.side import read_plates
 from partreg.errors import PartregError
 from partreg.files import write_weights
 from partreg.reid.device import mixed_precision
@@ -114,7 +129,7 @@ def train(
     return path
 
 
-def distances(
+def plate_distances(
     folder: str | Path, query: tuple[np.ndarray, np.ndarray], gallery: tuple[np.ndarray, np.ndarray]
 ) -> np.ndarray:
     """The distance of plates between query and gallery images.
@@ -152,3 +167,39 @@ def ranked(distances: np.ndarray) -> np.ndarray:
     """
     last = 1 + np.arange(1, distances.shape[1] + 1) / distances.shape[1]
     return np.where(np.isnan(distances), last, distances)
+
+
+def distances(task: Task) -> tuple[np.ndarray, Cost]:
+    """(Q, G) distances of plates alone, see `ranked`, and their cost; the net learns from the training images."""
+    crops, has = load_crops(read_plates(task.root, task.train))
+    query, gallery = (load_crops(read_plates(task.root, some)) for some in (task.query, task.gallery))
+    how = {"epochs": min(task.epochs, EPOCHS), "seed": task.seed}
+    learn_plates = partial(train, crops, has, task.train.vehicle.to_numpy(), task.folder, **how)
+    cost = Cost(training=net_seconds(task.folder, learn_plates), width=WIDE)
+    found, cost = timed(partial(plate_distances, task.folder, query, gallery), cost)
+    return ranked(found), cost
+
+
+DECLARATION = Declaration(
+    name="Plate-SNN",
+    tables=("veri",),
+    training=("identities", "number plates"),
+    test=("number plates",),
+    takes_a_while=True,
+    publication="Liu et al. 2016 (ECCV)",
+    citation="liu2016provid",
+    feature="1,000 numbers (assumed)",
+    replaced=False,
+    alt=(
+        "Flow chart: two pictures of number plates pass through one small network; their features are "
+        "compared. In training a contrastive loss is taken over pairs."
+    ),
+    nodes={
+        "query": ("plate of the\nquery", "input", 0, 0),
+        "gallery": ("plate of the\ngallery image", "input", 0, 1),
+        "net": ("LeNet-like net,\none for both", "learnt", 1, 0.5),
+        "feature": ("plate features,\nL2 distance", "compared", 2, 0.5),
+        "loss": ("contrastive loss\non pairs", "fixed", 3, 0.5, True),
+    },
+    edges=("query net feature loss", "gallery net"),
+)

@@ -29,6 +29,7 @@ HEIGHT, WIDTH = 32, 96
 PLACES = 7
 SYMBOLS = " ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"  # the blank first
 UNKNOWN = -100  # a symbol that the reader does not know, as the character of a province: never learnt, never read
+EPOCHS = 15  # of nets for plates, or the profile's where it has fewer
 BATCH, RATE, SMOOTHING = 64, 2e-3, 0.05  # assumed
 CPU = torch.device("cpu")  # nets so small need no GPU
 

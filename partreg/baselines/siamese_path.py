@@ -13,6 +13,7 @@ That the fit holds for them too is *assumed*: single images lie somewhat farther
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +25,10 @@ from sklearn.linear_model import LogisticRegression
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from partreg.baselines.declaration import Declaration
 from partreg.baselines.spacetime import gaps, metres, places, training_tracks
+from partreg.baselines.task import Cost, Task, net_seconds, timed
+from partreg.datasets.side import read_camera_distances
 from partreg.errors import PartregError
 from partreg.files import write_weights
 from partreg.reid.device import reproducible
@@ -38,6 +42,7 @@ BETWEEN = 4  # sightings between the two ends of a path, at most (*assumed*)
 HIDDEN = 32  # width of the LSTM (*assumed*)
 STARTS = 512  # training tracks that paths are proposed from, at most; more only take longer (*assumed*)
 HARD, RANDOM = 5, 5  # wrong ends for each of them: the likeliest of other vehicles, and any (*assumed*)
+EPOCHS = 20  # of the path's two nets, or the network's where it has fewer
 BLOCK = 64  # queries at a time, so that a step of the search stays in the processor's cache
 
 
@@ -446,7 +451,7 @@ def load_path(folder: str | Path) -> PathNet:
     return net.eval()
 
 
-def distances(
+def path_distances(
     folder: str | Path,
     query_features: np.ndarray,
     gallery_features: np.ndarray,
@@ -480,3 +485,44 @@ def distances(
         nodes = sightings(np.asarray(gallery_features), gallery, tracks, camera_distances)
         path = path_scores(net, starts, nodes, camera_distances)
     return -(alone + path[:, tracks])
+
+
+def distances(task: Task) -> tuple[np.ndarray, Cost]:
+    """(Q, G) distances, a network's and those of the paths that a second net judges, and their cost."""
+    cameras = read_camera_distances(task.root)
+    query, gallery, learnt = (task.features(half) for half in ("query", "gallery", "train"))
+    how = {"epochs": min(task.epochs, EPOCHS), "seed": task.seed}
+    train = partial(train_path, learnt, task.train, cameras, task.folder, **how)
+    cost = task.network_cost() + Cost(training=net_seconds(task.folder, train))
+    return timed(partial(path_distances, task.folder, query, gallery, task.query, task.gallery, cameras), cost)
+
+
+DECLARATION = Declaration(
+    name="Siamese+Path",
+    tables=("veri",),
+    training=("identities", "cameras", "time", "camera distances"),
+    test=("cameras", "time", "camera distances"),
+    takes_a_while=True,
+    tried=(
+        {"lr": 0.1},
+        {"lr": 0.05},
+    ),
+    publication="Shen et al. 2017",
+    citation="shen2017path",
+    feature="a score for each pair",
+    alt=(
+        "Flow chart: a Siamese network says how alike two images look; a chain over cameras proposes the most "
+        "likely path between them, a path-LSTM scores it, and both scores make one."
+    ),
+    nodes={
+        "pair": ("two images", "input", 0, 0),
+        "place": ("times, cameras", "input", 0, 1),
+        "between": ("images taken\nin between", "input", 0, 2),
+        "siamese": ("Siamese\nResNet-50", "learnt", 1, 0),
+        "chain": ("chain MRF: most\nlikely path of\ncameras", "learnt", 1, 1),
+        "alike": ("how alike the\ntwo look", "fixed", 2, 0),
+        "lstm": ("path-LSTM: is\nthis one\nvehicle's path?", "learnt", 2, 1),
+        "sum": ("one score\nfor the pair", "compared", 3, 0.5),
+    },
+    edges=("pair siamese alike sum", "place chain lstm sum", "between chain", "siamese chain"),
+)

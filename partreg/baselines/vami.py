@@ -19,6 +19,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from partreg.baselines.declaration import Declaration
 from partreg.baselines.metric_losses import contrastive, root, squared_distances
 from partreg.baselines.viewpoints import VIEWS, view_targets
 from partreg.reid.method import Method, by_identity
@@ -207,3 +208,35 @@ def network(run: Run, classes: dict[str, int]) -> VamiNet:
 
 
 METHOD = Method(network=network, losses=losses, order=by_identity, targets=view_targets)
+
+
+DECLARATION = Declaration(
+    name="VAMI",
+    tables=("vehicleid", "veri"),
+    training=("identities", "orientation"),
+    tried=(
+        {"margin": 1.0, "lr": 0.1},
+        {"margin": 1.0, "lr": 0.05},
+        {"lr": 0.1, "margin": 0.5},
+    ),
+    publication="Zhou and Shao 2018",
+    citation="zhou2018vami",
+    feature="not known here",
+    alt=(
+        "Flow chart: from the image of one view, attention for each of five views and a generator infer the "
+        "features of the unseen views; in training a discriminator tells them from features of real views."
+    ),
+    nodes={
+        "image": ("image,\none view", "input", 0, 0),
+        "others": ("other views of\nthe vehicle", "input", 0, 2, True),
+        "net": ("feature network", "learnt", 1, 0),
+        "view": ("view classifier:\nfive views", "learnt", 1, 1),
+        "real": ("feature network\nof real views", "learnt", 1, 2, True),
+        "attention": ("attention for\neach view", "learnt", 2, 0),
+        "generator": ("generator: the\nunseen views'\nfeatures", "learnt", 2, 1),
+        "judge": ("discriminator:\nreal or inferred?", "learnt", 2, 2, True),
+        "feature": ("multi-view\nfeature,\nL2 distance", "compared", 3, 1),
+        "loss": ("contrastive loss\non pairs", "fixed", 3, 2, True),
+    },
+    edges=("image net attention generator feature loss", "net view attention", "others real judge", "generator judge"),
+)

@@ -7,16 +7,14 @@ twice.
 
 from partreg.workflow.data import all_images, benchmark, test_images, vehicleid, veri
 from partreg.workflow.fields import CHOICES, DATASETS, Profile, layouts
+from partreg.workflow.methods import Judged, judge, method_networks
 from partreg.workflow.origins import annotated_origin, detector_origin, origins, parts_origins
 from partreg.workflow.parameters import check_injected, described_method, described_run, open_notebook
 from partreg.workflow.profile import CHAPTERS, Workspace, open_workspace, with_drawn_boxes
 from partreg.workflow.provenance import origin, provenance
-from partreg.workflow.rows import Cost, Judged, judge
 from partreg.workflow.runs import (
     CONTROLS,
     STRONG,
-    TABLE_1,
-    TABLE_3,
     TABLE_4,
     compared_size,
     control_changes,
@@ -25,7 +23,7 @@ from partreg.workflow.runs import (
     make_run,
     method_run,
     networks,
-    other_rows,
+    other_methods,
     runs,
 )
 from partreg.workflow.stages import (
@@ -55,10 +53,7 @@ __all__ = [
     "CONTROLS",
     "DATASETS",
     "STRONG",
-    "TABLE_1",
-    "TABLE_3",
     "TABLE_4",
-    "Cost",
     "Judged",
     "Profile",
     "Workspace",
@@ -86,13 +81,14 @@ __all__ = [
     "left_out",
     "locked",
     "make_run",
+    "method_networks",
     "method_run",
     "networks",
     "open_notebook",
     "open_workspace",
     "origin",
     "origins",
-    "other_rows",
+    "other_methods",
     "parts_origins",
     "provenance",
     "run_boxes",

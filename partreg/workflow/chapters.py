@@ -7,8 +7,8 @@ from pathlib import Path
 
 from partreg.reid.run import Run
 from partreg.workflow.effects import COLUMNS
+from partreg.workflow.methods import method_key
 from partreg.workflow.profile import Workspace
-from partreg.workflow.rows import row_key
 from partreg.workflow.runs import lacking, make_run, method_run
 from partreg.workflow.stages import run_folder
 
@@ -76,4 +76,4 @@ def run_path(ws: Workspace, run: Run) -> Path:
 
 def row_path(ws: Workspace, method: str, seed: int) -> Path:
     """Where the executed notebook of a method of Table 3 goes that is more than a network."""
-    return ws.folder / "rows" / f"{method}-{seed}-{row_key(ws, method, seed)}.ipynb"
+    return ws.folder / "rows" / f"{method}-{seed}-{method_key(ws, method, seed)}.ipynb"

@@ -9,7 +9,7 @@ where the making begins, and its imports say the rest. A root is
   and a changed lock or progress bar must not make every network due.
 
 Imports inside functions count. A name that a package's ``__init__`` only passes on leads to the module that defines it:
-importing one name does not drag in its siblings. Docstrings and comments do not count.
+importing one name does not drag in its siblings. Docstrings, comments and the ``DECLARATION`` of a method do not count.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from functools import cache
 from pathlib import Path
 
 import partreg
+from partreg.baselines import declarations
 
 WORKFLOW = "partreg.workflow"
 
@@ -45,12 +46,19 @@ def tree(module: str) -> ast.Module:
 
 
 def stripped(found: ast.Module) -> ast.Module:
-    """The same tree with its docstrings taken away."""
+    """The same tree with its docstrings taken away, and a method's declaration, whose parts are in recipes by name."""
+    found.body = [statement for statement in found.body if not declares(statement)]
     documented = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
     for node in ast.walk(found):
         if isinstance(node, documented) and ast.get_docstring(node) is not None:
             node.body = node.body[1:]
     return found
+
+
+def declares(statement: ast.stmt) -> bool:
+    """Whether a statement is a method's ``DECLARATION``, or imports what only this needs."""
+    imports_it = isinstance(statement, ast.ImportFrom) and statement.module == "partreg.baselines.declaration"
+    return bound(statement) == (["Declaration"] if imports_it else ["DECLARATION"])
 
 
 @cache
@@ -177,8 +185,9 @@ def notebook_key(path: str | Path) -> str:
     cells = json.loads(Path(path).read_text(encoding="utf-8"))["cells"]
     texts = ["".join(cell["source"]) for cell in cells]
     code = "\n".join(text for text, cell in zip(texts, cells, strict=True) if cell["cell_type"] == "code")
-    needed = code_key(*sorted(imported([ast.parse(code)])))
-    return hashlib.sha256(json.dumps([texts, needed]).encode()).hexdigest()[:12]
+    roots = sorted(imported([ast.parse(code)]))
+    told = repr(declarations()) if "partreg.baselines" in closure(*roots) else ""  # what methods say of themselves
+    return hashlib.sha256(json.dumps([texts, code_key(*roots), told]).encode()).hexdigest()[:12]
 
 
 def forget() -> None:

@@ -19,11 +19,11 @@ from partreg.reid.run import Run
 from partreg.retrieval.protocols import veri_scores as veri_protocol
 from partreg.retrieval.statistics import bootstrap_over_vehicles
 from partreg.synthetic.dials import informed_cmc1
-from partreg.workflow import keys, rows
+from partreg.workflow import keys, methods
 from partreg.workflow.code import code_key
 from partreg.workflow.data import vehicleid, veri
 from partreg.workflow.profile import Workspace
-from partreg.workflow.runs import STRONG, TABLE_1, TABLE_3, compared_size, make_run, method_run, strong_runs
+from partreg.workflow.runs import STRONG, compared_size, make_run, method_run, strong_runs, table_methods
 from partreg.workflow.stages import vehicleid_scores, veri_scores
 from partreg.workflow.study import Job, Record, Study, rendered
 
@@ -33,13 +33,13 @@ ROWS: dict[str, dict[str, tuple[str, dict[str, Any]]]] = {
     "vehicleid": {
         "Baseline": ("partreg", {"parts": ()}),
         "Ours": ("partreg", {}),
-        **{name: (method, {}) for name, method in TABLE_1.items()},
+        **{name: (method, {}) for name, method in table_methods("vehicleid").items()},
         **{name: ("strong", changes) for name, changes in STRONG.items()},
     },
     "veri": {
         "Baseline": ("partreg", {"parts": ()}),
         "Ours": ("partreg", {}),
-        **{name: (method, {}) for name, method in TABLE_3.items()},
+        **{name: (method, {}) for name, method in table_methods("veri").items()},
     },
 }
 COLUMNS = (
@@ -75,7 +75,7 @@ def row_recipe(ws: Workspace, layout: str, row: str) -> keys.Recipe:
     (method, changes), run = ROWS[layout][row], row_run(ws, layout, row)
     return {
         "profile": ws.profile.name,
-        "made of": run.key if run else rows.row_key(ws, method, ws.profile.seeds[0], **changes),
+        "made of": run.key if run else methods.method_key(ws, method, ws.profile.seeds[0], **changes),
         "galleries": ws.profile.galleries,
         "code": [keys.judging(layout), code_key("partreg.workflow.dial:scored")],
     }
@@ -91,7 +91,7 @@ def scored(ws: Workspace, layout: str, row: str) -> Record:
         scores = vehicleid_scores(ws, run)
         last = scores[max(scores)]
     else:
-        last = veri_scores(ws, run) if run else rows.judge(ws, layout, method, **changes).scores
+        last = veri_scores(ws, run) if run else methods.judge(ws, layout, method, **changes).scores
     return {
         "method": method,
         "cmc1": round(last.cmc1 if layout == "vehicleid" else last.hit1, 4),

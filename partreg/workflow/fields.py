@@ -15,7 +15,7 @@ from pydantic import AfterValidator, BeforeValidator, WrapValidator, with_config
 from pydantic.dataclasses import dataclass
 from typing_extensions import TypedDict
 
-from partreg.baselines import NETWORKS
+from partreg.baselines import networks
 from partreg.datasets.lines import NUMBER
 from partreg.errors import PartregError
 from partreg.files import parse_json
@@ -117,7 +117,7 @@ BENCHMARK = {field.name: _KINDS[type(field.default)] for field in dataclasses.fi
 CELL = {**BENCHMARK, "held_out": Natural, "pixels": Size}
 _Benchmark = or_empty(table(BENCHMARK, ("models", "fleet", "test_images")))  # without these, they are as is usual
 _Detector = table({"model": Text, "size": Count, "epochs": Count, "batch": Count, "seed": Natural})
-_Methods = table(dict.fromkeys(NETWORKS, Recipe), NETWORKS)
+_Methods = table(dict.fromkeys(networks(), Recipe), networks())
 _Dial = table(
     {
         "near_duplicates": several(Amount, 0),

@@ -13,12 +13,14 @@ library, that is a function of its own there, named here by its place: "partreg.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from partreg.baselines import declarations
 from partreg.datasets.contents import contents
 from partreg.datasets.side import read_columns
 from partreg.errors import PartregError
@@ -28,7 +30,6 @@ from partreg.workflow import data
 from partreg.workflow.code import code_key
 from partreg.workflow.fields import DATASETS
 from partreg.workflow.profile import Workspace, digest
-from partreg.workflow.side_files import SIDE_FILES, side_paths
 
 Recipe = dict[str, Any]
 
@@ -146,11 +147,16 @@ def learnt_boxes(ws: Workspace, run: Run) -> Recipe:
 def side(ws: Workspace, dataset: str, method: str) -> Recipe:
     """Digests of the side files that a method reads; of the rendered benchmark they follow from its recipe."""
     found = {}
-    for owner, *names in SIDE_FILES.get(method, []):
+    for owner, *names in declarations()[method].side_files if method in declarations() else ():
         place = owner or dataset
         if not ws.is_synthetic(place):
             found |= {f"{place}/{path.name}": _side_hash(path, ws) for path in side_paths(ws.root(place), names)}
     return found
+
+
+def side_paths(root: Path, names: Sequence[str]) -> list[Path]:
+    """Those of the named files that are under a data set's root, or under its ``truth``."""
+    return [path for name in names for place in ("", "truth") if (path := root / place / name).is_file()]
 
 
 def _side_hash(path: Path, ws: Workspace) -> str:
@@ -171,7 +177,7 @@ def network(ws: Workspace, run: Run) -> Recipe:
         "images": images(ws, run.dataset, "train"),
         "boxes": learnt_boxes(ws, run),
         "side": side(ws, run.dataset, run.method),
-        "code": code_key("partreg.reid.train", "partreg.workflow.stages:halves", *_method_code(run.method)),
+        "code": code_key("partreg.reid.train", "partreg.workflow.stages:halves", *method_code(run.method)),
     }
 
 
@@ -180,8 +186,9 @@ def run_folder(ws: Workspace, run: Run) -> Path:
     return ws.folder / "runs" / run.key
 
 
-def _method_code(method: str) -> list[str]:
-    return [] if method == "partreg" else [f"partreg.baselines.{method}"]
+def method_code(method: str) -> list[str]:
+    """The code of a method's network, as roots; the paper's own is that of `partreg.reid` and needs none."""
+    return [] if method == "partreg" else [f"partreg.baselines.{method}:METHOD"]
 
 
 def extracted(ws: Workspace, run: Run, table: pd.DataFrame) -> Recipe:
@@ -190,7 +197,7 @@ def extracted(ws: Workspace, run: Run, table: pd.DataFrame) -> Recipe:
         "network": run.key,
         "images": described(table, ws.pixels),
         "boxes": {} if run.use_global else [filled(ws, run.dataset, half) for half in ("train", "test")],
-        "code": code_key("partreg.reid.features", *_method_code(run.method)),
+        "code": code_key("partreg.reid.features", *method_code(run.method)),
     }
 
 

@@ -1,12 +1,11 @@
-"""Where networks, boxes and distances came from: what lies beside each, as `partreg.figures.origins` prints it."""
+"""Where networks and boxes came from: what lies beside each, as `partreg.figures.origins` prints it."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-from partreg.figures.origins import Origin, collected
+from partreg.figures.origins import Origin
 from partreg.files import read_json
 from partreg.reid.run import Run
 from partreg.workflow.keys import boxes_file, detector_folder, run_folder
@@ -26,20 +25,6 @@ def origins(ws: Workspace, run: Run, name: str = "test") -> tuple[Origin, ...]:
         *(Origin(**one) for one in trained.get("boxes", ())),
         *left_origin(ws, run.dataset, "features", folder / f"features_{name}.json", **about),
         origin(ws, run.dataset, "judged" if name else "drawn"),
-    )
-
-
-def row_origins(ws: Workspace, method: str, seed: int, **changes: Any) -> tuple[Origin, ...]:
-    """Where the distances of a row of Table 3 came from: all that it is built on, its network, itself, this process."""
-    from partreg.workflow import rows
-
-    path = rows.row_folder(ws, method, seed, **changes) / "provenance.json"
-    own = origins(ws, rows.network(ws, method, seed, **changes), "veri") if rows.is_network(method) else ()
-    return collected(
-        [row_origins(ws, name, seed) for name in rows.BUILT_ON.get(method, ())],
-        own,
-        left_origin(ws, "veri", "measured", path, seed=seed),
-        origin(ws, "veri", "judged"),
     )
 
 

@@ -16,8 +16,8 @@ from partreg.errors import PartregError
 from partreg.guard import checked, known, one_of
 from partreg.reid.run import Run, from_json
 from partreg.workflow.fields import CHOICES, DATASETS, KINDS, Natural, Text, merged, whole_path
+from partreg.workflow.methods import check_method
 from partreg.workflow.profile import Workspace, open_workspace
-from partreg.workflow.rows import check_row
 from partreg.workflow.runs import make_run, method_run
 
 INJECTED = "# Parameters\n"  # how the cell begins that papermill puts in
@@ -122,7 +122,7 @@ def described_method(ws: Workspace, namespace: Mapping[str, Any]) -> tuple[str, 
     changes = changes_in(namespace, changeable)
     if not namespace["run"]:
         dataset = one_layout(namespace["dataset"])
-        check_row(dataset, namespace["method"])
+        check_method(dataset, namespace["method"])
         return namespace["method"], dataset, ws.profile.seeds[0], changes
     given = whole_description(namespace, changes)
     changes = {name: getattr(given, name) for name in changeable}

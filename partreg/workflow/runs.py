@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from partreg import paper
+from partreg.baselines import declarations, table_methods
+from partreg.baselines.declaration import TABLES
 from partreg.errors import PartregError
 from partreg.figures import tables
 from partreg.parts.boxes import PARTS
-from partreg.reid.run import AUGMENTATIONS, Run, from_dict
+from partreg.reid.run import Run, from_dict
 from partreg.workflow import keys
 from partreg.workflow.profile import Workspace, digest
-from partreg.workflow.side_files import SIDE_FILES, side_paths
 
 TABLE_4 = {
     "Global+Light+Brand+Window": {},
@@ -23,32 +24,6 @@ TABLE_4 = {
     "Window+Light+Brand": {"use_global": False},
     "Baseline (w/o parts)": {"parts": ()},
 }
-# The other rows by their modules in partreg.baselines: Tables 1 and 2, and Table 3.
-TABLE_1 = {
-    "VGG+Triplet Loss": "vgg_triplet",
-    "VGG+CCL": "vgg_ccl",
-    "Mixed Diff+CCL": "mixed_diff_ccl",
-    "OIFE": "oife",
-    "VAMI": "vami",
-}
-TABLE_3 = {
-    "BOW-CN": "bow_cn",
-    "LOMO": "lomo",
-    "GoogLeNet": "googlenet",
-    "FACT": "fact",
-    "Plate-SNN": "plate_snn",
-    "FACT+Plate-REC": "fact_plate_rec",
-    "FACT+Plate-SNN": "fact_plate_snn",
-    "FACT+Plate+STR": "fact_plate_str",
-    "Siamese+Path": "siamese_path",
-    "OIFE": "oife",
-    "OIFE+ST": "oife_st",
-    "VAMI": "vami",
-}
-# Those of Table 3 that train a network on VeRi-776's images; GoogLeNet learns models, and so from VehicleID.
-TABLE_3_NETWORKS = ("Siamese+Path", "OIFE", "VAMI")
-# What belongs to a method besides its network and loss: random erasing is one of the strong baseline's tricks.
-BELONGS = {"strong": {"augment": AUGMENTATIONS}}
 # Beyond the tables: do parts still help where the baseline is strong?
 STRONG = {"Strong baseline": {}, "Strong baseline + parts": {"parts": PARTS}}
 CONTROLS = {
@@ -91,41 +66,40 @@ def compared_size(ws: Workspace, dataset: str) -> int:
 
 
 def method_run(ws: Workspace, dataset: str, method: str, **changes: Any) -> Run:
-    """The description of another row's network: the profile's budget, backbone and width, its own settings.
+    """The description of another method's network: the profile's budget, backbone and width, its own settings.
 
-    It is trained at the size that stands for the paper's 256 px, as the rows that it is compared with.
+    It is trained at the size that stands for the paper's 256 px, as the networks that it is compared with.
     """
-    unknown = sorted(set(ws.profile.methods) - {*TABLE_1.values(), *TABLE_3.values(), *BELONGS})
-    if unknown:
+    if unknown := sorted(set(ws.profile.methods) - set(declarations())):
         raise PartregError(
             f"profile {ws.profile.name}: methods names {unknown[0]!r}, which is no method; expected some of "
-            f"{', '.join(sorted({*TABLE_1.values(), *TABLE_3.values(), *BELONGS}))}."
+            f"{', '.join(sorted(declarations()))}."
         )
-    own = {"parts": (), "size": compared_size(ws, dataset), **BELONGS.get(method, {})}
+    own = {"parts": (), "size": compared_size(ws, dataset), **declarations()[method].run}
     own |= ws.profile.methods.get(method, {})
     return make_run(ws, dataset, **{**own, "method": method, **changes})
 
 
 def lacking(ws: Workspace, dataset: str, method: str) -> str:
-    """What a row needs and has not, in words; "" where all is there.
+    """What a method needs and has not, in words; "" where all is there, as for the paper's own.
 
-    That is a side file that a folder of one's own is without, by its path; or, for a row that also learns from the
+    That is a side file that a folder of one's own is without, by its path; or, for a method that also learns from the
     other data set, photographs there where these are photographs, and rendered vehicles where these are rendered.
     """
-    for owner, *names in SIDE_FILES.get(method, []):
+    for owner, *names in declarations()[method].side_files if method in declarations() else ():
         root = ws.root(owner or dataset)
         if ws.is_synthetic(owner or dataset) != ws.is_synthetic(dataset):
             mine, other = ("rendered vehicles", "photographs")[:: 1 if ws.is_synthetic(dataset) else -1]
             return f"{root.name} of {mine} to learn from, as {ws.root(dataset).name} is; it is of {other}"
-        if not (side_paths(root, names) or ws.is_synthetic(owner or dataset)):
+        if not (keys.side_paths(root, names) or ws.is_synthetic(owner or dataset)):
             return f"{root.name}/{names[0]}"
     return ""
 
 
-def other_rows(ws: Workspace, dataset: str) -> dict[str, str]:
-    """The other rows of a data set's tables that can be run here: their methods by the paper's names."""
-    rows = {"vehicleid": TABLE_1, "veri": TABLE_3}[dataset] if ws.profile.other_rows else {}
-    return {row: method for row, method in rows.items() if not lacking(ws, dataset, method)}
+def other_methods(ws: Workspace, dataset: str) -> dict[str, str]:
+    """The other methods of a data set's tables that can be run here, by the paper's names."""
+    found = table_methods(dataset) if ws.profile.other_rows else {}
+    return {row: method for row, method in found.items() if not lacking(ws, dataset, method)}
 
 
 def data_words(ws: Workspace, dataset: str) -> str:
@@ -140,12 +114,14 @@ def data_words(ws: Workspace, dataset: str) -> str:
 
 
 def left_out(ws: Workspace, dataset: str) -> list[str]:
-    """A sentence for each other row that is not run here, for want of a side file or on request."""
+    """A sentence for each other method that is not run here, for want of a file or on request."""
     if not ws.profile.other_rows:
         return ["The other rows were left out on request."]
-    rows = {"vehicleid": TABLE_1, "veri": TABLE_3}[dataset]
-    gaps = {row: lacking(ws, dataset, method) for row, method in rows.items()}
-    return [f"{row}: not run, for there is no {gap}." for row, gap in gaps.items() if gap]
+    found, sentences = table_methods(dataset), []
+    for row in paper.ROWS[TABLES[dataset][0]]:
+        gap = lacking(ws, dataset, found[row]) if row in found else "module of partreg.baselines that declares it"
+        sentences += [f"{row}: not run, for there is no {gap}."] if gap and row != paper.OURS else []
+    return sentences
 
 
 def strong_runs(ws: Workspace, seeds: Sequence[int]) -> dict[str, list[Run]]:
@@ -163,14 +139,16 @@ def networks(ws: Workspace) -> dict[str, Run]:
 
 def runs(ws: Workspace) -> dict[str, dict[str, list[Run]]]:
     """Every network of the book, by table and row, one for each seed; tables share runs."""
+    seeds = ws.profile.seeds
 
     def seeded(dataset: str, **changes: Any) -> list[Run]:
-        return [make_run(ws, dataset, seed=seed, **changes) for seed in ws.profile.seeds]
+        return [make_run(ws, dataset, seed=seed, **changes) for seed in seeds]
 
-    def others(dataset: str, rows: dict[str, str]) -> dict[str, list[Run]]:
+    def others(dataset: str) -> dict[str, list[Run]]:
+        trained = {row: method for row, method in other_methods(ws, dataset).items() if declarations()[method].trains}
         return {
-            name: [method_run(ws, dataset, method, seed=seed) for seed in ws.profile.seeds]
-            for name, method in rows.items()
+            row: [method_run(ws, declarations()[method].learns_from or dataset, method, seed=seed) for seed in seeds]
+            for row, method in trained.items()
         }
 
     found = {
@@ -180,10 +158,7 @@ def runs(ws: Workspace) -> dict[str, dict[str, list[Run]]]:
         "table_6": {str(size): seeded("veri", size=size) for size in ws.profile.sizes["veri"]},
     }
     if ws.profile.other_rows:
-        in_veri = other_rows(ws, "veri")
-        found["table_1"] = others("vehicleid", other_rows(ws, "vehicleid"))
-        found["table_3"] = others("veri", {row: in_veri[row] for row in TABLE_3_NETWORKS if row in in_veri})
-        if "GoogLeNet" in in_veri:
-            found["table_3"] |= others("vehicleid", {"GoogLeNet": "googlenet"})
-        found["strong"] = strong_runs(ws, ws.profile.seeds)
+        found["table_1"] = others("vehicleid")
+        found["table_3"] = others("veri")
+        found["strong"] = strong_runs(ws, seeds)
     return found

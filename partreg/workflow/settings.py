@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from partreg import files
+from partreg.baselines import declarations
 from partreg.errors import PartregError
 from partreg.reid.run import Run
 from partreg.workflow import keys
@@ -27,19 +28,8 @@ TRIED: list[dict[str, Any]] = [
     *[{"epochs": value} for value in (20, 40)],
     *[{"epochs": value, "parts": ()} for value in (20, 40)],
 ]
-# The same for the other rows, which are many: at half the epochs and two thirds of the size.
+# The same for the other methods, which are many: at half the epochs and two thirds of the size, unless they say more.
 START_OTHERS: dict[str, Any] = {"epochs": 20, "size": 64}
-TRIED_OTHERS: dict[str, list[dict[str, Any]]] = {
-    "vgg_triplet": [{"margin": 0.3, "lr": 0.1}, {"margin": 0.3, "lr": 0.05}, {"lr": 0.1, "margin": 0.5}],
-    "vgg_ccl": [{"margin": 1.0, "lr": 0.1}, {"margin": 1.0, "lr": 0.03}, {"lr": 0.1, "margin": 0.5}],
-    "mixed_diff_ccl": [{"margin": 1.0, "lr": 0.1}, {"margin": 1.0, "lr": 0.03}, {"lr": 0.1, "margin": 0.5}],
-    "oife": [{"lr": 0.1}, {"lr": 0.05}],
-    "vami": [{"margin": 1.0, "lr": 0.1}, {"margin": 1.0, "lr": 0.05}, {"lr": 0.1, "margin": 0.5}],
-    "googlenet": [{"lr": 0.1}, {"lr": 0.05}],
-    "siamese_path": [{"lr": 0.1}, {"lr": 0.05}],
-    # At half the budget its rates could not be told apart, so they are tried at the full one.
-    "strong": [{"epochs": 40, "size": 96, "margin": 0.3, "lr": value} for value in (0.1, 0.05, 0.02)],
-}
 COLUMNS = (
     *("network", "setting", "value", "epochs", "pixels", "validation CMC@1 (%)", "training accuracy (%)", "chosen"),
     *("held-out vehicles", "seed", "profile", "commit"),
@@ -48,7 +38,7 @@ COLUMNS = (
 
 def other_run(ws: Workspace, method: str, **changes: Any) -> Run:
     """Another row's network in the layout where its settings are chosen: VeRi-776's only where it has no other row."""
-    return method_run(ws, "veri" if method == "siamese_path" else "vehicleid", method, **changes)
+    return method_run(ws, declarations()[method].home, method, **changes)
 
 
 def listed(ws: Workspace) -> list[Job]:
@@ -57,8 +47,8 @@ def listed(ws: Workspace) -> list[Job]:
     for changes in TRIED:
         run = make_run(ws, "vehicleid", **{**START, **changes})
         jobs.append(as_job(ws, "full model" if run.parts else "baseline", changes, run, "settings"))
-    for method, several in TRIED_OTHERS.items():
-        for changes in several:
+    for method, about in declarations().items():
+        for changes in about.tried:
             run = other_run(ws, method, **{**START_OTHERS, **changes})
             jobs.append(as_job(ws, method, changes, run, "settings_others"))
     return jobs

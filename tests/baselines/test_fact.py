@@ -15,7 +15,7 @@ def test_distances_by_hand():
     cnn = np.array([[1.0, 3, 2], [5, 5, 5]])
     cn = np.array([[0.0, 0, 4], [1, 2, 3]])
     sift = np.array([[10.0, 20, 10], [0, 1, 4]])
-    found = fact.distances(cnn, cn, sift)
+    found = fact.added(cnn, cn, sift)
     # Query 1: 0, 1, 0.5 by 0.7; 0, 0, 1 by 0.2; 0, 1, 0 by 0.1. Query 2: 0 by 0.7; 0, 0.5, 1 by 0.2; 0, 0.25, 1 by 0.1.
     np.testing.assert_allclose(found, [[0, 0.8, 0.55], [0, 0.125, 0.3]], atol=1e-6)
     assert found.dtype == np.float32
@@ -25,18 +25,18 @@ def test_distances_by_hand():
 @given(st.integers(0, 2**32 - 1), st.floats(0.1, 10), st.floats(-5, 5))
 def test_units_and_other_queries_change_nothing(seed, factor, shift):
     cnn, cn, sift = np.random.default_rng(seed).uniform(0, 1, (3, 4, 6))
-    found = fact.distances(cnn, cn, sift)
+    found = fact.added(cnn, cn, sift)
     assert 0 <= found.min() <= found.max() <= 1 + 1e-6
-    np.testing.assert_allclose(fact.distances(factor * cnn + shift, cn, sift), found, atol=1e-5)
-    np.testing.assert_allclose(fact.distances(cnn[:1], cn[:1], sift[:1]), found[:1], atol=1e-6)
+    np.testing.assert_allclose(fact.added(factor * cnn + shift, cn, sift), found, atol=1e-5)
+    np.testing.assert_allclose(fact.added(cnn[:1], cn[:1], sift[:1]), found[:1], atol=1e-6)
 
 
 def test_distances_that_do_not_fit():
     square = np.zeros((2, 2))
     with pytest.raises(PartregError, match=r"shapes \(2, 2\), \(2, 2\) and \(2, 3\)"):
-        fact.distances(square, square, np.zeros((2, 3)))
+        fact.added(square, square, np.zeros((2, 3)))
     with pytest.raises(PartregError, match="NaN or infinite"):
-        fact.distances(square, square, np.array([[0, np.nan], [0, 0]]))
+        fact.added(square, square, np.array([[0, np.nan], [0, 0]]))
 
 
 def test_a_grid_of_descriptors():

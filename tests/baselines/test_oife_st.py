@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from partreg.baselines.oife_st import ALPHA, BETA, distances, spatio_temporal
+from partreg.baselines.oife_st import ALPHA, BETA, joined, spatio_temporal
 from partreg.baselines.spacetime import TransitionModel
 
 MODEL = TransitionModel(np.array([1, 2]), np.full((3, 3), np.log(1000) + 0.25), np.full((3, 3), 0.5))
@@ -29,7 +29,7 @@ def test_a_likelier_time_is_nearer():
 
 def test_the_sum_by_hand():
     # 1000 later is the likeliest time, one later is out of question, an unknown time is neither.
-    found = distances(np.array([[1.0, 2, 3]]), seen((1, 0)), seen((2, 1000), (2, 1), (2, -1)), MODEL)
+    found = joined(np.array([[1.0, 2, 3]]), seen((1, 0)), seen((2, 1000), (2, 1), (2, -1)), MODEL)
     s = [1 / (1 + math.exp(ALPHA / 2)), 1 / (1 + math.exp(-ALPHA / 2)), 0.5]
     assert found[0].tolist() == pytest.approx([0.5 + BETA * s[0], 1 + BETA * s[1], 1.5 + BETA * s[2]], rel=1e-9)
 
@@ -37,12 +37,12 @@ def test_the_sum_by_hand():
 def test_without_times_the_order_is_the_visual_one_and_lengths_do_not_count():
     visual = np.random.default_rng(0).random((4, 9))
     query, gallery = seen(*[(1, -1)] * 4), seen(*[(2, 5)] * 9)
-    found = distances(visual, query, gallery, MODEL)
+    found = joined(visual, query, gallery, MODEL)
     assert (found.argsort(1) == visual.argsort(1)).all()
-    np.testing.assert_allclose(distances(1000 * visual, query, gallery, MODEL), found)
+    np.testing.assert_allclose(joined(1000 * visual, query, gallery, MODEL), found)
 
 
 def test_equal_features_are_finite():
-    assert distances(np.zeros((1, 1)), seen((1, 0)), seen((2, 9)), MODEL).tolist() == pytest.approx(
+    assert joined(np.zeros((1, 1)), seen((1, 0)), seen((2, 9)), MODEL).tolist() == pytest.approx(
         BETA * spatio_temporal(MODEL.probability(seen((1, 0)), seen((2, 9))))
     )

@@ -1,11 +1,13 @@
 import math
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
 from partreg import files
 from partreg.baselines import plate_snn
+from partreg.baselines.task import Task
 from partreg.errors import PartregError
 
 NAN = np.nan
@@ -63,7 +65,7 @@ def test_plates_of_one_vehicle_become_alike(crops, tmp_path):
     path = plate_snn.train(pictures, has, vehicles, tmp_path, epochs=8, seed=0)
     before = path.read_bytes()
     some = np.arange(20) % 5 != 0
-    found = plate_snn.distances(tmp_path, (pictures, has), (pictures, some))
+    found = plate_snn.plate_distances(tmp_path, (pictures, has), (pictures, some))
     assert (found.shape, found.dtype) == ((20, 20), np.float32)
     assert (np.isnan(found) == ~some[None, :]).all()
     same = vehicles[:, None] == vehicles[None, :]
@@ -86,7 +88,7 @@ def test_plates_that_are_nearly_alike_keep_their_order(crops, tmp_path, monkeypa
     )
     pictures = np.zeros((41, 32, 96), np.uint8)
     has = np.ones(41, bool)
-    found = plate_snn.distances(tmp_path, (pictures[:1], has[:1]), (pictures[1:], has[1:]))
+    found = plate_snn.plate_distances(tmp_path, (pictures[:1], has[:1]), (pictures[1:], has[1:]))
     assert (np.diff(found[0]) > 0).all()
 
 
@@ -100,9 +102,9 @@ def test_images_without_plates(crops, tmp_path):
     with pytest.raises(PartregError, match=r"at least two training vehicles"):
         plate_snn.train(pictures, vehicles == 5, vehicles, tmp_path, epochs=1, seed=0)
     with pytest.raises(PartregError, match=r"weights.pt: not readable weights of a plate net"):
-        plate_snn.distances(tmp_path, (pictures, has), (pictures, has))
+        plate_snn.plate_distances(tmp_path, (pictures, has), (pictures, has))
     files.write_weights(tmp_path / "weights.pt", plate_snn.PlateNet().state_dict())
-    found = plate_snn.distances(tmp_path, (pictures[:2], ~has[:2]), (pictures, has))
+    found = plate_snn.plate_distances(tmp_path, (pictures[:2], ~has[:2]), (pictures, has))
     assert found.shape == (2, 20)
     assert np.isnan(found).all()
 
@@ -111,3 +113,24 @@ def test_alone_images_without_a_plate_rank_last_in_the_gallerys_order():
     found = plate_snn.ranked(np.array([[NAN, 0.5, NAN, 1.0], [NAN] * 4], np.float32))
     assert found.tolist() == [[1.25, 0.5, 1.75, 1.0], [1.25, 1.5, 1.75, 2.0]]
     assert (np.diff(plate_snn.ranked(np.full((1, 11_579), NAN))) > 0).all()
+
+
+def test_the_method_keeps_a_feature_for_each_image_and_ranks_without_nan(tmp_path, monkeypatch):
+    unknown = np.array([[0.1, np.nan, 0.3, 0.2], [np.nan] * 4])
+    monkeypatch.setattr(plate_snn, "read_plates", lambda root, images: images)
+    monkeypatch.setattr(plate_snn, "load_crops", lambda listed: (np.zeros((len(listed), 32, 96), np.uint8), None))
+    monkeypatch.setattr(plate_snn, "train", lambda *_, **__: None)
+    monkeypatch.setattr(plate_snn, "plate_distances", lambda *_: unknown)
+    tables = [pd.DataFrame({"vehicle": range(number)}) for number in (3, 2, 4)]
+    task = Task(
+        tmp_path,
+        *tables,
+        seed=0,
+        epochs=1,
+        folder=tmp_path,
+        **dict.fromkeys(("pixels", "features", "network_cost", "built_on")),
+    )
+    found, cost = plate_snn.distances(task)
+    assert np.isfinite(found).all()
+    assert list(found[0].argsort()) == [0, 3, 2, 1]
+    assert cost.width == plate_snn.WIDE

@@ -134,7 +134,7 @@ def trained(tmp_path_factory):
 def test_paths_separate_what_looks_the_same(trained):
     table, features = drawn(16, 1, offset=100)
     query = table.index % 12 == 0
-    found = sp.distances(trained, features[query], features, table[query], table, CAMERAS)
+    found = sp.path_distances(trained, features[query], features, table[query], table, CAMERAS)
     vehicles, places = table["vehicle"].to_numpy(), table["camera"].to_numpy()
     own, other = vehicles[query][:, None] == vehicles, places[query][:, None] != places
     twin = ~own & ((vehicles[query][:, None] - 100) // 2 == (vehicles - 100) // 2)
@@ -168,7 +168,7 @@ def test_no_two_pairs_fall_on_one_distance_for_want_of_digits(trained, monkeypat
     table, features = drawn(16, 1)
     # A network that is as sure as those of the tables: logits down to -200, whose sigmoid is 0 or 1 to the last digit.
     monkeypatch.setattr(sp.PathNet, "similarity", lambda net, visual: -60.0 * np.asarray(visual, np.float64))
-    found = sp.distances(trained, features[:5], features, table[:5], table, CAMERAS)
+    found = sp.path_distances(trained, features[:5], features, table[:5], table, CAMERAS)
     assert found.max() > 100
     assert all(len(np.unique(row)) == len(row) for row in found)
     assert len(np.unique((1 / (1 + np.exp(-found[0]))).astype(np.float32))) < len(table) / 2  # as it would be
@@ -179,12 +179,12 @@ def test_what_is_unknown_leaves_the_siamese_network_alone(trained, column):
     table, features = drawn(6, 2)
     features = np.pad(features, ((0, 0), (0, 10)))
     unknown = table.assign(**{column: -1})
-    found = sp.distances(trained, features[:5], features, unknown[:5], unknown, CAMERAS)
+    found = sp.path_distances(trained, features[:5], features, unknown[:5], unknown, CAMERAS)
     logits = sp.load_path(trained).similarity(l2(features[:5], features))
     np.testing.assert_allclose(found, -logits, rtol=1e-9)
     one = table.copy()
     one.loc[3:5, column] = -1  # a single track: the others keep their paths
-    mixed = sp.distances(trained, features[:5], features, table[:5], one, CAMERAS)
+    mixed = sp.path_distances(trained, features[:5], features, table[:5], one, CAMERAS)
     np.testing.assert_allclose(mixed[:, 3:6], found[:, 3:6], rtol=1e-9)
     assert (mixed[:, 30:] != found[:, 30:]).all()
 
@@ -193,7 +193,7 @@ def test_vehicles_of_the_test_half_are_not_looked_at(trained):
     table, features = drawn(4, 3)
     features = np.pad(features, ((0, 0), (0, 12)))
     found = [
-        sp.distances(trained, features[:4], features, some[:4], some, CAMERAS)
+        sp.path_distances(trained, features[:4], features, some[:4], some, CAMERAS)
         for some in (table, table.assign(vehicle=table["vehicle"].to_numpy()[::-1] % 3))
     ]
     assert (found[0] == found[1]).all()

@@ -3,6 +3,7 @@
 import ast
 import json
 import random
+import re
 import shutil
 import subprocess
 import sys
@@ -13,7 +14,8 @@ import pandas as pd
 import pytest
 
 from partreg import workflow
-from partreg.workflow import code, dial, evidence, keys, rows
+from partreg.baselines import declarations, table_methods
+from partreg.workflow import code, dial, evidence, keys, methods
 from partreg.workflow.code import closure, code_key, notebook_key
 from partreg.workflow.profile import REPOSITORY, digest, rendered_key
 
@@ -169,7 +171,7 @@ def kept(ws, listed):
         "scores, veri": keys.judging("veri"),
         "points": digest([job.key for job in dial.OWN.listed(ws)]),
     }
-    found |= {f"row {method}": rows.row_key(ws, method, 0) for method in rows.BUILT_ON}
+    found |= {f"row {method}": methods.method_key(ws, method, 0) for method in table_methods("veri").values()}
     jobs = evidence.listed(ws)
     found["record"] = next(job for job in jobs if job.what["study"] == "cells" and job.run.parts).code
     found["record, looked at"] = next(job for job in jobs if evidence.looked_at(job.what)).code
@@ -305,9 +307,9 @@ def test_a_change_of_a_module_reaches_what_it_makes_and_nothing_else(ws, listed,
         ("partreg.workflow.stages", "kept", set()),
         ("partreg.workflow.stages", "trained", set()),
         ("partreg.workflow.stages", "detected_boxes", set()),
-        ("partreg.workflow.rows", "distances", set()),
+        ("partreg.workflow.methods", "distances", set()),
+        ("partreg.workflow.methods", "network", set()),
         ("partreg.workflow.profile", "open_workspace", set()),
-        ("partreg.workflow.rows", "lomo_distances", {"row lomo"}),
         ("partreg.workflow.evidence", "on_parts", {"record, looked at"}),
         ("partreg.workflow.stages", "true_boxes", {"network, true boxes", "record"}),
     ],
@@ -324,7 +326,6 @@ FACTS = {"row fact", "row fact_plate_rec", "row fact_plate_snn", "row fact_plate
 @pytest.mark.parametrize(
     ("module", "due"),
     [
-        ("lomo", {"row lomo"}),
         ("fact", FACTS),
         ("color_names", FACTS | {"row bow_cn"}),
         ("googlenet", FACTS | {"row googlenet"}),
@@ -340,10 +341,38 @@ def test_a_change_of_a_method_reaches_all_that_is_built_on_it(ws, listed, copy, 
     assert {name for name in before if before[name] != now[name]} == due
 
 
-def test_what_divides_the_training_images_reaches_every_row_that_learns_from_them(ws, listed, copy):
+def test_what_a_method_is_given_reaches_every_method(ws, listed, copy):
+    every = {f"row {method}" for method in table_methods("veri").values()}
     before = kept(ws, listed)
+    now = copy.changed("partreg.workflow.methods", lambda: kept(ws, listed), "task")
+    assert {name for name in before if before[name] != now[name]} == every
     now = copy.changed("partreg.datasets.split", lambda: kept(ws, listed))
-    assert {name for name in before if before[name] == now[name] and name.startswith("row ")} == {"row lomo"}
+    assert every <= {name for name in before if before[name] != now[name]}
+
+
+def test_what_a_method_says_of_itself_decides_no_result(ws, listed, copy):
+    before = kept(ws, listed)
+    for path in (copy.root / "baselines").glob("*.py"):
+        path.write_text(re.sub(r"\bname=\"", 'name="The ', path.read_text()))
+    (copy.root / "baselines" / "declaration.py").write_text("class Declaration: ...\n")
+    code.forget()
+    assert kept(ws, listed) == before
+
+
+def test_a_chapter_is_due_with_what_methods_say_of_themselves(package, tmp_path, monkeypatch):
+    write(package, baselines__init="declarations = 1\n", other="from partreg.baselines import declarations\n")
+    path = tmp_path / "chapter.ipynb"
+
+    def keyed(source):
+        path.write_text(json.dumps({"cells": [{"cell_type": "code", "source": [source]}]}))
+        code.forget()
+        return notebook_key(path)
+
+    sources = ("import partreg.other", "from partreg.baselines import declarations", "import partreg")
+    before = [keyed(source) for source in sources]
+    changed = {**declarations(), "oife": replace(declarations()["oife"], alt="Flow chart: another.")}
+    monkeypatch.setattr(code, "declarations", lambda: changed)
+    assert [keyed(source) != old for source, old in zip(sources, before, strict=True)] == [True, True, False]
 
 
 def networks_and_scores(ws):

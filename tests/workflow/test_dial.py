@@ -8,10 +8,11 @@ import pandas as pd
 import pytest
 
 from partreg import workflow
+from partreg.baselines.task import Cost
 from partreg.errors import PartregError
 from partreg.figures.origins import RENDERED, Origin
 from partreg.synthetic.benchmark import Benchmark, plan_vehicleid, plan_veri
-from partreg.workflow import data, dial, rows
+from partreg.workflow import data, dial, methods
 from partreg.workflow.keys import data_key
 from partreg.workflow.profile import REFERENCE
 from partreg.workflow.study import record_path
@@ -46,11 +47,11 @@ def judged(monkeypatch, scores):
 
     def of_row(ws, layout, method, **changes):
         asked.append((method, changes.get("parts", ())))
-        return rows.Judged({6: None, 8: scores} if layout == "vehicleid" else scores, rows.Cost())
+        return methods.Judged({6: None, 8: scores} if layout == "vehicleid" else scores, Cost())
 
     monkeypatch.setattr(dial, "vehicleid_scores", of_run)
     monkeypatch.setattr(dial, "veri_scores", of_run)
-    monkeypatch.setattr(dial.rows, "judge", of_row)
+    monkeypatch.setattr(dial.methods, "judge", of_row)
     monkeypatch.setattr(dial, "informed", lambda ws, layout: 1 / 3)
     return asked
 

@@ -10,9 +10,10 @@ import pytest
 from PIL import Image
 
 from partreg import files, workflow
+from partreg.baselines import table_methods
 from partreg.datasets import contents, side
 from partreg.errors import PartregError
-from partreg.workflow import data, evidence, keys, rows
+from partreg.workflow import data, evidence, keys, methods
 from partreg.workflow.profile import digest
 
 SIZE = 40
@@ -312,10 +313,10 @@ def test_a_recipe_comes_apart_into_what_and_code():
     assert keys.parts_of(recipe) == ({"a": 1, "inner": [{"b": 2}, {}]}, ["x", "y", ["z"]])
 
 
-def test_row_keys_tell_settings_and_data_apart(ws, root):
-    before = {method: rows.row_key(ws, method, 0) for method in rows.BUILT_ON}
+def test_the_keys_of_methods_tell_settings_and_data_apart(ws, root):
+    before = {method: methods.method_key(ws, method, 0) for method in table_methods("veri").values()}
     grey(root / "image/0000062.jpg")  # of VehicleID, from which GoogLeNet learns
-    now = {method: rows.row_key(ws, method, 0) for method in rows.BUILT_ON}
+    now = {method: methods.method_key(ws, method, 0) for method in table_methods("veri").values()}
     facts = {"fact", "fact_plate_rec", "fact_plate_snn", "fact_plate_str"}
     assert due(before, now) == {"googlenet", *facts}
 

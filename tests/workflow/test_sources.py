@@ -6,8 +6,7 @@ import pytest
 
 from partreg import files, workflow
 from partreg.figures.origins import source_line
-from partreg.workflow import rows, stages
-from partreg.workflow.origins import row_origins
+from partreg.workflow import methods, stages
 from partreg.workflow.provenance import provenance
 
 
@@ -57,10 +56,10 @@ def test_a_detector_that_learnt_from_photographs_is_not_shown_as_of_the_benchmar
 
 
 def test_a_method_is_shown_with_all_that_it_is_built_on(ws):
-    google = rows.network(ws, "googlenet", 1)
+    google = methods.network(ws, "googlenet", 1)
     left(ws, workflow.run_folder(ws, google) / "provenance.json", commit="1111111111")
     for method, commit in {"googlenet": "2222222222", "bow_cn": "3333333333", "fact": "4444444444"}.items():
-        left(ws, rows.row_folder(ws, method, 1) / "provenance.json", commit=commit)
-    found = row_origins(ws, "fact", 1)
+        left(ws, methods.method_folder(ws, method, 1) / "provenance.json", commit=commit)
+    found = methods.method_origins(ws, "fact", 1)
     assert {one.commit for one in found} >= {"1111111111", "2222222222", "3333333333", "4444444444"}
     assert {one.seed for one in found} == {1, None}
