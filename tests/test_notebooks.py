@@ -100,7 +100,7 @@ def lines(cells) -> int:
     return sum(bool(line.strip()) for cell in cells for line in cell.source.splitlines())
 
 
-@pytest.mark.parametrize("name", CHAPTERS[:5])
+@pytest.mark.parametrize("name", [name for name in CHAPTERS if name[:2] not in ("12", "14")])
 def test_a_notebook_shows_its_code(name):
     cells = code_cells(name)
     hidden = [cell for cell in cells if HIDDEN & set(cell.metadata.get("tags", []))]
