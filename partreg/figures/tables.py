@@ -156,9 +156,14 @@ def percent(fraction: float) -> str:
     return DASH if np.isnan(fraction) else f"{100 * fraction:.1f}%"
 
 
+def span(low: float, high: float) -> str:
+    """The interval of a difference in percentage points, "−0.1 to +4.7"; a dash where there is none."""
+    return DASH if np.isnan(low) else f"{signed(low)} to {signed(high)}"
+
+
 def gain_words(gain: Estimate) -> list[str]:
     """A difference of two fractions and its interval in percentage points: "+2.3", "−0.1 to +4.7"."""
-    return [signed(gain.mean), f"{signed(gain.low)} to {signed(gain.high)}"]
+    return [signed(gain.mean), span(gain.low, gain.high)]
 
 
 def data_words(layout: str, folder: str) -> str:

@@ -13,7 +13,7 @@ import pandas as pd
 from partreg import paper
 from partreg.errors import PartregError
 from partreg.figures.origins import Origin, recorded, reference_note
-from partreg.figures.tables import DASH, Score, pair_sizes, percent, signed
+from partreg.figures.tables import DASH, Score, pair_sizes, percent, signed, span
 from partreg.retrieval.statistics import Estimate, bootstrap_over_vehicles, mean_interval
 from partreg.workflow.profile import PROFILES, REFERENCE, read_profile
 
@@ -221,11 +221,6 @@ def vehicle_shares(evidence: Evidence, trainings: pd.DataFrame, score: str) -> n
     return np.mean([np.array(text.split(), dtype=float) for text in hits], axis=0)
 
 
-def span(low: float, high: float) -> str:
-    """An interval in points, "−0.3 to +2.7"; a dash where there is none."""
-    return DASH if np.isnan(low) else f"{signed(low)} to {signed(high)}"
-
-
 def in_points(gain: Estimate | Effect) -> str:
     """A difference with its interval over seeds, "+1.2 (−0.3 to +2.7)"; a dash where there is none."""
     return DASH if np.isnan(gain.mean) else f"{signed(gain.mean)} ({span(gain.low, gain.high)})"
@@ -233,8 +228,7 @@ def in_points(gain: Estimate | Effect) -> str:
 
 def words(found: Effect) -> list[str]:
     """Mean, interval over seeds and interval over vehicles of a difference, in points; a dash where there is none."""
-    mean = signed(found.mean) if found.values else DASH
-    return [mean, span(found.low, found.high), span(*found.over_vehicles)]
+    return [signed(found.mean), span(found.low, found.high), span(*found.over_vehicles)]
 
 
 def gain_sentence(gains: Sequence[float]) -> str:

@@ -154,6 +154,7 @@ def test_words():
     assert (tables.signed(0.0231), tables.signed(-0.08), tables.percent(0.6594)) == ("+2.3", "−8.0", "65.9%")
     assert tables.signed(np.nan) == tables.percent(np.nan) == "–"
     assert tables.gain_words(Estimate(0.02, -0.001, 0.041)) == ["+2.0", "−0.1 to +4.1"]
+    assert tables.gain_words(Estimate(0.02, np.nan, np.nan)) == ["+2.0", "–"]
     assert "khoa_cars" in tables.data_words("VehicleID", "khoa_cars")
     assert "rendered" in tables.data_words("VehicleID", "")
 
