@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import chain, pairwise
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from tqdm import tqdm
 
 from partreg import files
 from partreg.errors import PartregError
-from partreg.workflow.fields import DATASETS, PATHS, whole_path
+from partreg.workflow.fields import CHOICES, DATASETS, PATHS, whole_path
 from partreg.workflow.keep import restore as restored
 from partreg.workflow.profile import REFERENCE, REPOSITORY, Workspace, demand_repository, open_workspace
 from partreg.workflow.studies import STUDIES
@@ -192,17 +192,19 @@ def unsaid_failure(log: str) -> str:
     return sentences[-1] if sentences else " / ".join(lines[-3:])
 
 
+def chosen(command: Callable[..., None]) -> Callable[..., None]:
+    """A command with an option for each of `CHOICES` but overrides, for which a file is the place."""
+    for name, meaning in reversed(CHOICES.items()):
+        if name != "overrides":
+            start = "laptop" if name == "profile" else ""
+            command = click.option(f"--{name}", default=start, help=f"{meaning[0].upper()}{meaning[1:]}.")(command)
+    return command
+
+
 @click.command()
 @click.option("--target", default="all", help="Rule of the Snakefile to bring up to date.")
 @click.option("--cores", type=click.IntRange(1), default=os.cpu_count(), help="Notebooks that may run at a time.")
-@click.option("--profile", default="laptop", help="smoke, laptop, paper, or a YAML file of choices.")
-@click.option("--output", default="", help="Folder of results; default build/<profile>.")
-@click.option("--vehicleid", default="", help="Root of VehicleID_V1.0; default the rendered benchmark.")
-@click.option("--veri", default="", help="Root of VeRi-776; default the rendered benchmark.")
-@click.option("--annotations", default="", help="COCO file with part boxes.")
-@click.option("--photographs", default="", help="Folder of the images that it names.")
-@click.option("--names", default="", help="What its categories are here, as {windshield: front_window}.")
-@click.option("--seeds", default="", help="Training seeds such as 0,1,2.")
+@chosen
 @click.option("--weights", default="", help="State dict of SqueezeNet 1.0 for the target evidence.")
 @click.option("--pixels", default="", help="What these weights expect, rgb or caffe, for the target evidence.")
 @click.option("--restore", is_flag=True, help="Take up kept trainings first, for the target evidence.")

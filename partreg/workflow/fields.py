@@ -173,7 +173,7 @@ class Profile(Guarded):
 
 FIELDS = tuple(field.name for field in dataclasses.fields(Profile) if field.name != "name")
 _CHOICES: dict[str, tuple[Any, str]] = {
-    "profile": (Text, "smoke, laptop, paper, or a YAML file: a profile, or these choices by name"),
+    "profile": (Text, "one of smoke, laptop, paper and reference, or a YAML file: a profile, or these choices by name"),
     "output": (Text, "folder for everything that is made; default build/<profile>"),
     "vehicleid": (Text, "root of a VehicleID_V1.0 folder, in place of the rendered benchmark"),
     "veri": (Text, "root of a VeRi-776 folder, in place of the rendered benchmark"),

@@ -12,6 +12,7 @@ from click.testing import CliRunner
 from partreg import files
 from partreg.workflow import driver
 from partreg.workflow.chapters import NEEDS
+from partreg.workflow.fields import CHOICES
 from tests.conftest import REPOSITORY
 
 # These stand for Snakemake, which starts a notebook that is at work when the others are killed, and for the driver.
@@ -246,3 +247,9 @@ def test_a_file_of_choices_is_one_form_for_every_target():
             command = ["make", "-n", "-C", str(REPOSITORY), target, f"{name}=mine.yaml", *what]
             printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
             assert ("build/mine/site" if target == "serve" else "'mine.yaml'") in printed
+
+
+def test_every_choice_but_overrides_is_an_option():
+    options = {option.name: option.help for option in driver.main.params}
+    assert set(CHOICES) - set(options) == {"overrides"}
+    assert options["veri"] == "Root of a VeRi-776 folder, in place of the rendered benchmark."
