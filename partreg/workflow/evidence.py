@@ -85,7 +85,7 @@ EXTENSIONS = {
 }
 # Is it the parts that the last of these gains by? Not chosen among them, but shown beside.
 PULLED_ELSEWHERE = {"Global prediction pulled to whole-map heads'": {"boxes": "whole", "agreement": 1.0}}
-WHOLE = next(iter(CONTROLS))
+WHOLE = next(row for row, changes in CONTROLS.items() if changes == {"boxes": "whole"})
 BUDGETED = (BASELINE, FULL, WHOLE)  # trained for shorter, too
 
 
@@ -160,31 +160,29 @@ def main_rows(ws: Workspace) -> tuple[str, ...]:
 
 def listed(ws: Workspace) -> list[Job]:
     """Every training; none where the profile asks for none."""
-    plan = ws.profile.evidence
-    return [as_job(here, described(here, *how), **what) for here, how, what in asked(ws, plan)] if plan else []
+    return list(trainings(ws, ws.profile.evidence)) if ws.profile.evidence else []
 
 
-def asked(ws: Workspace, plan: dict[str, Any]) -> Iterator[tuple[Workspace, tuple[str, Record], Record]]:
-    """For each training where it lies, its data set and what it changes, and what it is for.
+def trainings(ws: Workspace, plan: dict[str, Any]) -> Iterator[Job]:
+    """Every training that the profile's ``evidence`` asks for, one study after the other.
 
     Main rows have every seed, others the first three. In a cell the boxes are the true ones.
     """
-    table, few = rows(ws), plan["cell_seeds"]
-    for seed in plan["seeds"]:
-        for row, changes in table.items():
-            if row in main_rows(ws) or seed in plan["seeds"][:3]:
-                yield ws, ("vehicleid", {"seed": seed, **changes}), {"study": "rows", "row": row}
-    pair, every = {BASELINE: {"parts": ()}, FULL: {"boxes": "truth"}}, cells(ws)
+    table, main, few = rows(ws), main_rows(ws), plan["cell_seeds"]
+    for seed, (row, changes) in product(plan["seeds"], table.items()):
+        if row in main or seed in plan["seeds"][:3]:
+            yield as_job(ws, described(ws, "vehicleid", seed=seed, **changes), "rows", row)
     epochs = {"long": ws.profile.reid["epochs"], "short": plan["short"], "middle": plan["middle"]}
+    pair, every = {BASELINE: {"parts": ()}, FULL: {"boxes": "truth"}}, cells(ws)
     for seed, cell, budget, row in product(few, every, ("long", "short"), pair):
-        what = {"study": "cells", "cell": cell, "row": row, "budget": budget}
-        yield every[cell], ("vehicleid", {"seed": seed, "epochs": epochs[budget], **pair[row]}), what
+        run = described(every[cell], "vehicleid", seed=seed, epochs=epochs[budget], **pair[row])
+        yield as_job(every[cell], run, "cells", row, budget, cell)
     for seed, budget, row in product(few, ("short", "middle"), [row for row in table if row in BUDGETED]):
-        how = {"seed": seed, "epochs": epochs[budget], **table[row]}
-        yield ws, ("vehicleid", how), {"study": "budgets", "row": row, "budget": budget}
+        run = described(ws, "vehicleid", seed=seed, epochs=epochs[budget], **table[row])
+        yield as_job(ws, run, "budgets", row, budget)
     for dataset, sizes in ws.profile.sizes.items():  # the last of VehicleID's is that of "rows"
         for size, seed in product(sizes if dataset == "veri" else sizes[:-1], few):
-            yield ws, (dataset, {"size": size, "seed": seed}), {"study": "sizes", "row": FULL}
+            yield as_job(ws, described(ws, dataset, size=size, seed=seed), "sizes", FULL)
 
 
 def cells(ws: Workspace) -> dict[str, Workspace]:
@@ -213,7 +211,7 @@ def cell_workspace(ws: Workspace, changes: dict[str, Any]) -> Workspace:
     return rendered(ws, "cells", fields, sizes=sizes, held_out=held)
 
 
-def described(ws: Workspace, dataset: str, changes: Record) -> Run:
+def described(ws: Workspace, dataset: str, **changes: Any) -> Run:
     """The description of a network whose weights are perhaps still to be made, and so named by words."""
     return make_run(ws, dataset, **{**changes, "weights": ""}).changed(weights=changes.get("weights", ""))
 

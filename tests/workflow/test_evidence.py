@@ -72,6 +72,14 @@ def test_the_pixels_follow_the_file_of_weights(reference):
         assert {run.pixels for run in runs} == {pixels}
 
 
+def test_a_new_control_is_one_entry(reference, monkeypatch):
+    monkeypatch.setitem(workflow.CONTROLS, "Boxes half as often", {"part_dropout": 0.5})
+    assert "Boxes half as often" in workflow.runs(reference)["controls"]
+    mine = [job for job in evidence.listed(reference) if job.what["row"] == "Boxes half as often"]
+    assert [job.run.seed for job in mine] == reference.profile.evidence["seeds"]
+    assert {(job.what["study"], job.run.part_dropout) for job in mine} == {("rows", 0.5)}
+
+
 def test_equal_total_weight_weighs_one(reference):
     changes = workflow.control_changes(reference)["Equal total weight of the losses"]
     assert changes["global_weight"] + 3 * changes["part_weight"] == pytest.approx(1)
