@@ -152,7 +152,7 @@ rule method:
 rule study:
     input: lambda wildcards: ancient(texts([chapter_path(ws, "03_missing_parts")] * JOBS[wildcards.name][wildcards.key].needs_boxes))
     output: str(ws.folder / "studies" / "{name}" / "{key}.json")
-    wildcard_constraints: name="[a-z_]+", key="[0-9a-f-]+"
+    wildcard_constraints: name="[a-z_]+", key="[^/]+"
     params: command=lambda wildcards: asked("studies", wildcards.name, wildcards.key)
     resources: gpu=1
     shell: "{params.command}"

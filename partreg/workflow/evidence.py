@@ -243,7 +243,7 @@ def measure(job: Job) -> Record:
     try:
         run = with_weights(here, run)
         if run.dataset == "vehicleid":
-            facts |= vehicleid_record(here, run, fused(job.what), looked_at(job.what))
+            facts |= vehicleid_record(here, run, job.what)
         else:
             scores = veri_scores(here, run)
             facts |= {"mAP": scores.mAP, "hit1": scores.hit1, "hit5": scores.hit5, **made(here, run)}
@@ -254,14 +254,8 @@ def measure(job: Job) -> Record:
         return {**facts, "outcome": str(error)}
 
 
-def vehicleid_record(ws: Workspace, run: Run, fused: bool, looked_at: bool) -> Record:
+def vehicleid_record(ws: Workspace, run: Run, what: Record) -> Record:
     """Scores on all test lists, curves, and the share of hits of each test vehicle of the longest list.
-
-    Args:
-        ws: where the data lie.
-        run: the network, with a file for its weights.
-        fused: score the features of all branches side by side, too.
-        looked_at: say what share of its activation lies on parts, and of its first answers on the query's model, too.
 
     Raises:
         PartregError: the network was trained before without being scored on these test images on its way.
@@ -277,9 +271,9 @@ def vehicleid_record(ws: Workspace, run: Run, fused: bool, looked_at: bool) -> R
         )
     scores = vehicleid_scores(ws, run)
     found: dict[str, Any] = {**made(ws, run), **from_scores(scores), **from_history(past)}
-    if looked_at:
+    if looked_at(what):
         found |= {"on_parts": on_parts(ws, run), "same_model": same_model(ws, run, longest)}
-    if fused:
+    if fused(what):
         judged = vehicleid_protocol(ws, fused_features(ws, run), longest)
         found |= {"cmc1_fused": judged.cmc1, "cmc5_fused": judged.cmc5, "hits_fused": vehicle_hits(judged)}
     return found

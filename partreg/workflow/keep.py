@@ -76,13 +76,14 @@ def restore(ws: Workspace, folder: Path) -> tuple[int, int]:
         How many were made, and how many more are wanted but of older code, see `restamp`.
     """
     kept = read_evidence(folder)
-    wanted, taken, older = STUDY.jobs(ws), 0, 0
-    descriptions = {job.description for job in wanted.values()}
+    wanted, taken, older = {job.description: job for job in STUDY.listed(ws)}, 0, 0
     for row in kept.runs.to_dict("records"):
-        key = f"{row['key']}-{row['code']}"
-        older += key not in wanted and row["key"] in descriptions
-        path = record_path(ws, STUDY, key)
-        if key in wanted and not path.exists() and not row["outcome"].startswith(WITHDRAWN):
+        job = wanted.get(row["key"])
+        if job is None or job.code != row["code"]:
+            older += job is not None
+            continue
+        path = record_path(ws, STUDY, job.key)
+        if not path.exists() and not row["outcome"].startswith(WITHDRAWN):
             files.write_json(path, as_record(row, kept))
             taken += 1
     return taken, older

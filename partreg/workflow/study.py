@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -57,8 +58,9 @@ class Job:
 
     @property
     def key(self) -> str:
-        """The name of its record: what is measured, and the code that does it."""
-        return f"{self.description}-{self.code}"
+        """The name of its record: words for people, what is measured, and the code that does it."""
+        words = re.sub(r"[^a-z0-9.]+", "-", self.label.lower())
+        return f"{words}-{self.description}-{self.code}"
 
 
 @dataclass(frozen=True)

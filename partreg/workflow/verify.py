@@ -24,12 +24,12 @@ from partreg.errors import PartregError
 SUMS = "SHA256SUMS"
 KINDS = {".txt", ".csv", ".xml", ".json", ".jpg", ".npy", ".pt"}
 # What lies beside the results: executed notebooks, the site, decoded pixels, logs, records of time, a reader's boxes.
-BESIDE = {"notebooks", "site", "pixels", "evidence", "yolo-example", "drawn"}
+BESIDE = {"notebooks", "site", "pixels", "yolo-example", "drawn"}
 TIMED = {"provenance.json", "training.json", "cost.json", "net.json", "choices.json"}
 KEY = re.compile(r"(?<![0-9a-f])[0-9a-f]{12}(?![0-9a-f])")  # in the names of folders and files
 DIGEST = ("run.json", "/data")  # the digest of a network's data and code: not the same under another key
 # Where a result came from, in files that hold both.
-ORIGIN = ("commit", "clean", "device")
+ORIGIN = ("commit", "clean", "device", "key", "code")
 
 
 @dataclass(frozen=True)
@@ -68,6 +68,7 @@ def _files(folder: Path) -> Iterator[Path]:
         timed = path.name in TIMED or path.name.endswith(".provenance.json")
         timed = timed or (path.suffix == ".json" and path.name.startswith("features_"))
         hidden = any(part.startswith(".") for part in inside)
+        hidden = hidden or (inside[0] == "studies" and "own_dial" not in inside)  # no part of the book's own run
         if path.suffix in KINDS and not (timed or hidden or BESIDE & set(inside)) and path.is_file():
             yield path
 

@@ -41,7 +41,7 @@ def test_the_reference_has_what_it_promises(reference):
 def test_jobs_differ_in_their_keys_and_labels_say_what_they_are(reference):
     jobs = evidence.STUDY.jobs(reference)
     assert len({job.label for job in jobs.values()}) == len(jobs) == len(evidence.listed(reference))
-    assert all(re.fullmatch("[0-9a-f]{12}-[0-9a-f]{12}", key) for key in jobs)
+    assert all(re.fullmatch("[a-z0-9.-]+-[0-9a-f]{12}-[0-9a-f]{12}", key) for key in jobs)
     assert len({job.description for job in jobs.values()}) == len(jobs)
     assert not evidence.listed(workflow.open_workspace("laptop"))
 

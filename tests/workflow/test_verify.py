@@ -12,6 +12,8 @@ from partreg.__main__ import commands
 from partreg.errors import PartregError
 from partreg.workflow import verify
 
+RECORD = "studies/own_dial/one.json"
+
 
 @pytest.fixture
 def folder(tmp_path):
@@ -24,8 +26,9 @@ def folder(tmp_path):
     (root / "runs/ab/features_test.json").write_text('{"seconds_per_image": 0.5}')
     (root / "runs/ab/provenance.json").write_text('{"seconds": 1}')
     (root / "runs/ab/.weights.lock").write_text("")
-    (root / "dial").mkdir()
-    (root / "dial/one.json").write_text(json.dumps([{"cmc1": 0.5, "row": "Baseline", "commit": "abc"}]))
+    (root / "studies/own_dial").mkdir(parents=True)
+    (root / RECORD).write_text(json.dumps([{"cmc1": 0.5, "row": "Baseline", "commit": "abc"}]))
+    (root / "studies/settings.csv").write_text("a\n1\n")  # no part of the book's own run
     (root / "site").mkdir()
     (root / "site/page.txt").write_text("not a result")
     verify.record(root)
@@ -33,7 +36,7 @@ def folder(tmp_path):
 
 
 def test_results_leave_out_what_differs_from_run_to_run(folder):
-    expected = ["dial/one.json", "runs/ab/features_test.npy", "runs/ab/history.csv", "runs/ab/weights.pt"]
+    expected = ["runs/ab/features_test.npy", "runs/ab/history.csv", "runs/ab/weights.pt", RECORD]
     assert verify.results(folder) == expected
     assert list(verify.recorded(folder)) == expected
 
@@ -51,10 +54,10 @@ def test_a_folder_as_recorded(folder):
 def test_every_change_of_a_recorded_folder_is_named(folder):
     (folder / "runs/ab/weights.pt").write_bytes(b"")
     (folder / "runs/ab/history.csv").unlink()
-    (folder / "dial/two.json").write_text("[]")
+    (folder / "studies/own_dial/two.json").write_text("[]")
     assert [str(one) for one in verify.against_record(folder)] == [
         "runs/ab/history.csv: is missing",
-        "dial/two.json: is not in the record",
+        "studies/own_dial/two.json: is not in the record",
         "runs/ab/weights.pt: is not the file that was recorded",
     ]
     done = CliRunner().invoke(commands, ["verify", str(folder)])
@@ -73,14 +76,14 @@ def test_a_rerun_is_compared_number_by_number(folder, again):
     torch.save(
         {"network": {"w": torch.tensor([1.0, 2.5])}, "vehicles": torch.tensor([3])}, again / "runs/ab/weights.pt"
     )
-    (again / "dial/one.json").write_text(json.dumps([{"cmc1": 0.625, "row": "Baseline", "commit": "other"}]))
+    (again / RECORD).write_text(json.dumps([{"cmc1": 0.625, "row": "Baseline", "commit": "other"}]))
     found = {one.name: one.largest for one in verify.against_rerun(folder, again)}
-    assert found == {"dial/one.json": 0.125, "runs/ab/features_test.npy": 0.25, "runs/ab/weights.pt": 0.5}
+    assert found == {RECORD: 0.125, "runs/ab/features_test.npy": 0.25, "runs/ab/weights.pt": 0.5}
     assert [one.name for one in verify.against_rerun(folder, again, tolerance=0.25)] == ["runs/ab/weights.pt"]
 
 
 def test_another_commit_or_zip_header_is_no_difference(folder, again):
-    (again / "dial/one.json").write_text(json.dumps([{"commit": "other", "cmc1": 0.5, "row": "Baseline"}]))
+    (again / RECORD).write_text(json.dumps([{"commit": "other", "code": "2", "cmc1": 0.5, "row": "Baseline"}]))
     torch.save({"network": {"w": torch.tensor([1.0, 2.0])}, "vehicles": torch.tensor([3])}, again / "runs/ab/w.pt")
     (again / "runs/ab/w.pt").replace(again / "runs/ab/weights.pt")
     assert (folder / "runs/ab/weights.pt").read_bytes() != (again / "runs/ab/weights.pt").read_bytes()
@@ -95,7 +98,7 @@ def test_another_commit_or_zip_header_is_no_difference(folder, again):
         ("runs/ab/history.csv", b"epoch,cmc1\n1,0.25\n2,0.5\n", "numbers differ by up to inf"),
         ("runs/ab/features_test.npy", b"not numpy", "has other bytes"),
         ("runs/ab/weights.pt", b"not torch", "has other bytes"),
-        ("dial/one.json", b'[{"cmc1": 0.5, "row": "Full"}]', "numbers differ by up to inf"),
+        (RECORD, b'[{"cmc1": 0.5, "row": "Full"}]', "numbers differ by up to inf"),
     ],
 )
 def test_what_cannot_be_compared_is_a_difference(folder, again, name, content, message):
@@ -106,10 +109,13 @@ def test_what_cannot_be_compared_is_a_difference(folder, again, name, content, m
 
 
 def test_a_file_on_one_side_is_a_difference(folder, again):
-    (again / "dial/one.json").unlink()
+    (again / RECORD).unlink()
     (again / "runs/ab/more.csv").write_text("a\n1\n")
     messages = [str(one) for one in verify.against_rerun(folder, again)]
-    assert messages == [f"dial/one.json: is missing in {again}", f"runs/ab/more.csv: is missing in {folder}"]
+    assert messages == [
+        f"{RECORD}: is missing in {again}",
+        f"runs/ab/more.csv: is missing in {folder}",
+    ]
 
 
 def keyed(root, first, second, seeds=(0, 1)):
