@@ -160,7 +160,7 @@ def main(arguments: list[str]) -> None:
             folder = REPOSITORY / "build" / what
         else:
             start = "reference" if what == "evidence" and profile == "laptop" else profile or "laptop"
-            folder = table_path(open_workspace(start, output), "").parent
+            folder = table_path(open_workspace(start, output=output), "").parent
         for path in keep(what, folder):
             print(f"partreg: {path.relative_to(REPOSITORY)} is renewed; commit it together with the words about it.")
     except PartregError as error:
