@@ -18,8 +18,10 @@ import pandas as pd
 from partreg.errors import PartregError
 from partreg.files import read_text, whole
 
-PART_BOXES = ("window", "left_light", "right_light", "brand")
-PARTS = ("window", "light", "brand")  # the network's branches; light is left and right light together (assumed)
+# The network's branches and the boxes that each pools; light is left and right light together (assumed).
+BRANCH_BOXES = {"window": ("window",), "light": ("left_light", "right_light"), "brand": ("brand",)}
+PARTS = tuple(BRANCH_BOXES)
+PART_BOXES = tuple(dict.fromkeys(box for boxes in BRANCH_BOXES.values() for box in boxes))
 VIEWS = ("front", "rear", "unknown")
 SOURCES = ("truth", "annotated", "detected", "inferred", "average", "fallback")
 CORNERS = ("x0", "y0", "x1", "y1")

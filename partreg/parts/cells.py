@@ -11,9 +11,8 @@ from __future__ import annotations
 
 import torch
 
-from partreg.parts.boxes import PART_BOXES
+from partreg.parts.boxes import BRANCH_BOXES, PART_BOXES
 
-BRANCH_BOXES = {"window": ("window",), "light": ("left_light", "right_light"), "brand": ("brand",)}
 TOUCH = 1e-4  # cells; an overlap thinner than this is a touch, so that float32 rounding cannot mark a neighbour
 
 

@@ -14,8 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from partreg.datasets.side import KEYPOINTS
-from partreg.parts.boxes import PART_BOXES, PARTS
-from partreg.parts.cells import BRANCH_BOXES
+from partreg.parts.boxes import BRANCH_BOXES, PART_BOXES, PARTS
 
 SCALE = (0.87, 1.15)  # of the picture's sides; below 1 the vehicle is seen smaller, and its edge pixels fill the rim
 SHIFT = 0.06  # largest move, as a share of the side
