@@ -7,10 +7,9 @@ from run to run, and nothing is computed from them.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ import pandas as pd
 
 from partreg import files
 from partreg.errors import PartregError
+from partreg.files import sha256
 
 SUMS = "SHA256SUMS"
 KINDS = {".txt", ".csv", ".xml", ".json", ".jpg", ".npy", ".pt"}
@@ -27,7 +27,6 @@ KINDS = {".txt", ".csv", ".xml", ".json", ".jpg", ".npy", ".pt"}
 BESIDE = {"notebooks", "site", "pixels", "yolo-example", "drawn"}
 TIMED = {"provenance.json", "training.json", "cost.json", "net.json", "choices.json"}
 KEY = re.compile(r"(?<![0-9a-f])[0-9a-f]{12}(?![0-9a-f])")  # in the names of folders and files
-DIGEST = ("run.json", "/data")  # the digest of a network's data and code: not the same under another key
 # Where a result came from, in files that hold both.
 ORIGIN = ("commit", "clean", "device", "key", "code")
 
@@ -56,27 +55,20 @@ def results(folder: Path) -> list[str]:
     """
     if not folder.is_dir():
         raise PartregError(f"{folder}: no such folder; give a results folder, such as build/laptop.")
-    found = sorted(path.relative_to(folder).as_posix() for path in _files(folder))
-    if not any(name.startswith(("runs/", "data-", "parts-")) for name in found):
+    found = [path for path in folder.rglob("*") if is_result(path.relative_to(folder)) and path.is_file()]
+    names = sorted(path.relative_to(folder).as_posix() for path in found)
+    if not any(name.startswith(("runs/", "data-", "parts-")) for name in names):
         raise PartregError(f"{folder}: no results of a run in it; give a results folder, such as build/laptop.")
-    return found
+    return names
 
 
-def _files(folder: Path) -> Iterator[Path]:
-    for path in folder.rglob("*"):
-        inside = path.relative_to(folder).parts
-        timed = path.name in TIMED or path.name.endswith(".provenance.json")
-        timed = timed or (path.suffix == ".json" and path.name.startswith("features_"))
-        hidden = any(part.startswith(".") for part in inside)
-        hidden = hidden or (inside[0] == "studies" and "own_dial" not in inside)  # no part of the book's own run
-        if path.suffix in KINDS and not (timed or hidden or BESIDE & set(inside)) and path.is_file():
-            yield path
-
-
-def sha256(path: Path) -> str:
-    """The hash of a file's bytes, in hexadecimal."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def is_result(path: Path) -> bool:
+    """Whether a path in a results folder is that of a result, by its name."""
+    timed = path.name in TIMED or path.name.endswith(".provenance.json")
+    timed = timed or (path.suffix == ".json" and path.name.startswith("features_"))
+    hidden = any(part.startswith(".") for part in path.parts)
+    more = path.parts[0] == "studies" and "own_dial" not in path.parts  # than the book's own run
+    return path.suffix in KINDS and not (timed or hidden or more or BESIDE & set(path.parts))
 
 
 def record(folder: Path) -> Path:
@@ -152,29 +144,20 @@ def paired(folder: Path, again: Path) -> tuple[list[tuple[str, str]], list[str],
     together first.
     """
     here, there = set(results(folder)), set(results(again))
-    pairs = [(name, name) for name in sorted(here & there)]
-    left = [_grouped(root, sorted(mine)) for root, mine in ((folder, here - there), (again, there - here))]
-    only_here, only_there = [], []
-    for name in sorted(left[0].keys() | left[1].keys()):
-        mine, theirs = (side.get(name, []) for side in left)
-        if len(mine) > 1 or len(theirs) > 1:
-            hashes = {other: sha256(again / other) for other in theirs}
-            for one in list(mine):
-                same = next((other for other in theirs if hashes[other] == sha256(folder / one)), None)
-                if same is not None:
-                    pairs.append((one, same))
-                    mine.remove(one)
-                    theirs.remove(same)
-        count = min(len(mine), len(theirs))
-        pairs += zip(mine[:count], theirs[:count], strict=True)
-        only_here, only_there = only_here + mine[count:], only_there + theirs[count:]
-    return sorted(pairs), sorted(only_here), sorted(only_there)
+    pairs = {name: name for name in here & there}
+    for known in (lambda root, name: (described(root, name), sha256(root / name)), described):
+        mine = grouped((known(folder, name), name) for name in sorted(here - set(pairs)))
+        theirs = grouped((known(again, name), name) for name in sorted(there - set(pairs.values())))
+        for one in mine.keys() & theirs.keys():
+            pairs |= zip(mine[one], theirs[one], strict=False)
+    return sorted(pairs.items()), sorted(here - set(pairs)), sorted(there - set(pairs.values()))
 
 
-def _grouped(folder: Path, names: list[str]) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
-    for name in names:
-        found.setdefault(described(folder, name), []).append(name)
+def grouped(pairs: Iterable[tuple[Any, str]]) -> dict[Any, list[str]]:
+    """The second of each pair, by the first."""
+    found: dict[Any, list[str]] = {}
+    for one, other in pairs:
+        found.setdefault(one, []).append(other)
     return found
 
 
@@ -199,9 +182,7 @@ def compared(first: Path, second: Path, name: str) -> Difference | None:
     if sha256(first) == sha256(second):
         return None
     try:
-        mine, theirs = (
-            {n: v for n, v in numbers(path).items() if (path.name, n) != DIGEST} for path in (first, second)
-        )
+        mine, theirs = numbers(first), numbers(second)
     except Exception:  # torch raises many kinds for files that are not its own; other kinds have no numbers
         return Difference(name, "has other bytes")
     if mine.keys() != theirs.keys():
@@ -222,26 +203,25 @@ def _apart(first: np.ndarray, second: np.ndarray) -> float:
     return float(np.nanmax(np.abs(first - second), initial=0.0))
 
 
-def numbers(path: Path) -> dict[str, np.ndarray] | None:
-    """What can be compared number by number in a result file, by name; None for a kind that has no numbers.
+def numbers(path: Path) -> dict[str, np.ndarray]:
+    """What can be compared number by number in a result file, by name.
 
     Raises:
-        Exception: of many kinds, where the file is not what its suffix says.
+        Exception: of many kinds, where the file is not what its suffix says, or of a kind that has no numbers.
     """
     if path.suffix == ".npy":
         return {"": np.load(path, allow_pickle=False)}
     if path.suffix == ".csv":
         return {name: column.to_numpy() for name, column in pd.read_csv(path).items()}
-    if path.suffix == ".json":
-        return {name: np.array(value) for name, value in _leaves(json.loads(path.read_text(encoding="utf-8")), "")}
     if path.suffix == ".pt":
-        import torch
+        import torch  # which the book's build need not wait for
 
-        return {
-            name: np.array(value)
-            for name, value in _leaves(torch.load(path, map_location="cpu", weights_only=True), "")
-        }
-    return None
+        value = torch.load(path, map_location="cpu", weights_only=True)
+    else:
+        value = json.loads(path.read_text(encoding="utf-8"))
+        if path.name == "run.json":
+            value.pop("data", "")  # the digest of a network's data and code
+    return {name: np.array(one) for name, one in _leaves(value, "")}
 
 
 def _leaves(value: Any, name: str) -> Iterator[tuple[str, Any]]:
