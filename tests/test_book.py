@@ -20,7 +20,7 @@ from partreg.baselines.task import Cost
 from partreg.errors import PartregError
 from partreg.figures.tables import NOT_RUN
 from partreg.workflow import dial, effects, evidence, methods
-from partreg.workflow.chapters import chapter_path, row_path, run_path
+from partreg.workflow.chapters import chapter_path, method_path, run_path
 from partreg.workflow.profile import REFERENCE, REPOSITORY
 from partreg.workflow.study import record_path
 
@@ -118,7 +118,7 @@ def test_every_other_method_of_table_3_left_its_distances_cost_and_provenance(bu
         assert cost.training > 0 or method == "lomo"
         assert {"profile", "device", "commit"} <= set(files.read_json(folder / "provenance.json"))
         if declarations()[method].takes_a_while:
-            assert row_path(built, method, seed).exists()
+            assert method_path(built, method, seed).exists()
 
 
 def shown_tables(ws, name: str) -> dict[int, str]:

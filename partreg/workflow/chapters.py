@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from partreg.baselines import declarations
 from partreg.reid.run import Run
-from partreg.workflow.effects import COLUMNS
-from partreg.workflow.methods import method_key
-from partreg.workflow.profile import Workspace
+from partreg.workflow.effects import COLUMNS, kept_files
+from partreg.workflow.methods import method_key, network
+from partreg.workflow.profile import REPOSITORY, Workspace
 from partreg.workflow.runs import lacking, make_run, method_run
 from partreg.workflow.stages import run_folder
 
+Tables = dict[str, dict[str, list[Run]]]
 KEPT = tuple(COLUMNS)  # all tables of trainings that lie under reference/
 
 
@@ -64,6 +67,16 @@ def copied_run(ws: Workspace, name: str) -> Run:
     return method_run(ws, "vehicleid", "vgg_ccl" if lacking(ws, "vehicleid", "oife") else "oife")
 
 
+def trained_by(run: Run) -> str:
+    """The chapter whose notebook trains a network."""
+    return "04_reid_training" if run.method == "partreg" else "11_other_methods"
+
+
+def source(name: str) -> Path:
+    """The notebook of a chapter."""
+    return REPOSITORY / "notebooks" / f"{name}.ipynb"
+
+
 def chapter_path(ws: Workspace, name: str) -> Path:
     """Where the executed notebook of a chapter goes."""
     return ws.folder / "notebooks" / f"{name}.ipynb"
@@ -74,6 +87,45 @@ def run_path(ws: Workspace, run: Run) -> Path:
     return run_folder(ws, run) / "notebook.ipynb"
 
 
-def row_path(ws: Workspace, method: str, seed: int) -> Path:
+def method_path(ws: Workspace, method: str, seed: int) -> Path:
     """Where the executed notebook of a method of Table 3 goes that is more than a network."""
     return ws.folder / "rows" / f"{method}-{seed}-{method_key(ws, method, seed)}.ipynb"
+
+
+def shown(ws: Workspace, tables: Tables, names: Iterable[str]) -> list[Path]:
+    """The executed notebooks of every network that the named tables of `partreg.workflow.runs` show."""
+    found = (run for name in names for row in tables.get(name, {}).values() for run in row)
+    return list(dict.fromkeys(run_path(ws, run) for run in found))
+
+
+def built_on(ws: Workspace, method: str, seed: int) -> list[Path]:
+    """What a method of Table 3 waits for: its own network, and the methods that it is built on."""
+    about = declarations()
+    found = [run_path(ws, network(ws, method, seed))] if about[method].trains else []
+    for name in about[method].built_on:
+        found += [method_path(ws, name, seed)] if about[name].takes_a_while else built_on(ws, name, seed)
+    return list(dict.fromkeys(found))
+
+
+def awaited(
+    ws: Workspace, name: str, tables: Tables, methods: Iterable[str], points: Iterable[str]
+) -> list[str | Path]:
+    """What a chapter waits for, by `NEEDS`.
+
+    Args:
+        ws: the workspace.
+        name: of the chapter.
+        tables: the networks of the book, see `partreg.workflow.runs`.
+        methods: the executed notebooks of methods that are more than a network.
+        points: the records of this book's own study.
+    """
+    needs = NEEDS[name]
+    if needs.copied:
+        return [run_path(ws, copied_run(ws, name))]
+    found = [
+        source(name),
+        *([chapter_path(ws, needs.after)] if needs.after else []),
+        *shown(ws, tables, needs.networks),
+    ]
+    found += [*(methods if needs.methods else ()), *(points if needs.points else ())]
+    return found + (kept_files(*needs.kept) if needs.kept else [])
