@@ -31,9 +31,10 @@ def test_a_notebook_is_committed_without_outputs_and_with_ids_of_its_own(name):
     assert len(set(ids)) == len(ids)
 
 
-# A chapter declares the choices that it uses: the first learns nothing, and the next three train no network to judge.
+# A chapter declares the choices that it uses: the first learns nothing, the next three train no network to judge, and
+# chapter 12 learns from vehicles that it renders, or from VehicleID.
 BOXES = {"annotations", "photographs", "names"}
-UNUSED = {"00": {*BOXES, "seeds"}, "01": {"seeds"}, "02": {"seeds"}, "03": {"seeds"}}
+UNUSED = {"00": {*BOXES, "seeds"}, "01": {"seeds"}, "02": {"seeds"}, "03": {"seeds"}, "12": {"veri"}}
 
 
 @pytest.mark.parametrize("name", [name for name in CHAPTERS if name != "13_when_parts_pay"])
@@ -100,7 +101,7 @@ def lines(cells) -> int:
     return sum(bool(line.strip()) for cell in cells for line in cell.source.splitlines())
 
 
-@pytest.mark.parametrize("name", [name for name in CHAPTERS if name[:2] not in ("12", "14")])
+@pytest.mark.parametrize("name", CHAPTERS)
 def test_a_notebook_shows_its_code(name):
     cells = code_cells(name)
     hidden = [cell for cell in cells if HIDDEN & set(cell.metadata.get("tags", []))]
@@ -108,4 +109,4 @@ def test_a_notebook_shows_its_code(name):
 
 
 def test_notebooks_leave_loops_to_the_library():
-    assert sum(lines(code_cells(name)) for name in CHAPTERS[:5]) < 400
+    assert sum(lines(code_cells(name)) for name in CHAPTERS) < 1100
