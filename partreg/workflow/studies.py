@@ -26,7 +26,12 @@ def main(arguments: list[str]) -> int:
     study = STUDIES[name]
     try:
         ws = open_workspace(**json.loads(choices))
-        job = the_job(study.jobs(ws), study, key[0]) if key else None
+        job = study.jobs(ws).get(key[0]) if key else None
+        if key and job is None:
+            raise PartregError(
+                f"no job is called {key[0]} any more: the data, the profile or the code changed since it was listed; "
+                f"run make {study.target} again."
+            )
     except PartregError as error:
         print(f"partreg: {name}: FAILED: {error}", file=sys.stderr)
         return 1
@@ -40,20 +45,6 @@ def main(arguments: list[str]) -> int:
                 study.record(ws, job)
 
     return reported(job.label if job else name, work)
-
-
-def the_job(jobs: dict[str, Job], study: Study, key: str) -> Job:
-    """The job of a key.
-
-    Raises:
-        PartregError: there is none, because what it is made of has changed since the keys were listed.
-    """
-    if key not in jobs:
-        raise PartregError(
-            f"no job is called {key} any more: the data, the profile or the code changed meanwhile; "
-            f"run make {study.target} again."
-        )
-    return jobs[key]
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from partreg import files, workflow
 from partreg.errors import PartregError
 from partreg.workflow import studies
 from partreg.workflow.study import Job, Study, record_path, table_path
+from tests.conftest import REPOSITORY
 from tests.datasets.layouts import write_veri
 
 
@@ -124,3 +125,10 @@ def test_every_study_lists_jobs_with_keys_and_labels_of_their_own(tmp_path):
         assert name == study.name
         assert jobs
         assert len({job.label for job in jobs.values()}) == len(jobs) == len(study.listed(ws))
+
+
+def test_make_runs_every_study():
+    lines = (REPOSITORY / "Makefile").read_text(encoding="utf-8")
+    assert set(re.findall(r"workflow.driver --target (\w+)", lines)) == {*studies.STUDIES} - {"own_dial"}  # which is the book's own
+    for study in studies.STUDIES.values():
+        assert re.search(rf"^{study.target}:", lines, re.MULTILINE)
