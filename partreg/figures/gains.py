@@ -108,13 +108,15 @@ def paired_slopes(pairs: Mapping[str, pd.DataFrame], guessing: float) -> Figure:
     """CMC@1 without and with parts, a line a pair; beside it the differences, and their mean with its 95% interval.
 
     Args:
-        pairs: by where they come from, the scores without and with parts as two columns, fractions, a row a seed.
+        pairs: by where they come from, the scores without and with parts as two columns, fractions, a row a seed; who
+            has none is left out.
         guessing: the score of a random order, a fraction.
 
     Returns:
         The closed figure.
     """
     figure, (left, right) = plt.subplots(1, 2, figsize=(6.4, 3.4), facecolor="white")
+    pairs = {name: paired for name, paired in pairs.items() if len(paired)}
     for place, (name, paired) in enumerate(pairs.items()):
         look = {"color": COLORS[place], "marker": MARKS[2 * place]}
         without, with_parts = 100 * paired.to_numpy().T

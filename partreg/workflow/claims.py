@@ -25,6 +25,15 @@ PENDING = "not run yet"  # fewer than two seeds of some test
 VERDICTS = (REPRODUCED, PARTLY, NOT, CANNOT, PENDING)
 SHOWN = {PARTLY: "partly reproduced", NOT: "not reproduced"}  # on the page, where a word must stand by itself
 EXPECTED = ("above", "below", "within")
+HEADING = """::::{list-table} Each claim of the paper, what was measured, and the verdict. Effects are CMC@1 in \
+percentage points with 95% intervals, unless another score is named.
+:header-rows: 1
+:widths: 34 46 20
+:name: claims
+
+* - claim, and where the paper has it
+  - measured
+  - verdict"""
 
 
 @dataclass(frozen=True)
@@ -132,17 +141,7 @@ def effect_words(test: Test, found: Effect) -> str:
 
 def ledger(claims: Sequence[Claim], evidence: Evidence) -> str:
     """The ledger as a MyST list-table for the first page."""
-    lines = [
-        "::::{list-table} Each claim of the paper, what was measured, and the verdict. Effects are CMC@1 in percentage "
-        "points with 95% intervals, unless another score is named.",
-        ":header-rows: 1",
-        ":widths: 34 46 20",
-        ":name: claims",
-        "",
-        "* - claim, and where the paper has it",
-        "  - measured",
-        "  - verdict",
-    ]
+    lines = [HEADING]
     for claim in claims:
         found = judged(claim, evidence)[1]
         told = [f"{test.words}: {effect_words(test, one)}" for test, one in found]

@@ -85,3 +85,5 @@ def test_pairs_are_lines_and_their_mean_difference_has_its_interval():
     assert own.lines[0].get_ydata() == pytest.approx([2])
     assert not own.lines[2][0].get_segments()[0].size  # one pair has no interval
     assert sorted(legend(figure)) == ["guessing", "repository", "this run"]
+    alone = paired_slopes({"repository": pairs, "this run": pairs[:0]}, 0.05)
+    assert sorted(legend(alone)) == ["guessing", "repository"]
