@@ -6,6 +6,8 @@ is what is kept under ``reference/`` (`partreg.workflow.keep`).
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +24,24 @@ def told(facts: Any) -> str:
     return f"Kept from {facts['made']}, {facts['device']}, commit {commit}."
 
 
-def faults(folder: Path = REFERENCE) -> str:
+def kept(name: str, target: str) -> Callable[[Callable[[Path], list[str]]], Callable[..., str]]:
+    """Let a function from a kept file to lines give Markdown for a folder, or say which command makes the file."""
+
+    def wrap(lines: Callable[[Path], list[str]]) -> Callable[..., str]:
+        @wraps(lines)
+        def page(folder: Path = REFERENCE) -> str:
+            if not (folder / name).exists():
+                return f"Nothing is kept yet: `make {target}` makes it, `make keep WHAT={target}` keeps it.\n"
+            return "\n".join([*lines(folder / name), ""])
+
+        return page
+
+    return wrap
+
+
+@kept("faults.json", "faults")
+def faults(path: Path) -> list[str]:
     """What the kills and the full disks came to, in Markdown."""
-    path = folder / "faults.json"
-    if not path.exists():
-        return "Nothing is kept yet: `make faults` makes it, `make keep WHAT=faults` keeps it.\n"
     found = files.read_json(path)
     kinds = ", ".join(f"{name} {count}" for name, count in found["kills"].items())
     lines = [
@@ -38,14 +53,12 @@ def faults(folder: Path = REFERENCE) -> str:
         "",
         *(f"- `{sentence}`" for sentence in found["refused"]),
     ]
-    return "\n".join([*lines, ""])
+    return lines
 
 
-def fuzz(folder: Path = REFERENCE) -> str:
+@kept("fuzz.csv", "fuzz")
+def fuzz(path: Path) -> list[str]:
     """How many spoilt files each reader was given, in Markdown."""
-    path = folder / "fuzz.csv"
-    if not path.exists():
-        return "Nothing is kept yet: `make fuzz` makes it, `make keep WHAT=fuzz` keeps it.\n"
     table = pd.read_csv(path)
     lines = [
         f"{table.files.sum():,} files, {table.failed.sum()} readers failed. {told(table.iloc[0])}",
@@ -54,14 +67,12 @@ def fuzz(folder: Path = REFERENCE) -> str:
         "|---|---:|---:|---:|",
         *(f"| {one.reader} | {one.files:,} | {one.branches} | {one.failed} |" for one in table.itertuples()),
     ]
-    return "\n".join([*lines, ""])
+    return lines
 
 
-def machines(folder: Path = REFERENCE) -> str:
+@kept("machines.csv", "machines")
+def machines(path: Path) -> list[str]:
     """By how much the results of other machines differ, in Markdown."""
-    path = folder / "machines.csv"
-    if not path.exists():
-        return "Nothing is kept yet: `make machines` makes it, `make keep WHAT=machines` keeps it.\n"
     table = pd.read_csv(path)
     lines = [
         f"Against one notebook at a time on the same machine. {told(table.iloc[0])}",
@@ -72,14 +83,12 @@ def machines(folder: Path = REFERENCE) -> str:
     for one in table.itertuples():
         largest = "–" if not one.differ else "cannot be compared" if pd.isna(one.largest) else f"{one.largest:.2g}"
         lines.append(f"| {one.machine} | {one.results} | {one.files:,} | {one.differ:,} | {largest} |")
-    return "\n".join([*lines, ""])
+    return lines
 
 
-def scores(folder: Path = REFERENCE) -> str:
+@kept("machine_scores.csv", "machines")
+def scores(path: Path) -> list[str]:
     """How far the scores of networks trained to the end lie apart, by machine and by seed, in Markdown."""
-    path = folder / "machine_scores.csv"
-    if not path.exists():
-        return "Nothing is kept yet: `make machines` makes it, `make keep WHAT=machines` keeps it.\n"
     table = pd.read_csv(path)
     points = 100 * table.pivot(index="machine", columns="seed", values="cmc1")
     machine, seed = (float((points.max(axis=axis) - points.min(axis=axis)).max()) for axis in (0, 1))
@@ -91,20 +100,18 @@ def scores(folder: Path = REFERENCE) -> str:
         f"|---|{'---:|' * len(points.columns)}",
         *(f"| {name} | {' | '.join(f'{score:.1f}' for score in line)} |" for name, line in points.iterrows()),
     ]
-    return "\n".join([*lines, ""])
+    return lines
 
 
-def gpu(folder: Path = REFERENCE) -> str:
+@kept("gpu/gpu.json", "gpu")
+def gpu(path: Path) -> list[str]:
     """What a GPU gave: its agreement with the CPU, its speed and its rows of Table 4, in Markdown."""
-    path = folder / "gpu" / "gpu.json"
-    if not path.exists():
-        return "Nothing is kept yet: `make gpu` makes it, `make keep WHAT=gpu` keeps it.\n"
     report = files.read_json(path)
     parts = {name: part["found"] for name, part in report["parts"].items()}
     made = parts["provenance"]
     lines = [f"{made['device']}, {made['cores']} cores, torch {made['torch']}, commit `{made['commit']}`.", ""]
     lines += [f"- {name} failed: {error.splitlines()[-1]}" for name, error in report["failed"].items()]
-    lines += _gpu_table(folder / "gpu" / "table_4.csv")
+    lines += _gpu_table(path.with_name("table_4.csv"))
     lines += ["| compared with the CPU | found |", "|---|---:|"]
     compared = {**parts.get("agreement", {}), **{f"detector: {k}": v for k, v in parts.get("detector", {}).items()}}
     lines += [f"| {name} | {_shown(value)} |" for name, value in compared.items()]
@@ -112,7 +119,7 @@ def gpu(folder: Path = REFERENCE) -> str:
     for name, found in speeds.items():
         lines += ["", f"| images a second: {name} | |", "|---|---:|"]
         lines += [f"| {what} | {_shown(value)} |" for what, value in found.items()]
-    return "\n".join([*lines, ""])
+    return lines
 
 
 def _shown(value: Any) -> str:
