@@ -9,7 +9,7 @@ from partreg.baselines import declarations
 from partreg.baselines.declaration import INPUTS
 from partreg.figures import methods
 
-NAMES = list(declarations())
+NAMES = [name for name, about in declarations().items() if about.nodes]  # one's own may have no drawing
 
 
 def inside(point, box, by=0.05):
@@ -27,6 +27,7 @@ def on(path, steps=60):
 
 def test_every_method_of_the_tables_is_told_and_drawn_once():
     rows = [about.name for about in declarations().values() if about.tables]
+    assert all(about.nodes for about in declarations().values() if about.tables)
     assert len(set(rows)) == len(rows)
     assert set(rows) <= {*paper.ROWS[1], *paper.ROWS[3]} - {paper.OURS}
 
