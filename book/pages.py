@@ -12,10 +12,10 @@ from partreg.baselines import declarations
 from partreg.reid.run import Run
 from partreg.synthetic import benchmark
 from partreg.synthetic.benchmark import plan_vehicleid
-from partreg.workflow.chapters import chapter_path, run_path
+from partreg.workflow.chapters import CHAPTERS, chapter_path, run_path
 from partreg.workflow.effects import WITHDRAWN, Evidence
 from partreg.workflow.keep import of_older_code
-from partreg.workflow.profile import CHAPTERS, Workspace, read_profile
+from partreg.workflow.profile import Workspace, read_profile
 from partreg.workflow.provenance import device, provenance
 from partreg.workflow.runs import networks
 

@@ -58,6 +58,7 @@ NEEDS = {
     "13_when_parts_pay": Needs(kept=KEPT),
     "14_every_rule": Needs(networks=("table_4", "table_6")),
 }
+CHAPTERS = tuple(NEEDS)
 
 
 def copied_run(ws: Workspace, name: str) -> Run:

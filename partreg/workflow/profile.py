@@ -32,23 +32,6 @@ from partreg.workflow.fields import (
 REPOSITORY = Path(partreg.__file__).resolve().parents[1]
 PROFILES = Path(partreg.__file__).resolve().with_name("profiles").resolve()  # a link here, so that a wheel takes them
 REFERENCE = REPOSITORY / "reference"  # results that are committed
-CHAPTERS = (
-    "00_near_duplicates",
-    "01_part_annotation",
-    "02_detector_training",
-    "03_missing_parts",
-    "04_reid_training",
-    "05_vehicleid",
-    "06_veri",
-    "07_ablation",
-    "08_resolution",
-    "09_activation_maps",
-    "10_rank_lists",
-    "11_other_methods",
-    "12_where_it_breaks",
-    "13_when_parts_pay",
-    "14_every_rule",
-)
 
 
 @dataclass(frozen=True)
