@@ -1,4 +1,7 @@
-"""Means with their 95% intervals: over trainings by Student's t, over test vehicles by resampling them."""
+"""Means with their 95% intervals: over trainings by Student's t, over test vehicles by resampling them.
+
+scipy.stats takes half a second to load. It is imported where it is used, for each notebook of a book has its processes.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,6 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from scipy import stats
 
 from partreg.errors import PartregError
 
@@ -33,6 +35,8 @@ def mean_interval(values: Sequence[float] | np.ndarray) -> Estimate:
     mean = values.mean() if len(values) else np.nan
     half = np.nan
     if len(values) > 1:
+        from scipy import stats
+
         half = stats.t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values))
     return Estimate(float(mean), float(mean - half), float(mean + half))
 
@@ -87,6 +91,8 @@ def bootstrap_over_vehicles(values: np.ndarray, vehicles: np.ndarray, seed: int 
     sums, counts = np.bincount(vehicle, weights=values[known]), np.bincount(vehicle).astype(np.float64)
     if len(counts) < 2:
         raise PartregError(f"{len(counts)} vehicles have a value, expected at least 2 to resample; test on more.")
+    from scipy import stats
+
     result = stats.bootstrap(
         (sums, counts),
         lambda total, number, axis: total.sum(axis=axis) / number.sum(axis=axis),

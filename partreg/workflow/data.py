@@ -1,7 +1,4 @@
-"""The data sets of a workspace: rendered first where they are the benchmark, and parsed once a process.
-
-What renders is imported where it is used: it loads OpenCV and SciPy, for which whoever only reads need not wait.
-"""
+"""The data sets of a workspace: rendered first where they are the benchmark, and parsed once a process."""
 
 from __future__ import annotations
 
@@ -13,9 +10,11 @@ from typing import Any
 
 import pandas as pd
 
+from partreg import synthetic
 from partreg.datasets import vehicleid as layout_vehicleid
 from partreg.datasets import veri as layout_veri
 from partreg.files import locked
+from partreg.synthetic.benchmark import described
 from partreg.workflow.profile import Workspace
 
 # The files that the readers read, under a data set's root.
@@ -40,8 +39,6 @@ def data(ws: Workspace, dataset: str) -> Any:
     root = ws.root(dataset)
     done = root / "truth" / "done.json"
     if ws.is_synthetic(dataset) and not done.exists():
-        from partreg import synthetic
-
         with locked(root):
             if not done.exists():
                 write = {"vehicleid": synthetic.write_vehicleid, "veri": synthetic.write_veri}[dataset]
@@ -61,8 +58,6 @@ def veri(ws: Workspace) -> Any:
 
 def benchmark(ws: Workspace) -> Any:
     """The description of the rendered benchmark (`partreg.synthetic.Benchmark`) that the profile asks for."""
-    from partreg.synthetic.benchmark import described
-
     return described(ws.profile.benchmark)
 
 
