@@ -16,7 +16,7 @@ from typing import Annotated, Any
 from pydantic.dataclasses import dataclass
 
 from partreg.errors import PartregError
-from partreg.files import parse_json
+from partreg.files import parse_json, sha256
 from partreg.guard import Guarded, number, objection, one_of, some_of, whole
 from partreg.parts.boxes import PARTS
 
@@ -229,5 +229,4 @@ def _file_hash(path: str) -> str:
 
 @lru_cache
 def _hash_of_bytes(path: str, modified: int, changed: int, length: int) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return sha256(path)

@@ -62,13 +62,10 @@ def described(table: pd.DataFrame, ledger: Path) -> Recipe:
 def tests(ws: Workspace, dataset: str) -> Recipe:
     """The test half, and which of its images each test list has in which order, for that decides the galleries."""
     recipe = images(ws, dataset, "test")
-    return recipe if ws.is_synthetic(dataset) else {**recipe, "lists": _own_lists(dataset, ws.root(dataset))}
-
-
-@cache
-def _own_lists(dataset: str, root: Path) -> dict[str, str]:
-    lists = getattr(data.read(dataset, root), "tests", {})  # VeRi-776 has queries and a gallery instead
-    return {str(number): digest(table["image"].tolist()) for number, table in lists.items()}
+    if ws.is_synthetic(dataset):
+        return recipe
+    lists = getattr(data.read(dataset, ws.root(dataset)), "tests", {})  # VeRi-776 has queries and a gallery instead
+    return {**recipe, "lists": {str(number): digest(table["image"].tolist()) for number, table in lists.items()}}
 
 
 def annotated(ws: Workspace) -> Recipe:
@@ -239,9 +236,8 @@ def parts_of(recipe: Any) -> tuple[Any, list[str]]:
 
 
 def forget() -> None:
-    """Look at the pictures and lists of a reader's own data sets anew."""
+    """Look at the pictures of a reader's own data sets anew."""
     _own_images.cache_clear()
-    _own_lists.cache_clear()
 
 
 def data_key(ws: Workspace, dataset: str) -> str:
