@@ -37,7 +37,7 @@ from partreg.workflow.stages import (
     fused_features,
     history,
     trained,
-    vehicleid_protocol,
+    vehicleid_judged,
     vehicleid_scores,
     veri_scores,
     watched_key,
@@ -274,7 +274,8 @@ def vehicleid_record(ws: Workspace, run: Run, what: Record) -> Record:
     if looked_at(what):
         found |= {"on_parts": on_parts(ws, run), "same_model": same_model(ws, run, longest)}
     if fused(what):
-        judged = vehicleid_protocol(ws, fused_features(ws, run), longest)
+        images, wide = test_images(ws, "vehicleid"), fused_features(ws, run)
+        judged = vehicleid_judged(wide, images, tests[longest], ws.profile.galleries)
         found |= {"cmc1_fused": judged.cmc1, "cmc5_fused": judged.cmc5, "hits_fused": vehicle_hits(judged)}
     return found
 

@@ -308,11 +308,6 @@ def vehicleid_scores(ws: Workspace, run: Run) -> dict[int, Any]:
     }
 
 
-def vehicleid_protocol(ws: Workspace, found: np.ndarray, number: int) -> Any:
-    """`partreg.retrieval.VehicleIDScores` of one test list, from features in the order of `test_images`."""
-    return vehicleid_judged(found, test_images(ws, "vehicleid"), vehicleid(ws).tests[number], ws.profile.galleries)
-
-
 def vehicleid_judged(found: np.ndarray, images: pd.DataFrame, test: pd.DataFrame, galleries: int) -> Any:
     """Scores of one test list, from the features of ``images``, which hold those of the list."""
     mine = pd.DataFrame(found, index=images.image).loc[test.image].to_numpy()
