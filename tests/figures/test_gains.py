@@ -57,6 +57,7 @@ def test_each_method_has_a_chart_with_its_interval_before_all_others():
     figure = dial_panels(kept, points(("LOMO", 2, 0.25, 0.2, 0.3)), 0.01, "HIT@1, %")
     ours, lomo = figure.axes
     assert (ours.get_title(), lomo.get_title()) == (OURS, "LOMO")
+    assert list(lomo.get_xticks()) == [1, 2, 4]
     (mine,) = ours.containers
     assert mine.lines[0].get_ydata() == pytest.approx([50, 30])
     assert mine.lines[2][0].get_segments()[0][:, 1] == pytest.approx([40, 55])

@@ -129,6 +129,8 @@ def test_every_study_lists_jobs_with_keys_and_labels_of_their_own(tmp_path):
 
 def test_make_runs_every_study():
     lines = (REPOSITORY / "Makefile").read_text(encoding="utf-8")
-    assert set(re.findall(r"workflow.driver --target (\w+)", lines)) == {*studies.STUDIES} - {"own_dial"}  # which is the book's own
+    assert set(re.findall(r"workflow.driver --target (\w+)", lines)) == {*studies.STUDIES} - {
+        "own_dial"
+    }  # which is the book's own
     for study in studies.STUDIES.values():
         assert re.search(rf"^{study.target}:", lines, re.MULTILINE)
