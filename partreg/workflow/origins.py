@@ -19,11 +19,11 @@ def origins(ws: Workspace, run: Run, name: str = "test") -> tuple[Origin, ...]:
     Without a name it is not the features that are judged, but the network that is drawn.
     """
     folder, about = run_folder(ws, run), {"seed": run.seed, "size": run.size}
-    trained = read_json(path) if (path := folder / "provenance.json").exists() else {}
+    paths = {"trained": folder / "provenance.json", "features": folder / f"features_{name}.json"}
+    left = {step: read_json(path) for step, path in paths.items() if path.exists()}
     return (
-        *((origin(ws, run.dataset, "trained", trained, **about),) if trained else ()),
-        *(Origin(**one) for one in trained.get("boxes", ())),
-        *left_origin(ws, run.dataset, "features", folder / f"features_{name}.json", **about),
+        *(origin(ws, run.dataset, step, facts, **about) for step, facts in left.items()),
+        *(Origin(**one) for one in left.get("trained", {}).get("boxes", ())),
         origin(ws, run.dataset, "judged" if name else "drawn"),
     )
 

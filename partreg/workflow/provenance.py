@@ -28,17 +28,15 @@ def committed() -> tuple[str, bool]:
     """
     # The caller's own GIT_DIR, as in a hook, would name another repository.
     plain = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
-
-    def git(*words: str) -> str:
-        run = {"cwd": REPOSITORY, "env": plain, "capture_output": True, "text": True, "check": True}
-        return subprocess.run(["git", *words], **run).stdout.strip()  # noqa: S603, S607
-
-    try:
-        if Path(git("rev-parse", "--show-toplevel")).resolve() == REPOSITORY:
-            return git("rev-parse", "--short=10", "HEAD"), not git("status", "--porcelain", "--untracked-files=no")
-    except (OSError, subprocess.CalledProcessError):
-        pass
-    return "unknown", True
+    how: dict[str, Any] = {"cwd": REPOSITORY, "env": plain, "capture_output": True, "text": True, "check": True}
+    said = []
+    for words in ("rev-parse --show-toplevel", "rev-parse --short=10 HEAD", "status --porcelain --untracked-files=no"):
+        try:
+            said.append(subprocess.run(["git", *words.split()], **how).stdout.strip())  # noqa: S603, S607
+        except (OSError, subprocess.CalledProcessError):
+            return "unknown", True
+    top, commit, changes = said
+    return (commit, not changes) if Path(top).resolve() == REPOSITORY else ("unknown", True)
 
 
 def device() -> str:
