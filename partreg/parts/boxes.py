@@ -18,9 +18,9 @@ import pandas as pd
 from partreg.errors import PartregError
 from partreg.files import read_text, whole
 
-# The network's branches and the boxes that each pools; light is left and right light together (assumed).
+# The branches that a network may have and the boxes that each pools; light is left and right light together (assumed).
 BRANCH_BOXES = {"window": ("window",), "light": ("left_light", "right_light"), "brand": ("brand",)}
-PARTS = tuple(BRANCH_BOXES)
+PARTS = ("window", "light", "brand")  # the paper's, in its full model
 PART_BOXES = tuple(dict.fromkeys(box for boxes in BRANCH_BOXES.values() for box in boxes))
 VIEWS = ("front", "rear", "unknown")
 SOURCES = ("truth", "annotated", "detected", "inferred", "average", "fallback")

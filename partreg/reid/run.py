@@ -18,7 +18,7 @@ from pydantic.dataclasses import dataclass
 from partreg.errors import PartregError
 from partreg.files import parse_json, sha256
 from partreg.guard import Guarded, number, objection, one_of, some_of, whole
-from partreg.parts.boxes import PARTS
+from partreg.parts.boxes import BRANCH_BOXES, PARTS
 
 DATASETS = ("vehicleid", "veri")
 BOXES = ("filled", "detected", "truth", "tight", "shuffled", "random", "whole")
@@ -70,7 +70,7 @@ class NetworkFields(Guarded):
     """
 
     method: str = "partreg"
-    parts: Annotated[tuple[str, ...], some_of(PARTS)] = PARTS
+    parts: Annotated[tuple[str, ...], some_of(tuple(BRANCH_BOXES))] = PARTS
     use_global: bool = True
     backbone: Annotated[str, one_of(BACKBONES)] = "small"
     weights: str = ""
