@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from partreg.figures.pipeline import GREEN, GREY
 from partreg.figures.sheets import PART_COLORS, PART_STYLES
 from partreg.figures.tables import percent
+from partreg.parts.boxes import BRANCH_BOXES
 
 
 def training_curves(history: pd.DataFrame, branches: Sequence[str], vehicles: int) -> Figure:
@@ -38,7 +39,8 @@ def training_curves(history: pd.DataFrame, branches: Sequence[str], vehicles: in
     plt.close(figure)
     for ax, (label, lines) in zip(axes, panels.items(), strict=True):
         for column, branch in zip(lines, branches, strict=False):
-            color, style = PART_COLORS.get(branch, GREEN), PART_STYLES.get(branch, "-")
+            box = BRANCH_BOXES.get(branch, ("",))[0]
+            color, style = PART_COLORS.get(box, GREEN), PART_STYLES.get(box, "-")
             ax.plot(lines[column], color=color, linestyle=style, marker=".", label=branch)
         ax.set(xlabel="epoch", ylabel=label, ylim=(0, None if label == "loss" else 101))
         ax.label_outer()

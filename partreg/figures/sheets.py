@@ -31,10 +31,9 @@ PART_COLORS = {
     "window": "#0173b2",
     "left_light": "#de8f05",
     "right_light": "#de8f05",
-    "light": "#de8f05",
     "brand": "#cc78bc",
 }
-PART_STYLES = {"window": "-", "left_light": "--", "right_light": "--", "light": "--", "brand": ":"}
+PART_STYLES = {"window": "-", "left_light": "--", "right_light": "--", "brand": ":"}
 GAP = 0.06  # white space around an image, as a share of a cell
 INCHES = 8.0  # width of a sheet at most
 DPI = 120
