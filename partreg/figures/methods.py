@@ -1,4 +1,4 @@
-"""Each method of `partreg.baselines` as a drawing, and tables of what it needs and costs, from its declaration.
+"""Each method of `partreg.baselines` as a drawing, and tables of what it needs, scores and costs, from its declaration.
 
 The drawings follow the publications; where this book had to choose, its page "Assumptions" says so.
 """
@@ -9,13 +9,15 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import matplotlib.pyplot as plt
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch, Polygon
 
-from partreg.baselines import declarations
-from partreg.baselines.declaration import Node
+from partreg import paper
+from partreg.baselines import declarations, judged_on
+from partreg.baselines.declaration import TABLES, Node
 from partreg.figures import origins, tables
 from partreg.figures.sheets import DPI
 
@@ -130,6 +132,72 @@ def _legend(ax: Axes, y: float, training: bool) -> None:
     for (kind, dashed, words), x in zip(samples, (0.1, 1.05, 2.05, 3.25, 4.5), strict=False):
         _outline(ax, (x, y - 0.09, 0.3, 0.18), kind, dashed)
         ax.text(x + 0.36, y, words, va="center", size=POINTS - 1)
+
+
+def overview() -> tables.Table:
+    """Every method with the words that choose it in chapter 11, as a table."""
+    rows = {}
+    for method, about in declarations().items():
+        fits = [dataset for dataset in TABLES if method in judged_on(dataset)]
+        rows[about.name] = [method, " or ".join(fits), ", ".join(about.built_on) or "nothing"]
+    return tables.listed(rows, ["method", "dataset", "built on"], "Method", "What can be trained and judged here.")
+
+
+def facts(method: str) -> tables.Table:
+    """Where a method comes from and what it needs, as a table."""
+    about = declarations()[method]
+    told = {
+        "row": about.name,
+        "publication": about.publication,
+        "needed in training": ", ".join(about.training) or "nothing besides images",
+        "needed for a query": ", ".join(about.test) or "nothing besides the image",
+        "compared, as published": about.feature,
+        "network": "the profile's, in place of the published one" if about.replaced else "as published, or none",
+    }
+    frame = pd.DataFrame({"value": told}).rename_axis("of")
+    return tables.simple(frame, f"{about.name}: where it comes from and what it needs.")
+
+
+def scores(method: str, dataset: str, seed: int, found: Any) -> tables.Table:
+    """A method's scores beside the published ones, in the form of Table 1 and 2 or of Table 3.
+
+    Args:
+        method: by its module.
+        dataset: "vehicleid" or "veri".
+        seed: of its training.
+        found: `partreg.workflow.methods.Judged.scores`.
+    """
+    row = declarations()[method].name
+    printed = paper.table(TABLES[dataset][0]).reindex([row]).iloc[0]  # all NaN for a method beyond the tables
+    published = {name: tables.DASH if np.isnan(value) else f"{value:.3f}" for name, value in printed.items()}
+
+    def cells(one: Any, names: Mapping[str, str]) -> dict[str, str]:
+        return {column: str(tables.score([one], name)) for column, name in names.items()}
+
+    if dataset == "vehicleid":
+        table = {
+            f"{name} (list {number})": cells(found[number], {"CMC@1": "cmc1", "CMC@5": "cmc5"})
+            | {"CMC@1, published": published[name]}
+            for name, number in tables.vehicle_sets(found).items()
+        }
+    else:
+        table = {"reproduced": cells(found, {"mAP": "mAP", "HIT@1": "hit1", "HIT@5": "hit5"}), "published": published}
+    frame = pd.DataFrame(table).T.rename_axis("test set" if dataset == "vehicleid" else "scores")
+    caption = f"{row}, seed {seed}: scores on the test half; in brackets the 95% bootstrap interval over vehicles."
+    return tables.simple(frame, caption, origins.source_line(found))
+
+
+def price(method: str, judged: Any) -> tables.Table:
+    """What one method cost, as a table; ``judged`` is its `partreg.workflow.methods.Judged`."""
+    about, cost = declarations()[method], judged.cost
+    told = {
+        "training": f"{cost.training / 60:.1f} minutes",
+        "kept for each gallery image": f"{cost.width:,} numbers" if cost.width else "no feature",
+        "one query": f"{1000 * cost.query:.1f} ms",
+        "also needed": ", ".join(about.needs) or "nothing",
+    }
+    frame = pd.DataFrame({"value": told}).rename_axis("of")
+    return tables.simple(frame, f"{about.name}: its price on this machine.", origins.source_line(judged.scores))
 
 
 def needs(methods: Iterable[str]) -> tables.Table:
