@@ -38,3 +38,25 @@ def test_an_accuracy_is_said_with_its_branch(branches, said):
     assert curves.training_ends(a_history([0.1, 0.4]), branches) == {"reid_accuracy": said, "reid_validation": "40.0%"}
     unscored = curves.training_ends(a_history([np.nan, np.nan]), branches)["reid_validation"]
     assert unscored == "no number (nothing was scored)"
+
+
+def test_any_method_has_its_summands_its_accuracies_and_what_was_scored():
+    spread = pd.DataFrame({"epoch": [1, 2], "loss": [3.0, 2.0], "loss_spread": [1.0, 0.5], "cmc1": [np.nan] * 2})
+    told = pd.DataFrame({"epoch": [1], "loss": [1.0], "accuracy_model": [0.25], "cmc1": [0.5], "cmc1_test": [0.1]})
+    figure = curves.summand_curves({"One": spread, "Other": told})
+    assert [(ax.get_title(), ax.get_ylabel()) for ax in figure.axes] == [
+        ("One", "loss"),
+        ("Other", "loss"),
+        ("Other", "training accuracy (%)"),
+        ("Other", "CMC@1, held out (%)"),
+    ]
+    assert {line.get_label(): list(line.get_ydata()) for line in figure.axes[0].lines} == {
+        "total": [3, 2],
+        "spread": [1, 0.5],
+    }
+    assert [list(ax.lines[0].get_ydata()) for ax in figure.axes[2:]] == [[25], [50]]
+
+
+def test_a_method_without_a_network_has_a_sentence_in_place_of_curves():
+    (ax,) = curves.summand_curves({}).axes
+    assert [text.get_text() for text in ax.texts] == ["This method trains no network on images."]

@@ -1,12 +1,14 @@
 """The drawings of the methods: whole, legible, and true to the paper's list of rows."""
 
 from itertools import combinations, pairwise
+from types import SimpleNamespace
 
 import pytest
 
 from partreg import paper
 from partreg.baselines import declarations
 from partreg.baselines.declaration import INPUTS
+from partreg.baselines.task import Cost
 from partreg.figures import methods
 
 NAMES = [name for name, about in declarations().items() if about.nodes]  # one's own may have no drawing
@@ -107,3 +109,34 @@ def test_words_stay_in_their_box(name):
         assert text.get_size() >= 8
     for text in figure.axes[0].texts:
         assert text.get_window_extent().x1 <= figure.bbox.x1
+
+
+def test_every_method_is_offered_with_the_data_sets_that_it_fits():
+    table = methods.overview().frame
+    assert set(table.method) == set(declarations())
+    assert table.dataset["Strong baseline"] == "vehicleid or veri"
+    assert table.dataset["VGG+CCL"] == "vehicleid"
+
+
+def test_scores_stand_beside_the_published_ones_where_there_are_any(monkeypatch):
+    monkeypatch.setattr(methods.tables, "score", lambda seeds, name: f"{name} of {len(seeds)} seed")
+    one = SimpleNamespace(origins=())
+    lists = methods.scores("vgg_ccl", "vehicleid", 0, {6: one, 8: one, 10: one}).frame
+    assert list(lists["CMC@1, published"]) == [f"{score:.3f}" for score in paper.ROWS[1]["VGG+CCL"]]
+    assert set(methods.scores("strong", "vehicleid", 0, {6: one}).frame["CMC@1, published"]) == {"–"}
+    veri = methods.scores("oife", "veri", 0, one).frame
+    assert list(veri.loc["published"]) == ["0.480", "0.894", "–"]
+    assert list(veri.loc["reproduced"]) == ["mAP of 1 seed", "hit1 of 1 seed", "hit5 of 1 seed"]
+
+
+def test_the_tables_of_one_method_say_what_it_needs_and_costs():
+    told = methods.facts("siamese_path").frame.value
+    assert told["needed for a query"] == "cameras, time, camera distances"
+    assert methods.facts("strong").frame.value["needed for a query"] == "nothing besides the image"
+    judged = SimpleNamespace(cost=Cost(90.0, 0, 0.25), scores=SimpleNamespace(origins=()))
+    assert list(methods.price("siamese_path", judged).frame.value) == [
+        "1.5 minutes",
+        "no feature",
+        "250.0 ms",
+        "identities, cameras, time, camera distances",
+    ]
