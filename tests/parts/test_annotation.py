@@ -297,7 +297,7 @@ def test_every_chapter_reads_a_file_with_a_root_category_text_ids_and_a_byte_ord
     }
     (tmp_path / "mine.json").write_bytes(b"\xef\xbb\xbf" + json.dumps(coco).encode())
     ws = open_workspace(
-        "smoke", str(tmp_path / "out"), annotations=str(tmp_path / "mine.json"), photographs=str(tmp_path)
+        "smoke", output=str(tmp_path / "out"), annotations=str(tmp_path / "mine.json"), photographs=str(tmp_path)
     )
     (images, objects), (rest, _) = stages.annotated_sets(ws)
     assert (list(images["image"]), len(rest)) == (["a.png"], 0)
