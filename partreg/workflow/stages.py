@@ -208,19 +208,30 @@ def trained(ws: Workspace, run: Run, watch: pd.DataFrame | None = None) -> Path:
     Raises:
         PartregError: it learnt from other pictures than the rendered benchmark holds now: one was replaced.
     """
-    folder, root = run_folder(ws, run), ws.root(run.dataset)
+    folder = run_folder(ws, run)
     with locked(folder):
         if not (folder / "provenance.json").exists():
             from partreg.reid.train import train
 
             images, validation = train_images(ws, run.dataset, run.held_out)
-            how = {"method": baselines.method(run.method), "root": root, "test": watch, "score": validation_score}
+            how = {"root": ws.root(run.dataset), "test": watch, "score": validation_score}
+            how["method"] = baselines.method(run.method)
             train(run, images, run_boxes(ws, run), folder, ws.pixels, validation, **how)
             facts = {"seconds": files.read_json(folder / "training.json")["seconds"], "scored_by": keys.validated()}
             facts |= {"watched": watched_key(ws, watch), "boxes": []}
             if run.detects:
                 facts["boxes"] = [asdict(one) for one in parts_origins(ws, run.dataset)]
             files.write_json(folder / "provenance.json", {**provenance(ws), **facts})
+    refuse_other_pictures(ws, run)
+    return folder
+
+
+def refuse_other_pictures(ws: Workspace, run: Run) -> None:
+    """Stop where a trained network learnt from other pictures than the rendered benchmark holds now: one was replaced.
+
+    The key of what is rendered is of its recipe, for pictures need not be there yet; so it knows nothing of that.
+    """
+    folder, root = run_folder(ws, run), ws.root(run.dataset)
     if ws.is_synthetic(run.dataset) and (root / "truth" / "done.json").exists():
         learnt = files.read_json(folder / "training.json")["learnt_from"]["pictures"]
         if fingerprint(train_images(ws, run.dataset, run.held_out)[0], ws.pixels) != learnt:
@@ -228,7 +239,6 @@ def trained(ws: Workspace, run: Run, watch: pd.DataFrame | None = None) -> Path:
                 f"{folder}: this network learnt from other pictures than {root} holds now; delete both folders and run "
                 "the same command again."
             )
-    return folder
 
 
 def watched_key(ws: Workspace, watch: pd.DataFrame | None) -> str:
@@ -273,7 +283,9 @@ def features(ws: Workspace, run: Run, images: pd.DataFrame, name: str) -> np.nda
             np.save(temporary, found, allow_pickle=False)
 
     path = run_folder(ws, run) / f"features_{name}.npy"
-    return files.read_array(kept(path, digest(keys.extracted(ws, run, images)), make))
+    path = kept(path, digest(keys.extracted(ws, run, images)), make)
+    refuse_other_pictures(ws, run)
+    return files.read_array(path)
 
 
 def fused_features(ws: Workspace, run: Run) -> np.ndarray:

@@ -160,9 +160,13 @@ def test_a_replaced_picture_of_the_benchmark_is_told(ws):
     images, held_out = workflow.train_images(here, "vehicleid", run.held_out)
     Image.new("RGB", (48, 48)).save(held_out.path[0])
     assert workflow.trained(here, run) == folder
+    workflow.features(here, run, held_out, "held_out")
     Image.new("RGB", (48, 48)).save(images.path[0])
-    with pytest.raises(PartregError, match=r"learnt from other pictures than .* holds now; delete both"):
+    told = r"learnt from other pictures than .* holds now; delete both"
+    with pytest.raises(PartregError, match=told):
         workflow.trained(here, run)
+    with pytest.raises(PartregError, match=told):  # which are fresh by themselves
+        workflow.features(here, run, held_out, "held_out")
 
 
 def test_a_training_that_fails_leaves_its_error_and_is_counted(ws, monkeypatch):
