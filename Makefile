@@ -77,20 +77,20 @@ reference: .venv/.installed  ## make results like those under reference/ in buil
 	@$(BIN)/python -m partreg.workflow.driver --target dial $(CHOICES)
 
 restamp: .venv/.installed  ## after a change that moves no number: train a sample of the kept trainings again, stamp those that agree
-	@$(BIN)/python -m partreg.workflow.keep restamp
+	@$(BIN)/python book/keep.py restamp
 
 photographs: .venv/.installed  ## every method that photographs of your own allow; writes photographs.csv under build/<profile>/studies
 	@$(BIN)/python -m partreg.workflow.driver --target photographs $(CHOICES)
 
 keep: .venv/.installed  ## put results of your own in place of the committed ones in reference/: WHAT=evidence|dial|settings|photographs|fuzz|faults|machines|gpu
-	@$(BIN)/python -m partreg.workflow.keep $(call quoted,$(WHAT)) $(call quoted,$(START)) $(call quoted,$(OUTPUT))
+	@$(BIN)/python book/keep.py $(call quoted,$(WHAT)) $(call quoted,$(START)) $(call quoted,$(OUTPUT))
 
 bench: .venv/.installed  ## time a whole book, a second one, the evaluator, and the check of a large folder
 	@$(BIN)/python -m tests.bench $(CHOICES)
 
 fuzz: .venv/.installed  ## a coverage-guided fuzzer on every reader of text, SECONDS=20 for each; writes build/fuzz/fuzz.csv
 	@test -d .venv/fuzz/atheris || $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --target .venv/fuzz atheris==3.0.0 2>&1 | { grep -v '^WARNING: Location' || true; }
-	@PYTHONPATH=.venv/fuzz $(BIN)/python -m tests.fuzz.guided $(call quoted,$(or $(SECONDS),20))
+	@PYTHONPATH=.venv/fuzz:book $(BIN)/python -m tests.fuzz.guided $(call quoted,$(or $(SECONDS),20))
 
 faults: .venv/.installed  ## kill the smoke chain at 50 random moments (KILLS=50), fill its disk; writes build/faults/faults.json; takes hours
 	@$(BIN)/python -m tests.faults $(call quoted,$(or $(KILLS),50))

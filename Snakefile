@@ -12,7 +12,6 @@ from partreg.workflow import CHOICES, DATASETS, networks, open_workspace, other_
 from partreg.workflow.chapters import NEEDS, awaited, built_on, chapter_path, copied_run, method_path, run_path, shown
 from partreg.workflow.chapters import source, trained_by
 from partreg.workflow.code import notebook_key
-from partreg.workflow.keep import PAGES
 from partreg.workflow.keys import data_key, parts_key
 from partreg.workflow.methods import method_key, slow_methods
 from partreg.workflow.profile import REPOSITORY, digest
@@ -122,7 +121,7 @@ rule book:
     input:
         rules.all.input[1:],
         [path for some in SOURCES for path in sorted(REPOSITORY.glob(some)) if path.suffix != ".pyc" and path.is_file()],
-        [path for name in PAGES if (path := table_path(ws, name)).exists()],
+        sorted(table_path(ws, "").parent.glob("*.csv")),
     output: PAGE
     params: command=python(REPOSITORY / "book" / "publish.py", json.dumps(CHOSEN))
     shell: "{params.command}"

@@ -6,7 +6,9 @@ import platform
 from collections import Counter
 
 import nbformat
+import pandas as pd
 
+from keep import of_older_code
 from partreg import files
 from partreg.baselines import declarations
 from partreg.reid.run import Run
@@ -14,10 +16,12 @@ from partreg.synthetic import benchmark
 from partreg.synthetic.benchmark import plan_vehicleid
 from partreg.workflow.chapters import CHAPTERS, chapter_path, run_path
 from partreg.workflow.effects import WITHDRAWN, Evidence
-from partreg.workflow.keep import of_older_code
 from partreg.workflow.profile import Workspace, read_profile
 from partreg.workflow.provenance import device, provenance
 from partreg.workflow.runs import networks
+from partreg.workflow.study import table_path
+
+PAGES = ("settings", "settings_others", "photographs")  # kept tables beside which the reader's own are shown
 
 # The rows of the datasheet's table: where marks are, which, and the renderer's names for these places.
 MARKS = {
@@ -117,6 +121,17 @@ def statistics(ws: Workspace) -> str:
         seconds = f"{trained['seconds']:.0f} | {ran['duration']:.0f}"
         lines.append(f"| {run.name} | `{run.key}` | {commit} | {seconds} |")
     return "\n".join(lines) + "\n"
+
+
+def own_part(ws: Workspace, name: str) -> str:
+    """The reader's own table for the page that shows the kept one, in Markdown, or how to make it."""
+    path, target = table_path(ws, name), name.split("_")[0]
+    if not path.exists():
+        return f"None of your own lies in this book's results folder; `make {target}` makes it.\n"
+    table = pd.read_csv(path).fillna("").astype(str)
+    lines = [table.columns, ["---"] * len(table.columns), *table.to_numpy()]
+    lines = [f"| {' | '.join(word.replace('|', '/') for word in line)} |" for line in lines]
+    return "\n".join(["Your own, from this book's results folder:", "", *lines, ""])
 
 
 def runs_table(evidence: Evidence) -> str:

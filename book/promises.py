@@ -1,7 +1,7 @@
 """The figures of the book's page of promises: what the last kills, spoilt files and other machines came to.
 
 ``make faults``, ``make fuzz``, ``make machines`` and ``make gpu`` make them, with where they come from; what is shown
-is what is kept under ``reference/`` (`partreg.workflow.keep`).
+is what is kept under ``reference/`` (``book/keep.py``).
 """
 
 from __future__ import annotations

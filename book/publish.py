@@ -11,13 +11,12 @@ from pathlib import Path
 import nbformat
 
 import plan
-from pages import marks_table, methods_reference, paper_recipe, runs_table, statistics
+from claims import ledger, read_claims
+from pages import PAGES, marks_table, methods_reference, own_part, paper_recipe, runs_table, statistics
 from partreg import files
 from partreg.errors import PartregError
 from partreg.workflow.chapters import CHAPTERS, chapter_path
-from partreg.workflow.claims import ledger, read_claims
 from partreg.workflow.effects import read_evidence
-from partreg.workflow.keep import PAGES, own_part
 from partreg.workflow.profile import REPOSITORY, Workspace, open_workspace
 from partreg.workflow.verify import record
 from promises import faults, fuzz, gpu, machines, scores

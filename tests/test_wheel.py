@@ -64,7 +64,7 @@ def test_the_profiles_and_the_types_travel_in_it(installed, tmp_path):
 
 @pytest.mark.parametrize(
     "words",
-    [["partreg.workflow.driver"], ["partreg.workflow.keep", "dial"], ["partreg.workflow.notebooks", "07", "out.ipynb"]],
+    [["partreg.workflow.driver"], ["partreg.workflow.notebooks", "07", "out.ipynb"]],
 )
 def test_what_needs_the_repository_says_so_in_one_sentence(installed, tmp_path, words):
     done = run(installed, tmp_path, "-m", *words)

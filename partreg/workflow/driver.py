@@ -22,8 +22,8 @@ from tqdm import tqdm
 
 from partreg import files
 from partreg.errors import PartregError
+from partreg.workflow.evidence import restore as restored
 from partreg.workflow.fields import CHOICES, DATASETS, PATHS, whole_path
-from partreg.workflow.keep import restore as restored
 from partreg.workflow.profile import REFERENCE, REPOSITORY, Workspace, demand_repository, open_workspace
 from partreg.workflow.studies import STUDIES
 

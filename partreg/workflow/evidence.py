@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import asdict, replace
 from itertools import product
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -27,7 +28,7 @@ from partreg.synthetic.benchmark import described as described_benchmark
 from partreg.workflow import keys
 from partreg.workflow.code import code_key
 from partreg.workflow.data import test_images, vehicleid
-from partreg.workflow.effects import COLUMNS
+from partreg.workflow.effects import COLUMNS, WITHDRAWN, Evidence, read_evidence
 from partreg.workflow.profile import Workspace
 from partreg.workflow.runs import CONTROLS, TABLE_4, control_changes, make_run
 from partreg.workflow.stages import (
@@ -42,7 +43,7 @@ from partreg.workflow.stages import (
     veri_scores,
     watched_key,
 )
-from partreg.workflow.study import Job, Record, Study, rendered
+from partreg.workflow.study import Job, Record, Study, record_path, rendered
 
 OTHER_MODELS, IMAGENET_FILE = "other models", "imagenet file"  # what stands for weights until a training begins
 # Rows beyond Table 4 and its controls. Names are what tables and claims call them.
@@ -389,6 +390,40 @@ def tabulate(records: list[Record]) -> dict[str, pd.DataFrame]:
     frames = {name: pd.DataFrame(rows_, columns=list(COLUMNS[name])).round(4) for name, rows_ in found.items()}
     frames["runs"] = frames["runs"].astype({"best_epoch": "Int64"})  # an epoch, or empty: of VeRi no curve is kept
     return frames
+
+
+def restore(ws: Workspace, folder: Path) -> tuple[int, int]:
+    """Make records of the study `evidence` anew from kept tables, where they are wanted and their code is today's.
+
+    So what was run elsewhere need not be run again, and what is missing can be added.
+
+    Returns:
+        How many were made, and how many more are wanted but of older code, see ``make restamp``.
+    """
+    tables = read_evidence(folder)
+    wanted, taken, older = {job.description: job for job in STUDY.listed(ws)}, 0, 0
+    for row in tables.runs.to_dict("records"):
+        job = wanted.get(row["key"])
+        if job is None or job.code != row["code"]:
+            older += job is not None
+            continue
+        path = record_path(ws, STUDY, job.key)
+        if not path.exists() and not row["outcome"].startswith(WITHDRAWN):
+            files.write_json(path, as_record(row, tables))
+            taken += 1
+    return taken, older
+
+
+def as_record(row: dict[str, Any], tables: Evidence) -> Record:
+    """The record that a row of runs.csv came from, with its curve and its hits."""
+    record = {name: value for name, value in row.items() if value == value}  # what is empty is NaN
+    curve = tables.curves[tables.curves.key == row["key"]]
+    if len(curve):
+        curve = curve.astype(object).where(curve.notna(), None)  # JSON has no NaN
+        record["curve"] = {name: curve[name].tolist() for name in COLUMNS["curves"][1:]}
+    for share in tables.hits[tables.hits.key == row["key"]].itertuples():
+        record[share.which] = [float(value) for value in share.hits.split()]
+    return record
 
 
 STUDY = Study(

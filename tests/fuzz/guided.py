@@ -20,7 +20,7 @@ def one(name: str, seconds: int) -> None:
     """Fuzz one reader in this process, which ends with it."""
     import atheris
 
-    with atheris.instrument_imports(include=["partreg"]):
+    with atheris.instrument_imports(include=["partreg", "claims"]):
         from tests.fuzz.readers import READERS, judge, lay
 
     reader, corpus = READERS[name], FOLDER / name.replace(" ", "-")

@@ -18,6 +18,7 @@ import pandas as pd
 import torch
 from PIL import Image
 
+from claims import read_claims
 from partreg import files
 from partreg.datasets import side
 from partreg.datasets.check import check
@@ -38,7 +39,6 @@ from partreg.reid.pixels import decode
 from partreg.reid.run import Run, from_dict, from_json
 from partreg.reid.train import learnt_from, resumed
 from partreg.retrieval.distances import check_features
-from partreg.workflow.claims import read_claims
 from partreg.workflow.effects import read_evidence
 from partreg.workflow.profile import read_choices, read_profile
 from partreg.workflow.verify import recorded

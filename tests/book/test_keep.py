@@ -6,10 +6,11 @@ import shutil
 import pandas as pd
 import pytest
 
+import keep
 import pages
 from partreg import files, workflow
 from partreg.errors import PartregError
-from partreg.workflow import effects, keep
+from partreg.workflow import effects, evidence
 from partreg.workflow.evidence import STUDY
 from partreg.workflow.profile import REFERENCE
 from partreg.workflow.study import record_path, table_path
@@ -53,20 +54,20 @@ def test_the_folder_is_that_of_the_choices(ws):
 
 
 def test_the_book_shows_the_readers_own_table_under_words_of_its_own(ws):
-    assert keep.own_part(ws, "photographs").startswith("None of your own lies in this book's results folder; `make ph")
-    assert "`make settings` makes it" in keep.own_part(ws, "settings_others")
+    assert pages.own_part(ws, "photographs").startswith("None of your own lies in this book's results folder; `make ph")
+    assert "`make settings` makes it" in pages.own_part(ws, "settings_others")
     path = table_path(ws, "photographs")
     path.parent.mkdir()
     pd.DataFrame({"row": ["a|b"], "cmc1": [0.5]}).to_csv(path, index=False)
-    assert keep.own_part(ws, "photographs").splitlines()[2:] == ["| row | cmc1 |", "| --- | --- |", "| a/b | 0.5 |"]
+    assert pages.own_part(ws, "photographs").splitlines()[2:] == ["| row | cmc1 |", "| --- | --- |", "| a/b | 0.5 |"]
 
 
 def test_only_one_module_renews_what_is_committed():
     """Who else knows the folder reads it, but for `make restamp`, which says so."""
-    folders = ("partreg", "tests/fuzz", "tests/faults.py", "tests/machines.py")
+    folders = ("partreg", "book", "tests/fuzz", "tests/faults.py", "tests/machines.py")
     paths = [path for name in folders for path in [REPOSITORY / name, *(REPOSITORY / name).rglob("*.py")]]
     found = {path.name for path in paths if path.is_file() and re.search(r"\bREFERENCE\b", path.read_text())}
-    assert found - {"intervals.py", "tables.py"} == {
+    assert found - {"intervals.py", "tables.py", "promises.py"} == {
         "driver.py",
         "effects.py",
         "keep.py",
@@ -85,14 +86,14 @@ def test_kept_tables_give_the_records_back(ws):
     STUDY.collect(ws, ws.folder / "kept")
     tables = {name: (ws.folder / "kept" / f"{name}.csv").read_text() for name in effects.COLUMNS}
     record_path(ws, STUDY, job.key).unlink()
-    assert keep.restore(ws, ws.folder / "kept") == (1, 0)
-    assert keep.restore(ws, ws.folder / "kept") == (0, 0)  # it is there already
+    assert evidence.restore(ws, ws.folder / "kept") == (1, 0)
+    assert evidence.restore(ws, ws.folder / "kept") == (0, 0)  # it is there already
     after = files.read_json(record_path(ws, STUDY, job.key))
     assert after["cmc1_large"] == pytest.approx(before["cmc1_large"], abs=1e-4)
     STUDY.collect(ws, ws.folder / "again")
     assert tables == {name: (ws.folder / "again" / f"{name}.csv").read_text() for name in effects.COLUMNS}
     stranger = workflow.open_workspace("smoke", output=str(ws.folder / "other"), overrides={"reid": {"lr": 0.2}})
-    assert keep.restore(stranger, ws.folder / "kept") == (0, 0)
+    assert evidence.restore(stranger, ws.folder / "kept") == (0, 0)
 
 
 def kept_of_older_code(ws, job):
@@ -110,12 +111,12 @@ def test_trainings_of_older_code_are_stamped_anew_where_one_gives_the_same_to_th
     job = short_cell(ws)
     path = kept_of_older_code(ws, job)
     kept = path.read_text()
-    assert keep.restore(ws, ws.folder / "kept") == (0, 1)
+    assert evidence.restore(ws, ws.folder / "kept") == (0, 1)
     (line,) = keep.restamp(ws, ws.folder / "kept")
     assert line == f"0123456789ab to {job.code}, 1 trainings ({job.label}): the same"
     assert path.read_text() == kept.replace("0123456789ab", job.code)
     shutil.rmtree(ws.folder / "studies")
-    assert keep.restore(ws, ws.folder / "kept") == (1, 0)
+    assert evidence.restore(ws, ws.folder / "kept") == (1, 0)
     assert keep.restamp(ws, ws.folder / "kept") == []
 
 

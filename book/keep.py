@@ -1,26 +1,24 @@
-"""What is committed under ``reference/``: put there, taken up again, and stamped anew after a change of code.
+"""What is committed under ``reference/``: put there, and stamped anew after a change of code.
 
 ``make keep WHAT=...`` puts results of one's own in place of those. Of the other targets, ``make restamp`` alone writes
-there: the column ``code`` of ``runs.csv``. The book shows what is kept, with where it comes from, and beside it what
-lies in its own results folder.
+there: the column ``code`` of ``runs.csv``.
 """
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
 from partreg import files
 from partreg.errors import PartregError
-from partreg.workflow.effects import COLUMNS, WITHDRAWN, Evidence, read_evidence
-from partreg.workflow.evidence import STUDY
+from partreg.workflow.effects import COLUMNS, Evidence, read_evidence
+from partreg.workflow.evidence import STUDY, as_record
 from partreg.workflow.notebooks import reported
-from partreg.workflow.profile import REFERENCE, REPOSITORY, Workspace, demand_repository, open_workspace
+from partreg.workflow.profile import REFERENCE, REPOSITORY, Workspace, open_workspace
 from partreg.workflow.studies import STUDIES
-from partreg.workflow.study import Job, Record, record_path, table_path
+from partreg.workflow.study import Job, table_path
 
 TESTS = {  # of the code, whatever the profile
     "fuzz": ("fuzz.csv",),
@@ -35,19 +33,7 @@ TABLES = {
     },
     **{name: (name, names) for name, names in TESTS.items()},
 }
-PAGES = ("settings", "settings_others", "photographs")  # tables that the book shows of its own results folder, too
 ORIGIN = ("code", "seconds", "profile", "device", "commit", "clean")  # how a training came about: no results
-
-
-def own_part(ws: Workspace, name: str) -> str:
-    """The reader's own table for the page that shows the kept one, in Markdown, or how to make it."""
-    path, target = table_path(ws, name), name.split("_")[0]
-    if not path.exists():
-        return f"None of your own lies in this book's results folder; `make {target}` makes it.\n"
-    table = pd.read_csv(path).fillna("").astype(str)
-    lines = [table.columns, ["---"] * len(table.columns), *table.to_numpy()]
-    lines = [f"| {' | '.join(word.replace('|', '/') for word in line)} |" for line in lines]
-    return "\n".join(["Your own, from this book's results folder:", "", *lines, ""])
 
 
 def keep(what: str, folder: Path, reference: Path = REFERENCE) -> list[Path]:
@@ -65,40 +51,6 @@ def keep(what: str, folder: Path, reference: Path = REFERENCE) -> list[Path]:
         with files.whole(place / name) as temporary:
             temporary.write_bytes((folder / name).read_bytes())
     return [place / name for name in names]
-
-
-def restore(ws: Workspace, folder: Path) -> tuple[int, int]:
-    """Make records of the study `evidence` anew from kept tables, where they are wanted and their code is today's.
-
-    So what was run elsewhere need not be run again, and what is missing can be added.
-
-    Returns:
-        How many were made, and how many more are wanted but of older code, see `restamp`.
-    """
-    kept = read_evidence(folder)
-    wanted, taken, older = {job.description: job for job in STUDY.listed(ws)}, 0, 0
-    for row in kept.runs.to_dict("records"):
-        job = wanted.get(row["key"])
-        if job is None or job.code != row["code"]:
-            older += job is not None
-            continue
-        path = record_path(ws, STUDY, job.key)
-        if not path.exists() and not row["outcome"].startswith(WITHDRAWN):
-            files.write_json(path, as_record(row, kept))
-            taken += 1
-    return taken, older
-
-
-def as_record(row: dict[str, Any], kept: Evidence) -> Record:
-    """The record that a row of runs.csv came from, with its curve and its hits."""
-    record = {name: value for name, value in row.items() if value == value}  # what is empty is NaN
-    curve = kept.curves[kept.curves.key == row["key"]]
-    if len(curve):
-        curve = curve.astype(object).where(curve.notna(), None)  # JSON has no NaN
-        record["curve"] = {name: curve[name].tolist() for name in COLUMNS["curves"][1:]}
-    for share in kept.hits[kept.hits.key == row["key"]].itertuples():
-        record[share.which] = [float(value) for value in share.hits.split()]
-    return record
 
 
 def of_older_code(runs: pd.DataFrame) -> pd.Series:
@@ -147,13 +99,12 @@ def differences(ws: Workspace, job: Job, kept: Evidence) -> list[str]:
 
 
 def main(arguments: list[str]) -> None:
-    """``python -m partreg.workflow.keep WHAT PROFILE [OUTPUT]``; with ``restamp`` for WHAT, see `restamp`."""
+    """``python book/keep.py WHAT PROFILE [OUTPUT]``; with ``restamp`` for WHAT, see `restamp`."""
     what, profile, output = [*arguments, "", "", ""][:3]
     if what == "restamp":
         ws = open_workspace("reference")
         sys.exit(reported("restamp", lambda: print("\n".join(restamp(ws, REFERENCE)), flush=True)))
     try:
-        demand_repository("make keep")
         if what not in TABLES:
             raise PartregError(f"WHAT is {what!r}; expected one of {', '.join(TABLES)}.")
         if what in TESTS:

@@ -4,8 +4,8 @@ import pandas as pd
 import pytest
 import yaml
 
+import claims
 from partreg.errors import PartregError
-from partreg.workflow import claims
 from partreg.workflow.effects import Effect, read_evidence
 from partreg.workflow.profile import REFERENCE
 from tests.conftest import REPOSITORY
