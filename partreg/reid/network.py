@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from threading import Lock
@@ -11,12 +10,12 @@ from typing import TypeVar
 import torch
 from torch import Tensor, nn
 from torchvision import models
-from torchvision.models.resnet import BasicBlock
 
 from partreg.errors import PartregError
 from partreg.parts.boxes import PARTS
 from partreg.parts.cells import branch_cells
-from partreg.reid.run import SMALL, Run
+from partreg.reid.backbones import BACKBONES, make_backbone
+from partreg.reid.run import Run
 
 # Mean and spread of the pixels, 0 to 255, that the two families of published weights were trained with.
 RGB = ((123.675, 116.28, 103.53), (58.395, 57.12, 57.375))
@@ -251,7 +250,7 @@ def check_pixels(run: Run) -> None:
     Raises:
         PartregError: it is fed as a network from Caffe.
     """
-    if run.pixels == "rgb" or run.backbone in SMALL:
+    if run.pixels == "rgb" or not BACKBONES[run.backbone].published:
         return
     # torchvision names each file by the first digits of its hash.
     own = {str(entry.url).rsplit("-", 1)[-1].removesuffix(".pth") for entry in models.get_model_weights(run.backbone)}
@@ -262,48 +261,11 @@ def check_pixels(run: Run) -> None:
         )
 
 
-def make_backbone(name: str, last_stride: int) -> tuple[nn.Sequential, int]:
-    """The convolutional part of a classifier, its layers under torchvision's names, and its number of channels.
-
-    With ``last_stride`` 1 the last stage keeps the map's size, which doubles S.
-    """
-    if name in SMALL:
-        return small_resnet(last_stride, {"tiny": 16, "small": 32}[name])
-    full = getattr(models, name)(weights=None)
-    if name.startswith("squeezenet"):
-        if last_stride == 1:
-            last_pool = [module for module in full.features if isinstance(module, nn.MaxPool2d)][-1]
-            last_pool.stride, last_pool.padding = 1, 1
-        return nn.Sequential(OrderedDict(features=full.features)), 512
-    for module in full.layer4.modules():
-        if isinstance(module, nn.Conv2d) and module.stride == (2, 2):
-            module.stride = (last_stride, last_stride)
-    layers = OrderedDict((name, module) for name, module in full.named_children() if name not in ("avgpool", "fc"))
-    return nn.Sequential(layers), full.fc.in_features
-
-
-def small_resnet(last_stride: int, width: int) -> tuple[nn.Sequential, int]:
-    """A ResNet for CPUs: the usual stem, then one basic block a stage with 1, 2, 4 and 8 times ``width`` channels."""
-    stem = [nn.Conv2d(3, width, 7, 2, 3, bias=False), nn.BatchNorm2d(width), nn.ReLU(inplace=True)]
-    layers, inside = [*stem, nn.MaxPool2d(3, 2, 1)], width
-    for outside, stride in ((width, 1), (2 * width, 2), (4 * width, 2), (8 * width, last_stride)):
-        shortcut = None
-        if inside != outside:
-            shortcut = nn.Sequential(nn.Conv2d(inside, outside, 1, stride, bias=False), nn.BatchNorm2d(outside))
-        layers.append(BasicBlock(inside, outside, stride, shortcut))
-        inside = outside
-    backbone = nn.Sequential(*layers)
-    for module in backbone.modules():
-        if isinstance(module, nn.Conv2d):
-            nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
-    return backbone, inside
-
-
 def load_backbone(backbone: nn.Module, name: str, weights: str) -> None:
     """Fill a backbone with trained weights; the classifier that they came with is left out.
 
     Args:
-        backbone: from `make_backbone`.
+        backbone: from `partreg.reid.backbones.make_backbone`.
         name: its name.
         weights: "imagenet" to fetch torchvision's first ImageNet weights, those of the original training recipe, or a
             file that holds a state dict in torchvision's names.

@@ -19,11 +19,10 @@ from partreg.errors import PartregError
 from partreg.files import parse_json, sha256
 from partreg.guard import Guarded, number, objection, one_of, some_of, whole
 from partreg.parts.boxes import BRANCH_BOXES, PARTS
+from partreg.reid.backbones import BACKBONES
 
 DATASETS = ("vehicleid", "veri")
 BOXES = ("filled", "detected", "truth", "tight", "shuffled", "random", "whole")
-SMALL = ("tiny", "small")  # of this book, for CPUs
-BACKBONES = (*SMALL, "resnet18", "resnet34", "resnet50", "squeezenet1_0")
 AUGMENTATIONS = ("flip", "affine", "color", "erase")
 
 
@@ -60,7 +59,7 @@ class NetworkFields(Guarded):
         method: "partreg", the paper's, or that of another row of Tables 1 to 3, by its module in `partreg.baselines`.
         parts: which part branches there are, any of ("window", "light", "brand"); none is Table 4's baseline.
         use_global: whether there is the global branch; without it, the feature is the part features side by side.
-        backbone: one of `BACKBONES`; the paper's is ResNet-50.
+        backbone: one of `partreg.reid.backbones.BACKBONES`; the paper's is ResNet-50.
         weights: what the backbone starts from: "" random, "imagenet", or a file of a state dict in torchvision's names.
         pixels: what that backbone expects: "rgb" (torchvision's mean and spread) or "caffe" (BGR minus 104, 117, 123).
         last_stride: stride of the backbone's last stage (*assumed* 1: S = 6 at 96 px, 16 at 256 px).
@@ -72,7 +71,7 @@ class NetworkFields(Guarded):
     method: str = "partreg"
     parts: Annotated[tuple[str, ...], some_of(tuple(BRANCH_BOXES))] = PARTS
     use_global: bool = True
-    backbone: Annotated[str, one_of(BACKBONES)] = "small"
+    backbone: Annotated[str, one_of(tuple(BACKBONES))] = "small"
     weights: str = ""
     pixels: Annotated[str, one_of(("rgb", "caffe"))] = "rgb"
     last_stride: Annotated[int, one_of((1, 2))] = 1
@@ -137,12 +136,12 @@ class Run(OptimiserFields, LossFields, NetworkFields, DataFields):
     def __post_init__(self) -> None:
         if not (self.use_global or self.parts):
             raise objection("parts is (); expected at least one part where use_global is false.")
-        if self.weights == "imagenet" and self.backbone in SMALL:
+        if self.weights == "imagenet" and not BACKBONES[self.backbone].published:
             expected = f"'' or a file, for nobody publishes ImageNet weights of {self.backbone}"
             raise objection(f"weights is 'imagenet'; expected {expected}.")
         if self.weights == "imagenet" and self.pixels != "rgb":
             raise objection(f"pixels is {self.pixels!r}; expected rgb for torchvision's weights.")
-        if self.part_stage != 4 and not ("resnet" in self.backbone or self.backbone in SMALL):
+        if self.part_stage != 4 and not BACKBONES[self.backbone].stages:
             raise objection(f"part_stage is {self.part_stage}; expected 4, for {self.backbone} has no stages.")
 
     @property

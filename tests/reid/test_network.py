@@ -6,7 +6,8 @@ import torch
 from torchvision import models
 
 from partreg.errors import PartregError
-from partreg.reid.network import PartRegularizedNet, load_backbone, make_backbone, make_network
+from partreg.reid.backbones import make_backbone
+from partreg.reid.network import PartRegularizedNet, load_backbone, make_network
 from partreg.reid.run import Run
 
 
@@ -79,32 +80,6 @@ def test_without_global_branch_the_parts_stand_side_by_side(images):
     torch.testing.assert_close(output.feature[:, 8:], light, rtol=1e-4, atol=1e-6)
     with pytest.raises(ValueError, match="needs boxes"):
         network(images)
-
-
-@pytest.mark.parametrize(
-    ("name", "channels", "stride"),
-    [
-        ("small", 256, 16),
-        ("resnet18", 512, 16),
-        ("resnet34", 512, 16),
-        ("resnet50", 2048, 16),
-        ("squeezenet1_0", 512, 8),
-    ],
-)
-def test_backbones_keep_their_last_map_or_halve_it(name, channels, stride):
-    for last_stride in (1, 2):
-        backbone, given = make_backbone(name, last_stride)
-        with torch.inference_mode():
-            found = backbone.eval()(torch.zeros(1, 3, 64, 64)).shape
-        assert given == channels == found[1]
-        # SqueezeNet's first convolution has no padding, so it loses a cell at the edge.
-        assert abs(found[2] - 64 // (stride * last_stride)) <= (name == "squeezenet1_0")
-
-
-def test_small_is_a_resnet_of_one_block_a_stage():
-    backbone, _ = make_backbone("small", 1)
-    assert [block.conv1.out_channels for block in list(backbone)[4:]] == [32, 64, 128, 256]
-    assert [block.stride for block in list(backbone)[4:]] == [1, 2, 2, 1]
 
 
 def test_pixels_are_normalized_as_the_weights_expect():
