@@ -103,23 +103,15 @@ def distances(task: Task) -> tuple[np.ndarray, Cost]:
 
 
 DECLARATION = Declaration(
-    name="BOW-CN",
-    tables=("veri",),
-    takes_a_while=True,
-    publication="Zheng et al. 2015",
-    citation="zheng2015bow",
-    feature="5,600 numbers",
-    replaced=False,
-    alt=(
-        "Flow chart: small patches of an image are described by eleven color names, replaced by the nearest "
-        "of 350 code words, ten for each patch, and counted in 16 stripes to make 5,600 numbers."
-    ),
+    name="BOW-CN", tables=("veri",), takes_a_while=True,
+    publication="Zheng et al. 2015", citation="zheng2015bow", feature="5,600 numbers", replaced=False,
+    alt="Flow chart: small patches of an image are described by eleven color names, replaced by the nearest of 350 "
+    "code words, ten for each patch, and counted in 16 stripes to make 5,600 numbers.",
     nodes={
-        "image": ("image", "input", 0, 0),
-        "patches": ("patches of\n4 × 4 pixels,\n11 Color Names", "fixed", 1, 0),
+        "image": ("image", "input", 0, 0), "patches": ("patches of\n4 × 4 pixels,\n11 Color Names", "fixed", 1, 0),
         "words": ("350 code words\nby k-means", "learnt", 2, 0),
         "counts": ("counts in 16\nstripes, TF-IDF\nweights", "fixed", 2, 1),
         "feature": ("5,600 numbers,\nL2 distance", "compared", 3, 1),
     },
     edges=("image patches words counts feature",),
-)
+)  # fmt: skip

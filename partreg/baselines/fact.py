@@ -148,27 +148,16 @@ def distances(task: Task) -> tuple[np.ndarray, Cost]:
 
 
 DECLARATION = Declaration(
-    name="FACT",
-    tables=("veri",),
-    training=("model labels",),
-    built_on=("googlenet", "bow_cn"),
-    takes_a_while=True,
-    publication="Liu et al. 2016 (ICME)",
-    citation="liu2016fact",
-    feature="1,024 + 5,600 + 10,000 numbers",
-    alt=(
-        "Flow chart: an image is described three times, by GoogLeNet, by colours and by texture; the three "
-        "distances are normalised and added with the weights 0.7, 0.2 and 0.1."
-    ),
+    name="FACT", tables=("veri",), training=("model labels",), built_on=("googlenet", "bow_cn"), takes_a_while=True,
+    publication="Liu et al. 2016 (ICME)", citation="liu2016fact", feature="1,024 + 5,600 + 10,000 numbers",
+    alt="Flow chart: an image is described three times, by GoogLeNet, by colours and by texture; the three distances "
+    "are normalised and added with the weights 0.7, 0.2 and 0.1.",
     nodes={
-        "image": ("image", "input", 0, 1),
-        "cnn": ("GoogLeNet:\ncar models", "learnt", 1, 0),
-        "cn": ("BOW-CN:\ncolour", "learnt", 1, 1),
-        "sift": ("BOW-SIFT:\ntexture", "learnt", 1, 2),
+        "image": ("image", "input", 0, 1), "cnn": ("GoogLeNet:\ncar models", "learnt", 1, 0),
+        "cn": ("BOW-CN:\ncolour", "learnt", 1, 1), "sift": ("BOW-SIFT:\ntexture", "learnt", 1, 2),
         "one": ("distance,\nnormalised,\n× 0.7", "fixed", 2, 0),
         "two": ("distance,\nnormalised,\n× 0.2", "fixed", 2, 1),
-        "three": ("distance,\nnormalised,\n× 0.1", "fixed", 2, 2),
-        "sum": ("their sum", "compared", 3, 1),
+        "three": ("distance,\nnormalised,\n× 0.1", "fixed", 2, 2), "sum": ("their sum", "compared", 3, 1),
     },
     edges=("image cnn one sum", "image cn two sum", "image sift three sum"),
-)
+)  # fmt: skip

@@ -60,27 +60,16 @@ def distances(task: Task) -> tuple[np.ndarray, Cost]:
 
 
 DECLARATION = Declaration(
-    name="FACT+Plate-REC",
-    tables=("veri",),
-    training=("model labels", "number plates"),
-    test=("number plates",),
-    built_on=("fact",),
-    takes_a_while=True,
-    publication="Liu et al. 2016 (ECCV)",
-    citation="liu2016provid",
-    feature="FACT's and a string",
-    alt=(
-        "Flow chart: FACT gives a distance by appearance; a reader turns number plates into strings; images "
-        "of the same string come first, and among each the distance decides."
-    ),
+    name="FACT+Plate-REC", tables=("veri",), training=("model labels", "number plates"), test=("number plates",),
+    built_on=("fact",), takes_a_while=True,
+    publication="Liu et al. 2016 (ECCV)", citation="liu2016provid", feature="FACT's and a string",
+    alt="Flow chart: FACT gives a distance by appearance; a reader turns number plates into strings; images of the "
+    "same string come first, and among each the distance decides.",
     nodes={
-        "image": ("image", "input", 0, 0),
-        "plate": ("number plate", "input", 0, 1),
-        "fact": ("FACT", "learnt", 1, 0),
-        "reader": ("plate reader", "learnt", 1, 1),
-        "seen": ("distance by\nappearance", "fixed", 2, 0),
+        "image": ("image", "input", 0, 0), "plate": ("number plate", "input", 0, 1), "fact": ("FACT", "learnt", 1, 0),
+        "reader": ("plate reader", "learnt", 1, 1), "seen": ("distance by\nappearance", "fixed", 2, 0),
         "match": ("same string\nor another?", "fixed", 2, 1),
         "sum": ("same plate first,\nthen by distance", "compared", 3, 0.5),
     },
     edges=("image fact seen sum", "plate reader match sum"),
-)
+)  # fmt: skip

@@ -57,26 +57,16 @@ def distances(task: Task) -> tuple[np.ndarray, Cost]:
 
 
 DECLARATION = Declaration(
-    name="FACT+Plate-SNN",
-    tables=("veri",),
-    training=("identities", "model labels", "number plates"),
-    test=("number plates",),
-    built_on=("fact", "plate_snn"),
-    publication="Liu et al. 2016 (ECCV)",
-    citation="liu2016provid",
-    feature="FACT's and Plate-SNN's",
-    alt=(
-        "Flow chart: FACT keeps the nearest gallery images; they are ranked anew by a weighted sum of FACT's "
-        "distance and that of Plate-SNN."
-    ),
+    name="FACT+Plate-SNN", tables=("veri",), training=("identities", "model labels", "number plates"),
+    test=("number plates",), built_on=("fact", "plate_snn"),
+    publication="Liu et al. 2016 (ECCV)", citation="liu2016provid", feature="FACT's and Plate-SNN's",
+    alt="Flow chart: FACT keeps the nearest gallery images; they are ranked anew by a weighted sum of FACT's distance"
+    " and that of Plate-SNN.",
     nodes={
-        "image": ("image", "input", 0, 0),
-        "plate": ("number plate", "input", 0, 1),
-        "fact": ("FACT", "learnt", 1, 0),
-        "snn": ("Plate-SNN", "learnt", 1, 1),
-        "filter": ("the nearest stay\n(coarse filter)", "fixed", 2, 0),
+        "image": ("image", "input", 0, 0), "plate": ("number plate", "input", 0, 1), "fact": ("FACT", "learnt", 1, 0),
+        "snn": ("Plate-SNN", "learnt", 1, 1), "filter": ("the nearest stay\n(coarse filter)", "fixed", 2, 0),
         "fine": ("distance of\nplate features", "fixed", 2, 1),
         "sum": ("weighted sum,\nnew ranking", "compared", 3, 0.5),
     },
     edges=("image fact filter sum", "plate snn fine sum"),
-)
+)  # fmt: skip

@@ -54,27 +54,17 @@ def distances(task: Task) -> tuple[np.ndarray, Cost]:
 
 
 DECLARATION = Declaration(
-    name="FACT+Plate+STR",
-    tables=("veri",),
-    training=("identities", "model labels", "number plates", "time"),
-    test=("number plates", "cameras", "time", "camera distances"),
-    built_on=("fact_plate_snn",),
-    publication="Liu et al. 2016 (ECCV)",
-    citation="liu2016provid",
-    feature="FACT's and Plate-SNN's",
-    alt=(
-        "Flow chart: the weighted sum of FACT and Plate-SNN is added to a term that grows with the time and "
-        "the distance between two cameras."
-    ),
+    name="FACT+Plate+STR", tables=("veri",), training=("identities", "model labels", "number plates", "time"),
+    test=("number plates", "cameras", "time", "camera distances"), built_on=("fact_plate_snn",),
+    publication="Liu et al. 2016 (ECCV)", citation="liu2016provid", feature="FACT's and Plate-SNN's",
+    alt="Flow chart: the weighted sum of FACT and Plate-SNN is added to a term that grows with the time and the "
+    "distance between two cameras.",
     nodes={
-        "image": ("image", "input", 0, 0),
-        "plate": ("number plate", "input", 0, 1),
-        "place": ("time, camera,\ndistances", "input", 0, 2),
-        "fact": ("FACT", "learnt", 1, 0),
-        "snn": ("Plate-SNN", "learnt", 1, 1),
-        "str": ("apart in time ×\napart in space", "fixed", 1, 2),
+        "image": ("image", "input", 0, 0), "plate": ("number plate", "input", 0, 1),
+        "place": ("time, camera,\ndistances", "input", 0, 2), "fact": ("FACT", "learnt", 1, 0),
+        "snn": ("Plate-SNN", "learnt", 1, 1), "str": ("apart in time ×\napart in space", "fixed", 1, 2),
         "seen": ("weighted sum,\nas FACT+\nPlate-SNN", "fixed", 2, 0.5),
         "sum": ("weighted sum,\nnew ranking", "compared", 3, 1),
     },
     edges=("image fact seen sum", "plate snn seen", "place str sum"),
-)
+)  # fmt: skip

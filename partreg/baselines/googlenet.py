@@ -68,28 +68,16 @@ def losses(run: Run, network: Trunk, output: Output, targets: dict[str, Tensor])
 
 METHOD = Method(network, losses, targets=models_of)
 
-
 DECLARATION = Declaration(
-    name="GoogLeNet",
-    tables=("veri",),
-    training=("model labels",),
-    learns_from="vehicleid",
-    tried=(
-        {"lr": 0.1},
-        {"lr": 0.05},
-    ),
-    publication="Yang et al. 2015",
-    citation="yang2015compcars",
-    feature="1,024 numbers",
-    alt=(
-        "Flow chart: an image passes through GoogLeNet to a feature of 1,024 numbers; in training a softmax "
-        "tells car models apart, not vehicles."
-    ),
+    name="GoogLeNet", tables=("veri",), training=("model labels",), learns_from="vehicleid",
+    tried=({"lr": 0.1}, {"lr": 0.05}),
+    publication="Yang et al. 2015", citation="yang2015compcars", feature="1,024 numbers",
+    alt="Flow chart: an image passes through GoogLeNet to a feature of 1,024 numbers; in training a softmax tells car"
+    " models apart, not vehicles.",
     nodes={
-        "image": ("image", "input", 0, 0),
-        "net": ("GoogLeNet,\nfine-tuned", "learnt", 1, 0),
+        "image": ("image", "input", 0, 0), "net": ("GoogLeNet,\nfine-tuned", "learnt", 1, 0),
         "feature": ("1,024 numbers,\nL2 distance", "compared", 2, 0),
         "softmax": ("softmax over\n431 car models", "learnt", 3, 0, True),
     },
     edges=("image net feature softmax",),
-)
+)  # fmt: skip

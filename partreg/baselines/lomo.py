@@ -182,24 +182,16 @@ def distances(task: Task) -> tuple[np.ndarray, Cost]:
 
 
 DECLARATION = Declaration(
-    name="LOMO",
-    tables=("veri",),
-    takes_a_while=True,
-    publication="Liao et al. 2015",
-    citation="liao2015lomo",
-    feature="26,960 numbers",
-    replaced=False,
-    alt=(
-        "Flow chart: windows of an image at three scales give a colour and a texture histogram; the maximum "
-        "along each row of windows makes 26,960 numbers. No box is learnt."
-    ),
+    name="LOMO", tables=("veri",), takes_a_while=True,
+    publication="Liao et al. 2015", citation="liao2015lomo", feature="26,960 numbers", replaced=False,
+    alt="Flow chart: windows of an image at three scales give a colour and a texture histogram; the maximum along "
+    "each row of windows makes 26,960 numbers. No box is learnt.",
     nodes={
         "image": ("image,\n128 × 48", "input", 0, 0.5),
         "windows": ("three scales,\nwindows of\n10 × 10 pixels", "fixed", 1, 0.5),
-        "color": ("colour: HSV\nhistogram", "fixed", 2, 0),
-        "texture": ("texture: SILTP\nat two radii", "fixed", 2, 1),
+        "color": ("colour: HSV\nhistogram", "fixed", 2, 0), "texture": ("texture: SILTP\nat two radii", "fixed", 2, 1),
         "most": ("maximum along\na row, logarithm", "fixed", 3, 0),
         "feature": ("26,960\nnumbers,\nL2 distance", "compared", 3, 1),
     },
     edges=("image windows color most feature", "windows texture most"),
-)
+)  # fmt: skip

@@ -75,26 +75,14 @@ def losses(run: Run, network: Trunk, output: Output, targets: dict[str, Tensor])
 
 METHOD = Method(network, losses, by_identity, models_of)
 
-
 DECLARATION = Declaration(
-    name="Mixed Diff+CCL",
-    tables=("vehicleid",),
-    training=("identities", "model labels"),
-    tried=(
-        {"margin": 1.0, "lr": 0.1},
-        {"margin": 1.0, "lr": 0.03},
-        {"lr": 0.1, "margin": 0.5},
-    ),
-    publication="Liu et al. 2016 (DRDL)",
-    citation="liu2016drdl",
-    feature="1,024 numbers (assumed)",
-    alt=(
-        "Flow chart: an image passes through shared layers into two branches, one for the vehicle's model, "
-        "one for what sets vehicles of a model apart; both are joined into the feature that is compared."
-    ),
+    name="Mixed Diff+CCL", tables=("vehicleid",), training=("identities", "model labels"),
+    tried=({"margin": 1.0, "lr": 0.1}, {"margin": 1.0, "lr": 0.03}, {"lr": 0.1, "margin": 0.5}),
+    publication="Liu et al. 2016 (DRDL)", citation="liu2016drdl", feature="1,024 numbers (assumed)",
+    alt="Flow chart: an image passes through shared layers into two branches, one for the vehicle's model, one for "
+    "what sets vehicles of a model apart; both are joined into the feature that is compared.",
     nodes={
-        "image": ("image", "input", 0, 1),
-        "trunk": ("shared layers\n(VGG_CNN_M)", "learnt", 1, 1),
+        "image": ("image", "input", 0, 1), "trunk": ("shared layers\n(VGG_CNN_M)", "learnt", 1, 1),
         "model": ("branch for the\nvehicle's model", "learnt", 2, 0),
         "vehicle": ("branch for what\nsets vehicles of\na model apart", "learnt", 2, 2),
         "softmax": ("softmax over\nmodels", "learnt", 3, 0, True),
@@ -102,4 +90,4 @@ DECLARATION = Declaration(
         "loss": ("CCL on this\nbranch and on\nthe joined one", "fixed", 3, 2, True),
     },
     edges=("image trunk model softmax", "trunk vehicle loss", "model feature loss", "vehicle feature"),
-)
+)  # fmt: skip

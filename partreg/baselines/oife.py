@@ -208,32 +208,19 @@ def targets(root: Path, images: pd.DataFrame) -> dict[str, np.ndarray]:
 
 METHOD = Method(network=network, losses=losses, targets=targets)
 
-
 DECLARATION = Declaration(
-    name="OIFE",
-    tables=("vehicleid", "veri"),
-    training=("identities", "key points"),
-    tried=(
-        {"lr": 0.1},
-        {"lr": 0.05},
-    ),
-    publication="Wang et al. 2017",
-    citation="wang2017oife",
-    feature="256 numbers (assumed)",
-    alt=(
-        "Flow chart: an hourglass network finds 20 key points, which make masks for front, rear, left and "
-        "right; the masks cut four region branches out of a feature map, and these are fused with a global "
-        "branch."
-    ),
+    name="OIFE", tables=("vehicleid", "veri"), training=("identities", "key points"),
+    tried=({"lr": 0.1}, {"lr": 0.05}),
+    publication="Wang et al. 2017", citation="wang2017oife", feature="256 numbers (assumed)",
+    alt="Flow chart: an hourglass network finds 20 key points, which make masks for front, rear, left and right; the "
+    "masks cut four region branches out of a feature map, and these are fused with a global branch.",
     nodes={
-        "image": ("image", "input", 0, 1),
-        "points": ("hourglass net:\n20 key points", "learnt", 1, 0),
+        "image": ("image", "input", 0, 1), "points": ("hourglass net:\n20 key points", "learnt", 1, 0),
         "trunk": ("backbone:\nfeature map", "learnt", 1, 2),
         "masks": ("masks: front,\nrear, left, right", "fixed", 2, 0),
-        "regions": ("four region\nbranches", "learnt", 2, 1),
-        "whole": ("global branch", "learnt", 2, 2),
+        "regions": ("four region\nbranches", "learnt", 2, 1), "whole": ("global branch", "learnt", 2, 2),
         "feature": ("fused:\n256 numbers,\nL2 distance", "compared", 3, 1),
         "softmax": ("softmax over\nvehicles", "learnt", 3, 2, True),
     },
     edges=("image points masks regions feature softmax", "image trunk regions", "trunk whole feature"),
-)
+)  # fmt: skip

@@ -46,26 +46,16 @@ def distances(task: Task) -> tuple[np.ndarray, Cost]:
 
 
 DECLARATION = Declaration(
-    name="OIFE+ST",
-    tables=("veri",),
-    training=("identities", "key points", "cameras", "time"),
-    test=("cameras", "time"),
-    built_on=("oife",),
-    publication="Wang et al. 2017",
-    citation="wang2017oife",
-    feature="256 numbers (assumed)",
-    alt=(
-        "Flow chart: OIFE gives a distance by appearance; log-normal travel times, one model for each pair of "
-        "cameras, say how unlikely the time between two images is; both are added."
-    ),
+    name="OIFE+ST", tables=("veri",), training=("identities", "key points", "cameras", "time"),
+    test=("cameras", "time"), built_on=("oife",),
+    publication="Wang et al. 2017", citation="wang2017oife", feature="256 numbers (assumed)",
+    alt="Flow chart: OIFE gives a distance by appearance; log-normal travel times, one model for each pair of "
+    "cameras, say how unlikely the time between two images is; both are added.",
     nodes={
-        "image": ("image", "input", 0, 0),
-        "place": ("time, camera", "input", 0, 1),
-        "oife": ("OIFE", "learnt", 1, 0),
+        "image": ("image", "input", 0, 0), "place": ("time, camera", "input", 0, 1), "oife": ("OIFE", "learnt", 1, 0),
         "times": ("log-normal times\nfor each pair of\ncameras", "learnt", 1, 1),
         "seen": ("distance by\nappearance, $D_v$", "fixed", 2, 0),
-        "odds": ("how unlikely the\ntime is, $D_s$", "fixed", 2, 1),
-        "sum": ("$D_v + \\beta D_s$", "compared", 3, 0.5),
+        "odds": ("how unlikely the\ntime is, $D_s$", "fixed", 2, 1), "sum": ("$D_v + \\beta D_s$", "compared", 3, 0.5),
     },
     edges=("image oife seen sum", "place times odds sum"),
-)
+)  # fmt: skip

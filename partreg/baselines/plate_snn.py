@@ -181,25 +181,16 @@ def distances(task: Task) -> tuple[np.ndarray, Cost]:
 
 
 DECLARATION = Declaration(
-    name="Plate-SNN",
-    tables=("veri",),
-    training=("identities", "number plates"),
-    test=("number plates",),
+    name="Plate-SNN", tables=("veri",), training=("identities", "number plates"), test=("number plates",),
     takes_a_while=True,
-    publication="Liu et al. 2016 (ECCV)",
-    citation="liu2016provid",
-    feature="1,000 numbers (assumed)",
-    replaced=False,
-    alt=(
-        "Flow chart: two pictures of number plates pass through one small network; their features are "
-        "compared. In training a contrastive loss is taken over pairs."
-    ),
+    publication="Liu et al. 2016 (ECCV)", citation="liu2016provid", feature="1,000 numbers (assumed)", replaced=False,
+    alt="Flow chart: two pictures of number plates pass through one small network; their features are compared. In "
+    "training a contrastive loss is taken over pairs.",
     nodes={
-        "query": ("plate of the\nquery", "input", 0, 0),
-        "gallery": ("plate of the\ngallery image", "input", 0, 1),
+        "query": ("plate of the\nquery", "input", 0, 0), "gallery": ("plate of the\ngallery image", "input", 0, 1),
         "net": ("LeNet-like net,\none for both", "learnt", 1, 0.5),
         "feature": ("plate features,\nL2 distance", "compared", 2, 0.5),
         "loss": ("contrastive loss\non pairs", "fixed", 3, 0.5, True),
     },
     edges=("query net feature loss", "gallery net"),
-)
+)  # fmt: skip

@@ -498,31 +498,19 @@ def distances(task: Task) -> tuple[np.ndarray, Cost]:
 
 
 DECLARATION = Declaration(
-    name="Siamese+Path",
-    tables=("veri",),
-    training=("identities", "cameras", "time", "camera distances"),
-    test=("cameras", "time", "camera distances"),
-    takes_a_while=True,
-    tried=(
-        {"lr": 0.1},
-        {"lr": 0.05},
-    ),
-    publication="Shen et al. 2017",
-    citation="shen2017path",
-    feature="a score for each pair",
-    alt=(
-        "Flow chart: a Siamese network says how alike two images look; a chain over cameras proposes the most "
-        "likely path between them, a path-LSTM scores it, and both scores make one."
-    ),
+    name="Siamese+Path", tables=("veri",), training=("identities", "cameras", "time", "camera distances"),
+    test=("cameras", "time", "camera distances"), takes_a_while=True,
+    tried=({"lr": 0.1}, {"lr": 0.05}),
+    publication="Shen et al. 2017", citation="shen2017path", feature="a score for each pair",
+    alt="Flow chart: a Siamese network says how alike two images look; a chain over cameras proposes the most likely "
+    "path between them, a path-LSTM scores it, and both scores make one.",
     nodes={
-        "pair": ("two images", "input", 0, 0),
-        "place": ("times, cameras", "input", 0, 1),
-        "between": ("images taken\nin between", "input", 0, 2),
-        "siamese": ("Siamese\nResNet-50", "learnt", 1, 0),
+        "pair": ("two images", "input", 0, 0), "place": ("times, cameras", "input", 0, 1),
+        "between": ("images taken\nin between", "input", 0, 2), "siamese": ("Siamese\nResNet-50", "learnt", 1, 0),
         "chain": ("chain MRF: most\nlikely path of\ncameras", "learnt", 1, 1),
         "alike": ("how alike the\ntwo look", "fixed", 2, 0),
         "lstm": ("path-LSTM: is\nthis one\nvehicle's path?", "learnt", 2, 1),
         "sum": ("one score\nfor the pair", "compared", 3, 0.5),
     },
     edges=("pair siamese alike sum", "place chain lstm sum", "between chain", "siamese chain"),
-)
+)  # fmt: skip

@@ -117,25 +117,18 @@ def losses(run: Run, network: Trunk, output: Output, targets: dict[str, Tensor])
 
 METHOD = Method(network, losses, by_identity)
 
-
 DECLARATION = Declaration(
-    name="Strong baseline",
-    training=("identities",),
+    name="Strong baseline", training=("identities",),
     run={"augment": ("flip", "affine", "color", "erase")},
     tried=(
-        {"epochs": 40, "size": 96, "margin": 0.3, "lr": 0.1},
-        {"epochs": 40, "size": 96, "margin": 0.3, "lr": 0.05},
+        {"epochs": 40, "size": 96, "margin": 0.3, "lr": 0.1}, {"epochs": 40, "size": 96, "margin": 0.3, "lr": 0.05},
         {"epochs": 40, "size": 96, "margin": 0.3, "lr": 0.02},
     ),
-    publication="Luo et al. 2019",
-    feature="2,048 numbers",
-    alt=(
-        "Flow chart: a pooled feature map passes through a batch normalisation to the feature; in training a "
-        "triplet loss stands before it and a softmax after it; part branches can be added."
-    ),
+    publication="Luo et al. 2019", feature="2,048 numbers",
+    alt="Flow chart: a pooled feature map passes through a batch normalisation to the feature; in training a triplet "
+    "loss stands before it and a softmax after it; part branches can be added.",
     nodes={
-        "image": ("image", "input", 0, 0),
-        "net": ("ResNet-50,\nlast stride 1", "learnt", 1, 0),
+        "image": ("image", "input", 0, 0), "net": ("ResNet-50,\nlast stride 1", "learnt", 1, 0),
         "parts": ("part branches\nof this paper,\nin one variant", "learnt", 1, 1, True),
         "pool": ("GeM pooling of\nall cells", "learnt", 2, 0),
         "neck": ("batch normal-\nisation (neck)", "learnt", 2, 1),
@@ -144,4 +137,4 @@ DECLARATION = Declaration(
         "softmax": ("softmax over\nvehicles", "learnt", 3, 2, True),
     },
     edges=("image net pool neck feature", "net parts", "pool triplet", "neck softmax"),
-)
+)  # fmt: skip

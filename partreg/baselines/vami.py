@@ -209,28 +209,15 @@ def network(run: Run, classes: dict[str, int]) -> VamiNet:
 
 METHOD = Method(network=network, losses=losses, order=by_identity, targets=view_targets)
 
-
 DECLARATION = Declaration(
-    name="VAMI",
-    tables=("vehicleid", "veri"),
-    training=("identities", "orientation"),
-    tried=(
-        {"margin": 1.0, "lr": 0.1},
-        {"margin": 1.0, "lr": 0.05},
-        {"lr": 0.1, "margin": 0.5},
-    ),
-    publication="Zhou and Shao 2018",
-    citation="zhou2018vami",
-    feature="not known here",
-    alt=(
-        "Flow chart: from the image of one view, attention for each of five views and a generator infer the "
-        "features of the unseen views; in training a discriminator tells them from features of real views."
-    ),
+    name="VAMI", tables=("vehicleid", "veri"), training=("identities", "orientation"),
+    tried=({"margin": 1.0, "lr": 0.1}, {"margin": 1.0, "lr": 0.05}, {"lr": 0.1, "margin": 0.5}),
+    publication="Zhou and Shao 2018", citation="zhou2018vami", feature="not known here",
+    alt="Flow chart: from the image of one view, attention for each of five views and a generator infer the features "
+    "of the unseen views; in training a discriminator tells them from features of real views.",
     nodes={
-        "image": ("image,\none view", "input", 0, 0),
-        "others": ("other views of\nthe vehicle", "input", 0, 2, True),
-        "net": ("feature network", "learnt", 1, 0),
-        "view": ("view classifier:\nfive views", "learnt", 1, 1),
+        "image": ("image,\none view", "input", 0, 0), "others": ("other views of\nthe vehicle", "input", 0, 2, True),
+        "net": ("feature network", "learnt", 1, 0), "view": ("view classifier:\nfive views", "learnt", 1, 1),
         "real": ("feature network\nof real views", "learnt", 1, 2, True),
         "attention": ("attention for\neach view", "learnt", 2, 0),
         "generator": ("generator: the\nunseen views'\nfeatures", "learnt", 2, 1),
@@ -239,4 +226,4 @@ DECLARATION = Declaration(
         "loss": ("contrastive loss\non pairs", "fixed", 3, 2, True),
     },
     edges=("image net attention generator feature loss", "net view attention", "others real judge", "generator judge"),
-)
+)  # fmt: skip

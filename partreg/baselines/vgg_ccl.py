@@ -23,26 +23,14 @@ def losses(run: Run, network: Trunk, output: Output, targets: dict[str, Tensor])
 
 METHOD = Method(unit_feature_net, losses, by_identity)
 
-
 DECLARATION = Declaration(
-    name="VGG+CCL",
-    tables=("vehicleid",),
-    training=("identities",),
-    tried=(
-        {"margin": 1.0, "lr": 0.1},
-        {"margin": 1.0, "lr": 0.03},
-        {"lr": 0.1, "margin": 0.5},
-    ),
-    publication="Liu et al. 2016 (DRDL)",
-    citation="liu2016drdl",
-    feature="1,024 numbers",
-    alt=(
-        "Flow chart: images of one vehicle and of others pass through one network; the mean of the vehicle's "
-        "features is taken, and the loss wants its images nearer to that mean than any other image."
-    ),
+    name="VGG+CCL", tables=("vehicleid",), training=("identities",),
+    tried=({"margin": 1.0, "lr": 0.1}, {"margin": 1.0, "lr": 0.03}, {"lr": 0.1, "margin": 0.5}),
+    publication="Liu et al. 2016 (DRDL)", citation="liu2016drdl", feature="1,024 numbers",
+    alt="Flow chart: images of one vehicle and of others pass through one network; the mean of the vehicle's features"
+    " is taken, and the loss wants its images nearer to that mean than any other image.",
     nodes={
-        "image": ("image", "input", 0, 0),
-        "positives": ("more of the\nsame vehicle", "input", 0, 1, True),
+        "image": ("image", "input", 0, 0), "positives": ("more of the\nsame vehicle", "input", 0, 1, True),
         "negatives": ("other vehicles", "input", 0, 2, True),
         "net": ("VGG_CNN_M,\none network\nfor all", "learnt", 1, 1),
         "feature": ("1,024 numbers,\nlength 1,\nL2 distance", "compared", 2, 1),
@@ -50,4 +38,4 @@ DECLARATION = Declaration(
         "loss": ("CCL: own images\nnearer to it than\nany other", "fixed", 3, 1, True),
     },
     edges=("image net feature mean loss", "positives net", "negatives net", "feature loss"),
-)
+)  # fmt: skip

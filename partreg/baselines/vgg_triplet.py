@@ -44,31 +44,18 @@ def losses(run: Run, network: Trunk, output: Output, targets: dict[str, Tensor])
 
 METHOD = Method(unit_feature_net, losses, by_identity)
 
-
 DECLARATION = Declaration(
-    name="VGG+Triplet Loss",
-    tables=("vehicleid",),
-    training=("identities",),
-    tried=(
-        {"margin": 0.3, "lr": 0.1},
-        {"margin": 0.3, "lr": 0.05},
-        {"lr": 0.1, "margin": 0.5},
-    ),
-    publication="Ding et al. 2015; as run by Liu et al. 2016",
-    citation="ding2015deep",
-    feature="1,024 numbers",
-    alt=(
-        "Flow chart: an image passes through one network to a feature of length 1; in training an image of "
-        "the same vehicle and one of another join it, and a triplet loss wants the same vehicle nearer by a "
-        "margin."
-    ),
+    name="VGG+Triplet Loss", tables=("vehicleid",), training=("identities",),
+    tried=({"margin": 0.3, "lr": 0.1}, {"margin": 0.3, "lr": 0.05}, {"lr": 0.1, "margin": 0.5}),
+    publication="Ding et al. 2015; as run by Liu et al. 2016", citation="ding2015deep", feature="1,024 numbers",
+    alt="Flow chart: an image passes through one network to a feature of length 1; in training an image of the same "
+    "vehicle and one of another join it, and a triplet loss wants the same vehicle nearer by a margin.",
     nodes={
-        "image": ("image\n(anchor)", "input", 0, 0),
-        "positive": ("same vehicle\n(positive)", "input", 0, 1, True),
+        "image": ("image\n(anchor)", "input", 0, 0), "positive": ("same vehicle\n(positive)", "input", 0, 1, True),
         "negative": ("other vehicle\n(negative)", "input", 0, 2, True),
         "net": ("VGG_CNN_M,\none network\nfor all three", "learnt", 1, 1),
         "feature": ("1,024 numbers,\nlength 1,\nL2 distance", "compared", 2, 1),
         "loss": ("triplet loss:\npositive nearer\nby a margin", "fixed", 3, 1, True),
     },
     edges=("image net feature loss", "positive net", "negative net"),
-)
+)  # fmt: skip
