@@ -174,7 +174,12 @@ def point_job(ws: Workspace, near_duplicates: float, layout: str, row: str) -> J
 
 
 def listed(ws: Workspace) -> list[Job]:
-    """Every row at every setting of `SETTINGS`, and the strong baseline with every seed of `SEEDS`."""
+    """Every row at every setting of `SETTINGS`, and the strong baseline with every seed of `SEEDS`.
+
+    None where the profile says nothing of a benchmark, of which small ones could be rendered.
+    """
+    if not ws.profile.benchmark and not ws.profile.dial["benchmark"]:
+        return []
     jobs = [point_job(ws, n, layout, row) for n in SETTINGS for layout, table in ROWS.items() for row in table]
     tests = keys.tests(ws, "vehicleid")
     code = [keys.judging("vehicleid"), code_key("partreg.workflow.dial:strong_row")]
@@ -214,7 +219,11 @@ def measure(job: Job) -> Record:
     return point(job.workspace, job.what["layout"], job.what["row"])
 
 
-STUDY = Study("dial", "reference", {"dial": COLUMNS, "strong": STRONG_COLUMNS}, listed, measure)
+STUDY = Study(
+    *("dial", "reference", {"dial": COLUMNS, "strong": STRONG_COLUMNS}, listed, measure),
+    without_jobs="it says nothing of a benchmark to render; take over benchmark: from profiles/laptop.yaml under "
+    "overrides.",
+)
 OWN = Study("own_dial", "book", {}, listed_own, measure)
 
 

@@ -15,7 +15,7 @@ from partreg.errors import PartregError
 from partreg.figures.origins import Origin, recorded, reference_note
 from partreg.figures.tables import DASH, Score, pair_sizes, percent, signed, span
 from partreg.retrieval.statistics import Estimate, bootstrap_over_vehicles, mean_interval
-from partreg.workflow.profile import PROFILES, REFERENCE, read_profile
+from partreg.workflow.profile import REFERENCE, profile_files, read_profile
 
 # The columns of the kept tables; what a training has not stands empty.
 SCORES = (
@@ -122,7 +122,7 @@ def read_evidence(folder: Path = REFERENCE) -> Evidence:
 def kept_files(*names: str, folder: Path = REFERENCE) -> list[Path]:
     """The files that say what is kept, as far as they are there: tables, their corrections, the reference's profile."""
     tables = [folder / f"{name}.csv" for name in (*names, "corrections")]
-    return [path for path in (*tables, PROFILES / "reference.yaml") if path.exists()]
+    return [path for path in (*tables, *profile_files("reference")) if path.exists()]
 
 
 def corrected(frame: pd.DataFrame, table: str, folder: Path = REFERENCE) -> tuple[pd.DataFrame, dict[str, Any]]:

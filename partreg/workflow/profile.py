@@ -130,6 +130,13 @@ def read_profile(name: str, below: tuple[Path, ...] = ()) -> dict[str, Any]:
     return asdict(Profile.of({**values, "name": path.stem}, str(path)))
 
 
+def profile_files(name: str) -> list[Path]:
+    """The files that say what a profile under ``profiles/`` is: its own, and those of the profiles that it extends."""
+    path = PROFILES / f"{name}.yaml"
+    parent = read_yaml(path).get("extends")
+    return [path, *(profile_files(parent) if parent else ())]
+
+
 def is_path(profile: str) -> bool:
     """Whether a profile is given as the path of a YAML file."""
     return str(profile).endswith((".yaml", ".yml"))

@@ -11,7 +11,7 @@ from partreg.errors import PartregError
 from partreg.workflow import studies
 from partreg.workflow.study import Job, Study, record_path, table_path
 from tests.conftest import REPOSITORY
-from tests.datasets.layouts import write_veri
+from tests.datasets.layouts import write_vehicleid, write_veri
 
 
 @pytest.fixture
@@ -134,3 +134,15 @@ def test_make_runs_every_study():
     }  # which is the book's own
     for study in studies.STUDIES.values():
         assert re.search(rf"^{study.target}:", lines, re.MULTILINE)
+
+
+def test_the_studies_can_be_listed_for_a_profile_of_photographs_alone(tmp_path):
+    where = {"vehicleid": str(write_vehicleid(tmp_path / "V")), "veri": str(write_veri(tmp_path / "R"))}
+    reid = {"weights": "", "batch": 2}
+    ws = workflow.open_workspace("paper", output=str(tmp_path / "out"), **where, overrides={"reid": reid})
+    assert not ws.profile.benchmark
+    listed = {name: study.listed(ws) for name, study in studies.STUDIES.items()}
+    assert listed["photographs"]
+    assert listed["dial"] == []  # there is nothing to render
+    with pytest.raises(PartregError, match="it says nothing of a benchmark to render"):
+        studies.STUDIES["dial"].collect(ws)
