@@ -1,4 +1,4 @@
-"""Section 4.2: the L2 distance, by which query and gallery images are compared."""
+"""Section 4.2: the L2 distance, which compares query and gallery images."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ BLOCK = 512  # queries at a time, so that the float64 intermediate stays small
 def l2(query: np.ndarray, gallery: np.ndarray) -> np.ndarray:
     """Euclidean distances between two sets of features.
 
-    They are computed in float64, so that images with equal features come out at equal distances, and that of a feature
-    to itself at (nearly) 0, where float32 would leave noise.
+    The sums are in float64, so that images with equal features have equal distances, and a feature is at a distance of
+    (nearly) 0 from itself. In float32, noise would remain.
 
     >>> l2(np.array([[0.0, 0.0]]), np.array([[3.0, 4.0], [0.0, 1.0]]))
     array([[5., 1.]], dtype=float32)
@@ -34,10 +34,10 @@ def l2(query: np.ndarray, gallery: np.ndarray) -> np.ndarray:
             f"query features of width {query.shape[1]} cannot be compared with gallery features of width "
             f"{gallery.shape[1]}; extract both with the same network."
         )
-    # Distances do not change when both sets move together; around the origin the subtraction below loses least.
+    # Distances stay the same if both sets move together. Near the origin, the subtraction below loses fewest digits.
     centre = gallery.mean(axis=0, dtype=np.float64) if len(gallery) else 0.0
     columns = (gallery - centre).T
-    squares = np.einsum("ij,ij->j", columns, columns)  # without a second array of the gallery's size
+    squares = np.einsum("ij,ij->j", columns, columns)  # makes no second array of the gallery's size
     distances = np.empty((len(query), len(gallery)), dtype=np.float32)
     for start in range(0, len(query), BLOCK):
         rows = query[start : start + BLOCK] - centre
@@ -50,20 +50,22 @@ def l2(query: np.ndarray, gallery: np.ndarray) -> np.ndarray:
 
 
 def check_features(features: np.ndarray, name: str, rows: int | None = None) -> np.ndarray:
-    """The features as an array (N, D), checked.
+    """Check features and return them as an array (N, D).
 
     Raises:
-        PartregError: they are no matrix of ``rows`` rows, or a value is NaN or infinite.
+        PartregError: the features are not a matrix, or not one of ``rows`` rows, or a value is NaN or infinite.
     """
     features = np.asarray(features)
     if features.ndim != 2 or (rows is not None and len(features) != rows):
         expected = f"({'images' if rows is None else rows}, width)"
-        raise PartregError(f"{name} features have shape {features.shape}, expected {expected}; one row an image.")
+        raise PartregError(
+            f"{name} features have shape {features.shape}, expected {expected}; pass one row for each image."
+        )
     finite = np.isfinite(features).all(axis=1)
     if not finite.all():
         row = int(np.flatnonzero(~finite)[0])
         raise PartregError(
             f"{name} features hold NaN or infinite values ({np.count_nonzero(~finite)} rows, the first {row}), "
-            "expected finite numbers; train again with a lower learning rate, or extract them anew."
+            "expected finite numbers; train again with a lower learning rate, or extract the features again."
         )
     return features

@@ -1,7 +1,7 @@
 """Section 4.1, Equations 4 to 6: CMC, average precision and its mean, from the ranks of the matches alone.
 
-Nobody needs the whole order of a gallery. A row of distances is sorted by value (far cheaper than an argsort), and the
-rank of a match is the number of images that are nearer, found by binary search. All ranks count from 1.
+No score needs the whole order of a gallery. So `match_ranks` sorts each row of distances by value, which is far cheaper
+than an argsort, and counts by binary search how many images are nearer than a match. All ranks count from 1.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 from partreg.errors import PartregError
 
 NO_MATCH = (
-    "no query has a match in the gallery, expected one at least; check the vehicle numbers, and, where cameras count, "
+    "no query has a match in the gallery, expected one at least; check the vehicle numbers and, where cameras count, "
     "the cameras (-1 means unknown)."
 )
 AP_RULES = ("rectangular", "trapezoidal", "sklearn")
@@ -23,13 +23,13 @@ TIES = ("stable", "relevant", "together")
 
 @dataclass(frozen=True)
 class MatchRanks:
-    """The ranks of every query's matches among the gallery without junk, nearest first, one query after the other.
+    """The ranks of every query's matches in the gallery without junk: query after query, nearest match first.
 
     Attributes:
-        counts: (Q,) matches of each query; 0 for a query without any, which has no ranks.
-        stable: (M,) equal distances stand in gallery order, as a stable sort leaves them.
-        relevant: (M,) matches stand before other images at the same distance.
-        together: (M,) images at the same distance come in at once, all at the last one's rank.
+        counts: (Q,) number of matches of each query, 0 for a query without a match.
+        stable: (M,) ranks if equal distances keep gallery order, as a stable sort leaves them.
+        relevant: (M,) ranks if matches come before other images at the same distance.
+        together: (M,) ranks if all images at the same distance share the rank of the last one.
     """
 
     counts: np.ndarray
@@ -38,7 +38,7 @@ class MatchRanks:
     together: np.ndarray
 
     def first(self, ties: str = "stable") -> np.ndarray:
-        """(Q,) the rank of each query's nearest match, 0 for a query without any."""
+        """(Q,) rank of each query's nearest match, 0 for a query without a match."""
         ranks = getattr(self, _known(ties, TIES, "tie rule"))
         starts = np.cumsum(self.counts) - self.counts
         first = np.zeros(len(self.counts), dtype=np.int64)
@@ -60,7 +60,7 @@ def match_ranks(
     Args:
         distances: (Q, G), smaller is nearer.
         matches: for each query the gallery columns that match it, from 0, ascending.
-        junk: for each query the gallery columns to leave out of the ranking; none where not given.
+        junk: for each query the gallery columns to leave out of the ranking; None leaves nothing out.
 
     Raises:
         PartregError: the shapes do not fit or a distance is NaN or infinite.
@@ -81,7 +81,9 @@ def match_ranks(
 
 
 def _without_junk(distances: np.ndarray, junk: Sequence[np.ndarray]) -> Iterator[np.ndarray]:
-    """Each row in turn with its junk at infinity, and one infinity more behind it; in one buffer, to be overwritten.
+    """Yield each row of distances with its junk at infinity and one more infinity at the end.
+
+    All rows share one buffer, which the next row overwrites.
 
     Raises:
         PartregError: a distance outside the junk is NaN or infinite.
@@ -94,22 +96,24 @@ def _without_junk(distances: np.ndarray, junk: Sequence[np.ndarray]) -> Iterator
         yield buffer
 
 
-def _nearer(kept: np.ndarray, row: np.ndarray, good: np.ndarray, bad: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """For each match, nearest first: how many images are nearer, and whether another one is exactly as near."""
-    kept.sort()
+def _nearer(masked: np.ndarray, row: np.ndarray, good: np.ndarray, bad: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """For each match, nearest first: how many images are nearer, and whether another image is exactly as near."""
+    masked.sort()
     last = len(row) - len(bad) - 1
-    if last >= 0 and not (kept[0] > -np.inf and kept[last] < np.inf):
-        raise PartregError("distances hold NaN or infinite values, expected finite numbers; extract the features anew.")
+    if last >= 0 and not (masked[0] > -np.inf and masked[last] < np.inf):
+        raise PartregError(
+            "distances hold NaN or infinite values, expected finite numbers; extract the features again."
+        )
     own = row[good]
     own.sort()
-    nearer = kept.searchsorted(own)
-    return nearer, kept[nearer + 1] == own
+    nearer = masked.searchsorted(own)
+    return nearer, masked[nearer + 1] == own
 
 
 def _break_ties(
     row: np.ndarray, good: np.ndarray, bad: np.ndarray, nearer: np.ndarray, tied: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The ranks of one query's matches under each of ``TIES``, where some (``tied``) are as near as other images."""
+    """Ranks of one query's matches under each of ``TIES``; ``tied`` marks matches that are as near as another image."""
     order = good[row[good].argsort(kind="stable")]
     stable, together = nearer + 1, nearer + 1
     for start in np.unique(nearer[tied]):
@@ -130,10 +134,10 @@ def group_ranks(
     groups: np.ndarray,
     ranks: MatchRanks,
 ) -> np.ndarray:
-    """The rank of the nearest group of gallery images (a track) that holds a match: image-to-track retrieval.
+    """Rank groups of gallery images (tracks), for image-to-track retrieval.
 
-    A group is as near as its nearest image (Section 4.3: the maximum of the similarities). Junk images are left out,
-    and with them the groups that hold nothing else. Equally near groups stand in the order of their numbers.
+    A group is as near as its nearest image (Section 4.3: the maximum of the similarities). The ranking leaves out junk
+    images, and groups of nothing but junk. Equally near groups keep the order of their numbers.
 
     >>> distances, tracks = np.array([[0.1, 0.2, 0.3, 0.4]]), np.array([0, 0, 0, 1])
     >>> matches, junk = [np.array([3])], [np.array([], dtype=int)]
@@ -146,16 +150,16 @@ def group_ranks(
         matches: for each query the gallery columns that match it.
         junk: for each query the gallery columns to leave out.
         groups: (G,) the group of each gallery image, numbered from 0; a group's images are of one vehicle.
-        ranks: of the matches, from ``match_ranks`` of the same arguments.
+        ranks: what ``match_ranks`` returns for the same distances, matches and junk.
 
     Returns:
-        (Q,) ranks from 1, 0 for a query without any match.
+        (Q,) rank of the nearest group that holds a match, from 1; 0 for a query without a match.
     """
     distances = np.asarray(distances)
     _check(distances, matches, junk)
     number = int(groups.max(initial=-1)) + 1
     first, alone = ranks.first("together"), ranks.first("together") == ranks.first("relevant")
-    # A match that is strictly nearest makes its group the first; only the other queries need a look at the groups.
+    # Where a match is strictly nearest, its group is first. Only the other queries need a look at the groups.
     result: np.ndarray = np.minimum(first, 1)
     for query in np.flatnonzero(first > 1).tolist():
         row, good = distances[query], matches[query]
@@ -172,13 +176,13 @@ def group_ranks(
 
 
 def cmc(first_ranks: np.ndarray, k_max: int) -> np.ndarray:
-    """Equation 4: the fraction of queries whose match is among the first k, for k = 1 to ``k_max``.
+    """Compute Equation 4: the fraction of queries whose match is among the first k, for k = 1 to ``k_max``.
 
     >>> cmc(np.array([1, 3, 1, 2]), k_max=4)
     array([0.5 , 0.75, 1.  , 1.  ])
 
     Args:
-        first_ranks: (Q,) rank of each query's (nearest) match, 0 for a query without any: these are left out.
+        first_ranks: (Q,) rank of each query's nearest match, 0 for a query without a match, which does not count.
         k_max: length of the curve.
 
     Returns:
@@ -195,9 +199,9 @@ def cmc(first_ranks: np.ndarray, k_max: int) -> np.ndarray:
 
 
 def average_precision(ranks: MatchRanks, rule: str = "rectangular", ties: str = "stable") -> np.ndarray:
-    """Equation 5: each query's average precision, from the ranks of its matches.
+    """Compute Equation 5: each query's average precision, from the ranks of its matches.
 
-    With m matches, the j-th of them at rank r: precision there is j / r, and recall grows by 1 / m.
+    At the j-th of m matches, at rank r, precision is j / r, and recall grows by 1 / m.
 
     >>> ranks = match_ranks(np.array([[0.1, 0.2, 0.3, 0.4]]), [np.array([0, 3])])
     >>> average_precision(ranks)  # (1 / 1 + 2 / 4) / 2
@@ -206,15 +210,15 @@ def average_precision(ranks: MatchRanks, rule: str = "rectangular", ties: str = 
     array([0.7083])
 
     Args:
-        ranks: of the matches.
-        rule: "rectangular" takes the precision at each match (Equation 5 as it is printed); "trapezoidal" the mean of
-            the precisions at it and one rank before it, (j - 1) / (r - 1), or 1 at rank 1 (VeRi-776's own
-            evaluation); "sklearn" is rectangular with images at the same distance counted together, as
-            scikit-learn's ``average_precision_score`` does whatever ``ties`` says.
+        ranks: ranks of the matches.
+        rule: "rectangular" takes the precision at each match (Equation 5 as printed). "trapezoidal" takes the mean of
+            that precision and the one a rank before, (j - 1) / (r - 1), or 1 at rank 1 (VeRi-776's own evaluation).
+            "sklearn" is rectangular and counts images at the same distance together, whatever ``ties`` says, as
+            scikit-learn's ``average_precision_score`` does.
         ties: one of ``TIES``.
 
     Returns:
-        (Q,) values in [0, 1], NaN for a query without any match.
+        (Q,) values in [0, 1], NaN for a query without a match.
     """
     _known(rule, AP_RULES, "rule of average precision")
     r = getattr(ranks, _known(ties, TIES, "tie rule") if rule != "sklearn" else "together")
@@ -232,7 +236,7 @@ def average_precision(ranks: MatchRanks, rule: str = "rectangular", ties: str = 
 
 
 def mean_average_precision(values: np.ndarray) -> float:
-    """Equation 6: the mean over the queries that have a match; the others (NaN) are left out.
+    """Compute Equation 6: the mean over the queries that have a match; NaN marks the others.
 
     Raises:
         PartregError: no query has a match.
@@ -244,7 +248,7 @@ def mean_average_precision(values: np.ndarray) -> float:
 
 
 def _last_of_run(query: np.ndarray, ranks: np.ndarray) -> np.ndarray:
-    """For each entry the index of the last one with the same query and rank."""
+    """Index of the last entry with the same query and rank, for each entry."""
     changes = (query[1:] != query[:-1]) | (ranks[1:] != ranks[:-1])
     ends = np.append(np.flatnonzero(changes), len(ranks) - 1)
     return np.repeat(ends, np.diff(ends, prepend=-1)) if len(ranks) else np.empty(0, dtype=np.int64)
@@ -260,5 +264,6 @@ def _check(distances: np.ndarray, matches: Sequence[np.ndarray], junk: Sequence[
     if distances.ndim != 2 or not len(distances) == len(matches) == len(junk):
         raise PartregError(
             f"distances of shape {distances.shape} with matches of {len(matches)} and junk of {len(junk)} queries, "
-            "expected (queries, gallery images) and one list a query of each; check the order of the arguments."
+            "expected (queries, gallery images) and one list of matches and of junk for each query; check the order of "
+            "the arguments."
         )

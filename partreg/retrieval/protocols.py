@@ -1,4 +1,4 @@
-"""Section 4.1 and 4.3: how VehicleID and VeRi-776 are judged, exactly, and the variants that other toolboxes use."""
+"""Section 4.1 and 4.3: the evaluation protocols of VehicleID and VeRi-776, exactly."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ class VehicleIDScores:
 
     Attributes:
         cmc: (galleries, k_max) the curve of each random gallery.
-        hits: (N,) for each image the fraction of galleries in which it, as a query, found its vehicle at rank 1; NaN
-            for an image that was never a query.
+        hits: (N,) for each image, as a query, the fraction of galleries that have its vehicle at rank 1; NaN for an
+            image that was never a query.
         hits5: (N,) the same within rank 5.
         vehicles: (N,) the images' vehicles.
-        queries: queries of each gallery.
-        origins: where the features came from (`partreg.figures.origins.Origin`); empty where nobody said.
+        queries: number of queries for each gallery.
+        origins: where the features came from (`partreg.figures.origins.Origin`); empty where unknown.
     """
 
     cmc: np.ndarray
@@ -48,17 +48,17 @@ class VehicleIDScores:
 
     @property
     def cmc1(self) -> float:
-        """CMC@1, the mean over galleries."""
+        """Mean CMC@1 over galleries."""
         return float(self.cmc[:, 0].mean())
 
     @property
     def cmc5(self) -> float:
-        """CMC@5, the mean over galleries (at the curve's end where the gallery is smaller)."""
+        """Mean CMC@5 over galleries; in a gallery of fewer than 5 images, the end of the curve."""
         return float(self.cmc[:, : min(5, self.cmc.shape[1])][:, -1].mean())
 
     @property
     def spread(self) -> tuple[float, float]:
-        """The standard deviations of CMC@1 and CMC@5 over galleries."""
+        """Standard deviations of CMC@1 and CMC@5 over galleries."""
         curve = self.cmc[:, [0, min(5, self.cmc.shape[1]) - 1]]
         return tuple(curve.std(axis=0, ddof=1 if len(curve) > 1 else 0).tolist())
 
@@ -66,10 +66,11 @@ class VehicleIDScores:
 def vehicleid(
     features: np.ndarray, vehicles: np.ndarray, *, galleries: int = 10, seed: int = 0, k_max: int = K_MAX
 ) -> VehicleIDScores:
-    """VehicleID's protocol: one random image of each vehicle is the gallery, every other image a query; CMC.
+    """Score features by VehicleID's protocol: the CMC curve.
 
-    It is repeated for ``galleries`` draws over the same features. An image whose vehicle has no other image is gallery
-    only. Equal distances stand in gallery order (by ascending vehicle number).
+    The gallery holds one random image of each vehicle; every other image is a query. The protocol repeats this for
+    ``galleries`` draws over the same features. An image whose vehicle has no other image is never a query. At equal
+    distances, gallery order decides (ascending vehicle number).
 
     >>> features = np.array([[0.0], [0.1], [5.0], [5.1]])
     >>> vehicleid(features, np.array([1, 1, 2, 2])).cmc1
@@ -78,32 +79,32 @@ def vehicleid(
     Args:
         features: (N, D).
         vehicles: (N,) vehicle numbers.
-        galleries: random galleries to average over.
-        seed: of the draws.
-        k_max: length of the curve; no longer than the gallery.
+        galleries: number of random galleries to average over.
+        seed: seed of the draws.
+        k_max: length of the curve; it is never longer than the gallery.
 
     Raises:
-        PartregError: the features do not fit, hold NaN, no vehicle has two images, or there is no gallery to draw.
+        PartregError: the features do not fit or hold NaN, no vehicle has two images, or ``galleries`` is below 1.
     """
     if galleries < 1:
-        raise PartregError(f"galleries is {galleries}; expected at least one to be drawn.")
+        raise PartregError(f"galleries is {galleries}; expected at least one; raise it.")
     vehicles = np.asarray(vehicles)
     features = check_features(features, "test", len(vehicles))
     rng = np.random.default_rng(seed)
-    curves, hits, asked = [], np.zeros((2, len(vehicles))), np.zeros(len(vehicles), dtype=np.int64)
+    curves, hits, times = [], np.zeros((2, len(vehicles))), np.zeros(len(vehicles), dtype=np.int64)
     for _ in tqdm(range(galleries), "galleries", mininterval=1, delay=2, leave=False):
         gallery = draw_gallery(vehicles, rng)
         query = np.setdiff1d(np.arange(len(vehicles)), gallery)
         ranks = single_match_ranks(l2(features[query], features[gallery]), vehicles[query], vehicles[gallery])
         curves.append(cmc(ranks, min(k_max, len(gallery))))
         hits[:, query] += [ranks == 1, ranks <= 5]
-        asked[query] += 1
-    first, fifth = np.divide(hits, asked, out=np.full(hits.shape, np.nan), where=asked > 0)
+        times[query] += 1  # how often each image was a query
+    first, fifth = np.divide(hits, times, out=np.full(hits.shape, np.nan), where=times > 0)
     return VehicleIDScores(np.stack(curves), first, fifth, vehicles, len(vehicles) - len(np.unique(vehicles)))
 
 
 def draw_gallery(vehicles: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """The row of one random image of each vehicle, by ascending vehicle number.
+    """Draw one random image of each vehicle: its rows, by ascending vehicle number.
 
     >>> vehicles = np.array([7, 7, 3, 3, 3])
     >>> vehicles[draw_gallery(vehicles, np.random.default_rng(0))]
@@ -114,7 +115,9 @@ def draw_gallery(vehicles: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def single_match_ranks(distances: np.ndarray, query: np.ndarray, gallery: np.ndarray) -> np.ndarray:
-    """Equation 4's m(q, k): the rank of the one gallery image of each query's vehicle, from 1; ties in gallery order.
+    """(Q,) ranks, from 1, of the one gallery image of each query's vehicle; ties keep gallery order.
+
+    Equation 4's m(q, k) is 1 where this rank is at most k.
 
     >>> single_match_ranks(np.array([[0.2, 0.1, 0.3]]), query=np.array([5]), gallery=np.array([5, 6, 7]))
     array([2])
@@ -122,7 +125,7 @@ def single_match_ranks(distances: np.ndarray, query: np.ndarray, gallery: np.nda
     Args:
         distances: (Q, G).
         query: (Q,) vehicle numbers.
-        gallery: (G,) vehicle numbers, ascending, each once and each of ``query`` among them.
+        gallery: (G,) vehicle numbers, ascending and each once; they include every vehicle of ``query``.
     """
     match = np.searchsorted(gallery, query)[:, None]
     own = np.take_along_axis(distances, match, axis=1)
@@ -134,18 +137,18 @@ def single_match_ranks(distances: np.ndarray, query: np.ndarray, gallery: np.nda
 
 @dataclass(frozen=True)
 class VeRiScores:
-    """VeRi-776's scores, as fractions; the arrays have a value for each query, in the order of the query table.
+    """VeRi-776's scores, as fractions; arrays of length Q follow the order of the query table.
 
     Attributes:
         ap: (Q,) average precision under ``rule``, NaN for a query without any match.
         aps: the same under every rule of ``AP_RULES``.
-        image_ranks: (Q,) rank of the nearest matching image, 0 without any match.
-        track_ranks: (Q,) rank of the nearest matching track, 0 without any match.
+        image_ranks: (Q,) rank of the nearest matching image, 0 without a match.
+        track_ranks: (Q,) rank of the nearest matching track, 0 without a match.
         cmc: (k_max,) image-to-image curve.
         hit: (k_max,) image-to-track curve, HIT@k.
         vehicles: (Q,) the queries' vehicles.
-        rule: of average precision.
-        origins: where the features or distances came from (`partreg.figures.origins.Origin`); empty where nobody said.
+        rule: the rule of average precision.
+        origins: where the features or distances came from (`partreg.figures.origins.Origin`); empty where unknown.
     """
 
     ap: np.ndarray
@@ -160,7 +163,7 @@ class VeRiScores:
 
     @property
     def mAP(self) -> float:  # noqa: N802 (the field's name for it)
-        """Equation 6 over the queries that have a match."""
+        """Mean average precision (Equation 6) over the queries that have a match."""
         return mean_average_precision(self.ap)
 
     @property
@@ -180,7 +183,7 @@ class VeRiScores:
 
     @property
     def skipped(self) -> int:
-        """Queries without any match: left out of every score, and counted here."""
+        """Number of queries without a match, which no score includes."""
         return int(np.count_nonzero(self.image_ranks == 0))
 
 
@@ -192,15 +195,15 @@ def veri(
     rule: str = "rectangular",
     ties: str = "stable",
 ) -> VeRiScores:
-    """VeRi-776's protocol from features (see ``veri_scores``).
+    """Score features by VeRi-776's protocol; see ``veri_scores``.
 
     Args:
         query_features: (Q, D), rows as in ``query``.
         gallery_features: (G, D), rows as in ``gallery``.
         query: table of images.
         gallery: table of images, with tracks.
-        rule: of average precision, one of ``AP_RULES``.
-        ties: one of ``TIES``.
+        rule: the rule of average precision, one of ``AP_RULES``.
+        ties: which of two images at the same distance comes first, one of ``TIES``.
 
     Raises:
         PartregError: features and tables do not fit, features hold NaN, or no query has a match.
@@ -214,28 +217,28 @@ def veri(
 def veri_scores(
     distances: np.ndarray, query: pd.DataFrame, gallery: pd.DataFrame, rule: str = "rectangular", ties: str = "stable"
 ) -> VeRiScores:
-    """VeRi-776's protocol: cross-camera search, mAP over images and HIT over tracks.
+    """Score distances by VeRi-776's protocol: cross-camera search, mAP over images and HIT over tracks.
 
-    Good are the vehicle's images in other cameras; those in the query's own camera, itself included, are junk and left
-    out, and so are their tracks. A query without any good image is skipped and counted. An image of the gallery that is
-    in no track counts as a track of its own; equally near tracks stand in the gallery's order.
+    A query's matches are its vehicle's images in other cameras. Images of that vehicle in the query's own camera, the
+    query included, are junk: the ranking leaves them and their tracks out. Queries without a match are skipped and
+    counted. A gallery image that belongs to no track is a track of its own. Equally near tracks keep gallery order.
 
     Args:
         distances: (Q, G) finite, smaller is nearer.
         query: table of images.
         gallery: table of images, with tracks.
-        rule: of average precision, one of ``AP_RULES``.
-        ties: one of ``TIES``: which of two images at the same distance stands first.
+        rule: the rule of average precision, one of ``AP_RULES``.
+        ties: which of two images at the same distance comes first, one of ``TIES``.
 
     Raises:
-        PartregError: shapes do not fit, a distance is not finite, or no query has a match (where all of them are in the
-            query's own camera, the sentence names it).
+        PartregError: shapes do not fit, a distance is not finite, or no query has a match. Where all matches are in the
+            queries' own cameras, the sentence names these cameras.
     """
     distances = np.asarray(distances)
     if distances.shape != (len(query), len(gallery)):
         raise PartregError(
-            f"distances have shape {distances.shape}, expected ({len(query)}, {len(gallery)}): a row a query, a column "
-            "a gallery image; check the order of the arguments."
+            f"distances have shape {distances.shape}, expected ({len(query)}, {len(gallery)}): one row for each query, "
+            "one column for each gallery image; check the order of the arguments."
         )
     good, junk = cross_camera(query, gallery)
     if not any(len(rows) for rows in good):

@@ -1,6 +1,6 @@
-"""Means with their 95% intervals: over trainings by Student's t, over test vehicles by resampling them.
+"""Means with their 95% intervals: Student's t over trainings, bootstrap over test vehicles.
 
-scipy.stats takes half a second to load. It is imported where it is used, for each notebook of a book has its processes.
+Each notebook of a book has its own processes, and scipy.stats takes half a second to load. So functions import it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ RESAMPLES = 2_000
 
 
 class Estimate(NamedTuple):
-    """A mean and the ends of its 95% interval, in the unit of the values; NaN where they are not known."""
+    """A mean and the ends of its 95% interval, in the unit of the values; NaN where unknown."""
 
     mean: float
     low: float
@@ -24,9 +24,9 @@ class Estimate(NamedTuple):
 
 
 def mean_interval(values: Sequence[float] | np.ndarray) -> Estimate:
-    """The mean of (N,) values, one for each training, with its 95% interval by Student's t.
+    """Mean of (N,) values, one for each training, with its 95% interval by Student's t.
 
-    One value has no interval, and none has no mean: these are NaN.
+    The interval of one value is NaN; without values the mean is NaN too.
 
     >>> [round(number, 3) for number in mean_interval([0.10, 0.08, 0.09])]
     [0.09, 0.065, 0.115]
@@ -41,10 +41,10 @@ def mean_interval(values: Sequence[float] | np.ndarray) -> Estimate:
     return Estimate(float(mean), float(mean - half), float(mean + half))
 
 
-def paired_difference(mine: Sequence[float] | np.ndarray, theirs: Sequence[float] | np.ndarray) -> Estimate:
-    """How much larger the (N,) values of ``mine`` are than those of ``theirs``, pair by pair, with its 95% interval.
+def paired_difference(values: Sequence[float] | np.ndarray, baseline: Sequence[float] | np.ndarray) -> Estimate:
+    """Mean of (N,) ``values`` minus ``baseline``, pair by pair, with its 95% interval.
 
-    The two of a pair share what varies beside the method, such as the seed, so that it drops out of their difference.
+    The two values of a pair share all that varies beside the method, such as the seed, so it cancels out.
 
     >>> paired_difference([0.5, 0.5], [0.5, 0.25]).mean
     0.125
@@ -52,33 +52,36 @@ def paired_difference(mine: Sequence[float] | np.ndarray, theirs: Sequence[float
     Raises:
         PartregError: the lengths differ.
     """
-    if len(mine) != len(theirs):
-        raise PartregError(f"{len(mine)} values and {len(theirs)} to pair them with, expected pairs.")
-    return mean_interval(np.subtract(mine, theirs))
+    if len(values) != len(baseline):
+        raise PartregError(f"{len(values)} values and {len(baseline)} to pair them with, expected as many of both.")
+    return mean_interval(np.subtract(values, baseline))
 
 
 def mean_gain(gains: Sequence[Sequence[float]]) -> Estimate:
-    """The mean of several gains, each a sequence over the same seeds, with its 95% interval over seeds.
+    """Mean of several gains, each a sequence over the same seeds, with its 95% interval over seeds.
 
-    What is trained with one seed is not independent, so the gains of one seed are averaged first. Seeds that not all
-    gains have, at the end, are left out.
+    Trainings with the same seed are not independent, so the gains of one seed are averaged first. Seeds at the end
+    that some gains lack do not count.
 
     >>> mean_gain([[0.0, 0.25], [0.5, 0.25, 0.75]]).mean
     0.25
     """
     seeds = min(map(len, gains), default=0)
-    return mean_interval(np.mean([one[:seeds] for one in gains], axis=0) if seeds else ())
+    return mean_interval(np.mean([gain[:seeds] for gain in gains], axis=0) if seeds else ())
 
 
 def bootstrap_over_vehicles(values: np.ndarray, vehicles: np.ndarray, seed: int = 0) -> tuple[float, float]:
-    """A 95% interval of a score's mean over queries, by resampling vehicles.
+    """Bootstrap a 95% interval of a score's mean over queries.
 
-    Images of one vehicle are not independent, so whole vehicles are drawn (percentile bootstrap).
+    Images of one vehicle are not independent, so the bootstrap (percentile) draws whole vehicles.
 
     Args:
-        values: (N,) score of each query; NaN is left out.
-        vehicles: (N,) its vehicle.
-        seed: of the resampling.
+        values: (N,) score of each query; NaN does not count.
+        vehicles: (N,) vehicle of each query.
+        seed: seed of the resampling.
+
+    Returns:
+        The low and the high end of the interval, in the unit of ``values``.
 
     Raises:
         PartregError: the lengths differ or fewer than two vehicles have a value.

@@ -1,4 +1,4 @@
-"""Section 4.1: the tracks of a gallery as numbers."""
+"""Section 4.1: number the tracks of a gallery."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from partreg.errors import PartregError
 
 
 def track_numbers(gallery: pd.DataFrame) -> np.ndarray:
-    """(G,) each gallery image's track as a number from 0, by first appearance; "" is a track of the image's own.
+    """(G,) number of each gallery image's track, from 0 in order of appearance; "" is a track of the image's own.
 
     >>> gallery = pd.DataFrame({"image": ["a", "b", "c"], "vehicle": [1, 1, 2], "track": ["t", "t", ""]})
     >>> track_numbers(gallery)

@@ -1,6 +1,6 @@
 """Section 4.1 as other toolboxes read it: the same features under every rule in use, side by side.
 
-Two papers' numbers on one benchmark need not be comparable. These tables show by how much the rule alone moves them.
+Scores of two papers on one benchmark may not be comparable. These tables show how much the rule alone changes them.
 """
 
 from __future__ import annotations
@@ -28,19 +28,19 @@ from partreg.retrieval.tracks import track_numbers
 
 WHOLE, NO_QUERIES, NO_JUNK = "whole", "without queries", "nothing left out"
 FIRST, EVERY = "first match", "every match"
-NOISES = (0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0)  # added to features, as a multiple of their own spread
+NOISES = (0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0)  # added to features, in standard deviations of the features
 
 
 @dataclass(frozen=True)
 class Toolbox:
-    """How somebody else's evaluator reads VeRi-776's protocol.
+    """How one evaluator reads VeRi-776's protocol.
 
     Attributes:
-        name: of the repository, or what the evaluator is.
+        name: the repository, or a description of the evaluator.
         does: what it does, in a few words.
-        gallery: `WHOLE` (the query's own camera is left out), `NO_QUERIES` (and the queries' images are taken away) or
-            `NO_JUNK` (every image of the vehicle is right, the query itself too).
-        rule: of average precision, one of `partreg.retrieval.metrics.AP_RULES`.
+        gallery: `WHOLE` leaves out the query's own camera; `NO_QUERIES` leaves out the queries' images too; in
+            `NO_JUNK` every image of the vehicle is right, even the query itself.
+        rule: the rule of average precision, one of `partreg.retrieval.metrics.AP_RULES`.
         curve: CMC by the `FIRST` match of a query, or by `EVERY` match (see `every_match_cmc`).
     """
 
@@ -51,7 +51,7 @@ class Toolbox:
     curve: str = FIRST
 
 
-# Read in their code as it was published; images at one distance stand in any order in all but ours.
+# As read in their published code. All but ours leave images at the same distance in any order.
 TOOLBOXES = (
     Toolbox("partreg", "Equations 4 to 6, the query's own camera left out"),
     Toolbox("KaiyangZhou/deep-person-reid, JDAI-CV/fast-reid", "the same, in any order at one distance"),
@@ -65,13 +65,13 @@ TOOLBOXES = (
 
 @dataclass(frozen=True)
 class RankedGallery:
-    """A gallery as a variant has it, ranked.
+    """One variant of the gallery, ranked.
 
     Attributes:
-        kept: (G,) which gallery images there are.
-        good: for each query the matches, as columns of the images that are kept.
-        junk: for each query the columns left out.
-        ranks: of the matches.
+        kept: (G,) bool, which gallery images the variant keeps.
+        good: for each query its matches, as columns among the kept images.
+        junk: for each query the columns that the ranking leaves out.
+        ranks: ranks of the matches.
     """
 
     kept: np.ndarray
@@ -81,35 +81,35 @@ class RankedGallery:
 
 
 def same_picture(images: pd.DataFrame) -> pd.Series:
-    """What a query and its copy in the gallery have in common: the file's name without folders, vehicle and camera.
+    """Text that a query and its copy in the gallery share: vehicle, camera, and the file's name without folders.
 
-    The name alone would not do: two cameras may number their pictures alike.
+    The name alone is not enough: two cameras may give their pictures the same numbers.
     """
     name = images["image"].str.split("/").str[-1]
     return images["vehicle"].astype(str) + " " + images["camera"].astype(str) + " " + name
 
 
 def ranked(distances: np.ndarray, query: pd.DataFrame, gallery: pd.DataFrame) -> dict[str, RankedGallery]:
-    """The three galleries in use for VeRi-776, by their names.
+    """Rank the three variants of VeRi-776's gallery; returns them by name.
 
     Args:
         distances: (Q, G).
         query: table of images.
-        gallery: table of images; a query is the gallery image of the same file name, vehicle and camera.
+        gallery: table of images; the copy of a query has the same file name, vehicle and camera.
     """
     queries, names = (same_picture(table) for table in (query, gallery))
     every = np.ones(len(gallery), dtype=bool)
-    found = {}
+    galleries = {}
     for name, kept in ((WHOLE, every), (NO_QUERIES, ~names.isin(queries).to_numpy()), (NO_JUNK, every)):
         good, junk = cross_camera(query, gallery[kept].reset_index(drop=True))
         if name == NO_JUNK:
             good, junk = [np.union1d(*pair) for pair in zip(good, junk, strict=True)], [rows[:0] for rows in junk]
-        found[name] = RankedGallery(kept, good, junk, match_ranks(np.asarray(distances)[:, kept], good, junk))
-    return found
+        galleries[name] = RankedGallery(kept, good, junk, match_ranks(np.asarray(distances)[:, kept], good, junk))
+    return galleries
 
 
 def veri_variants(distances: np.ndarray, query: pd.DataFrame, gallery: pd.DataFrame) -> pd.DataFrame:
-    """VeRi-776's scores under each rule of average precision and of ties, and for each gallery in use.
+    """VeRi-776's scores under each rule of average precision and of ties, for each variant of the gallery.
 
     Args:
         distances: (Q, G).
@@ -117,31 +117,31 @@ def veri_variants(distances: np.ndarray, query: pd.DataFrame, gallery: pd.DataFr
         gallery: table of images, see `ranked`.
 
     Returns:
-        A row a variant: gallery (see `Toolbox`), ties, rule, mAP, rank1 and rank5 (image to image), hit1 and hit5
-        (image to track); fractions. "sklearn" has its own tie rule and stands once for each gallery.
+        One row for each variant: gallery (see `Toolbox`), ties, rule, mAP, rank1 and rank5 (image to image), hit1 and
+        hit5 (image to track); fractions. "sklearn" has its own tie rule, so it has one row for each gallery.
 
     Raises:
         PartregError: shapes do not fit, a distance is not finite, or no query has a match.
     """
     rows = []
-    for name, part in ranked(distances, query, gallery).items():
-        near, tracks = np.asarray(distances)[:, part.kept], track_numbers(gallery[part.kept])
-        hit = cmc(group_ranks(near, part.good, part.junk, tracks, part.ranks), 5)[[0, 4]]
+    for name, variant in ranked(distances, query, gallery).items():
+        kept_distances, tracks = np.asarray(distances)[:, variant.kept], track_numbers(gallery[variant.kept])
+        hit = cmc(group_ranks(kept_distances, variant.good, variant.junk, tracks, variant.ranks), 5)[[0, 4]]
         for ties in TIES:
             for rule in AP_RULES:
                 if (rule == "sklearn") == (ties == "together"):
-                    score = mean_average_precision(average_precision(part.ranks, rule, ties))
-                    rows.append((name, ties, rule, score, *cmc(part.ranks.first(ties), 5)[[0, 4]], *hit))
+                    score = mean_average_precision(average_precision(variant.ranks, rule, ties))
+                    rows.append((name, ties, rule, score, *cmc(variant.ranks.first(ties), 5)[[0, 4]], *hit))
     return pd.DataFrame(rows, columns=["gallery", "ties", "rule", "mAP", "rank1", "rank5", "hit1", "hit5"])
 
 
 def every_match_cmc(ranks: MatchRanks, k_max: int) -> np.ndarray:
     """CMC in which every match counts: the share of a query's matches with fewer than k wrong images before them.
 
-    A query with m matches adds 1/m for each; its other matches are taken out of the list. Equation 4 where m is 1.
+    Each of a query's m matches counts 1/m; its other matches are not in the list. For m = 1 this is Equation 4.
 
     Args:
-        ranks: of the matches.
+        ranks: ranks of the matches.
         k_max: length of the curve.
 
     Returns:
@@ -154,7 +154,7 @@ def every_match_cmc(ranks: MatchRanks, k_max: int) -> np.ndarray:
 
 
 def veri_toolboxes(distances: np.ndarray, query: pd.DataFrame, gallery: pd.DataFrame) -> pd.DataFrame:
-    """What each evaluator would print for the same distances.
+    """Scores that each evaluator would print for the same distances.
 
     Args:
         distances: (Q, G).
@@ -162,13 +162,14 @@ def veri_toolboxes(distances: np.ndarray, query: pd.DataFrame, gallery: pd.DataF
         gallery: table of images, see `ranked`.
 
     Returns:
-        A row for each of `TOOLBOXES`: toolbox, does, mAP, rank1, rank5; fractions.
+        One row for each of `TOOLBOXES`: toolbox, does, mAP, rank1, rank5; fractions.
     """
-    parts, rows = ranked(distances, query, gallery), []
-    for one in TOOLBOXES:
-        ranks = parts[one.gallery].ranks
-        curve = cmc(ranks.first(), 5) if one.curve == FIRST else every_match_cmc(ranks, 5)
-        rows.append((one.name, one.does, mean_average_precision(average_precision(ranks, one.rule)), *curve[[0, 4]]))
+    galleries, rows = ranked(distances, query, gallery), []
+    for toolbox in TOOLBOXES:
+        ranks = galleries[toolbox.gallery].ranks
+        curve = cmc(ranks.first(), 5) if toolbox.curve == FIRST else every_match_cmc(ranks, 5)
+        score = mean_average_precision(average_precision(ranks, toolbox.rule))
+        rows.append((toolbox.name, toolbox.does, score, *curve[[0, 4]]))
     return pd.DataFrame(rows, columns=["toolbox", "does", "mAP", "rank1", "rank5"])
 
 
@@ -180,13 +181,13 @@ def vehicleid_variants(
     Args:
         features: (N, D).
         vehicles: (N,) vehicle numbers, in the order of the test list.
-        galleries: random galleries to average over.
-        seed: of the draws.
+        galleries: number of random galleries to average over.
+        seed: seed of the draws.
 
     Returns:
-        A row a variant with cmc1 and cmc5: one random image of each vehicle is the gallery (the protocol), on average,
-        and in the draws where CMC@1 is lowest and highest; its first-listed image is; one random image is the query and
-        all others are the gallery (swapped).
+        One row for each variant, with cmc1 and cmc5. First the protocol, whose gallery is one random image of each
+        vehicle: its mean, the draw with the lowest CMC@1 and the draw with the highest. Then the first-listed image of
+        each vehicle as the gallery. Then the roles swapped: one random image is the query, all others are the gallery.
     """
     vehicles = np.asarray(vehicles)
     features = check_features(features, "test", len(vehicles))
@@ -210,7 +211,7 @@ def vehicleid_variants(
 def _curve(
     features: np.ndarray, vehicles: np.ndarray, query: np.ndarray, gallery: np.ndarray | None = None
 ) -> np.ndarray:
-    """CMC@1 and CMC@5 of some rows against some others (all others where not given)."""
+    """CMC@1 and CMC@5 of the rows ``query`` against the rows ``gallery``; by default, against all other rows."""
     gallery = np.setdiff1d(np.arange(len(vehicles)), query) if gallery is None else gallery
     matches = [np.flatnonzero(vehicles[gallery] == vehicle) for vehicle in vehicles[query]]
     ranks = match_ranks(l2(features[query], features[gallery]), matches)
@@ -218,13 +219,13 @@ def _curve(
 
 
 def noisy(features: np.ndarray, names: np.ndarray, noise: float, seed: int = 0) -> np.ndarray:
-    """Features with normal noise added, the same for every copy of an image, as a worse network would give them.
+    """Add normal noise to features, to imitate a worse network; copies of an image receive the same noise.
 
     Args:
         features: (N, D).
-        names: (N,) of the image files; a query of VeRi-776 and its copy in the gallery have one name.
-        noise: standard deviation of the noise, as a multiple of that of the features.
-        seed: of the noise.
+        names: (N,) names of the image files; a query of VeRi-776 and its copy in the gallery have the same name.
+        noise: standard deviation of the noise, in standard deviations of the features.
+        seed: seed of the noise.
 
     Returns:
         (N, D) float32.
@@ -236,7 +237,7 @@ def noisy(features: np.ndarray, names: np.ndarray, noise: float, seed: int = 0) 
 
 
 def drawn_features(vehicles: np.ndarray, width: int = 32, seed: int = 0) -> np.ndarray:
-    """(N, width) float32: a point for each vehicle, as of a network that knows every vehicle and sees nothing else."""
+    """(N, width) float32: one random point for each vehicle, like a network that sees nothing but the identity."""
     numbers = np.unique(vehicles, return_inverse=True)[1]
     return np.random.default_rng(seed).standard_normal((numbers.max() + 1, width))[numbers].astype(np.float32)
 
@@ -244,17 +245,17 @@ def drawn_features(vehicles: np.ndarray, width: int = 32, seed: int = 0) -> np.n
 def rules_by_score(
     features: np.ndarray, query: pd.DataFrame, gallery: pd.DataFrame, noises: Sequence[float] = NOISES
 ) -> pd.DataFrame:
-    """How much two rules move VeRi-776's scores, as the features get worse by noise (see `noisy`).
+    """Measure how much two rules change VeRi-776's scores while noise makes the features worse (see `noisy`).
 
     Args:
-        features: (Q + G, D) of the queries, then of the gallery.
+        features: (Q + G, D), of the queries and then of the gallery.
         query: table of images.
         gallery: table of images, see `ranked`.
-        noises: how much noise.
+        noises: the amounts of noise, see `noisy`.
 
     Returns:
-        A row for each noise: noise, mAP, ``trapezoidal`` (mAP by that rule minus mAP), rank1, and ``no_queries`` (rank1
-        with the queries taken out of the gallery minus rank1); fractions.
+        One row for each noise: noise, mAP, ``trapezoidal`` (mAP by that rule minus mAP), rank1, and ``no_queries``
+        (rank1 with the queries taken out of the gallery minus rank1); fractions.
 
     Raises:
         PartregError: features and tables do not fit, or no query has a match.
@@ -264,8 +265,8 @@ def rules_by_score(
     names = images["image"].str.split("/").str[-1].to_numpy()
     for noise in noises:
         worse = noisy(features, names, noise)
-        parts = ranked(l2(worse[: len(query)], worse[len(query) :]), query, gallery)
-        ranks = {name: part.ranks for name, part in parts.items()}
+        galleries = ranked(l2(worse[: len(query)], worse[len(query) :]), query, gallery)
+        ranks = {name: variant.ranks for name, variant in galleries.items()}
         score, trapezoidal = (
             mean_average_precision(average_precision(ranks[WHOLE], rule)) for rule in ("rectangular", "trapezoidal")
         )

@@ -101,7 +101,7 @@ def test_distances_must_be_finite(value):
 
 
 def test_shapes_must_fit():
-    with pytest.raises(PartregError, match="one list a query"):
+    with pytest.raises(PartregError, match="one list of matches and of junk"):
         match_ranks(np.zeros((2, 3)), [np.array([0])])
 
 

@@ -175,5 +175,5 @@ def test_a_track_of_two_vehicles_is_refused():
 
 @pytest.mark.parametrize("galleries", [0, -1])
 def test_no_gallery_is_refused(galleries):
-    with pytest.raises(PartregError, match="expected at least one to be drawn"):
+    with pytest.raises(PartregError, match="expected at least one; raise it"):
         vehicleid(np.eye(4), np.array([0, 0, 1, 1]), galleries=galleries)

@@ -38,7 +38,7 @@ def test_a_difference_is_taken_pair_by_pair():
 
 
 def test_values_without_a_partner_are_refused():
-    with pytest.raises(PartregError, match="3 values and 1 to pair them with, expected pairs"):
+    with pytest.raises(PartregError, match="3 values and 1 to pair them with, expected as many of both"):
         paired_difference([0.1, 0.2, 0.3], [0.1])
 
 
