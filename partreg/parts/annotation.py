@@ -1,8 +1,8 @@
-"""Section 4.1, the annotation: 500 images of the training set, boxes drawn by hand or, on the benchmark, by a stand-in.
+"""Section 4.1, the annotation: boxes in 500 training images, drawn by hand or, on the benchmark, by a stand-in.
 
-`Session` is what is behind the drawing board of notebook 01: a queue of images and one COCO file, written anew
-after each image, so that the work goes on where it stopped. `drawing_board` puts it behind jupyter-bbox-widget. Where
-nobody can draw (papermill), `stand_in` makes the file from the benchmark's truth, moved by a hand's jitter.
+A `Session` keeps a queue of images and one COCO file, and writes the file after each image, so that you can go on where
+you stopped. `drawing_board` shows it in notebook 01 with jupyter-bbox-widget. Where nobody can draw (papermill),
+`stand_in` makes the file from the benchmark's truth and moves the boxes a little, as a hand would.
 """
 
 from __future__ import annotations
@@ -22,33 +22,33 @@ from partreg.files import inside
 from partreg.parts.boxes import BODY, CLASSES, CORNERS, OBJECT_COLUMNS, objects_table
 from partreg.parts.formats import NAMES, Annotations, read_coco, write_coco
 
-LABELS = (*CLASSES, "vehicle")  # what is drawn: tight boxes; the vehicle's box says how far down lights are extended
-VISIBLE = 0.3  # an annotator draws a part of which at least this share is seen
+LABELS = (*CLASSES, "vehicle")  # draw tight boxes; lights are extended to the bottom of the vehicle's box
+VISIBLE = 0.3  # an annotator draws a part if at least this share of it is visible
 JITTER = 1.5  # pixels; standard deviation of each side of a box drawn by hand
-SMALLEST = 2.0  # pixels; a clamped box thinner than this is a slip of the mouse
-TURNS = (6, 8)  # EXIF orientations of a photograph that is to be turned by 90 degrees, to the right and to the left
-SHARE = 2 / 3  # of photographs of one's own, at most so many are trained on; the rest test the detector
+SMALLEST = 2.0  # pixels; a thinner box, after clamping, is a slip of the mouse
+TURNS = (6, 8)  # EXIF orientations that ask to turn a photograph by 90 degrees: to the right, to the left
+SHARE = 2 / 3  # of your own photographs, the largest share to train on; the rest test the detector
 
 
 class Session:
-    """The annotation of a queue of images: progress, autosave, resume, undo, boxes clamped to the image.
+    """Annotate a queue of images: progress, autosave, resume, undo, boxes clamped to the image.
 
     Attributes:
         path: the COCO file; it holds the finished images only, in the order in which they were finished.
-        finished: a second COCO file, there only while the whole queue is finished; None for none.
+        finished: a second COCO file, which exists only while the whole queue is finished; or None.
         queue: names of all images to annotate, in order.
     """
 
     def __init__(self, path: str | Path, images: pd.DataFrame, finished: str | Path | None = None) -> None:
-        """Open a session, or go on with the one whose file is there.
+        """Open a session, or go on with the one whose file exists.
 
         Args:
             path: the COCO file.
             images: one row an image, ``image`` (its name) and ``path`` (to read its size).
-            finished: where the boxes of all images go once the last one is finished; an undo takes them away.
+            finished: where to write the boxes of all images once the last one is finished; an undo deletes this file.
 
         Raises:
-            PartregError: the file is there and cannot be read.
+            PartregError: the file exists and cannot be read.
         """
         self.path = Path(path)
         self.queue = list(images["image"])
@@ -64,20 +64,20 @@ class Session:
 
     @property
     def current(self) -> str | None:
-        """The first image of the queue that is not finished; None at the end."""
+        """The next image to annotate; None when the queue is finished."""
         done = {entry["image"] for entry in self._done}
         return next((image for image in self.queue if image not in done), None)
 
     @property
     def progress(self) -> tuple[int, int]:
-        """How many images of the queue are finished, and how many there are."""
+        """Number of finished images in the queue, and number of all."""
         return len({entry["image"] for entry in self._done} & set(self.queue)), len(self.queue)
 
     def picture(self) -> str:
         """Path of the current image.
 
         Raises:
-            PartregError: the queue is finished, or `upright` could not say later what boxes on the picture mean.
+            PartregError: the queue is finished, or `upright` could not tell later how boxes lie on this picture.
         """
         path = self._paths[self._needed()]
         _telling_header(path)
@@ -87,9 +87,8 @@ class Session:
         """Finish the current image with these boxes and write the file.
 
         Args:
-            boxes: ``x``, ``y``, ``width``, ``height`` in pixels and ``label``, one of `LABELS`; sides beyond the image
-            are
-                clamped to it, slips of the mouse are dropped. No boxes: the image shows no part.
+            boxes: ``x``, ``y``, ``width``, ``height`` in pixels and ``label``, one of `LABELS`. Boxes are clamped to
+                the image, and slips of the mouse are dropped. Without boxes, the image shows no part.
 
         Raises:
             PartregError: the queue is finished, or a label is unknown; nothing is written.
@@ -102,10 +101,10 @@ class Session:
         self._save()
 
     def undo(self) -> list[dict[str, Any]]:
-        """Take the image finished last back to the queue and write the file.
+        """Return the last finished image to the queue and write the file.
 
         Returns:
-            Its boxes as `submit` takes them, to draw on; empty when nothing was finished.
+            Its boxes as `submit` takes them, to correct; empty if no image was finished.
         """
         if not self._done:
             return []
@@ -138,9 +137,7 @@ class Session:
 
 
 def drawing_board(session: Session) -> Any:
-    """The session as a widget for JupyterLab: a picture to draw on, Submit, Skip (shows no part), Undo, and how far it
-    is.
-    """
+    """Build a JupyterLab widget for a session: a picture to draw on, Submit, Skip (shows no part), Undo, progress."""
     from ipywidgets import HTML, Button, VBox
     from jupyter_bbox_widget import BBoxWidget
 
@@ -165,11 +162,11 @@ def drawing_board(session: Session) -> Any:
 
 
 def jitter(annotations: Annotations, pixels: float, seed: int) -> Annotations:
-    """Move every side of every box by a normal deviate, as a hand would; boxes stay in the image and keep an area.
+    """Move every side of every box by normal noise, as a hand would; boxes stay in the image and keep an area.
 
     Args:
-        annotations: the boxes to be moved.
-        pixels: standard deviation of the deviate.
+        annotations: the boxes to move.
+        pixels: standard deviation of the noise in pixels.
         seed: the same seed gives the same boxes.
     """
     objects = annotations.objects
@@ -183,23 +180,21 @@ def jitter(annotations: Annotations, pixels: float, seed: int) -> Annotations:
 
 
 def sample(images: pd.DataFrame, count: int, seed: int = 0) -> pd.DataFrame:
-    """``count`` images drawn at random ("we randomly select 500 vehicle images"), sorted by name; all, if there are
-    fewer.
-    """
+    """Draw at most ``count`` images at random ("we randomly select 500 vehicle images"); sorted by name."""
     images = images.sort_values("image")
     chosen = np.sort(np.random.default_rng(seed).permutation(len(images))[:count])
     return images.iloc[chosen].reset_index(drop=True)
 
 
 def read_truth(root: str | Path, images: Iterable[str] | None = None) -> Annotations:
-    """The benchmark's tight boxes (``truth/parts.json``) of the parts that can be seen.
+    """Read the benchmark's tight boxes (``truth/parts.json``) of the visible parts.
 
     Args:
         root: folder of the rendered data set.
-        images: only these, in this order; all by default.
+        images: return only these, in this order; all by default.
 
     Raises:
-        PartregError: the data set comes without truth, as photographs do.
+        PartregError: the data set has no truth, as photographs have none.
     """
     path = Path(root) / "truth" / "parts.json"
     if not path.exists():
@@ -212,21 +207,22 @@ def read_truth(root: str | Path, images: Iterable[str] | None = None) -> Annotat
 
 
 def stand_in(root: str | Path, images: Iterable[str], path: str | Path, pixels: float = JITTER, seed: int = 0) -> None:
-    """Write the annotation file that a hand would: the benchmark's truth of these images, jittered by a few pixels."""
+    """Write an annotation file as a hand would: the benchmark's truth of these images, moved by a few pixels."""
     write_coco(jitter(read_truth(root, images), pixels, seed), path)
 
 
 def annotated(path: str | Path, root: str | Path, count: int, names: Mapping[str, str] = NAMES) -> Annotations:
-    """The annotations at ``path``; where nobody has drawn any yet, a `stand_in` draws them on the benchmark.
+    """Read the annotations at ``path``; if there are none yet, `stand_in` makes them on the benchmark.
 
     Args:
         path: the COCO file.
         root: folder of the data set in VehicleID's layout.
-        count: so many images of its training set are drawn at random.
-        names: what categories of the file are here, beside those that `read_coco` knows.
+        count: number of training images that a stand-in draws at random.
+        names: what the file's categories mean, in addition to those that `read_coco` knows.
 
     Raises:
-        PartregError: there is neither a file nor a benchmark that knows its boxes, or the file is absurd.
+        PartregError: there is neither a file nor a benchmark that knows its boxes, or the file is no COCO file or holds
+            an impossible box.
     """
     if not Path(path).exists():
         images = read_vehicleid(root).train
@@ -239,7 +235,7 @@ def annotated(path: str | Path, root: str | Path, count: int, names: Mapping[str
 
 
 def split(annotations: Annotations, count: int, seed: int = 0) -> tuple[Annotations, Annotations]:
-    """Photographs of one's own to train the detector on, at most ``count`` and two thirds of them, and the rest."""
+    """Split your own photographs: those to train the detector on (at most ``count`` and two thirds), and the rest."""
     images = annotations.images
     train = sample(images, min(count, round(SHARE * len(images))), seed)
     rest = images[~images["image"].isin(train["image"])]
@@ -247,24 +243,24 @@ def split(annotations: Annotations, count: int, seed: int = 0) -> tuple[Annotati
 
 
 def located(annotations: Annotations, folder: str | Path) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """What `train_detector` takes: images (``image``, ``path``) and their objects, upright, with lights extended.
+    """Images (``image``, ``path``) and objects for `train_detector`: upright, with lights extended.
 
     Raises:
-        PartregError: as `upright`.
+        PartregError: as in `upright`.
     """
     images = annotations.images[["image"]].assign(path=[str(inside(folder, i)) for i in annotations.images["image"]])
     return images, upright(annotations, folder).extended()
 
 
 def upright(annotations: Annotations, folder: str | Path) -> Annotations:
-    """The annotations in the pixels that `partreg.datasets.pictures.open_picture` gives, which are upright by EXIF.
+    """Turn annotations to the upright pixels that `partreg.datasets.pictures.open_picture` returns.
 
-    Some tools draw on a photograph as it is stored and others after EXIF has turned it. The size that the file gives
-    tells which: boxes of a photograph that EXIF turns by 90 degrees, and whose width and height are those of the stored
-    picture, are turned with it.
+    Some tools draw on the stored photograph, others after EXIF has turned it. The size in the file shows which: if EXIF
+    turns a photograph by 90 degrees, and the file gives the width and height of the stored picture, its boxes are
+    turned too.
 
     Args:
-        annotations: with each image's size as the file gives it.
+        annotations: the annotations, with each image's size as the file gives it.
         folder: where the images are.
 
     Raises:
@@ -284,7 +280,7 @@ def upright(annotations: Annotations, folder: str | Path) -> Annotations:
         elif drawn_on != size:
             raise PartregError(
                 f"{path}: the annotations give it {entry.width} x {entry.height} pixels, the upright picture has "
-                f"{size[0]} x {size[1]}; give the very picture that the boxes were drawn on."
+                f"{size[0]} x {size[1]}; give the picture that the boxes were drawn on."
             )
         sizes.append((entry.image, *size))
     images = pd.DataFrame(sizes, columns=["image", "width", "height"])
@@ -292,7 +288,7 @@ def upright(annotations: Annotations, folder: str | Path) -> Annotations:
 
 
 def _turned(objects: pd.DataFrame, turns: Mapping[str, int]) -> pd.DataFrame:
-    """Objects drawn on stored pictures, upright; ``turns`` has the EXIF orientations of those to be turned."""
+    """Turn objects drawn on stored pictures upright; ``turns`` has the EXIF orientations of these pictures."""
     turn = objects["image"].map(turns).to_numpy()[:, None]
     x0, y0, x1, y1 = (objects[name].to_numpy() for name in CORNERS)
     right, left = np.stack([1 - y1, x0, 1 - y0, x1], 1), np.stack([y0, 1 - x1, y1, 1 - x0], 1)
@@ -301,18 +297,18 @@ def _turned(objects: pd.DataFrame, turns: Mapping[str, int]) -> pd.DataFrame:
 
 
 def _telling_header(path: str | Path) -> tuple[int, int, int]:
-    """`picture_header`, but for pictures that EXIF turns while their size stays: boxes on them may mean either."""
+    """`picture_header`; refuses pictures that EXIF turns without a change of size, whose boxes would be ambiguous."""
     width, height, orientation = picture_header(path)
     if orientation in TURNED and (orientation not in SWAPPED or width == height):
         raise PartregError(
             f"{path}: EXIF turns it (orientation {orientation}) and its size stays, so nothing says whether boxes are "
-            "drawn before or after; save it upright, as `mogrify -auto-orient` does, and draw on that."
+            "drawn before or after; save it upright, with `mogrify -auto-orient` for example, and draw on that."
         )
     return width, height, orientation
 
 
 def _clamped(box: Mapping[str, Any], size: tuple[int, int], image: str) -> tuple[Any, ...] | None:
-    """A row of `OBJECT_COLUMNS` from a drawn box, or None for a slip of the mouse."""
+    """Convert a drawn box to a row of `OBJECT_COLUMNS`; None for a slip of the mouse."""
     label = box.get("label")
     if label not in LABELS:
         raise PartregError(
@@ -328,7 +324,7 @@ def _clamped(box: Mapping[str, Any], size: tuple[int, int], image: str) -> tuple
 
 
 def _drawn(objects: pd.DataFrame, width: int, height: int) -> list[dict[str, Any]]:
-    """Boxes as the widget has them, from rows of `OBJECT_COLUMNS`."""
+    """Convert rows of `OBJECT_COLUMNS` to boxes as the widget has them."""
     return [
         {"x": row.x0 * width, "y": row.y0 * height, "width": (row.x1 - row.x0) * width,
          "height": (row.y1 - row.y0) * height, "label": "vehicle" if row.name == BODY else row.name}

@@ -1,9 +1,9 @@
-"""Section 3.2, "Part definition": the table of part boxes that travels through the book, and Fig. 3's rules as code.
+"""Section 3.2, "Part definition": the two tables of boxes that the whole book uses, and Fig. 3's rules as code.
 
-Two tables are used. **Boxes** (`BOX_COLUMNS`) are what the method needs: at most one window, left light, right light
-and brand an image, and the image's view. **Objects** (`OBJECT_COLUMNS`) are what annotators draw and detectors see:
-any number of named boxes an image. `choose` goes from objects to boxes, `objects_of` back. Coordinates are relative to
-the image's width and height, 0 to 1; left and right are the image's, as in the paper.
+**Boxes** (`BOX_COLUMNS`) are what the method needs: at most one window, left light, right light and brand for each
+image, and the image's view. **Objects** (`OBJECT_COLUMNS`) are what annotators draw and detectors see: any number of
+named boxes for each image. `choose` goes from objects to boxes, `objects_of` back. Coordinates are relative to the
+image's width and height, 0 to 1; left and right are the image's, as in the paper.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import pandas as pd
 from partreg.errors import PartregError
 from partreg.files import read_text, whole
 
-# The branches that a network may have and the boxes that each pools; light is left and right light together (assumed).
+# The branches that a network may have and the boxes that each pools; light is both lights together (*assumed*).
 BRANCH_BOXES = {"window": ("window",), "light": ("left_light", "right_light"), "brand": ("brand",)}
 PARTS = ("window", "light", "brand")  # the paper's, in its full model
 PART_BOXES = tuple(dict.fromkeys(box for boxes in BRANCH_BOXES.values() for box in boxes))
@@ -28,7 +28,7 @@ CORNERS = ("x0", "y0", "x1", "y1")
 BOX_COLUMNS = ("image", "view", "part", *CORNERS, "score", "source")
 
 CLASSES = ("front_window", "rear_window", "left_light", "right_light")  # what the detector learns
-BODY = "body"  # any other part of the vehicle, or all of it: only tells how far the vehicle reaches
+BODY = "body"  # any other part of the vehicle, or all of it; shows only how far the vehicle reaches
 OBJECT_COLUMNS = ("image", "name", *CORNERS, "score")
 
 
@@ -37,13 +37,13 @@ def boxes_table(data: pd.DataFrame | dict[str, Any], where: str = "the boxes tab
 
     Args:
         data: columns `BOX_COLUMNS`, one row a box.
-        where: what an error names: a file, whose first data row is on line 2.
+        where: the name for errors, usually a file; its first data row is on line 2.
 
     Returns:
         The table with exactly `BOX_COLUMNS`, corners and score as float64, index 0..n-1.
 
     Raises:
-        PartregError: a column is missing, a value is unknown, a box is NaN, empty or outside the image, an image has
+        PartregError: a column is missing, a value is unknown, a box is NaN, empty or outside the image, or an image has
             two boxes of a part or two views.
     """
     table = _columns(data, BOX_COLUMNS, where)
@@ -79,7 +79,7 @@ def read_boxes(path: str | Path) -> pd.DataFrame:
     """Read a CSV of boxes, one row a box, header `BOX_COLUMNS`.
 
     Raises:
-        PartregError: the file is missing, is not such a CSV, or holds an absurd box; the sentence names the line.
+        PartregError: the file is missing, is not such a CSV, or holds an impossible box; the error names the line.
     """
     text = {"image": str, "view": str, "part": str, "source": str}
     try:
@@ -87,7 +87,7 @@ def read_boxes(path: str | Path) -> pd.DataFrame:
         table = pd.read_csv(content, dtype=text, keep_default_na=False, na_values={"score": [""]})
     except ValueError as error:
         raise PartregError(f"{path}: expected a CSV with the columns {','.join(BOX_COLUMNS)} ({error}).") from error
-    # pandas renames a column that appears twice, and takes a field too many in every row for an index.
+    # pandas renames a column that appears twice. If every row has one field too many, it reads the first as an index.
     if sorted(table) != sorted(BOX_COLUMNS) or not isinstance(table.index, pd.RangeIndex):
         raise PartregError(f"{path}:1: expected the columns {','.join(BOX_COLUMNS)}, each once, and no more; fix it.")
     return boxes_table(table, str(path))
@@ -103,14 +103,14 @@ def write_boxes(boxes: pd.DataFrame, path: str | Path) -> None:
 def extend_lights(objects: pd.DataFrame) -> pd.DataFrame:
     """Extend every light down to the bottom of its vehicle (Fig. 3, second row).
 
-    The bottom is the lowest bottom of all boxes of the image, so an annotation should hold one box of the whole
-    vehicle, or of its parts.
+    The bottom is the lowest edge of all boxes in the image, so an annotation should contain a box of the whole vehicle,
+    or boxes of its lower parts.
 
     Args:
         objects: `OBJECT_COLUMNS`, with tight light boxes.
 
     Returns:
-        The same rows, ``y1`` of the lights lowered.
+        The same rows, with ``y1`` of the lights at the bottom.
     """
     bottoms = objects.groupby("image")["y1"].transform("max")
     lights = objects["name"].isin(["left_light", "right_light"])
@@ -118,36 +118,36 @@ def extend_lights(objects: pd.DataFrame) -> pd.DataFrame:
 
 
 def tight_lights(boxes: pd.DataFrame, objects: pd.DataFrame) -> pd.DataFrame:
-    """Take the extension of the lights back: the bottom of each light is that of its tight object.
+    """Undo `extend_lights`: each light ends again where its tight object ends.
 
     Args:
         boxes: boxes table, lights extended.
-        objects: `OBJECT_COLUMNS`, lights tight, one of each side an image.
+        objects: `OBJECT_COLUMNS`, lights tight, at most one of each side in an image.
 
     Returns:
-        The boxes in their order; other parts, and lights without an object, as they were.
+        The boxes in their order; other parts, and lights without an object, are unchanged.
     """
     bottoms = objects.drop_duplicates(["image", "name"]).set_index(["image", "name"])["y1"]
-    own = bottoms.reindex(pd.MultiIndex.from_frame(boxes[["image", "part"]])).to_numpy()
-    lights = boxes["part"].isin(["left_light", "right_light"]).to_numpy() & ~np.isnan(own)
-    return boxes.assign(y1=np.where(lights, own, boxes["y1"]))
+    tight = bottoms.reindex(pd.MultiIndex.from_frame(boxes[["image", "part"]])).to_numpy()
+    lights = boxes["part"].isin(["left_light", "right_light"]).to_numpy() & ~np.isnan(tight)
+    return boxes.assign(y1=np.where(lights, tight, boxes["y1"]))
 
 
 def choose(objects: pd.DataFrame, source: str, threshold: float = 0.0) -> pd.DataFrame:
-    """The one window, left light and right light of each image, and the brand inferred from the lights.
+    """Choose one window, left light and right light for each image, and infer the brand from the lights.
 
-    Of several boxes of a part the one of highest score is kept, of equal scores the largest. The image's view is the
-    class of its best window, also where that scores below the threshold and is not itself a box ("unknown" where there
-    is none). A left light that does not lie left of the right light is of the vehicle's other end, as in views from
-    the side: the lesser one of the two is left out.
+    Of several boxes of a part, keep the one with the highest score; of equal scores, the largest. The image's view is
+    the class of its best window, even if that scores below the threshold and so is no box itself; without a window it
+    is "unknown". If the left light does not lie left of the right light, one of them belongs to the vehicle's other
+    end, as in views from the side: leave out the worse one.
 
     Args:
-        objects: `OBJECT_COLUMNS`; lights already extended.
+        objects: `OBJECT_COLUMNS`, lights already extended.
         source: "truth", "annotated" or "detected".
-        threshold: boxes of lower score are left out.
+        threshold: leave out boxes of lower score.
 
     Returns:
-        A boxes table in the objects' order of images.
+        A boxes table, images in the order of ``objects``.
     """
     seen = objects[objects["name"].isin(CLASSES)]
     seen = seen.assign(
@@ -164,10 +164,9 @@ def choose(objects: pd.DataFrame, source: str, threshold: float = 0.0) -> pd.Dat
 
 
 def objects_of(boxes: pd.DataFrame) -> pd.DataFrame:
-    """The objects (`OBJECT_COLUMNS`) that a detector should find where the boxes are: the window by its view, the
-    lights.
+    """The objects (`OBJECT_COLUMNS`) that a detector should find for these boxes: lights, and the window by its view.
 
-    The window of an image of unknown view and the brand, which is inferred, are left out.
+    The brand, which is inferred, and windows in images of unknown view are left out.
     """
     window = boxes["part"] == "window"
     rows = boxes[(boxes["part"] != "brand") & ~(window & (boxes["view"] == "unknown"))]
@@ -178,9 +177,9 @@ def objects_of(boxes: pd.DataFrame) -> pd.DataFrame:
 def infer_brand(boxes: pd.DataFrame) -> pd.DataFrame:
     """Add the brand box wherever both lights are known: the hull of the two extended lights, the head or rear area.
 
-    Section 3.2 uses the lights "to inference the vehicle head area including the brand". Brands already in the table
-    are replaced. The score is the lower one of the two lights; where a light is itself an average or a fallback, so is
-    the brand.
+    Section 3.2 uses the lights "to inference the vehicle head area including the brand". The new brands replace those
+    in the table. The score is the lower one of the two lights'. If a light is an average or a fallback, so is the
+    brand.
     """
     rest = boxes[boxes["part"] != "brand"]
     left = rest[rest["part"] == "left_light"]
@@ -202,7 +201,7 @@ def infer_brand(boxes: pd.DataFrame) -> pd.DataFrame:
 
 
 def in_order(boxes: pd.DataFrame, images: pd.Series | np.ndarray) -> pd.DataFrame:
-    """The boxes sorted by the given order of images, then by `PART_BOXES`; boxes of other images are left out."""
+    """Sort boxes by the given order of images, then by `PART_BOXES`; leave out boxes of other images."""
     order = pd.Series(np.arange(len(images)), index=pd.Index(images))
     rank = boxes["part"].map({part: i for i, part in enumerate(PART_BOXES)})
     keys = pd.DataFrame({"image": boxes["image"].map(order), "part": rank}).dropna()
@@ -210,7 +209,7 @@ def in_order(boxes: pd.DataFrame, images: pd.Series | np.ndarray) -> pd.DataFram
 
 
 def to_array(boxes: pd.DataFrame, images: pd.DataFrame) -> np.ndarray:
-    """The boxes as an array in the order of a table of images.
+    """Convert boxes to an array in the order of a table of images.
 
     Returns:
         (N, 4, 4) float32: image, part in the order of `PART_BOXES`, corner x0, y0, x1, y1; NaN where there is no box.
@@ -231,27 +230,28 @@ def iou(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
     Args:
         a: (..., 4) corners x0, y0, x1, y1.
-        b: the same shape.
+        b: corners of the same shape.
 
     Returns:
-        (...) in [0, 1]; NaN where a box is.
+        (...) in [0, 1]; NaN where a box is NaN.
     """
     sides = np.minimum(a[..., 2:], b[..., 2:]) - np.maximum(a[..., :2], b[..., :2])
     common = np.prod(np.clip(sides, 0, None), axis=-1)
     area = np.prod(a[..., 2:] - a[..., :2], axis=-1) + np.prod(b[..., 2:] - b[..., :2], axis=-1)
-    shared: np.ndarray = common / (area - common)
-    return shared
+    share: np.ndarray = common / (area - common)
+    return share
 
 
 def overlaps(boxes: pd.DataFrame, truth: pd.DataFrame) -> pd.DataFrame:
-    """How well boxes agree with others of the same image and part.
+    """Measure how well boxes agree with those of the same image and part in another table.
 
     Args:
         boxes: boxes table.
         truth: boxes table to compare with.
 
     Returns:
-        A row for each box that is in both: ``image``, ``part``, ``source`` (of ``boxes``) and ``iou`` in [0, 1].
+        One row for each box that is in both tables: ``image``, ``part``, ``source`` (of ``boxes``) and ``iou``,
+        in [0, 1].
     """
     both = boxes.merge(truth, on=["image", "part"], suffixes=("", "_truth"))
     first, second = (both[[name + end for name in CORNERS]].to_numpy(float) for end in ("", "_truth"))
@@ -259,7 +259,7 @@ def overlaps(boxes: pd.DataFrame, truth: pd.DataFrame) -> pd.DataFrame:
 
 
 def _without_other_end(seen: pd.DataFrame) -> pd.DataFrame:
-    """The best boxes of each image (best first), without the lesser one of two lights that are crossed."""
+    """Drop the worse one of two crossed lights from the best boxes of each image (best first)."""
     rows = seen.assign(center=seen["x0"] + seen["x1"], row=np.arange(len(seen)))
     left, right = rows[rows["part"] == "left_light"], rows[rows["part"] == "right_light"]
     both = left.merge(right, on="image", suffixes=("", "_right"))
@@ -309,7 +309,7 @@ def _corners(table: pd.DataFrame, where: str) -> None:
 
 
 def _first(table: pd.DataFrame, wrong: pd.Series | np.ndarray, where: str, sentence: str) -> None:
-    """Raise for the first wrong row, naming the line it has in a CSV (the header is line 1)."""
+    """Raise for the first wrong row, and name its line in a CSV (the header is line 1)."""
     wrong = np.asarray(wrong, dtype=bool)
     if wrong.any():
         at = int(wrong.argmax())

@@ -3,8 +3,8 @@
 "We divided the input image into an S x S grid where S x S equals the spatial size of the global feature map. Every grid
 cell overlapped with the ROI would be marked as that part."
 
-So cell i is the i-th strip of the picture (*assumed*). The receptive field of a ResNet's neuron i is centred 0.4 to 0.5
-of a cell up and left of it, that of SqueezeNet's 0.1 to 0.2 down and right; see the page on assumptions.
+So cell i is the i-th strip of the picture (*assumed*). The receptive field of a ResNet's neuron i has its centre 0.4 to
+0.5 of a cell further up and left; for SqueezeNet it is 0.1 to 0.2 down and right. See the page on assumptions.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ TOUCH = 1e-4  # cells; an overlap thinner than this is a touch, so that float32 
 
 
 def cells(boxes: torch.Tensor, grid: int) -> torch.Tensor:
-    """Mark every grid cell that a box overlaps; touching a cell's edge alone is no overlap.
+    """Mark every grid cell that a box overlaps; a box that only touches a cell's edge does not overlap it.
 
     >>> box = torch.tensor([0.3, 0.0, 0.9, 0.4])
     >>> cells(box, 4).int()
@@ -42,7 +42,7 @@ def cells(boxes: torch.Tensor, grid: int) -> torch.Tensor:
 
 
 def branch_cells(boxes: torch.Tensor, parts: tuple[str, ...], grid: int) -> torch.Tensor:
-    """The cells of each part branch; the light branch has those of the left and the right light together (assumed).
+    """Mark the cells of each part branch; the light branch pools the left and the right light together (*assumed*).
 
     Args:
         boxes: (B, 4, 4) in the order of `PART_BOXES`, relative corners, NaN where there is no box.
@@ -53,6 +53,6 @@ def branch_cells(boxes: torch.Tensor, parts: tuple[str, ...], grid: int) -> torc
         (B, len(parts), S, S) bool.
     """
     marked = cells(boxes, grid)
-    own = [[marked[:, PART_BOXES.index(name)] for name in BRANCH_BOXES[part]] for part in parts]
-    branches = [torch.stack(boxes_of).any(dim=0) for boxes_of in own]
+    boxes_of = [[marked[:, PART_BOXES.index(name)] for name in BRANCH_BOXES[part]] for part in parts]
+    branches = [torch.stack(masks).any(dim=0) for masks in boxes_of]
     return torch.stack(branches, dim=1) if branches else marked[:, :0]

@@ -1,9 +1,9 @@
 """Section 3.2, "Part detection", and Section 3.3: the LocalNet, a YOLO detector of windows and lights.
 
-Training and the network are ultralytics'; nothing is fetched and nothing is sent. What is kept is a plain dictionary of
-tensors (``weights.pt``) and a small JSON beside it (``detector.json``) that says how to build the network again. Left
-and right lights are classes of their own, so a mirrored image must exchange them: the training set holds every image
-and its mirror image with the classes exchanged, and ultralytics' own flip is off.
+The network and its training come from ultralytics, which here neither fetches nor sends anything. Training leaves a
+plain dictionary of tensors (``weights.pt``) and a small JSON (``detector.json``) that says how to build the network
+again. Left and right lights are separate classes, and a mirror image exchanges them. So the training set holds every
+image and its mirror image with these classes exchanged, and ultralytics' own flip is off.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ from partreg.files import read_json, whole, writable, write_json, write_weights
 from partreg.parts.boxes import CLASSES, CORNERS, OBJECT_COLUMNS, choose, in_order, iou
 from partreg.parts.formats import write_yolo, yolo_names
 
-THRESHOLD = 0.25  # score below which a detection counts as none; ultralytics' own default
-LOWEST = 0.001  # score down to which detections count for average precision
+THRESHOLD = 0.25  # detections of lower score do not count; ultralytics' own default
+LOWEST = 0.001  # average precision counts detections down to this score
 MIRRORED = {"left_light": "right_light", "right_light": "left_light"}
-# What the training changes of ultralytics' defaults. A crop holds one vehicle, seen upright: no mosaic of four images,
-# no flip (see above), no strong scaling; one optimizer step a batch.
+# Changes to ultralytics' defaults. A crop shows one upright vehicle, so: no mosaic of four images, no flip (see above),
+# no strong scaling. One optimizer step for each batch.
 SETTINGS = {
     "mosaic": 0.0, "close_mosaic": 0, "fliplr": 0.0, "scale": 0.2, "translate": 0.1, "pretrained": False,
     "optimizer": "AdamW", "lr0": 0.002, "cos_lr": True, "warmup_epochs": 1.0, "warmup_bias_lr": 0.0, "amp": False,
@@ -55,26 +55,26 @@ def train_detector(
     seed: int = 0,
     batch: int = 16,
 ) -> Path:
-    """Train the detector from scratch; one seed gives the same weights on the same machine.
+    """Train the detector from scratch; on one machine, the same seed gives the same weights.
 
-    Where the folder holds the detector of the same training, nothing is done.
+    If the folder already holds the detector of the same training, return at once.
 
     Args:
         images: one row an image, ``image`` (its name) and ``path``.
         objects: `OBJECT_COLUMNS` of these images, lights already extended to the vehicle's bottom.
-        folder: where ``weights.pt`` and ``detector.json`` go; whole or absent, whenever the training is killed.
+        folder: where ``weights.pt`` and ``detector.json`` go; each is whole or absent, even if the training is killed.
         model: one of ultralytics' model descriptions.
         epochs: passes over the images and their mirror images.
-        size: pixels to which an image's longer side is brought; a multiple of 32.
-        seed: of the weights, the order and the augmentation.
-        batch: images a step.
+        size: longest side of an image in pixels, a multiple of 32; longer images are made smaller.
+        seed: seed of the weights, the order and the augmentation.
+        batch: images in each step.
 
     Returns:
         The path of ``weights.pt``.
 
     Raises:
-        PartregError: no images or objects, an image cannot be read, an unknown model, or a folder with the detector of
-            other settings, pictures or boxes.
+        PartregError: there are no images or objects, an image cannot be read, the model is unknown, or the folder holds
+            a detector of other settings, pictures or boxes.
     """
     folder = Path(folder)
     known = objects[objects["image"].isin(images["image"])]
@@ -111,57 +111,57 @@ def train_detector(
 
 
 def _learnt_from(images: pd.DataFrame, objects: pd.DataFrame) -> str:
-    """Sixteen hexadecimal digits for pictures and the boxes drawn in them."""
+    """Digest of the pictures and the boxes drawn in them, 16 hexadecimal digits."""
     pictures = zip(images["image"], contents(images["path"].tolist()), strict=True)
-    words = [*(f"{name} {content}" for name, content in pictures), objects[list(OBJECT_COLUMNS)].to_csv(index=False)]
-    return hashlib.sha256("\n".join(words).encode()).hexdigest()[:16]
+    lines = [*(f"{name} {content}" for name, content in pictures), objects[list(OBJECT_COLUMNS)].to_csv(index=False)]
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
 
 
 def detect(weights: str | Path, images: pd.DataFrame, threshold: float = THRESHOLD) -> pd.DataFrame:
-    """The parts seen in each image: its best window, left and right light, and the brand inferred from the lights.
+    """Detect the parts of each image: its best window, left and right light, and the brand inferred from the lights.
 
     Args:
         weights: ``weights.pt`` of `train_detector`.
         images: one row an image, ``image`` and ``path``.
-        threshold: detections of lower score count as none.
+        threshold: detections of lower score do not count.
 
     Returns:
-        Boxes table; the view is the class of the best window, also of one that scores too low to count. Images in which
-        nothing is seen have no rows.
+        Boxes table. The view is the class of the best window, even if that scores too low to count. Images without a
+        detection have no rows.
     """
     return best(predict(weights, images), images, threshold)
 
 
 def best(objects: pd.DataFrame, images: pd.DataFrame, threshold: float = THRESHOLD) -> pd.DataFrame:
-    """`detect` from the detections that `predict` gave."""
+    """Do as `detect`, but from detections that `predict` returned."""
     return in_order(choose(objects, "detected", threshold), images["image"])
 
 
 def predict(weights: str | Path, images: pd.DataFrame, threshold: float = LOWEST, batch: int = 64) -> pd.DataFrame:
-    """All detections (`OBJECT_COLUMNS`) of at least ``threshold``, after non-maximum suppression across the classes.
+    """All detections (`OBJECT_COLUMNS`) of at least ``threshold``, after non-maximum suppression across classes.
 
     Raises:
-        PartregError: the weights are not those of a detector, or an image cannot be read.
+        PartregError: the weights are not a detector's, or an image cannot be read.
     """
     network, size = load_detector(weights)
     device = next(network.parameters()).device
     rows: list[pd.DataFrame] = []
     with _untouched(), tqdm(total=len(images), desc="detecting parts", unit="image", mininterval=1) as bar:
         for start in range(0, len(images), batch):
-            some = images.iloc[start : start + batch]
-            rows += _predict(network, some, size, threshold, device)
-            bar.update(len(some))
+            chunk = images.iloc[start : start + batch]
+            rows += _predict(network, chunk, size, threshold, device)
+            bar.update(len(chunk))
     return pd.concat(rows, ignore_index=True) if rows else pd.DataFrame(columns=list(OBJECT_COLUMNS))
 
 
 def load_detector(weights: str | Path) -> tuple[torch.nn.Module, int]:
-    """Build the network from its description and load its weights; no code comes out of the file.
+    """Build the network from its description and load its weights; loading runs no code from the file.
 
     Returns:
         The network in evaluation mode, on the GPU where there is one, and the size of its input in pixels.
 
     Raises:
-        PartregError: the files are missing or are not those of a detector.
+        PartregError: a file is missing or is not a detector's.
     """
     weights = Path(weights)
     description = read_json(weights.with_name("detector.json"))
@@ -173,7 +173,7 @@ def load_detector(weights: str | Path) -> tuple[torch.nn.Module, int]:
             network = DetectionModel(description["model"], nc=len(description["classes"]), verbose=False)
         network.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True))
         size = int(description["size"])
-    except Exception as error:  # torch names its many failures by many classes; the file is at fault in all of them
+    except Exception as error:  # torch raises errors of many classes; the file is at fault in all of them
         raise PartregError(
             f"{weights}: expected the weights of a part detector with detector.json beside them "
             f"({str(error).splitlines()[0]}); train it again."
@@ -183,20 +183,20 @@ def load_detector(weights: str | Path) -> tuple[torch.nn.Module, int]:
 
 
 def average_precision(found: pd.DataFrame, truth: pd.DataFrame, threshold: float = 0.5) -> pd.DataFrame:
-    """Average precision of each class: a detection is right where it overlaps a box of its class by ``threshold``.
+    """Average precision of each class; a detection is right if it overlaps a box of its class by ``threshold``.
 
-    Detections take boxes in the order of their scores, each box once. As COCO's evaluation has it: the mean, over the
-    recalls 0, 0.01, ..., 1, of the best precision at that recall or a higher one, so that a detector that finds all and
-    nothing else has 1.
+    Detections take boxes in the order of their scores, each box once. As in COCO's evaluation, average precision is the
+    mean, over the recalls 0, 0.01, ..., 1, of the best precision at that recall or a higher one. So a detector that
+    finds all boxes and nothing else has 1.
 
     Args:
-        found: `OBJECT_COLUMNS` down to low scores (`predict`), of the images in ``truth`` and of no others.
+        found: `OBJECT_COLUMNS` of detections down to low scores (from `predict`), of the images in ``truth`` only.
         truth: `OBJECT_COLUMNS`, lights extended.
         threshold: intersection over union, 0 to 1.
 
     Returns:
-        One row a class, in the order of `CLASSES`: ``ap`` (NaN where the truth has none of it), ``boxes`` (how many the
-        truth has), ``found`` (share of them that a detection of at least `THRESHOLD` overlaps).
+        One row for each class, in the order of `CLASSES`: ``ap`` (NaN where the truth has no box), ``boxes`` (how many
+        the truth has), ``found`` (share of these that a detection of at least `THRESHOLD` overlaps).
     """
     found = found.sort_values("score", ascending=False, kind="stable").reset_index(drop=True)
     right = _right(found, truth, threshold)
@@ -208,7 +208,7 @@ def average_precision(found: pd.DataFrame, truth: pd.DataFrame, threshold: float
 
 
 def _area(right: np.ndarray, boxes: int) -> float:
-    """Average precision of one class from which of its detections are right, best score first; NaN without boxes."""
+    """Average precision of one class; ``right`` marks its right detections, best score first. NaN without boxes."""
     if boxes == 0:
         return float("nan")
     hits = np.cumsum(right)
@@ -218,7 +218,7 @@ def _area(right: np.ndarray, boxes: int) -> float:
 
 
 def _right(found: pd.DataFrame, truth: pd.DataFrame, threshold: float) -> np.ndarray:
-    """Which detections, in the order of their scores, take a box of the truth that no better one has taken."""
+    """(N,) bool: which detections, best score first, overlap a box of the truth that no better one has taken."""
     right = np.zeros(len(found), dtype=bool)
     boxes = {key: rows[list(CORNERS)].to_numpy() for key, rows in truth.groupby(["image", "name"])}
     free = {key: np.ones(len(rows), dtype=bool) for key, rows in boxes.items()}
@@ -233,7 +233,7 @@ def _right(found: pd.DataFrame, truth: pd.DataFrame, threshold: float) -> np.nda
 
 
 def _write_training_set(images: pd.DataFrame, objects: pd.DataFrame, folder: Path, size: int) -> Path:
-    """The images and their mirror images as a YOLO data set; returns its ``data.yaml``."""
+    """Write the images and their mirror images as a YOLO data set; return the path of its ``data.yaml``."""
     (folder / "images").mkdir()
     mirrored = objects.assign(
         image="mirrored__" + objects["image"],
@@ -246,13 +246,15 @@ def _write_training_set(images: pd.DataFrame, objects: pd.DataFrame, folder: Pat
     for row in tqdm(images.itertuples(), total=len(images), desc="reading photographs", unit="image", mininterval=1):
         pixels = read_fitted(row.path, size)
         for name, picture in ((row.image, pixels), ("mirrored__" + row.image, pixels[:, ::-1])):
-            Path(files[name]).write_bytes(cv2.imencode(".png", picture)[1].tobytes())  # imwrite tells no full disk
+            Path(files[name]).write_bytes(
+                cv2.imencode(".png", picture)[1].tobytes()
+            )  # cv2.imwrite reports no full disk
     write_yolo(folder, pd.concat([objects, mirrored], ignore_index=True), names)
     return folder / "data.yaml"
 
 
 def read_fitted(path: str | Path, size: int) -> np.ndarray:
-    """Read an image as (H, W, 3) uint8, BGR, made smaller so that its longer side has at most ``size`` pixels.
+    """Read an image as (H, W, 3) uint8, BGR; shrink it if its longer side has more than ``size`` pixels.
 
     Raises:
         PartregError: the file cannot be read as an image.
@@ -292,7 +294,7 @@ def _train(model: str, data: Path, work: Path, **settings: Any) -> dict[str, tor
             trainer.train()
     except FileNotFoundError as error:
         raise PartregError(
-            f"{model}: ultralytics has no such model; use one of its YAML names, as yolo11n.yaml."
+            f"{model}: ultralytics has no such model; use one of its YAML names, such as yolo11n.yaml."
         ) from error
     return {name: value.float().cpu() if value.is_floating_point() else value.cpu()
             for name, value in trainer.ema.ema.state_dict().items()}  # fmt: skip
@@ -311,9 +313,9 @@ def _predict(
     with torch.no_grad():
         batch = torch.from_numpy(stack).to(device).permute(0, 3, 1, 2).float() / 255
         end2end = getattr(network, "end2end", False)
-        found = non_max_suppression(network(batch), threshold, 0.6, agnostic=True, max_det=30, end2end=end2end)
+        detections = non_max_suppression(network(batch), threshold, 0.6, agnostic=True, max_det=30, end2end=end2end)
     rows = []
-    for name, image, boxes in zip(images["image"], pixels, found, strict=True):
+    for name, image, boxes in zip(images["image"], pixels, detections, strict=True):
         height, width = image.shape[:2]
         scaled: Any = scale_boxes((size, size), boxes[:, :4], (height, width))
         corners = scaled.cpu().numpy().astype(float)
@@ -327,21 +329,21 @@ def _predict(
 
 
 def _ultralytics(folder: Path) -> None:
-    """Import ultralytics so that it neither fetches nor sends nor installs, its settings under ``folder``.
+    """Import ultralytics so that it fetches, sends and installs nothing, with its settings under ``folder``.
 
-    The first import of a process decides where its settings lie. Its font check looks for Arial.ttf on the network
-    unless a file of that name lies there; matplotlib's DejaVu Sans serves.
+    The first import in a process decides where the settings lie. ultralytics looks for Arial.ttf on the network unless
+    its settings folder has a file of that name; we put matplotlib's DejaVu Sans there.
     """
     if "ultralytics" not in sys.modules:
         folder.mkdir(parents=True, exist_ok=True)
-        asked = {"YOLO_CONFIG_DIR": str(folder.resolve()), "YOLO_AUTOINSTALL": "false", "YOLO_OFFLINE": "true"}
-        os.environ.update({**asked, "YOLO_VERBOSE": "false"})
+        variables = {"YOLO_CONFIG_DIR": str(folder.resolve()), "YOLO_AUTOINSTALL": "false", "YOLO_OFFLINE": "true"}
+        os.environ.update({**variables, "YOLO_VERBOSE": "false"})
     printing, threads, environment = np.get_printoptions(), cv2.getNumThreads(), os.environ.get("OMP_NUM_THREADS")
     import matplotlib
     from ultralytics import settings
     from ultralytics.utils import USER_CONFIG_DIR
 
-    np.set_printoptions(**printing)  # its import changes all three for the whole process
+    np.set_printoptions(**printing)  # importing ultralytics changes all three for the whole process
     cv2.setNumThreads(threads)
     if environment is None:
         os.environ.pop("OMP_NUM_THREADS", None)
@@ -355,9 +357,7 @@ def _ultralytics(folder: Path) -> None:
 
 @contextmanager
 def _untouched() -> Iterator[None]:
-    """Give the process its random states and its threads back: ultralytics seeds and sets them for the whole
-    process.
-    """
+    """Restore the random states and the threads, which ultralytics sets for the whole process."""
     states, threads = (random.getstate(), np.random.get_state(), torch.get_rng_state()), torch.get_num_threads()  # noqa: NPY002
     try:
         yield

@@ -1,8 +1,8 @@
-"""Section 4.1, the annotated images: COCO and YOLO files to the objects table and back.
+"""Section 4.1, the annotated images: read COCO and YOLO files as tables of objects, and write them.
 
-COCO holds pixels, one JSON file for all images; YOLO holds centres and sizes relative to the image, one text file an
-image. Every absurd box (NaN, no area, outside the image, unknown class, unknown image) is refused by a sentence that
-names it.
+COCO has one JSON file for all images and gives pixels. YOLO has one text file for each image and gives centres and
+sizes relative to the image. The readers refuse every impossible box (NaN, no area, outside the image, unknown class,
+unknown image) with an error that names it.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from partreg.files import read_json, read_text, write_json, write_text
 from partreg.parts.boxes import BODY, CLASSES, OBJECT_COLUMNS, choose, extend_lights, objects_table
 
 # What the categories of known files mean here. Left and right become the image's: a car seen from the front shows its
-# own left light on the image's right. Categories of the vehicle's body only tell how far down it reaches.
+# own left light on the image's right. Categories of the vehicle's body show only how far down it reaches.
 NAMES = {
     **{name: name for name in CLASSES},
     **dict.fromkeys(["vehicle", "badge", BODY], BODY),
@@ -39,12 +39,12 @@ NAMES = {
     ),
     **dict.fromkeys(["front_left_door", "front_right_door", "back_left_door", "back_right_door"], BODY),
 }
-FIELDS = {  # the three lists of a COCO file, and what an entry of each holds at least
+FIELDS = {  # the three lists of a COCO file, and the keys that each of their entries needs
     "images": ("id", "file_name", "width", "height"),
     "categories": ("id", "name"),
     "annotations": ("image_id", "category_id", "bbox"),
 }
-SLACK = 1.0  # pixels by which a drawn box may leave the image: rounding, corrected by clamping
+SLACK = 1.0  # pixels by which a drawn box may leave the image, because tools round; clamping corrects it
 
 
 @dataclass(frozen=True)
@@ -60,35 +60,35 @@ class Annotations:
     objects: pd.DataFrame
 
     def subset(self, images: list[str]) -> Annotations:
-        """Only these images, in this order."""
+        """The annotations of these images only, in this order."""
         rows = self.images.set_index("image").loc[list(images)].reset_index()
         return Annotations(rows, self.objects[self.objects["image"].isin(images)].reset_index(drop=True))
 
     def extended(self) -> pd.DataFrame:
-        """The objects that the detector learns: lights extended to the vehicle's bottom, the body left out."""
+        """The objects that the detector learns: lights extended to the vehicle's bottom, without the body."""
         objects = extend_lights(self.objects)
         return objects[objects["name"].isin(CLASSES)].reset_index(drop=True)
 
     def boxes(self, source: str = "annotated") -> pd.DataFrame:
-        """The boxes table: one window, left light, right light and brand an image."""
+        """The boxes table: at most one window, left light, right light and brand for each image."""
         return choose(self.extended(), source)
 
 
 def read_coco(path: str | Path, names: Mapping[str, str] = NAMES, visible: float = 0.0) -> Annotations:
     """Read a COCO file of boxes.
 
-    Ids may be numbers or text, "1" being 1, but each only once. A category that no box has is passed over, and the same
+    Ids may be numbers or text ("1" is 1), but each must be unique. Categories without a box do not matter, and the same
     box twice is one box.
 
     Args:
         path: the JSON file; boxes are ``[x, y, width, height]`` in pixels.
-        names: what a category of the file is here, beside or in place of `NAMES`: one of `CLASSES`, or "body" for
-            whatever else belongs to the vehicle.
-        visible: annotations with a lower "visibility" (a key that the benchmark's truth has) are left out.
+        names: what the file's categories mean, in addition to `NAMES` or in place of it: one of `CLASSES`, or "body"
+            for anything else on the vehicle.
+        visible: leave out annotations with a lower "visibility" (a key of the benchmark's truth).
 
     Raises:
-        PartregError: the file is no COCO file, an id or a picture appears twice, an id is unknown, a box is of a
-            category that is neither in `NAMES` nor in ``names``, or a box is absurd.
+        PartregError: the file is no COCO file, an id or a picture appears twice, an id is unknown, a box has a category
+            that is neither in `NAMES` nor in ``names``, or a box is impossible.
     """
     path, coco = Path(path), read_json(path)
     images, categories, annotations = (_entries(path, coco, field) for field in FIELDS)
@@ -109,10 +109,10 @@ def read_coco(path: str | Path, names: Mapping[str, str] = NAMES, visible: float
 
 
 def _entries(path: Path, coco: Any, field: str) -> dict[str, dict[str, Any]]:
-    """The entries of one of a COCO file's three lists, by their ids; annotations may do without, and get their place.
+    """The entries of one of a COCO file's three lists, by id; an annotation without an id goes by its place.
 
     Raises:
-        PartregError: there is no such list, an entry lacks a key, or an id is none or appears twice.
+        PartregError: there is no such list, an entry lacks a key, or an id is not one or appears twice.
     """
     entries = coco.get(field) if isinstance(coco, dict) else None
     keys = FIELDS[field]
@@ -120,7 +120,7 @@ def _entries(path: Path, coco: Any, field: str) -> dict[str, dict[str, Any]]:
         raise PartregError(
             f"{path}: expected a COCO file, an object with the lists {', '.join(FIELDS)}; found no list {field}."
         )
-    found: dict[str, dict[str, Any]] = {}
+    by_id: dict[str, dict[str, Any]] = {}
     for place, entry in enumerate(entries, start=1):
         where = f"{path}: entry {place} of {field}"
         lacking = [key for key in keys if not isinstance(entry, dict) or key not in entry]
@@ -129,17 +129,17 @@ def _entries(path: Path, coco: Any, field: str) -> dict[str, dict[str, Any]]:
                 f"{where}: expected a COCO file, whose {field} have {', '.join(keys)}; found no {lacking[0]}, add it."
             )
         number = _id(entry["id"], "id", where) if "id" in entry else f"at place {place}"
-        if number in found:
+        if number in by_id:
             raise PartregError(
                 f"{where}: the id {number} appears twice in {field}, expected each id once; give one of them another "
-                "id, and what points to it."
+                "id, and change the entries that refer to it."
             )
-        found[number] = entry
-    return found
+        by_id[number] = entry
+    return by_id
 
 
 def _id(value: Any, key: str, where: str) -> str:
-    """An id as text: 1, 1.0 and "1" are the same one, as tools write it."""
+    """An id as text; tools write the same id as 1, 1.0 or "1"."""
     sound = isinstance(value, int | str) and not isinstance(value, bool) and value != ""
     if not sound and not (isinstance(value, float) and value.is_integer()):
         raise PartregError(f"{where}: expected a whole number or a text as {key}, found {str(value)[:60]!r}; fix it.")
@@ -147,7 +147,7 @@ def _id(value: Any, key: str, where: str) -> str:
 
 
 def _pointed(entries: dict[str, dict[str, Any]], annotation: dict[str, Any], key: str, where: str) -> dict[str, Any]:
-    """The image or category that an annotation points to."""
+    """The image or category that an annotation refers to."""
     number = _id(annotation[key], key, where)
     if number not in entries:
         kind = {"image_id": "images", "category_id": "categories"}[key]
@@ -156,7 +156,7 @@ def _pointed(entries: dict[str, dict[str, Any]], annotation: dict[str, Any], key
 
 
 def _meaning(category: Any, names: Mapping[str, str], where: str) -> str:
-    """What a category is here: one of `CLASSES`, or `BODY`."""
+    """Translate a category of the file to one of `CLASSES`, or `BODY`."""
     name = names.get(category) if isinstance(category, str) else None
     if name not in (*CLASSES, BODY):
         known = ", ".join((*CLASSES, BODY))
@@ -202,12 +202,12 @@ def write_coco(annotations: Annotations, path: str | Path) -> None:
 
 
 def write_yolo(folder: str | Path, objects: pd.DataFrame, images: pd.Series | list[str]) -> None:
-    """Write YOLO labels: ``labels/<name>.txt`` for every image (empty where it shows nothing) and ``data.yaml``.
+    """Write YOLO labels: ``labels/<name>.txt`` for every image (empty if it shows no part) and ``data.yaml``.
 
     Args:
-        folder: where; pictures belong into ``images/`` beside, under the names that `yolo_names` gives.
+        folder: the data set's folder; pictures belong in its ``images/``, under the names of `yolo_names`.
         objects: `OBJECT_COLUMNS`, names from `CLASSES`.
-        images: names of all images; one without objects teaches what background is.
+        images: names of all images; images without objects teach the background.
 
     Raises:
         PartregError: an object's image is not among ``images``.
@@ -232,13 +232,13 @@ def write_yolo(folder: str | Path, objects: pd.DataFrame, images: pd.Series | li
 
 
 def read_yolo(folder: str | Path, images: pd.Series | list[str]) -> pd.DataFrame:
-    """Read YOLO labels written as `write_yolo` does; the same line twice is one box.
+    """Read YOLO labels in the form of `write_yolo`; the same line twice is one box.
 
     Returns:
         `OBJECT_COLUMNS` with score 1, images in the given order.
 
     Raises:
-        PartregError: a label file is missing, a line is not ``class x y width height``, or the box is absurd.
+        PartregError: a label file is missing, a line is not ``class x y width height``, or a box is impossible.
     """
     rows = []
     for image, name in yolo_names(images).items():
@@ -252,7 +252,7 @@ def read_yolo(folder: str | Path, images: pd.Series | list[str]) -> pd.DataFrame
 
 
 def yolo_names(images: pd.Series | list[str]) -> dict[str, str]:
-    """A flat file name for each image's name ("image/7.jpg" is "image__7.jpg"): YOLO pairs pictures and labels by it.
+    """Flat file names by image name ("image/7.jpg" is "image__7.jpg"); YOLO pairs pictures and labels by them.
 
     Raises:
         PartregError: two images would share a label file.
@@ -292,7 +292,7 @@ def _is_number(value: Any) -> bool:
 
 
 def _relative(box: list[float], width: float, height: float, where: str) -> tuple[float, float, float, float]:
-    """Corners in [0, 1] from pixels ``[x, y, width, height]``; up to `SLACK` pixels outside are clamped."""
+    """Convert pixels ``[x, y, width, height]`` to corners in [0, 1]; clamp up to `SLACK` pixels outside the image."""
     if not isinstance(box, list) or len(box) != 4 or not all(map(_is_number, box)):
         raise PartregError(f"{where}: expected a bbox of four numbers, found {str(box)[:60]}; fix or remove it.")
     x, y, w, h = box
@@ -324,7 +324,7 @@ def _yolo_line(line: str, where: str) -> tuple[str, float, float, float, float]:
             f"{where}: unknown class {number}, expected 0 to {len(CLASSES) - 1}; fix or remove the line."
         )
     x, y, w, h = map(real, sides)
-    # A relative box is a box in an image of 1 x 1; the slack there is one part in a million, for rounded digits.
+    # The slack is one millionth of a side, for rounded digits.
     corners = (x - w / 2, y - h / 2, x + w / 2, y + h / 2)
     if not (w > 0 and h > 0 and min(corners) > -1e-6 and max(corners) < 1 + 1e-6):
         raise PartregError(

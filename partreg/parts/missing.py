@@ -2,7 +2,7 @@
 
 "To handle these invisible parts in a specific vehicle image, we refer to the rest images of the same vehicle and
 compute the average locations of the missing parts." The paper leaves open whether front and rear views are averaged
-together, and what is done when no image of a vehicle shows a part; `LEVELS` is what is done here.
+together, and what happens when no image of a vehicle shows a part. `LEVELS` is our answer (*assumed*).
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from partreg.errors import PartregError
 from partreg.parts.boxes import BOX_COLUMNS, CORNERS, boxes_table, in_order, infer_brand
 
 SEEN = ("window", "left_light", "right_light")  # the brand is inferred from the lights
-# Where a missing box comes from; the first that has one is taken. The last marks the whole image: a part that no image
-# of the data set shows teaches nothing, and the branch then sees what the global branch sees.
+# Where a missing box comes from: the first level that has one. The last level takes the whole image: a part that no
+# image of the data set shows teaches nothing, and its branch then sees what the global branch sees.
 LEVELS = (
     "same vehicle, same view",
     "same vehicle, any view",
@@ -26,13 +26,13 @@ LEVELS = (
 
 
 def fill_missing(boxes: pd.DataFrame, images: pd.DataFrame) -> pd.DataFrame:
-    """A window, two lights and a brand for every image.
+    """Complete the boxes: a window, two lights and a brand for every image.
 
-    A missing box is the mean of the corners over the other images of the same vehicle and view; failing that of the
-    same vehicle in any view, of the data set in the same view, of the data set in any view, and at last the whole
-    image. Its source is "average" where the vehicle's own images gave it and "fallback" where they did not; its score
-    is 0, for nothing was seen. Boxes that were themselves filled in are not averaged again. The brand is the hull of
-    the two lights.
+    A missing box takes the mean corners over the other images of the same vehicle and view. If no such image shows the
+    part, the mean is over the same vehicle in any view, then over the data set in the same view, then over the data set
+    in any view. If no image at all shows the part, the box is the whole image. The source of the box is "average" if it
+    comes from the vehicle's own images and "fallback" if not. Its score is 0, because the detector saw nothing. Boxes
+    that were filled in before do not enter the means. The brand is the hull of the two lights.
 
     >>> seen = {"image": ["a", "b"], "view": "front", "part": "window", "x0": [0.2, 0.4], "y0": 0.1, "x1": [0.6, 0.8],
     ...         "y1": 0.5, "score": 1.0, "source": "detected"}
@@ -42,11 +42,11 @@ def fill_missing(boxes: pd.DataFrame, images: pd.DataFrame) -> pd.DataFrame:
     [['a', 'detected', 0.2], ['b', 'detected', 0.4], ['c', 'average', 0.3]]
 
     Args:
-        boxes: boxes table, as detected; images without any box have no row and count as of unknown view.
-        images: images table with ``image`` and ``vehicle``; averages are over these images alone.
+        boxes: boxes table, as detected; an image without a box has no row, and its view counts as unknown.
+        images: images table with ``image`` and ``vehicle``; averages are over these images only.
 
     Returns:
-        Boxes table of 4 N rows in the images' order; the boxes that were there are unchanged.
+        Boxes table of 4 N rows in the images' order; the given boxes are unchanged.
     """
     wanted = _wanted(boxes, images)
     filled = wanted.assign(
@@ -59,27 +59,25 @@ def fill_missing(boxes: pd.DataFrame, images: pd.DataFrame) -> pd.DataFrame:
 
 
 def missing_levels(boxes: pd.DataFrame, images: pd.DataFrame) -> pd.DataFrame:
-    """How many boxes of each part were seen and where the others come from: a row a part, columns "seen" and
-    `LEVELS`.
-    """
+    """Count the boxes of each part that were seen, and those from each level: one row a part, "seen", `LEVELS`."""
     wanted = _wanted(boxes, images)
     counts = pd.crosstab(wanted["part"], wanted["level"].fillna("seen"))
     return counts.reindex(index=list(SEEN), columns=["seen", *LEVELS], fill_value=0).rename_axis(columns=None)
 
 
 def hide(boxes: pd.DataFrame, share: float, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Take boxes away at random, to measure what filling them in is worth.
+    """Remove boxes at random, to measure how well `fill_missing` replaces them.
 
     Args:
         boxes: boxes table.
-        share: how often a window or a light is hidden, 0 to 1; each is drawn by itself, so that many on average are.
-        seed: which ones.
+        share: probability, 0 to 1, that a window or a light is hidden; each is drawn independently.
+        seed: seed of the draw.
 
     Returns:
-        The boxes that are left and the hidden ones; the brand, which is inferred from the lights, is in neither.
+        The remaining boxes and the hidden ones; neither table has the brand, which is inferred from the lights.
 
     Raises:
-        PartregError: a share outside that range.
+        PartregError: the share is outside 0 to 1.
     """
     if not 0 <= share <= 1:
         raise PartregError(f"hidden: the share is {share}; expected a number from 0 to 1.")
@@ -89,7 +87,7 @@ def hide(boxes: pd.DataFrame, share: float, seed: int) -> tuple[pd.DataFrame, pd
 
 
 def _wanted(boxes: pd.DataFrame, images: pd.DataFrame) -> pd.DataFrame:
-    """One row for each image and part to be seen, its corners filled in, "level" empty where it was seen."""
+    """One row for each image and part of `SEEN`, with its corners filled in; "level" is empty if it was seen."""
     views = dict(zip(boxes["image"], boxes["view"], strict=True))
     frame = images[["image", "vehicle"]].assign(view=[views.get(image, "unknown") for image in images["image"]])
     wanted = frame.merge(pd.DataFrame({"part": SEEN}), how="cross")
@@ -105,10 +103,10 @@ def _wanted(boxes: pd.DataFrame, images: pd.DataFrame) -> pd.DataFrame:
         means = wanted.loc[missing, keys].merge(
             shown.groupby(keys)[corners].mean(), left_on=keys, right_index=True, how="left"
         )
-        found = means[corners].dropna()
-        wanted.loc[found.index, corners] = found
-        wanted.loc[found.index, "level"] = level
-        missing = missing & ~missing.index.isin(found.index)
+        known = means[corners].dropna()
+        wanted.loc[known.index, corners] = known
+        wanted.loc[known.index, "level"] = level
+        missing = missing & ~missing.index.isin(known.index)
     wanted.loc[missing, corners] = np.array([0.0, 0.0, 1.0, 1.0])
     wanted.loc[missing, "level"] = LEVELS[-1]
     return wanted
