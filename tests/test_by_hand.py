@@ -7,14 +7,18 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from scipy import stats
 
-from partreg import paper
+from partreg import paper, workflow
+from partreg.datasets.veri import cross_camera
 from partreg.figures import origins, ranklist, tables
 from partreg.parts.cells import cells
 from partreg.reid.activation import class_activation
 from partreg.reid.network import PartRegularizedNet
+from partreg.retrieval import metrics
 from partreg.retrieval.distances import l2
 from partreg.retrieval.protocols import draw_gallery, vehicleid, veri_scores
+from partreg.retrieval.statistics import mean_interval, paired_difference
 from tests.conftest import REPOSITORY
 
 RNG = np.random.default_rng(3)
@@ -22,10 +26,10 @@ VEHICLES = np.repeat(np.arange(12), 5)
 FEATURES = (RNG.normal(size=(12, 8))[VEHICLES] + RNG.normal(size=(60, 8))).astype(np.float32)
 
 
-def run(chapter: str, **names):
-    """The names that the cell "hand" of a chapter leaves, after it ran on the ones given."""
+def run(chapter: str, cell: str = "hand", /, **names):
+    """The names that a cell of a chapter leaves, after it ran on the ones given."""
     notebook = nbformat.read(REPOSITORY / "notebooks" / f"{chapter}.ipynb", as_version=4)
-    (source,) = (cell.source for cell in notebook.cells if cell.id == "hand")
+    (source,) = (one.source for one in notebook.cells if one.id == cell)
     space = {
         "np": np,
         "pd": pd,
@@ -103,3 +107,38 @@ def test_the_nearest_in_chapter_10():
     names = {"features": {"a": FEATURES}, "a": "a", "top": 4, "test": test, "lists": lists}
     shown = run("10_rank_lists", **names, gallery=gallery, queries=queries)
     assert shown.by_hand.tolist() == lists["a"].results[0].tolist()
+
+
+def test_a_paired_difference_in_chapter_12():
+    table = pd.DataFrame({"row": np.repeat(list(workflow.STRONG), 4), "seed": [*range(4), *range(4)]})
+    table["cmc1"] = RNG.uniform(size=8)
+    names = {"effects": SimpleNamespace(kept_table=lambda name: (table, [])), "workflow": workflow, "stats": stats}
+    names |= {"paired_difference": paired_difference, "source_line": lambda of: "", "recorded": lambda of: of}
+    lines = run("12_where_it_breaks", "strong", **names).lines
+    assert lines["written out"] == pytest.approx(tuple(lines["the library's"]))
+    assert lines["written out"][1] < lines["written out"][0] < lines["written out"][2]
+
+
+def test_a_mean_with_its_interval_in_chapter_13():
+    rows = [(seed, row) for seed in range(5) for row in (paper.BASELINE, paper.FULL)]
+    runs = pd.DataFrame(rows, columns=["seed", "row"]).assign(study="cells", cell="base", budget="long", outcome="done")
+    kept = SimpleNamespace(runs=runs.assign(cmc1_large=RNG.uniform(size=10)))
+    shown = run("13_when_parts_pay", "gain", kept=kept, stats=stats, mean_interval=mean_interval)
+    assert shown.written == pytest.approx(list(mean_interval(shown.base)))
+    assert np.ptp(shown.written) > 0
+
+
+@pytest.mark.parametrize("levels", [None, 6])
+def test_three_rules_of_one_list_in_chapter_14(levels):
+    images = pd.DataFrame({"vehicle": VEHICLES, "camera": RNG.integers(0, 3, 60)})
+    images["image"] = [f"{number}.jpg" for number in range(60)]
+    distances = l2(FEATURES[::7], FEATURES)
+    distances = distances if levels is None else np.round(levels * distances / distances.max())  # many ties
+    data = SimpleNamespace(query=images[::7].reset_index(drop=True), gallery=images)
+    names = {name: getattr(metrics, name) for name in ("match_ranks", "average_precision", "AP_RULES")}
+    lines = run(
+        "14_every_rule", "one", data=data, distances=distances, made="", cross_camera=cross_camera, **names
+    ).lines
+    for written, library in lines.values():
+        assert written == pytest.approx(library)
+    assert len({round(written, 6) for written, _ in lines.values()}) == (2 if levels is None else 3)

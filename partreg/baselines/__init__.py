@@ -49,22 +49,39 @@ def declarations(folder: Path = FOLDER) -> Mapping[str, Declaration]:
         TopologicalSorter({method: about.built_on for method, about in found.items()}).prepare()
     except CycleError as error:
         raise PartregError(f"{folder}: the methods {' and '.join(error.args[1])} are built on each other.") from error
+    first: dict[str, str] = {}
+    for method, about in found.items():
+        if (other := first.setdefault(about.name, method)) != method:
+            raise PartregError(
+                f"{folder / method}.py: {other}.py has the name {about.name!r}, too; change one of them."
+            )
     return {method: found[method] for method in sorted(found, key=place.__getitem__)}
 
 
 def read(path: Path) -> Declaration | None:
     """The declaration in a module's text; None where the module is no method."""
     given: dict[str, Any] = {}
-    for statement in ast.parse(path.read_text(encoding="utf-8")).body:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    named = sum(isinstance(node, ast.Name) and node.id == "DECLARATION" for node in ast.walk(tree))
+    for statement in tree.body:
         match statement:
             case ast.FunctionDef(name="distances"):
                 given["compares"] = True
-            case ast.Assign(targets=[ast.Name(id="METHOD")]):
+            case ast.Assign(targets=[ast.Name(id="METHOD")]) | ast.AnnAssign(target=ast.Name(id="METHOD")):
                 given["trains"] = True
+            case ast.ImportFrom(names=names) if {"METHOD", "distances"} & {one.asname or one.name for one in names}:
+                given["imports"] = True
             case ast.Assign(targets=[ast.Name(id="DECLARATION")], value=ast.Call() as call):
                 given["call"] = call
-    if not (call := given.pop("call", None)):
+    call, imports = given.pop("call", None), given.pop("imports", False)
+    if not named:
         return None
+    if not call or named > 1:  # what else would be done with it stands in no key
+        raise PartregError(
+            f"{path}: expected DECLARATION = Declaration(...), once, and no other use of it; write it so."
+        )
+    if imports:
+        raise PartregError(f"{path}: METHOD or distances is imported, which nobody reads; define it in this file.")
     try:
         about = Declaration(**{word.arg: ast.literal_eval(word.value) for word in call.keywords}, **given)
     except (TypeError, ValueError, PartregError) as error:

@@ -162,6 +162,24 @@ def corrected(frame: pd.DataFrame, table: str, folder: Path = REFERENCE) -> tupl
     return frame, said
 
 
+def kept_table(name: str, folder: Path = REFERENCE) -> tuple[pd.DataFrame, list[str]]:
+    """A table under ``reference/`` without the rows that are withdrawn, and what must be said beside it.
+
+    Raises:
+        PartregError: nobody has made it, or it cannot be read.
+    """
+    path = folder / f"{name}.csv"
+    try:
+        frame = pd.read_csv(path)
+    except (OSError, ValueError) as error:
+        raise PartregError(
+            f"{path}: expected a table ({error}); run make reference and make keep WHAT=dial."
+        ) from error
+    frame, said = corrected(frame, name, folder)
+    gone = [rows for sentence, rows in said.items() if sentence.lower().startswith(WITHDRAWN)]
+    return frame[~np.any([np.zeros(len(frame), bool), *gone], axis=0)], list(said)
+
+
 def chosen(evidence: Evidence, of: Mapping[str, Any]) -> pd.DataFrame:
     """The finished trainings of one method, by seed: ``of`` gives values of columns of ``runs``, `USUAL` the others.
 

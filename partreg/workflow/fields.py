@@ -82,16 +82,21 @@ def seed_list(value: Any) -> Any:
 
 
 def recipe(values: dict[str, Any]) -> dict[str, Any]:
-    """Fields of `partreg.reid.run.Run` that all networks share, with values that it takes."""
+    """Fields of `partreg.reid.run.Run` that all networks share, with values that it takes; 3.0 epochs are 3."""
     for name in values:
         if name in METHODS_OWN:
             raise objection(f"{name} is what methods of the tables differ in; use sizes, held_out or seeds.")
     try:
         known("run", values, [field.name for field in dataclasses.fields(Run) if field.name not in METHODS_OWN])
-        Run(**values)
+        run = Run(**values)
     except PartregError as error:
         raise objection(str(error).removeprefix("run: ")) from error
-    return values
+    return {name: taken if isinstance(taken := getattr(run, name), int) else values[name] for name in values}
+
+
+def whole_recipe(values: dict[str, Any]) -> dict[str, Any]:
+    """The same with those fields that others read from a profile; `Run` has them where it does not say."""
+    return {name: getattr(Run, name) for name in ("backbone", "epochs", "part_weight")} | values
 
 
 def table(kinds: dict[str, Any], optional: Any = ()) -> Any:
@@ -160,7 +165,7 @@ class Profile(Guarded):
     names: Categories
     annotate: Count
     detector: _Detector
-    reid: Recipe
+    reid: Annotated[Recipe, AfterValidator(whole_recipe)]
     other_rows: bool
     methods: _Methods
     dial: _Dial

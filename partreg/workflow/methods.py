@@ -117,7 +117,7 @@ def method_recipe(ws: Workspace, method: str, seed: int, **changes: Any) -> keys
         "images": [keys.images(ws, "veri", half) for half in ("train", "test")],
         "side": keys.side(ws, "veri", method),
         "learnt": [ws.profile.held_out["veri"], ws.profile.reid["epochs"], seed],
-        "built_on": {name: method_recipe(ws, name, seed) for name in about.built_on},
+        "built_on": [[name, method_recipe(ws, name, seed)] for name in about.built_on],
     }
     if about.trains:
         recipe["network"] = network(ws, method, seed, **changes).key

@@ -98,6 +98,29 @@ def test_a_method_that_neither_trains_nor_compares_is_refused(tmp_path):
         declarations(tmp_path)
 
 
+def test_two_methods_of_one_name_are_refused_for_a_table_could_show_only_one(tmp_path):
+    write(tmp_path)
+    write(tmp_path, "other")
+    with pytest.raises(PartregError, match=r"other\.py: mine\.py has the name 'Mine', too"):
+        declarations(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("DECLARATION: object = Declaration(name='Mine')\nMETHOD = 1\n", "expected DECLARATION = Declaration"),
+        ("DECLARATION = make()\nMETHOD = 1\nDECLARATION.name\n", "no other use of it"),
+        (MINIMAL.replace("{}", "") + "def distances(task):\n    return DECLARATION.feature\n", "no other use of it"),
+        ("from a import distances\n" + MINIMAL.replace("{}", ""), "is imported, which nobody reads"),
+    ],
+)
+def test_what_no_key_would_hold_is_refused(tmp_path, text, words):
+    path = write(tmp_path, text=text)
+    with pytest.raises(PartregError) as caught:
+        read(path)
+    assert words in str(caught.value)
+
+
 def test_what_a_method_is_built_on_is_there_and_no_circle(tmp_path):
     write(tmp_path, more=", built_on=('other',)")
     with pytest.raises(PartregError, match=r"mine\.py: built_on names 'other', which is no method; add its file"):

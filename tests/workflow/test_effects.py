@@ -211,6 +211,18 @@ def test_what_was_found_wrong_counts_for_nothing_and_is_said_until_it_is_made_ag
         effects.read_evidence(tmp_path)
 
 
+def test_a_kept_table_has_no_withdrawn_row_and_is_asked_for_where_it_is_not(tmp_path):
+    (tmp_path / "dial.csv").write_text("row,cmc1,commit\na,0.1,x\nb,0.2,x\nc,0.3,y\n")
+    (tmp_path / "corrections.csv").write_text(
+        "table,where,commits,withdrawn,says\ndial,row: a | c,x,yes,a was wrong\ndial,row: b,x,no,B is doubtful.\n"
+    )
+    frame, said = effects.kept_table("dial", tmp_path)
+    assert frame.row.tolist() == ["b", "c"]  # c is of another commit
+    assert said == ["Withdrawn: a was wrong.", "B is doubtful."]
+    with pytest.raises(PartregError, match=r"strong\.csv: expected a table .*run make reference and make keep"):
+        effects.kept_table("strong", tmp_path)
+
+
 def test_the_cell_that_was_not_drawn_as_it_says_is_in_no_effect():
     kept = effects.read_evidence()
     for row in ("Baseline (w/o parts)", "Global+Light+Brand+Window"):

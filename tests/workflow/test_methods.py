@@ -1,5 +1,6 @@
 """The other rows: what they are made of, when they are made anew, and what they cost; no network is trained here."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -267,3 +268,11 @@ def test_the_rows_that_need_no_side_files_run_on_real_photographs(real, tmp_path
     for row in free:
         score = workflow.judge(ws, "veri", row).scores
         assert score.mAP > 0.3, row  # by chance 0.06
+
+
+def test_the_order_of_what_a_method_is_built_on_is_in_its_key(ws, monkeypatch):
+    fact = declarations()["fact"]
+    turned = {**declarations(), "fact": replace(fact, built_on=fact.built_on[::-1])}
+    key = methods.method_key(ws, "fact", 0)
+    monkeypatch.setattr(methods, "declarations", lambda: turned)
+    assert methods.method_key(ws, "fact", 0) != key

@@ -340,3 +340,15 @@ def test_a_profile_is_frozen():
 def test_a_detector_is_described_alike_in_all_profiles():
     described = [set(read_profile(name)["detector"]) for name in ("smoke", "laptop", "paper")]
     assert described == [{"model", "size", "epochs", "batch", "seed"}] * 3
+
+
+def test_a_whole_number_with_a_point_is_one_wherever_it_is_read(tmp_path):
+    overrides = {"reid": {"epochs": 3.0}, "methods": {"strong": {"epochs": 2.0}}}
+    profile = workflow.open_workspace("smoke", output=str(tmp_path), overrides=overrides).profile
+    assert repr(profile.reid["epochs"]) == "3"
+    assert repr(profile.methods["strong"]["epochs"]) == "2"
+
+
+def test_a_profile_that_says_nothing_of_the_recipe_takes_that_of_a_run(tmp_path):
+    fields = read_profile(written(tmp_path, "mine.yaml", {"extends": "smoke", "reid": {}}))
+    assert fields["reid"] == {"backbone": "small", "epochs": 20, "part_weight": 0.3}
