@@ -15,7 +15,8 @@ from partreg.workflow.code import notebook_key
 from partreg.workflow.keys import data_key, parts_key
 from partreg.workflow.methods import method_key, slow_methods
 from partreg.workflow.profile import REPOSITORY, digest
-from partreg.workflow.studies import STUDIES, record_path, table_path
+from partreg.workflow.studies import STUDIES
+from partreg.workflow.study import record_path, table_path
 
 CHOSEN = {name: config[name] for name in CHOICES if config.get(name)}
 ws = open_workspace(**CHOSEN)

@@ -23,7 +23,8 @@ import pandas as pd
 from partreg import files
 from partreg.paper import BASELINE
 from partreg.workflow.profile import REPOSITORY, open_workspace
-from partreg.workflow.studies import STUDIES, record_path
+from partreg.workflow.studies import STUDIES
+from partreg.workflow.study import record_path
 from partreg.workflow.verify import against_rerun, results
 from tests.origin import origin
 

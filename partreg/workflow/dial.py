@@ -8,13 +8,13 @@ points that a book's own run shows in chapter 12.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import product
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from partreg.errors import PartregError
-from partreg.figures.origins import Origin
 from partreg.reid.run import Run
 from partreg.retrieval.protocols import veri_scores as veri_protocol
 from partreg.retrieval.statistics import bootstrap_over_vehicles
@@ -30,17 +30,13 @@ from partreg.workflow.study import Job, Record, Study, rendered
 SETTINGS, SEEDS = (1, 4, 16), (0, 1, 2)  # what `make reference` runs
 # The rows of each layout: the method, and what it changes.
 ROWS: dict[str, dict[str, tuple[str, dict[str, Any]]]] = {
-    "vehicleid": {
+    layout: {
         "Baseline": ("partreg", {"parts": ()}),
         "Ours": ("partreg", {}),
-        **{name: (method, {}) for name, method in table_methods("vehicleid").items()},
-        **{name: ("strong", changes) for name, changes in STRONG.items()},
-    },
-    "veri": {
-        "Baseline": ("partreg", {"parts": ()}),
-        "Ours": ("partreg", {}),
-        **{name: (method, {}) for name, method in table_methods("veri").items()},
-    },
+        **{name: (method, {}) for name, method in table_methods(layout).items()},
+        **{name: ("strong", changes) for name, changes in strong.items()},
+    }
+    for layout, strong in {"vehicleid": STRONG, "veri": {}}.items()
 }
 COLUMNS = (
     *("clean", "cmc1", "commit", "device", "epochs", "high", "informed", "layout", "low", "method", "near_duplicates"),
@@ -63,7 +59,7 @@ def workspace(ws: Workspace, near_duplicates: float) -> Workspace:
 
 
 def row_run(ws: Workspace, layout: str, row: str) -> Run | None:
-    """The network whose features are a row of `ROWS`, at the size of all rows; None for Table 3's, see `rows`."""
+    """The network whose features are a row of `ROWS`, at the size of all rows; None for other methods of Table 3."""
     method, changes = ROWS[layout][row]
     if method == "partreg":
         return make_run(ws, layout, size=compared_size(ws, layout), **changes)
@@ -82,40 +78,43 @@ def row_recipe(ws: Workspace, layout: str, row: str) -> keys.Recipe:
 
 
 def scored(ws: Workspace, layout: str, row: str) -> Record:
-    """CMC@1 of a row of `ROWS` on VehicleID's longest list, or HIT@1 on VeRi-776, and where it comes from.
-
-    It is a fraction, as is its 95% interval over test vehicles, ``low`` to ``high``.
-    """
+    """CMC@1 of a row of `ROWS` on VehicleID's longest list, or HIT@1 on VeRi-776, see `score_columns`."""
     (method, changes), run = ROWS[layout][row], row_run(ws, layout, row)
     if layout == "vehicleid":
-        scores = vehicleid_scores(ws, run)
-        last = scores[max(scores)]
+        scores = longest_list(ws, run)
     else:
-        last = veri_scores(ws, run) if run else methods.judge(ws, layout, method, **changes).scores
+        scores = veri_scores(ws, run) if run else methods.judge(ws, layout, method, **changes).scores
     return {
         "method": method,
-        "cmc1": round(last.cmc1 if layout == "vehicleid" else last.hit1, 4),
-        **over_vehicles(last),
         "seed": ws.profile.seeds[0],
-        "test_vehicles": len(np.unique(last.vehicles)),
+        "test_vehicles": len(np.unique(scores.vehicles)),
         "size": compared_size(ws, layout),
         "epochs": ws.profile.reid["epochs"],
-        **told(last.origins),
+        **score_columns(scores, scores.cmc1 if layout == "vehicleid" else scores.hit1),
     }
 
 
-def over_vehicles(scores: Any) -> dict[str, float]:
-    """The ends of a score's 95% interval over test vehicles, as fractions."""
+def longest_list(ws: Workspace, run: Run) -> Any:
+    """A network's scores on VehicleID's longest test list."""
+    scores = vehicleid_scores(ws, run)
+    return scores[max(scores)]
+
+
+def score_columns(scores: Any, rank_1: float) -> Record:
+    """The score at rank 1 with the ends of its 95% interval over test vehicles, all fractions, and its origin.
+
+    That is profile, commit and device of its trainings, where it has any.
+    """
     low, high = bootstrap_over_vehicles(scores.hits, scores.vehicles)
-    return {"low": round(low, 4), "high": round(high, 4)}
-
-
-def told(origins: Sequence[Origin]) -> dict[str, Any]:
-    """Profile, commit and device of a score for a line of a table: of its trainings, where it has any."""
-    origins = [one for one in origins if one.seed is not None] or origins
-    words = {name: " ".join(dict.fromkeys(getattr(one, name) for one in origins)) for name in ("profile", "commit")}
-    devices = ", ".join(dict.fromkeys(one.device for one in origins))
-    return {**words, "clean": all(one.clean for one in origins), "device": devices}
+    origins = [one for one in scores.origins if one.seed is not None] or scores.origins
+    profiles, commits, devices = (
+        dict.fromkeys(getattr(one, name) for one in origins) for name in ("profile", "commit", "device")
+    )
+    return {
+        **{"cmc1": round(rank_1, 4), "low": round(low, 4), "high": round(high, 4)},
+        **{"profile": " ".join(profiles), "commit": " ".join(commits), "device": ", ".join(devices)},
+        "clean": all(one.clean for one in origins),
+    }
 
 
 def informed(ws: Workspace, layout: str, draws: int = 10) -> float:
@@ -124,15 +123,15 @@ def informed(ws: Workspace, layout: str, draws: int = 10) -> float:
     On VehicleID's longest list it is 1 / n among n vehicles alike, on average; on VeRi-776 the tracks of vehicles alike
     are put in random order, several times.
     """
-    data, chance = vehicleid(ws) if layout == "vehicleid" else veri(ws), np.random.default_rng(0)
+    data, rng = vehicleid(ws) if layout == "vehicleid" else veri(ws), np.random.default_rng(0)
     truth = pd.read_csv(ws.root(layout) / "truth" / "images.csv")  # rendered by now
     if layout == "vehicleid":
         return informed_cmc1(truth[truth.image.isin(data.tests[max(data.tests)].image)])
     kinds = dict(zip(truth.vehicle, truth.model.astype(str) + " " + truth.color.astype(str), strict=True))
     query, gallery = (some.vehicle.map(kinds).to_numpy() for some in (data.query, data.gallery))
     differ = query[:, None] != gallery
-    found = [differ + 0.5 * chance.random(differ.shape) for _ in range(draws)]
-    return float(np.mean([veri_protocol(one, data.query, data.gallery).hit1 for one in found]))
+    drawn = (veri_protocol(differ + 0.5 * rng.random(differ.shape), data.query, data.gallery) for _ in range(draws))
+    return float(np.mean([scores.hit1 for scores in drawn]))
 
 
 def guessing(layout: str, vehicles: int, tracks: int) -> float:
@@ -144,18 +143,10 @@ def guessing(layout: str, vehicles: int, tracks: int) -> float:
     return 1 / vehicles if layout == "vehicleid" else (tracks - 1) / (vehicles * tracks - 1)
 
 
-def point(ws: Workspace, layout: str, row: str) -> Record:
-    """The score of a row in a workspace of the dial, and what `informed` says there."""
-    learnt = ws.profile.benchmark["train_vehicles" if layout == "vehicleid" else "veri_train_vehicles"]
-    return {"informed": round(informed(ws, layout), 4), "train_vehicles": learnt, **scored(ws, layout, row)}
-
-
 def strong_row(ws: Workspace, run: Run) -> Record:
     """The score of one training of the strong baseline on VehicleID's longest list, and where it comes from."""
-    scores = vehicleid_scores(ws, run)
-    last = scores[max(scores)]
-    values = {"cmc1": round(last.cmc1, 4), **over_vehicles(last), "cmc5": round(last.cmc5, 4)}
-    return {"seed": run.seed, **values, **told(last.origins)}
+    scores = longest_list(ws, run)
+    return {"seed": run.seed, "cmc5": round(scores.cmc5, 4), **score_columns(scores, scores.cmc1)}
 
 
 def strong_rows(ws: Workspace, seeds: Sequence[int]) -> pd.DataFrame:
@@ -168,7 +159,7 @@ def point_job(ws: Workspace, near_duplicates: float, layout: str, row: str) -> J
     """The job of one point: a setting of the dial, a layout and a row of it."""
     here = workspace(ws, near_duplicates)
     what = {"near_duplicates": float(near_duplicates), "layout": layout, "row": row}
-    code = code_key("partreg.workflow.dial:point", f"partreg.datasets.{layout}")
+    code = code_key("partreg.workflow.dial:measure", f"partreg.datasets.{layout}")
     recipe = {"score": row_recipe(here, layout, row), "code": code}
     return Job(what, f"near-duplicates {near_duplicates:g}, {layout}, {row}", here, recipe, table="dial")
 
@@ -181,11 +172,11 @@ def listed(ws: Workspace) -> list[Job]:
     if not ws.profile.benchmark and not ws.profile.dial["benchmark"]:
         return []
     jobs = [point_job(ws, n, layout, row) for n in SETTINGS for layout, table in ROWS.items() for row in table]
-    tests = keys.tests(ws, "vehicleid")
     code = [keys.judging("vehicleid"), code_key("partreg.workflow.dial:strong_row")]
+    shared = {"galleries": ws.profile.galleries, "tests": keys.tests(ws, "vehicleid"), "code": code}
     for row, some in strong_runs(ws, SEEDS).items():
         for run in some:
-            recipe = {"run": run.key, "galleries": ws.profile.galleries, "tests": tests, "code": code}
+            recipe = {"run": run.key, **shared}
             jobs.append(Job({"row": row}, f"{row}, seed {run.seed}", ws, recipe, run, run.detects, "strong"))
     return jobs
 
@@ -197,26 +188,24 @@ def listed_own(ws: Workspace) -> list[Job]:
         PartregError: the profile names a layout or a row that there is not.
     """
     dial = ws.profile.dial
-    known = sorted({row for rows_ in ROWS.values() for row in rows_})
+    known = sorted({row for table in ROWS.values() for row in table})
     if wrong := [*sorted({*dial["rows"]} - {*known}), *sorted({*dial["layouts"]} - {*ROWS})]:
         raise PartregError(
             f"dial: {wrong[0]!r} is no row or layout; expected layouts out of {', '.join(ROWS)} and rows out of "
             f"{', '.join(known)}."
         )
-    return [
-        point_job(ws, n, layout, row)
-        for n in dial["near_duplicates"]
-        for layout in dial["layouts"]
-        for row in dial["rows"]
-        if ws.profile.other_rows and row in ROWS[layout]
-    ]
+    asked = product(dial["near_duplicates"], dial["layouts"], dial["rows"]) if ws.profile.other_rows else ()
+    return [point_job(ws, n, layout, row) for n, layout, row in asked if row in ROWS[layout]]
 
 
 def measure(job: Job) -> Record:
-    """The record of a point, or of a training of the strong baseline."""
+    """The record of a point, with what `informed` says there, or of a training of the strong baseline."""
+    ws = job.workspace
     if job.table == "strong":
-        return strong_row(job.workspace, job.run)
-    return point(job.workspace, job.what["layout"], job.what["row"])
+        return strong_row(ws, job.run)
+    layout, row = job.what["layout"], job.what["row"]
+    learnt = ws.profile.benchmark["train_vehicles" if layout == "vehicleid" else "veri_train_vehicles"]
+    return {"informed": round(informed(ws, layout), 4), "train_vehicles": learnt, **scored(ws, layout, row)}
 
 
 STUDY = Study(

@@ -9,7 +9,6 @@ curves.csv and hits.csv. The committed ones, under ``reference/``, are renewed b
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import asdict, replace
 from itertools import product
 from pathlib import Path
@@ -93,14 +92,10 @@ BUDGETED = (BASELINE, FULL, WHOLE)  # trained for shorter, too
 def as_job(ws: Workspace, run: Run, study: str, row: str, budget: str = "long", cell: str = "") -> Job:
     """The job of one training and what it is for.
 
-    Args:
-        ws: where its data and its network lie.
-        run: the description; its weights may still be the words "other models" or "imagenet file".
-        study: "rows" (Table 4, controls, what is left open), "budgets" (some of these, trained for shorter), "sizes"
-            (Tables 5 and 6) or "cells" (when parts pay).
-        row: the network's name in tables and claims.
-        budget: "long" for the profile's epochs, "short" for a few, "middle" for some between.
-        cell: of "cells", what is changed of the benchmark, as "shortcuts=1.0"; "base" or "" where nothing is.
+    The ``study`` is "rows" (Table 4, its controls, and what is left open), "budgets" (some of these, trained for
+    shorter), "sizes" (Tables 5 and 6) or "cells" (when parts pay: ``cell`` is what is changed of the benchmark, as
+    "shortcuts=1.0", or "base"). The ``row`` is the network's name in tables and claims; the ``budget`` is "long" for
+    the profile's epochs, "middle" or "short".
     """
     what = {"study": study, "cell": cell, "row": row, "budget": budget}
     words = (study, run.dataset, cell, row, f"{run.size} px", budget, f"seed {run.seed}")
@@ -122,94 +117,92 @@ def recipe(ws: Workspace, run: Run, what: Record) -> keys.Recipe:
     """What a record is made of, see `partreg.workflow.keys`."""
     layout, here = run.dataset, "partreg.workflow.evidence:"
     tests = {"images": keys.tests(ws, layout), "galleries": ws.profile.galleries}
-    made: keys.Recipe = {
+    parts: keys.Recipe = {
         "run": {**asdict(run), "data": ""},
         "network": keys.network(ws, run),
         "scores": {**tests, "code": keys.judging(layout)},
     }
     if layout == "vehicleid":
-        made["history"] = {"code": [keys.validated(), code_key(f"{here}from_history", f"{here}from_scores")]}
+        parts["history"] = {"code": [keys.validated(), code_key(f"{here}from_history", f"{here}from_scores")]}
     if run.weights == OTHER_MODELS:
-        made["weights"] = keys.network(*strangers(ws))
+        parts["weights"] = keys.network(*strangers(ws))
     if run.weights == IMAGENET_FILE:
-        made["weights"] = with_weights(ws, run).weights_content
+        parts["weights"] = with_weights(ws, run).weights_content
     if looked_at(what):
         code = code_key(f"{here}on_parts", f"{here}same_model")
-        made["looked at"] = {"boxes": keys.detected(ws, layout, "test"), "code": code}
+        parts["looked at"] = {"boxes": keys.detected(ws, layout, "test"), "code": code}
     if fused(what) or not run.use_global:
-        made["boxes"] = keys.filled(ws, layout, "test")
-    return made
+        parts["boxes"] = keys.filled(ws, layout, "test")
+    return parts
 
 
 def rows(ws: Workspace) -> dict[str, dict[str, Any]]:
-    """What each row of the study "rows" changes of the full model, by its name."""
+    """What each row of the study "rows" changes of the full model; without a file of weights none that starts there."""
+    plan = ws.profile.evidence
+    if plan.get("weights") and "pixels" not in plan:
+        raise PartregError(f"profile {ws.profile.name}: evidence has weights, but not their pixels; add rgb or caffe.")
     table = {**TABLE_4, **control_changes(ws), **BOXES, **HIDDEN, **ALONE, **WEIGHTS, **PAIRED}
     table |= EXTENSIONS | PULLED_ELSEWHERE
-    imagenet = {row: changes for row, changes in table.items() if changes.get("weights") == IMAGENET_FILE}
-    if not ws.profile.evidence.get("weights"):
-        return {row: changes for row, changes in table.items() if row not in imagenet}
-    if "pixels" not in ws.profile.evidence:
-        raise PartregError(f"profile {ws.profile.name}: evidence has weights, but not their pixels; add rgb or caffe.")
-    expected = {"pixels": ws.profile.evidence["pixels"]}  # they follow the file
-    return table | {row: {**changes, **expected} for row, changes in imagenet.items()}
-
-
-def main_rows(ws: Workspace) -> tuple[str, ...]:
-    """The rows with the most seeds: the baseline, the full model, and the controls that stand under Table 4."""
-    return (BASELINE, FULL, *control_changes(ws))
+    for row in [row for row, changes in table.items() if changes.get("weights") == IMAGENET_FILE]:
+        if plan.get("weights"):
+            table[row] = {**table[row], "pixels": plan["pixels"]}  # they follow the file
+        else:
+            del table[row]
+    return table
 
 
 def listed(ws: Workspace) -> list[Job]:
-    """Every training; none where the profile asks for none."""
-    return list(trainings(ws, ws.profile.evidence)) if ws.profile.evidence else []
+    """Every training that the profile's ``evidence`` asks for, one study after the other; [] where that is empty.
 
-
-def trainings(ws: Workspace, plan: dict[str, Any]) -> Iterator[Job]:
-    """Every training that the profile's ``evidence`` asks for, one study after the other.
-
-    Main rows have every seed, others the first three. In a cell the boxes are the true ones.
+    Of "rows" the baseline, the full model and the controls have every seed, others the first three. Of "cells" the
+    boxes are the true ones.
     """
-    table, main, few = rows(ws), main_rows(ws), plan["cell_seeds"]
-    for seed, (row, changes) in product(plan["seeds"], table.items()):
-        if row in main or seed in plan["seeds"][:3]:
-            yield as_job(ws, described(ws, "vehicleid", seed=seed, **changes), "rows", row)
+    plan = ws.profile.evidence
+    if not plan:
+        return []
+    table, few, small = rows(ws), plan["cell_seeds"], benchmarks(ws)
     epochs = {"long": ws.profile.reid["epochs"], "short": plan["short"], "middle": plan["middle"]}
-    pair, every = {BASELINE: {"parts": ()}, FULL: {"boxes": "truth"}}, cells(ws)
-    for seed, cell, budget, row in product(few, every, ("long", "short"), pair):
-        run = described(every[cell], "vehicleid", seed=seed, epochs=epochs[budget], **pair[row])
-        yield as_job(every[cell], run, "cells", row, budget, cell)
+    pair, main = {BASELINE: {"parts": ()}, FULL: {"boxes": "truth"}}, {BASELINE, FULL, *control_changes(ws)}
+    jobs = [
+        as_job(ws, described(ws, "vehicleid", seed=seed, **changes), "rows", row)
+        for seed, (row, changes) in product(plan["seeds"], table.items())
+        if row in main or seed in plan["seeds"][:3]
+    ]
+    for seed, (cell, here), budget, row in product(few, small.items(), ("long", "short"), pair):
+        run = described(here, "vehicleid", seed=seed, epochs=epochs[budget], **pair[row])
+        jobs.append(as_job(here, run, "cells", row, budget, cell))
     for seed, budget, row in product(few, ("short", "middle"), [row for row in table if row in BUDGETED]):
         run = described(ws, "vehicleid", seed=seed, epochs=epochs[budget], **table[row])
-        yield as_job(ws, run, "budgets", row, budget)
+        jobs.append(as_job(ws, run, "budgets", row, budget))
     for dataset, sizes in ws.profile.sizes.items():  # the last of VehicleID's is that of "rows"
         for size, seed in product(sizes if dataset == "veri" else sizes[:-1], few):
-            yield as_job(ws, described(ws, dataset, size=size, seed=seed), "sizes", FULL)
+            jobs.append(as_job(ws, described(ws, dataset, size=size, seed=seed), "sizes", FULL))
+    return jobs
 
 
-def cells(ws: Workspace) -> dict[str, Workspace]:
-    """The benchmarks of the question when parts pay: the base, and one for each value of each axis."""
-    axes = ws.profile.evidence["axes"].items()
-    changes = {f"{axis}={value:g}": {axis: value} for axis, values in axes for value in values}
-    return {name: cell_workspace(ws, one) for name, one in ({"base": {}} | changes).items()}
+def benchmarks(ws: Workspace) -> dict[str, Workspace]:
+    """The small rendered workspaces of "cells": the base, and one for each value of each axis.
 
-
-def cell_workspace(ws: Workspace, changes: dict[str, Any]) -> Workspace:
-    """A small rendered workspace of its own. ``train_vehicles`` are those learnt; validation vehicles come on top.
-
-    However much is learnt, the test gallery is that of the base.
+    ``train_vehicles`` are those learnt; validation vehicles come on top. However much is learnt, the test gallery is
+    that of the base.
     """
     base = ws.profile.evidence["base"]
-    fields = {**base, **changes}
-    size, held_out = fields.pop("pixels"), fields.pop("held_out")
-    fields["train_vehicles"] += held_out
-    learnt = base["train_vehicles"] + held_out
-    if fields["train_vehicles"] != learnt:
-        pool = described_benchmark({**ws.profile.benchmark, "test_vehicles": fields["test_vehicles"]}).pool
-        fields["fleet"] = learnt + pool
-    if fields["images_per_vehicle"] != base["images_per_vehicle"]:
-        fields["test_images"] = base["images_per_vehicle"]
-    sizes, held = {**ws.profile.sizes, "vehicleid": [size]}, {**ws.profile.held_out, "vehicleid": held_out}
-    return rendered(ws, "cells", fields, sizes=sizes, held_out=held)
+    changes = {
+        f"{axis}={value:g}": {axis: value} for axis, some in ws.profile.evidence["axes"].items() for value in some
+    }
+    workspaces = {}
+    for name, changed in ({"base": {}} | changes).items():
+        fields = {**base, **changed}
+        sizes = {**ws.profile.sizes, "vehicleid": [fields.pop("pixels")]}
+        held_out = {**ws.profile.held_out, "vehicleid": fields.pop("held_out")}
+        fields["train_vehicles"] += held_out["vehicleid"]
+        if fields["train_vehicles"] != (learnt := base["train_vehicles"] + held_out["vehicleid"]):
+            pool = described_benchmark({**ws.profile.benchmark, "test_vehicles": fields["test_vehicles"]}).pool
+            fields["fleet"] = learnt + pool
+        if fields["images_per_vehicle"] != base["images_per_vehicle"]:
+            fields["test_images"] = base["images_per_vehicle"]
+        workspaces[name] = rendered(ws, "cells", fields, sizes=sizes, held_out=held_out)
+    return workspaces
 
 
 def described(ws: Workspace, dataset: str, **changes: Any) -> Run:
@@ -221,9 +214,7 @@ def with_weights(ws: Workspace, run: Run) -> Run:
     """The run with the file that its words for weights stand for; other models are learnt first where need be."""
     if run.weights == OTHER_MODELS:
         return run.changed(weights=str(backbone_weights(*strangers(ws))))
-    if run.weights == IMAGENET_FILE:
-        return run.changed(weights=ws.profile.evidence["weights"])
-    return run
+    return run.changed(weights=ws.profile.evidence["weights"]) if run.weights == IMAGENET_FILE else run
 
 
 def strangers(ws: Workspace) -> tuple[Workspace, Run]:
@@ -239,15 +230,15 @@ def measure(job: Job) -> Record:
     Raises:
         PartregError: whatever else goes wrong.
     """
-    run, here = job.run, job.workspace
-    facts = {"dataset": run.dataset, "seed": run.seed, "size": run.size, "epochs": run.epochs}
+    run, ws = job.run, job.workspace
+    facts = {name: getattr(run, name) for name in ("dataset", "seed", "size", "epochs")}
     try:
-        run = with_weights(here, run)
+        run = with_weights(ws, run)
         if run.dataset == "vehicleid":
-            facts |= vehicleid_record(here, run, job.what)
+            facts |= vehicleid_record(ws, run, job.what)
         else:
-            scores = veri_scores(here, run)
-            facts |= {"mAP": scores.mAP, "hit1": scores.hit1, "hit5": scores.hit5, **made(here, run)}
+            scores = veri_scores(ws, run)
+            facts |= {name: getattr(scores, name) for name in ("mAP", "hit1", "hit5")} | training_columns(ws, run)
         return {**facts, "outcome": "done"}
     except PartregError as error:
         if "the loss is" not in str(error):  # a full disk, say, which has nothing to do with the network
@@ -262,31 +253,34 @@ def vehicleid_record(ws: Workspace, run: Run, what: Record) -> Record:
         PartregError: the network was trained before without being scored on these test images on its way.
     """
     tests = vehicleid(ws).tests
-    longest = max(tests)
-    folder = trained(ws, run, watch=tests[longest])
+    longest = tests[max(tests)]
+    folder = trained(ws, run, watch=longest)
     past, watched = history(ws, run), files.read_json(folder / "provenance.json").get("watched")
     scored = "cmc1_test" in past and not np.isnan(past["cmc1_test"].iloc[-1])
-    if not scored or watched != watched_key(ws, tests[longest]):
+    if not scored or watched != watched_key(ws, longest):
         raise PartregError(
             f"{folder}: these test images were not scored on the way, or by other code; delete it and run again."
         )
-    scores = vehicleid_scores(ws, run)
-    found: dict[str, Any] = {**made(ws, run), **from_scores(scores), **from_history(past)}
+    record = training_columns(ws, run) | from_scores(vehicleid_scores(ws, run)) | from_history(past)
     if looked_at(what):
-        found |= {"on_parts": on_parts(ws, run), "same_model": same_model(ws, run, longest)}
+        record |= {"on_parts": on_parts(ws, run), "same_model": same_model(ws, run, longest)}
     if fused(what):
         images, wide = test_images(ws, "vehicleid"), fused_features(ws, run)
-        judged = vehicleid_judged(wide, images, tests[longest], ws.profile.galleries)
-        found |= {"cmc1_fused": judged.cmc1, "cmc5_fused": judged.cmc5, "hits_fused": vehicle_hits(judged)}
-    return found
+        scores = vehicleid_judged(wide, images, longest, ws.profile.galleries)
+        record |= {"cmc1_fused": scores.cmc1, "cmc5_fused": scores.cmc5, "hits_fused": vehicle_hits(scores)}
+    return record
 
 
-def from_scores(scores: dict[int, Any]) -> dict[str, Any]:
+def from_scores(scores: dict[int, Any]) -> Record:
     """CMC of all test lists, and the share of hits of each vehicle of the longest."""
-    found: dict[str, Any] = {"hits": vehicle_hits(scores[max(scores)])}
-    for name, number in zip(("small", "medium", "large")[-len(scores) :], sorted(scores), strict=True):
-        found |= {f"cmc1_{name}": scores[number].cmc1, f"cmc5_{name}": scores[number].cmc5}
-    return found
+    lists = zip(("small", "medium", "large")[-len(scores) :], sorted(scores), strict=True)
+    cmc = {f"{rank}_{name}": getattr(scores[number], rank) for name, number in lists for rank in ("cmc1", "cmc5")}
+    return {"hits": vehicle_hits(scores[max(scores)]), **cmc}
+
+
+def vehicle_hits(scores: Any) -> list[float]:
+    """The share of its queries that found each test vehicle at rank 1, by ascending vehicle number."""
+    return pd.Series(scores.hits).groupby(scores.vehicles).mean().round(4).tolist()
 
 
 def global_accuracy(past: pd.DataFrame) -> list[float | None]:
@@ -297,23 +291,21 @@ def global_accuracy(past: pd.DataFrame) -> list[float | None]:
     return past.accuracy_global.tolist() if "accuracy_global" in past else [None] * len(past)
 
 
-def from_history(past: pd.DataFrame) -> dict[str, Any]:
+def from_history(past: pd.DataFrame) -> Record:
     """The best epoch, the last accuracy, and the curves of the scored epochs."""
-    found, accuracy = best_epoch(past), global_accuracy(past)[-1]
-    if accuracy is not None:
-        found["accuracy"] = accuracy
     watched = past.dropna(subset="cmc1_test")
-    found["curve"] = {name: watched[name].tolist() for name in ("epoch", "cmc1", "cmc1_test")}
-    found["curve"]["accuracy"] = global_accuracy(watched)
-    return found
+    curve = {name: watched[name].tolist() for name in ("epoch", "cmc1", "cmc1_test")}
+    record = {**best_epoch(past), "curve": {**curve, "accuracy": global_accuracy(watched)}}
+    accuracy = global_accuracy(past)[-1]
+    return record if accuracy is None else {**record, "accuracy": accuracy}
 
 
-def best_epoch(history: pd.DataFrame) -> dict[str, Any]:
+def best_epoch(past: pd.DataFrame) -> Record:
     """The epoch that is best on validation identities, and what the test identities have then; {} without validation.
 
     The first of equal epochs counts.
     """
-    scored = history.dropna(subset=["cmc1", "cmc1_test"])
+    scored = past.dropna(subset=["cmc1", "cmc1_test"])
     if scored.empty:
         return {}
     best = scored.loc[scored.cmc1.idxmax()]
@@ -339,34 +331,25 @@ def on_parts(ws: Workspace, run: Run) -> float:
     return float(np.nanmean(share_on_cells(cams, cells)))
 
 
-def same_model(ws: Workspace, run: Run, number: int) -> float:
+def same_model(ws: Workspace, run: Run, test: pd.DataFrame) -> float:
     """Of the first ten answers to each query of a test list, the share that are of the query's own model (Figure 6)."""
     from partreg.figures.ranklist import rank_lists
 
-    images, test = test_images(ws, "vehicleid"), vehicleid(ws).tests[number]
+    images, vehicles, models = test_images(ws, "vehicleid"), test.vehicle.to_numpy(), test.model.to_numpy()
     mine = pd.DataFrame(features(ws, run, images, "test"), index=images.image).loc[test.image].to_numpy()
-    gallery = draw_gallery(test.vehicle.to_numpy(), np.random.default_rng(0))
+    gallery = draw_gallery(vehicles, np.random.default_rng(0))
     queries = np.setdiff1d(np.arange(len(test)), gallery)
-    lists = rank_lists(mine, test.vehicle.to_numpy(), queries, gallery)
-    models = test.model.to_numpy()
-    return float((models[lists.results] == models[queries][:, None]).mean())
+    answers = rank_lists(mine, vehicles, queries, gallery).results
+    return float((models[answers] == models[queries][:, None]).mean())
 
 
-def vehicle_hits(scores: Any) -> list[float]:
-    """The share of its queries that found each test vehicle at rank 1, by ascending vehicle number."""
-    return pd.Series(scores.hits).groupby(scores.vehicles).mean().round(4).tolist()
-
-
-def made(ws: Workspace, run: Run) -> dict[str, Any]:
+def training_columns(ws: Workspace, run: Run) -> Record:
     """How a network came about: images, passes, parameters, time, device and commit."""
     folder = trained(ws, run)
     training, provenance = (files.read_json(folder / f"{name}.json") for name in ("training", "provenance"))
     return {
-        "vehicles": training["vehicles"],
-        "images": training["images"],
+        **{name: training[name] for name in ("vehicles", "images", "parameters_at_test", "seconds")},
         "passes": run.epochs * (training["images"] // run.batch) * run.batch,
-        "parameters_at_test": training["parameters_at_test"],
-        "seconds": training["seconds"],
         "profile": ws.profile.name,
         **{name: provenance[name] for name in ("device", "commit", "clean")},
     }
@@ -374,44 +357,22 @@ def made(ws: Workspace, run: Run) -> dict[str, Any]:
 
 def tabulate(records: list[Record]) -> dict[str, pd.DataFrame]:
     """The tables runs, curves and hits, see `partreg.workflow.effects.Evidence`."""
-    runs, curves, hits = [], [], []
-    for record in records:
-        one = dict(record)
-        curve = one.pop("curve", {})
-        curves += [
-            {"key": one["key"], **dict(zip(curve, values, strict=True))} for values in zip(*curve.values(), strict=True)
-        ]
-        for name in ("hits", "hits_fused"):
-            if name in one:
-                shares = " ".join(f"{value:g}" for value in one.pop(name))
-                hits.append({"key": one["key"], "which": name, "hits": shares})
-        runs.append(one)
-    found = {"runs": runs, "curves": curves, "hits": hits}
-    frames = {name: pd.DataFrame(rows_, columns=list(COLUMNS[name])).round(4) for name, rows_ in found.items()}
-    frames["runs"] = frames["runs"].astype({"best_epoch": "Int64"})  # an epoch, or empty: of VeRi no curve is kept
-    return frames
-
-
-def restore(ws: Workspace, folder: Path) -> tuple[int, int]:
-    """Make records of the study `evidence` anew from kept tables, where they are wanted and their code is today's.
-
-    So what was run elsewhere need not be run again, and what is missing can be added.
-
-    Returns:
-        How many were made, and how many more are wanted but of older code, see ``make restamp``.
-    """
-    tables = read_evidence(folder)
-    wanted, taken, older = {job.description: job for job in STUDY.listed(ws)}, 0, 0
-    for row in tables.runs.to_dict("records"):
-        job = wanted.get(row["key"])
-        if job is None or job.code != row["code"]:
-            older += job is not None
-            continue
-        path = record_path(ws, STUDY, job.key)
-        if not path.exists() and not row["outcome"].startswith(WITHDRAWN):
-            files.write_json(path, as_record(row, tables))
-            taken += 1
-    return taken, older
+    curves = [
+        {"key": record["key"], **dict(zip(curve, values, strict=True))}
+        for record in records
+        for curve in [record.get("curve", {})]
+        for values in zip(*curve.values(), strict=True)
+    ]
+    hits = [
+        {"key": record["key"], "which": which, "hits": " ".join(f"{value:g}" for value in record[which])}
+        for record in records
+        for which in ("hits", "hits_fused")
+        if which in record
+    ]
+    lines = {"runs": records, "curves": curves, "hits": hits}
+    tables = {name: pd.DataFrame(some, columns=list(COLUMNS[name])).round(4) for name, some in lines.items()}
+    # An epoch, or empty: of VeRi no curve is kept.
+    return tables | {"runs": tables["runs"].astype({"best_epoch": "Int64"})}
 
 
 def as_record(row: dict[str, Any], tables: Evidence) -> Record:
@@ -424,6 +385,23 @@ def as_record(row: dict[str, Any], tables: Evidence) -> Record:
     for share in tables.hits[tables.hits.key == row["key"]].itertuples():
         record[share.which] = [float(value) for value in share.hits.split()]
     return record
+
+
+def restore(ws: Workspace, folder: Path) -> tuple[int, int]:
+    """Make records anew from kept tables where they are wanted and their code is today's, so that only others are run.
+
+    Returns:
+        How many were made, and how many more are wanted but of older code, see ``make restamp``.
+    """
+    tables, wanted = read_evidence(folder), {job.description: job for job in listed(ws)}
+    runs, taken = tables.runs[tables.runs.key.isin(wanted)], 0
+    current = runs.code == runs.key.map(lambda key: wanted[key].code)
+    for row in runs[current & ~runs.outcome.str.startswith(WITHDRAWN)].to_dict("records"):
+        path = record_path(ws, STUDY, wanted[row["key"]].key)
+        if not path.exists():
+            files.write_json(path, as_record(row, tables))
+            taken += 1
+    return taken, int((~current).sum())
 
 
 STUDY = Study(

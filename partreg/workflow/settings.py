@@ -36,29 +36,26 @@ COLUMNS = (
 )
 
 
-def other_run(ws: Workspace, method: str, **changes: Any) -> Run:
-    """Another row's network in the layout where its settings are chosen: VeRi-776's only where it has no other row."""
+def described(ws: Workspace, method: str, **changes: Any) -> Run:
+    """A method's network in the layout where its settings are chosen: VeRi-776's only where it has no other row."""
+    if method == "partreg":
+        return make_run(ws, "vehicleid", **changes)
     return method_run(ws, declarations()[method].home, method, **changes)
 
 
 def listed(ws: Workspace) -> list[Job]:
     """A job for each setting that was tried: of the paper's method and its baseline, then of the other rows."""
-    jobs = []
-    for changes in TRIED:
-        run = make_run(ws, "vehicleid", **{**START, **changes})
-        jobs.append(as_job(ws, "full model" if run.parts else "baseline", changes, run, "settings"))
-    for method, about in declarations().items():
-        for changes in about.tried:
-            run = other_run(ws, method, **{**START_OTHERS, **changes})
-            jobs.append(as_job(ws, method, changes, run, "settings_others"))
-    return jobs
+    jobs = [as_job(ws, "partreg", changes, START, "settings") for changes in TRIED]
+    tried = [(method, changes) for method, about in declarations().items() for changes in about.tried]
+    return jobs + [as_job(ws, method, changes, START_OTHERS, "settings_others") for method, changes in tried]
 
 
-def as_job(ws: Workspace, network: str, changes: dict[str, Any], run: Run, table: str) -> Job:
+def as_job(ws: Workspace, method: str, changes: dict[str, Any], start: dict[str, Any], table: str) -> Job:
     """The job of one setting, the last of ``changes``; it was chosen if the profile has all of them."""
+    run, used = described(ws, method, **{**start, **changes}), asdict(described(ws, method))
+    network = method if method != "partreg" else "full model" if run.parts else "baseline"
     numbers = {name: value for name, value in changes.items() if name != "parts"}
     name, value = list(numbers.items())[-1]
-    used = asdict(make_run(ws, "vehicleid") if run.method == "partreg" else other_run(ws, run.method))
     chosen = "yes" if all(used[one] == number for one, number in numbers.items()) else ""
     what = {"network": network, "setting": name, "value": f"{value:g}", "chosen": chosen}
     recipe = {"run": run.key, "code": [keys.validated(), code_key("partreg.workflow.settings:measure")]}

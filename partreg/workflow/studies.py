@@ -13,11 +13,8 @@ from partreg.errors import PartregError
 from partreg.workflow import dial, evidence, photographs, settings
 from partreg.workflow.notebooks import TerminalLines, reported
 from partreg.workflow.profile import open_workspace
-from partreg.workflow.study import Job, Study, record_path, table_path
 
 STUDIES = {one.name: one for one in (evidence.STUDY, dial.STUDY, dial.OWN, settings.STUDY, photographs.STUDY)}
-
-__all__ = ["STUDIES", "Job", "Study", "record_path", "table_path"]
 
 
 def main(arguments: list[str]) -> int:

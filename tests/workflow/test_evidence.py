@@ -30,7 +30,7 @@ def ws(tmp_path):
 def test_the_reference_has_what_it_promises(reference):
     jobs = pd.DataFrame([{**job.what, "seed": job.run.seed} for job in evidence.listed(reference)])
     counts = jobs.groupby(["study", "row"]).seed.nunique()
-    assert all(counts["rows", row] == 5 for row in evidence.main_rows(reference))
+    assert all(counts["rows", row] == 5 for row in (paper.BASELINE, paper.FULL, *workflow.control_changes(reference)))
     assert set(counts["rows"]) == {3, 5}
     assert set(paper.table(4).index) <= set(counts["rows"].index)
     cells = jobs[jobs.study == "cells"]
@@ -47,7 +47,7 @@ def test_jobs_differ_in_their_keys_and_labels_say_what_they_are(reference):
 
 
 def test_a_cell_changes_one_thing(reference):
-    cells = evidence.cells(reference)
+    cells = evidence.benchmarks(reference)
     base = cells.pop("base").profile
     for name, here in cells.items():
         axis = name.split("=")[0]
@@ -136,7 +136,7 @@ def test_a_cell_leaves_a_record_from_which_the_tables_are_made(ws):
 
 
 def test_every_cell_is_drawn_as_it_says_and_judged_on_one_gallery(reference):
-    plans = {name: plan_vehicleid(data.benchmark(here)) for name, here in evidence.cells(reference).items()}
+    plans = {name: plan_vehicleid(data.benchmark(here)) for name, here in evidence.benchmarks(reference).items()}
     chosen = plans["base"].tests
     for name, plan in plans.items():
         axis, _, value = name.partition("=")
