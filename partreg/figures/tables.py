@@ -14,7 +14,7 @@ import pandas as pd
 from partreg import paper
 from partreg.figures.origins import Origin, collected, reference_note, source_line
 from partreg.retrieval.protocols import VehicleIDScores, VeRiScores
-from partreg.retrieval.statistics import Estimate, bootstrap_over_vehicles
+from partreg.retrieval.statistics import Estimate, bootstrap_over_vehicles, mean_interval
 
 VEHICLE_SETS = ("Small", "Medium", "Large")
 KINDS = ("published", "reproduced", "difference")
@@ -164,6 +164,25 @@ def span(low: float, high: float) -> str:
 def gain_words(gain: Estimate) -> list[str]:
     """A difference of two fractions and its interval in percentage points: "+2.3", "−0.1 to +4.7"."""
     return [signed(gain.mean), span(gain.low, gain.high)]
+
+
+def in_points(gain: Estimate) -> str:
+    """A difference with its interval over seeds, "+1.2 (−0.3 to +2.7)"; a dash where there is none."""
+    return DASH if np.isnan(gain.mean) else f"{signed(gain.mean)} ({span(gain.low, gain.high)})"
+
+
+def gain_sentence(gains: Sequence[float]) -> str:
+    """What the gains by parts of the strong baseline, fractions, one a seed, say in one sentence."""
+    mean, low, high = mean_interval(gains)
+    if np.isnan(mean):
+        return "There is no pair to compare."
+    gain = f"With parts CMC@1 is {signed(mean)} points"
+    if np.isnan(low):
+        return f"{gain} for one pair of trainings; one pair cannot tell a gain from chance."
+    shown = "zero lies inside, so these trainings do not show that parts change anything"
+    if low > 0 or high < 0:
+        shown = "here parts help the strong baseline too" if low > 0 else "here parts harm the strong baseline"
+    return f"{gain} on average (95% interval {span(low, high)}, {len(gains)} seeds): {shown}."
 
 
 def data_words(layout: str, folder: str) -> str:

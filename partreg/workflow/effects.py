@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,8 @@ import pandas as pd
 from partreg import paper
 from partreg.errors import PartregError
 from partreg.figures.origins import Origin, recorded, reference_note
-from partreg.figures.tables import DASH, Score, pair_sizes, percent, signed, span
-from partreg.retrieval.statistics import Estimate, bootstrap_over_vehicles, mean_interval
+from partreg.figures.tables import Score, gain_words, pair_sizes, percent, span
+from partreg.retrieval.statistics import bootstrap_over_vehicles, mean_interval
 from partreg.workflow.profile import REFERENCE, profile_files, read_profile
 
 # The columns of the kept tables; what a training has not stands empty.
@@ -102,14 +103,13 @@ def read_evidence(folder: Path = REFERENCE) -> Evidence:
     if not any((folder / f"{name}.csv").exists() for name in COLUMNS):
         return Evidence(*(pd.DataFrame(columns=list(columns)) for columns in COLUMNS.values()))
     try:
-        digests = {"key": str, "code": str}
-        frames = {name: pd.read_csv(folder / f"{name}.csv", dtype=digests) for name in COLUMNS}
+        read = {name: pd.read_csv(folder / f"{name}.csv", dtype={"key": str, "code": str}) for name in COLUMNS}
     except (OSError, ValueError) as error:
         tables = ", ".join(f"{name}.csv" for name in COLUMNS)
         raise PartregError(
             f"{folder}: expected {tables} ({error}); run make reference and make keep WHAT=evidence."
         ) from error
-    frames = {name: frame.reindex(columns=list(COLUMNS[name])) for name, frame in frames.items()}
+    frames = {name: frame.reindex(columns=list(COLUMNS[name])) for name, frame in read.items()}
     texts = {name: frames["runs"][name].astype(object).fillna("").astype(str) for name in (*TEXT, "code")}
     runs, sentences = corrected(frames["runs"].assign(**texts), "runs", folder)
     said: dict[str, list[str]] = {}
@@ -239,28 +239,9 @@ def vehicle_shares(evidence: Evidence, trainings: pd.DataFrame, score: str) -> n
     return np.mean([np.array(text.split(), dtype=float) for text in hits], axis=0)
 
 
-def in_points(gain: Estimate | Effect) -> str:
-    """A difference with its interval over seeds, "+1.2 (−0.3 to +2.7)"; a dash where there is none."""
-    return DASH if np.isnan(gain.mean) else f"{signed(gain.mean)} ({span(gain.low, gain.high)})"
-
-
-def words(found: Effect) -> list[str]:
+def words(gain: Effect) -> list[str]:
     """Mean, interval over seeds and interval over vehicles of a difference, in points; a dash where there is none."""
-    return [signed(found.mean), span(found.low, found.high), span(*found.over_vehicles)]
-
-
-def gain_sentence(gains: Sequence[float]) -> str:
-    """What the gains by parts of the strong baseline, fractions, one a seed, say in one sentence."""
-    mean, low, high = mean_interval(gains)
-    if np.isnan(mean):
-        return "There is no pair to compare."
-    gain = f"With parts CMC@1 is {signed(mean)} points"
-    if np.isnan(low):
-        return f"{gain} for one pair of trainings; one pair cannot tell a gain from chance."
-    shown = "zero lies inside, so these trainings do not show that parts change anything"
-    if low > 0 or high < 0:
-        shown = "here parts help the strong baseline too" if low > 0 else "here parts harm the strong baseline"
-    return f"{gain} on average (95% interval {span(low, high)}, {len(gains)} seeds): {shown}."
+    return [*gain_words(gain), span(*gain.over_vehicles)]
 
 
 def gain_table(
@@ -274,14 +255,14 @@ def gain_table(
     All are of the seeds that both methods have. ``pairs`` holds the two of each line (see `chosen`), ``names`` the
     headings of their columns.
     """
-    found = {line: effect(evidence, [mine], [theirs], score) for line, (mine, theirs) in pairs.items()}
+    gains = {line: effect(evidence, [mine], [theirs], score) for line, (mine, theirs) in pairs.items()}
     lines = {
-        line: [*map(percent, one.scores), *words(one), len(one.values)] for line, one in found.items() if one.values
+        line: [*map(percent, one.scores), *words(one), len(one.values)] for line, one in gains.items() if one.values
     }
     return pd.DataFrame(lines, index=[*names, "difference", *SPANS, "seeds"]).T
 
 
-def kept(
+def reference_scores(
     evidence: Evidence, rows: Mapping[Any, Mapping[str, Any]], columns: Mapping[str, str]
 ) -> dict[Any, dict[str, Score]]:
     """Kept scores with their intervals over seeds, for beside a reader's own in `partreg.figures.tables.comparison`.
@@ -289,13 +270,12 @@ def kept(
     ``rows`` holds the method of each row (see `chosen`), ``columns`` the column of ``runs`` for each column. Rows
     without any training are left out.
     """
-    found: dict[Any, dict[str, Score]] = {}
-    for row, of in rows.items():
-        for column, score in columns.items():
-            if (one := effect(evidence, [of], score=score)).values:
-                ends = None if len(one.values) < 2 else (one.low, one.high)
-                found.setdefault(row, {})[column] = Score(one.values, ends, one.origins)
-    return found
+    scores: dict[Any, dict[str, Score]] = {}
+    for (row, of), (column, name) in product(rows.items(), columns.items()):
+        if (one := effect(evidence, [of], score=name)).values:
+            ends = (one.low, one.high) if len(one.values) > 1 else None
+            scores.setdefault(row, {})[column] = Score(one.values, ends, one.origins)
+    return scores
 
 
 def kept_sizes(dataset: str) -> dict[int, int]:
@@ -304,8 +284,8 @@ def kept_sizes(dataset: str) -> dict[int, int]:
 
 
 def kept_sentence(evidence: Evidence, of: Mapping[str, Any], columns: Mapping[str, str]) -> str:
-    """The kept scores of one method in a sentence, for a table that has no room for another column; see `kept`."""
-    scores = kept(evidence, {"": of}, columns).get("", {})
+    """The `reference_scores` of one method in a sentence, for a table that has no room for another column."""
+    scores = reference_scores(evidence, {"": of}, columns).get("", {})
     said = "; ".join(f"{name} {one}" for name, one in scores.items())
     size = next((f" at {one.size} px" for score in scores.values() for one in score.origins if one.size), "")
     return f"Ours in the reference{size}: {said or 'not made yet'}."

@@ -7,7 +7,7 @@ from partreg import paper
 from partreg.figures import tables
 from partreg.figures.tables import Score
 from partreg.retrieval.protocols import VehicleIDScores, VeRiScores
-from partreg.retrieval.statistics import Estimate
+from partreg.retrieval.statistics import Estimate, mean_interval
 
 
 def parsed(table: tables.Table):
@@ -209,3 +209,26 @@ def test_every_score_of_veri_is_kept_query_by_query():
         assert np.nanmean(tables.per_query(scores, name)) == pytest.approx(getattr(scores, name))
         low, high = tables.score([scores], name).interval
         assert low <= getattr(scores, name) <= high
+
+
+@pytest.mark.parametrize(
+    ("gains", "sentence"),
+    [
+        ([0.02, 0.03], "is +2.5 points on average (95% interval −3.9 to +8.9, 2 seeds): zero lies inside, so these "),
+        ([0.02, 0.02, 0.03], "is +2.3 points on average (95% interval +0.9 to +3.8, 3 seeds): here parts help the"),
+        ([-0.02, -0.02, -0.03], "is −2.3 points on average (95% interval −3.8 to −0.9, 3 seeds): here parts harm the"),
+        (
+            [0.0, 0.0],
+            "+0.0 points on average (95% interval +0.0 to +0.0, 2 seeds): zero lies inside, so these trainings",
+        ),
+        ([0.02], "With parts CMC@1 is +2.0 points for one pair of trainings; one pair cannot tell a gain from chance."),
+        ([], "There is no pair to compare."),
+    ],
+)
+def test_a_gain_is_told_by_where_its_interval_lies(gains, sentence):
+    assert sentence in tables.gain_sentence(gains)
+
+
+def test_a_difference_in_points_with_its_interval_over_seeds():
+    assert tables.in_points(mean_interval([-0.01])) == "−1.0 (–)"
+    assert tables.in_points(mean_interval([])) == "–"

@@ -9,6 +9,7 @@ import pytest
 import pages
 from partreg import paper
 from partreg.errors import PartregError
+from partreg.figures import tables
 from partreg.retrieval.statistics import mean_interval
 from partreg.workflow import effects
 from partreg.workflow.chapters import NEEDS
@@ -47,6 +48,8 @@ def test_a_difference_is_taken_seed_by_seed_with_students_interval(evidence):
     assert found.mean == pytest.approx(0.09)
     half = 4.302652729911275 * 0.01 / math.sqrt(3)  # t at 0.975 for two degrees of freedom; the spread is 0.01
     assert (found.low, found.high) == pytest.approx((0.09 - half, 0.09 + half))
+    assert effects.words(found)[:2] == ["+9.0", "+6.5 to +11.5"]
+    assert tables.in_points(found) == "+9.0 (+6.5 to +11.5)" == tables.in_points(mean_interval(found.values))
 
 
 def test_over_vehicles_the_shares_of_each_vehicle_are_resampled(evidence):
@@ -88,31 +91,6 @@ def test_rows_of_different_cells_are_not_paired_by_vehicle():
     assert all(math.isnan(end) for end in found.over_vehicles)
 
 
-@pytest.mark.parametrize(
-    ("gains", "sentence"),
-    [
-        ([0.02, 0.03], "is +2.5 points on average (95% interval −3.9 to +8.9, 2 seeds): zero lies inside, so these "),
-        ([0.02, 0.02, 0.03], "is +2.3 points on average (95% interval +0.9 to +3.8, 3 seeds): here parts help the"),
-        ([-0.02, -0.02, -0.03], "is −2.3 points on average (95% interval −3.8 to −0.9, 3 seeds): here parts harm the"),
-        (
-            [0.0, 0.0],
-            "+0.0 points on average (95% interval +0.0 to +0.0, 2 seeds): zero lies inside, so these trainings",
-        ),
-        ([0.02], "With parts CMC@1 is +2.0 points for one pair of trainings; one pair cannot tell a gain from chance."),
-        ([], "There is no pair to compare."),
-    ],
-)
-def test_a_gain_is_told_by_where_its_interval_lies(gains, sentence):
-    assert sentence in effects.gain_sentence(gains)
-
-
-def test_a_difference_in_points_with_its_interval_over_seeds(evidence):
-    gain = effects.effect(evidence, [{"row": "a"}], [{"row": "b"}])
-    assert effects.in_points(gain) == "+9.0 (+6.5 to +11.5)" == effects.in_points(mean_interval(gain.values))
-    assert effects.in_points(mean_interval([-0.01])) == "−1.0 (–)"
-    assert effects.in_points(mean_interval([])) == "–"
-
-
 def test_slips_are_named(evidence):
     with pytest.raises(PartregError, match=r"runs\.csv has no column 'colour'"):
         effects.chosen(evidence, {"colour": "red"})
@@ -133,7 +111,9 @@ def test_a_table_leaves_out_what_was_not_run(evidence):
 
 
 def test_kept_scores_stand_beside_a_table(evidence):
-    scores = effects.kept(evidence, {"row of b": {"row": "b"}, "nobody": {"row": "nobody"}}, {"CMC@1": "cmc1_large"})
+    scores = effects.reference_scores(
+        evidence, {"row of b": {"row": "b"}, "nobody": {"row": "nobody"}}, {"CMC@1": "cmc1_large"}
+    )
     assert list(scores) == ["row of b"]
     assert str(scores["row of b"]["CMC@1"]).startswith("0.430 [0.364, 0.496]")
     note = effects.kept_note(evidence, [[{"row": "a"}], [{"row": "a"}, {"row": "b"}]])
