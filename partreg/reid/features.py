@@ -1,4 +1,4 @@
-"""Section 4.2, the test stage: from images to the features whose L2 distances rank a gallery."""
+"""Section 4.2, the test stage: features of images, whose L2 distances rank a gallery."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from partreg.reid.run import Run, from_dict
 
 
 def load(folder: str | Path, device: str = "cpu", method: Method = PART_REGULARIZED) -> tuple[Run, Trunk, list[int]]:
-    """A trained network from its folder: the run, the network ready for testing, and the vehicle of each logit.
+    """Load a trained network: its run, the network ready for testing, and the vehicle of each logit.
 
     Raises:
-        PartregError: the folder holds no trained network, or one of another form or description.
+        PartregError: the folder holds no trained network, or one of another method or description.
     """
     folder = Path(folder)
     run = from_dict(files.read_json(folder / "run.json"), str(folder / "run.json"))
@@ -31,16 +31,16 @@ def load(folder: str | Path, device: str = "cpu", method: Method = PART_REGULARI
         saved = torch.load(folder / "weights.pt", map_location="cpu", weights_only=True)
         network = built(run.changed(weights=""), saved["classes"], method.network)
         network.load_state_dict(saved["network"])
-    except Exception as error:  # torch raises many kinds for files that are not its own
+    except Exception as error:  # torch raises errors of many classes for files that are not its own
         raise PartregError(
             f"{folder / 'weights.pt'}: not the weights of the run beside it ({type(error).__name__}); "
-            "delete the folder and train the run anew."
+            "delete the folder and train the run again."
         ) from error
     facts = files.read_json(folder / "training.json") if (folder / "training.json").exists() else {}
     if facts.get("learnt_from", {"run": run.to_json()})["run"] != run.to_json():
         raise PartregError(
             f"{folder / 'run.json'}: another description than that of the weights beside it; delete the folder and "
-            "train the run anew."
+            "train the run again."
         )
     network.eval()
     network.to(choose_device(device), memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -48,68 +48,68 @@ def load(folder: str | Path, device: str = "cpu", method: Method = PART_REGULARI
 
 
 def part_boxes(run: Run, boxes: pd.DataFrame | None, images: pd.DataFrame) -> Tensor | None:
-    """The part boxes of a run, or what stands in for them in the controls under Table 4.
+    """The part boxes of a run, or the boxes that replace them in the controls under Table 4.
 
     Args:
-        run: whose ``boxes`` is "whole" for the whole image as every part, "shuffled" for the boxes of another image,
-            drawn once by the run's seed: as many, as large, in the wrong place; "random" for boxes as large as the
-            image's own, each moved to a place drawn once; and otherwise says which table was given.
-        boxes: the boxes table; may be None where the run has no parts or the whole image stands in.
+        run: its ``boxes`` is "whole" to use the whole image as every part; "shuffled" to use the boxes of another
+            image, drawn once from the run's seed: the same number and sizes, in the wrong place; "random" to move each
+            box to a place drawn once, at its own size. Any other value names the table of boxes.
+        boxes: the boxes table; may be None if the run has no parts or uses the whole image.
         images: the images, in the order of the result.
 
     Returns:
-        (N, 4, 4) float32 in the order of PART_BOXES, NaN where missing; None where the run has no parts.
+        (N, 4, 4) float32 in the order of PART_BOXES, NaN where missing; None if the run has no parts.
 
     Raises:
-        PartregError: the run has parts, and there is no box for any of the images.
+        PartregError: the run has parts, but none of the images has a box.
     """
     if not run.parts:
         return None
     if run.boxes == "whole":
         return torch.tensor([0.0, 0.0, 1.0, 1.0]).expand(len(images), 4, 4).clone()
-    found = None if boxes is None else torch.from_numpy(to_array(boxes, images).astype(np.float32))
-    if found is None or bool(found.isnan().all()):
+    corners = None if boxes is None else torch.from_numpy(to_array(boxes, images).astype(np.float32))
+    if corners is None or bool(corners.isnan().all()):
         raise PartregError(
             f"boxes: expected part boxes of the {len(images)} images, found none; "
             "detect and fill them first, or train a run with parts=()."
         )
     rng = np.random.default_rng(run.seed)
     if run.boxes == "shuffled":
-        found = found[rng.permutation(len(found))]
+        corners = corners[rng.permutation(len(corners))]
     if run.boxes == "random":
-        size = found[..., 2:] - found[..., :2]
-        corner = torch.from_numpy(rng.random(size.shape, dtype=np.float32)) * (1 - size)
-        found = torch.cat([corner, corner + size], -1)
-    return found
+        size = corners[..., 2:] - corners[..., :2]
+        first = torch.from_numpy(rng.random(size.shape, dtype=np.float32)) * (1 - size)
+        corners = torch.cat([first, first + size], -1)
+    return corners
 
 
 @torch.inference_mode()
 def compute(
     network: Trunk, pixels: np.ndarray, boxes: Tensor | None, batch: int = 128, fused: bool = False
 ) -> np.ndarray:
-    """Features of decoded images by a network in the mode and on the device that it is in.
+    """Compute features of decoded images, in the network's mode and on its device.
 
     Args:
         network: the network; its device is where it computes.
         pixels: (N, size, size, 3) uint8, red, green, blue.
         boxes: (N, 4, 4) part boxes; None for a network with a global branch, whose feature needs none.
         batch: images at a time.
-        fused: give the features of all branches side by side, which Section 4.2 says yields "similar performance".
+        fused: return the features of all branches side by side, which gives "similar performance" (Section 4.2).
 
     Returns:
         (N, D) float32.
     """
     device = network.device
     boxes = None if network.use_global and not fused else boxes
-    found = []
+    features = []
     for start in range(0, len(pixels), batch):
         images = torch.from_numpy(np.array(pixels[start : start + batch])).permute(0, 3, 1, 2).to(device)
-        some = None if boxes is None else boxes[start : start + batch].to(device)
+        part = None if boxes is None else boxes[start : start + batch].to(device)
         with mixed_precision(device):
-            output = network(images, some)
+            output = network(images, part)
         feature = torch.cat(list(output.features.values()), dim=1) if fused else output.feature
-        found.append(feature.float().cpu())
-    return torch.cat(found).numpy()
+        features.append(feature.float().cpu())
+    return torch.cat(features).numpy()
 
 
 def extract(
@@ -124,24 +124,24 @@ def extract(
     batch: int = 128,
     fused: bool = False,
 ) -> np.ndarray:
-    """Features of images by a trained network: "we only use global branch at test stage".
+    """Extract features of images by a trained network: "we only use global branch at test stage".
 
     Args:
-        folder: of the trained network.
+        folder: the folder of the trained network.
         images: the table of images.
-        boxes: their boxes; needed only by a network without a global branch, or for fused features.
+        boxes: their boxes; only a network without a global branch, or ``fused``, needs them.
         pixels: folder of decoded images, see `partreg.reid.pixels`.
-        method: that the network was trained by.
-        device: "" for a GPU where there is one.
+        method: the method that trained the network.
+        device: "" for a GPU if there is one.
         threads: CPU threads.
         batch: images at a time.
-        fused: give the features of all branches side by side, in place of the global one.
+        fused: return the features of all branches side by side instead of the global one.
 
     Returns:
         (N, D) float32 in the table's order; D = 256 for the global feature, 768 for three parts side by side.
 
     Raises:
-        PartregError: no trained network there, an unreadable image, or boxes needed and not given.
+        PartregError: the folder has no trained network, an image cannot be read, or boxes are needed and missing.
     """
     run, network, _ = load(folder, str(choose_device(device)), method)
     boxes = part_boxes(run, boxes, images) if fused or not run.use_global else None

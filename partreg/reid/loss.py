@@ -1,4 +1,4 @@
-"""Section 3.1 and 3.2: the loss of a global feature (Eq. 1), and with the parts' own identity losses (Eq. 3)."""
+"""Section 3.1 and 3.2: the loss of the global feature (Eq. 1), and the same with the parts' identity losses (Eq. 3)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from partreg.reid.network import Output
 
 
 def global_loss(logits: Tensor, labels: Tensor) -> Tensor:
-    """Eq. 1: E(phi(x; theta)^T w, y), the cross entropy of identities, mean over the batch.
+    """Compute Eq. 1: E(phi(x; theta)^T w, y), the cross entropy of identities, mean over the batch.
 
     Args:
         logits: (B, V) the scores phi(x; theta)^T w.
@@ -20,12 +20,12 @@ def global_loss(logits: Tensor, labels: Tensor) -> Tensor:
 
 
 def part_loss(logits: Tensor, labels: Tensor, present: Tensor) -> Tensor:
-    """One part's summand in Eq. 3 without its lambda: E((phi(x; theta) (.) M_l)^T w_l, y), mean over the batch.
+    """Compute one part's term of Eq. 3 without lambda: E((phi(x; theta) (.) M_l)^T w_l, y), mean over the batch.
 
-    An image without the part has an empty M_l and adds nothing; the others weigh as much as they do in Eq. 1.
+    An image without the part has an empty M_l and adds nothing; each of the others counts as much as in Eq. 1.
 
     >>> logits, labels = torch.zeros(2, 4), torch.tensor([0, 1])
-    >>> whole = part_loss(logits, labels, torch.tensor([True, True]))  # log 4, as of a guess
+    >>> whole = part_loss(logits, labels, torch.tensor([True, True]))  # log 4: a guess
     >>> half = part_loss(logits, labels, torch.tensor([True, False]))
     >>> round(whole.item(), 4), round(half.item(), 4)
     (1.3863, 0.6931)
@@ -40,7 +40,7 @@ def part_loss(logits: Tensor, labels: Tensor, present: Tensor) -> Tensor:
 
 
 def branch_losses(output: Output, labels: Tensor) -> dict[str, Tensor]:
-    """The summands of Eq. 3 without lambda, one for each branch of the network."""
+    """Compute the terms of Eq. 3 without lambda, one for each branch of the network."""
     return {
         branch: global_loss(logits, labels) if branch == "global" else part_loss(logits, labels, output.present[branch])
         for branch, logits in output.logits.items()
@@ -48,7 +48,7 @@ def branch_losses(output: Output, labels: Tensor) -> dict[str, Tensor]:
 
 
 def part_regularized_loss(losses: dict[str, Tensor], part_weight: float, global_weight: float = 1.0) -> Tensor:
-    """Eq. 3: the global loss plus lambda times the loss of each part; with no part it is Eq. 1.
+    """Compute Eq. 3: the global loss plus lambda times the loss of each part. Without parts it is Eq. 1.
 
     >>> losses = {"global": torch.tensor(2.0), "window": torch.tensor(1.0), "light": torch.tensor(3.0)}
     >>> round(part_regularized_loss(losses, part_weight=0.3).item(), 4)  # 2 + 0.3 (1 + 3)
@@ -60,18 +60,18 @@ def part_regularized_loss(losses: dict[str, Tensor], part_weight: float, global_
         global_weight: 1 in Eq. 3.
     """
     weights = {branch: global_weight if branch == "global" else part_weight for branch in losses}
-    return sum(weights[name] * loss for name, loss in losses.items())  # type: ignore[return-value]  # begins with 0
+    return sum(weights[name] * loss for name, loss in losses.items())  # type: ignore[return-value]  # sum starts from 0
 
 
 def agreement_loss(output: Output) -> Tensor:
-    """An extension of this book: how far the global prediction lies from the parts' mean one, mean over the batch.
+    """Measure how far the global prediction is from the parts' mean prediction, mean over the batch.
 
-    It is the Kullback-Leibler divergence of the global softmax from the mean softmax of the parts that the image has.
-    Only the global branch is pulled; an image without any part adds nothing.
+    An extension of this book, not of the paper: the Kullback-Leibler divergence of the global softmax from the mean
+    softmax of the parts that the image has. It changes the global branch only; an image without parts adds nothing.
     """
     parts = [branch for branch in output.logits if branch != "global"]
     present = torch.stack([output.present[part] for part in parts]).float()
-    chances = torch.stack([output.logits[part].detach().softmax(1) for part in parts])
-    told = torch.einsum("pb,pbv->bv", present, chances) / present.sum(0).clamp(min=1)[:, None]
-    apart = F.kl_div(output.logits["global"].log_softmax(1), told, reduction="none").sum(1)
-    return apart.masked_fill(~present.any(0), 0).mean()
+    predictions = torch.stack([output.logits[part].detach().softmax(1) for part in parts])
+    mean = torch.einsum("pb,pbv->bv", present, predictions) / present.sum(0).clamp(min=1)[:, None]
+    divergence = F.kl_div(output.logits["global"].log_softmax(1), mean, reduction="none").sum(1)
+    return divergence.masked_fill(~present.any(0), 0).mean()

@@ -1,7 +1,7 @@
-"""How a method learns: the paper's own, and the form that the other rows of Tables 1 to 3 take (`partreg.baselines`).
+"""How a method learns: the paper's own, and the form of the other methods of Tables 1 to 3 (`partreg.baselines`).
 
-The training loop, the features and the protocols are the same for all rows; a method only says what network is built,
-what its loss is, in which order images are met, and what it is told of them besides pixels and identities.
+All methods share the training loop, the features and the protocols. A method adds only its network, its loss, the order
+of the images, and the targets it needs besides identities.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ from partreg.reid.run import Run
 
 
 def shuffled(run: Run, labels: Tensor, rng: torch.Generator) -> Tensor:
-    """One epoch's batches, each image once in a random order; the few images over wait for another epoch.
+    """Draw one epoch's batches: each image once, in random order; an incomplete last batch is left out.
 
     Args:
-        run: whose ``batch`` is taken.
+        run: gives the batch size, ``batch``.
         labels: (N,) vehicles.
-        rng: what the order is drawn from.
+        rng: generator of the order.
 
     Returns:
         (steps, batch) rows of the images.
 
     Raises:
-        PartregError: a batch is larger than all images.
+        PartregError: there are fewer images than a batch needs.
     """
     _demand_images(run, len(labels))
     steps = len(labels) // run.batch
@@ -48,24 +48,23 @@ def _demand_images(run: Run, images: int) -> None:
 
 
 def by_identity(run: Run, labels: Tensor, rng: torch.Generator) -> Tensor:
-    """One epoch's batches of several images of each of several vehicles, for losses that compare images.
+    """Draw one epoch's batches: several images of each of several vehicles, for losses that compare images.
 
-    Four images of each vehicle (*assumed*; the usual number); in a batch of 4 or 6, two or three of two vehicles. An
-    epoch is as many image passes as `shuffled` gives; vehicles are met equally often, whatever their images, and one
-    that has fewer images than that shows them again. Where all have been met, the next turn begins within the batch,
-    so that a vehicle can be in it twice.
+    A batch has four images of each vehicle (*assumed*; the usual number); a batch of 4 or 6 has two or three of two
+    vehicles. An epoch has as many images as one of `shuffled`. All vehicles come equally often, however many images
+    they have, so a vehicle with few images shows them again. After the last vehicle the next turn begins within the
+    same batch, so a vehicle can be in it twice.
 
     Args:
-        run: whose ``batch`` is taken.
-        labels: (N,) vehicles, 0 to V - 1, each there.
-        rng: what the order is drawn from.
+        run: gives the batch size, ``batch``.
+        labels: (N,) vehicles, each of 0 to V - 1 at least once.
+        rng: generator of the order.
 
     Returns:
         (steps, batch) rows of the images, those of a vehicle side by side.
 
     Raises:
-        PartregError: a batch is neither 6 nor a multiple of 4, is larger than all images, or holds more vehicles than
-            there are.
+        PartregError: a batch is neither 6 nor a multiple of 4, or needs more images or vehicles than there are.
     """
     _demand_images(run, len(labels))
     if run.batch != 6 and run.batch % 4:
@@ -84,29 +83,29 @@ def by_identity(run: Run, labels: Tensor, rng: torch.Generator) -> Tensor:
     grouped = mixed[torch.sort(labels[mixed], stable=True).indices]
     turns = -(-steps * vehicles // len(counts))
     order = torch.stack([torch.randperm(len(counts), generator=rng) for _ in range(turns)])
-    # In its n-th turn a vehicle shows its next images, and begins anew where they are used up.
+    # In its n-th turn a vehicle shows its next images; after the last one it starts again.
     turn = torch.arange(turns)[:, None, None] * each + torch.arange(each)
     places = (counts.cumsum(0) - counts)[order][..., None] + turn % counts[order][..., None]
     return grouped[places].view(-1, each)[: steps * vehicles].reshape(steps, vehicles * each)
 
 
 def no_targets(root: Path, images: pd.DataFrame) -> dict[str, np.ndarray]:
-    """A method that is told of nothing but pixels and identities."""
+    """Return no targets: the method learns from pixels and identities only."""
     return {}
 
 
 @dataclass(frozen=True)
 class Method:
-    """A method, as far as it differs from the others.
+    """What distinguishes a method from the others.
 
     Attributes:
-        network: builds it from the run and the numbers of classes ("vehicle", and one more than the largest of each
-            whole-numbered target).
-        losses: scalars of a batch from run, network, output and targets. The first, "loss", is minimised; the others
-            stand in the history beside it. Targets are "vehicle" (B,) and what ``targets`` gives, moved as the pixels.
-        order: one epoch's batches, (steps, batch).
-        targets: what it is told of the training images besides, from the data set's root: arrays, a row an image.
-        recordable: whether its step does the same operations on every batch and looks at no value, so that a GPU may
+        network: builds the network from the run and the numbers of classes ("vehicle", and for each whole-numbered
+            target one more than its largest value).
+        losses: computes scalars of a batch from run, network, output and targets. Training minimises the first, "loss";
+            the history records all. Targets are "vehicle" (B,) and those of ``targets``, augmented like the pixels.
+        order: draws one epoch's batches, (steps, batch).
+        targets: reads further targets of the training images from the data set's root: arrays, one row an image.
+        recordable: whether a step does the same operations on every batch and branches on no value, so that a GPU may
             record it; see `partreg.reid.step`.
     """
 
@@ -118,7 +117,7 @@ class Method:
 
 
 def part_regularized_losses(run: Run, network: Trunk, output: Output, targets: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Eq. 3, its summands without lambda, and the share of images that each branch puts to their own vehicle."""
+    """Compute Eq. 3, its terms without lambda, and each branch's accuracy on the batch, a fraction."""
     losses = branch_losses(output, targets["vehicle"])
     hits = {branch: (logits.argmax(1) == targets["vehicle"]).float().mean() for branch, logits in output.logits.items()}
     total = part_regularized_loss(losses, run.part_weight, run.global_weight)

@@ -17,22 +17,22 @@ from partreg.parts.cells import branch_cells
 from partreg.reid.backbones import BACKBONES, make_backbone
 from partreg.reid.run import Run
 
-# Mean and spread of the pixels, 0 to 255, that the two families of published weights were trained with.
+# Mean and spread of the pixels, 0 to 255, with which the two families of published weights were trained.
 RGB = ((123.675, 116.28, 103.53), (58.395, 57.12, 57.375))
-BUILDING = Lock()  # the state that weights are drawn from is one for all threads
 CAFFE_BGR = ((104.0, 117.0, 123.0), (1.0, 1.0, 1.0))
+BUILDING = Lock()  # all threads share the random state from which weights are drawn
 
 
 @dataclass(frozen=True)
 class Output:
-    """What a network says of B images.
+    """The output of a network for B images.
 
     Attributes:
-        feature: (B, D) float32, what retrieval compares: the global feature, or the parts' side by side.
-        logits: for each branch (B, V) float32, one column a training identity; the phi(x)^T w of Eq. 1 and 3.
-        present: for each branch (B,) bool, whether the image has any cell of it; always true for "global".
-        extra: what else the loss of another method looks at, by its name there.
-        features: for each branch (B, D) float32, where the paper's own network gives them.
+        feature: (B, D) float32, which retrieval compares: the global feature, or the parts' side by side.
+        logits: for each branch (B, V) float32, one column for each training identity; the phi(x)^T w of Eq. 1 and 3.
+        present: for each branch (B,) bool, whether the image has any of its cells; always true for "global".
+        extra: by name, other tensors that the loss of another method needs.
+        features: for each branch (B, D) float32; only the paper's own network gives them.
     """
 
     feature: Tensor
@@ -46,9 +46,9 @@ Net = TypeVar("Net", bound="Trunk")
 
 
 class Trunk(nn.Module):
-    """The backbone that all branches share, and that every method of Tables 1 to 3 has in common."""
+    """The backbone that all branches share; every network of Tables 1 to 3 builds on it."""
 
-    use_global = True  # features are of the whole image; only a network without a global branch needs boxes for them
+    use_global = True  # its feature describes the whole image; without a global branch, features need boxes
 
     scale: Tensor
     offset: Tensor
@@ -62,7 +62,7 @@ class Trunk(nn.Module):
         self.register_buffer("scale", scale, persistent=False)
         self.register_buffer("offset", -torch.tensor(mean).view(3, 1, 1) * scale, persistent=False)
 
-        # 1 for a backbone that is trained from the start; see `calibrate`.
+        # 1 for a backbone that is trained from scratch; see `calibrate`.
         self.register_buffer("gain", torch.tensor(1.0))
 
         # "All four branches share the same backbone network, any convolutional backbone can be used here."
@@ -70,7 +70,7 @@ class Trunk(nn.Module):
 
     @property
     def device(self) -> torch.device:
-        """Where the network lies and computes."""
+        """The device that holds the network."""
         return self.scale.device
 
     def feature_map(self, images: Tensor) -> Tensor:
@@ -85,7 +85,7 @@ class Trunk(nn.Module):
         return self.feature_maps(images)[1]
 
     def feature_maps(self, images: Tensor, stage: int = 4) -> tuple[Tensor, Tensor]:
-        """The map after a stage of the backbone and the last map; for stage 4 they are the same. See `feature_map`."""
+        """The map after a stage of the backbone, and the last map (the same for stage 4). See `feature_map`."""
         images = images.flip(1) if self.bgr else images
         images = torch.addcmul(self.offset, images.float(), self.scale)
         if stage == 4:
@@ -95,16 +95,16 @@ class Trunk(nn.Module):
         return early.float() * self.gain, self.backbone[stage - 4 :](early).float() * self.gain
 
     def only_for_training(self) -> list[nn.Parameter]:
-        """Parameters that no feature needs."""
+        """Parameters that features do not need."""
         return []
 
     @torch.no_grad()
     def calibrate(self, images: Tensor) -> None:
         """Scale the map so that its values have a root mean square of 1 on these images.
 
-        Backbones trained elsewhere differ in that by a factor of 50: beside a ResNet, whose layers are normalized, the
-        map of SqueezeNet is loud, and a learning rate that suits the one tears the other apart. Distances between
-        features change by the same factor for all, so no rank list does.
+        The maps of pretrained backbones differ in scale by a factor of 50. A ResNet normalizes its layers; SqueezeNet
+        does not and has much larger values, so a learning rate that suits the one makes the other diverge. All
+        distances between features change by the same factor, so no rank list changes.
         """
         training = self.training
         self.eval()
@@ -114,7 +114,7 @@ class Trunk(nn.Module):
 
 
 class PartRegularizedNet(Trunk):
-    """The network of Fig. 2. Without parts it is Table 4's baseline; without the global branch, its sixth row."""
+    """The network of Fig. 2. Without parts it is Table 4's baseline; without the global branch, Table 4's sixth row."""
 
     def __init__(
         self,
@@ -133,22 +133,23 @@ class PartRegularizedNet(Trunk):
         self.part_stage = part_stage
         self.branches = ("global",) * use_global + parts
         # "a 1 x 1 convolutional layer to extract the final 256-d global feature vector" (Section 4.2): on the 1 x 1
-        # map that pooling leaves, that is a linear layer. A bias would move all features alike and no distance.
+        # map after pooling, that is a linear layer. It has no bias: a bias moves all features alike and changes no
+        # distance.
         # Each stage of a ResNet has half the channels of the next.
         channels = {
             branch: self.channels if branch == "global" else self.channels >> 4 - part_stage for branch in self.branches
         }
         self.embed = nn.ModuleDict({branch: nn.Linear(channels[branch], dim, bias=False) for branch in self.branches})
-        # The w of Eq. 1, and the w_l of Eq. 3, one a part.
+        # The w of Eq. 1, and the w_l of Eq. 3, one for each part.
         self.classify = nn.ModuleDict({branch: nn.Linear(dim, vehicles, bias=False) for branch in self.branches})
 
     def only_for_training(self) -> list[nn.Parameter]:
-        """Parameters that no feature needs: all classifiers, and the part branches where there is a global one."""
+        """Parameters that features do not need: all classifiers, and the part branches beside a global branch."""
         parts = [p for part in self.parts for p in self.embed[part].parameters()] if self.use_global else []
         return [*self.classify.parameters(), *parts]
 
     def cells(self, boxes: Tensor | None, images: int, grid: int) -> Tensor:
-        """The cells of the S x S grid that each branch pools: all for "global", else those its boxes overlap.
+        """Mark the cells of the S x S grid that each branch pools: all for "global", else those its boxes overlap.
 
         Args:
             boxes: (B, 4, 4) boxes relative to the image in the order of PART_BOXES, NaN where missing.
@@ -156,7 +157,7 @@ class PartRegularizedNet(Trunk):
             grid: S.
 
         Returns:
-            (B, branches, S, S) bool on the device of the boxes, or of the network where there are none.
+            (B, branches, S, S) bool, on the device of the boxes, or on the network's if there are none.
         """
         if boxes is None:
             return torch.ones(images, 1, grid, grid, dtype=torch.bool, device=self.device)
@@ -164,32 +165,35 @@ class PartRegularizedNet(Trunk):
         return torch.cat([everywhere, branch_cells(boxes, self.parts, grid)], dim=1) if self.parts else everywhere
 
     def pooled(self, feature_map: Tensor, cells: Tensor) -> Tensor:
-        """Local average pooling of one map for all branches at once: the (.) of Eq. 2 and 3.
+        """Average the map over the cells of each branch, for all branches at once: the (.) of Eq. 2 and 3.
 
         Args:
             feature_map: (B, C, S, S).
             cells: (B, P, S, S) bool.
 
         Returns:
-            (B, P, C); zero where a branch has no cell.
+            (B, P, C); zero for a branch without cells.
         """
         weights = cells / cells.sum((2, 3), keepdim=True).clamp(min=1)
         return torch.einsum("bchw,bphw->bpc", feature_map, weights.to(feature_map))
 
     def forward(self, images: Tensor, boxes: Tensor | None = None) -> Output:
-        """Features and identity scores of a batch.
+        """Compute features and identity scores of a batch.
 
         Args:
             images: (B, 3, H, H), red, green, blue, values 0 to 255.
-            boxes: (B, 4, 4) boxes relative to the image in the order of PART_BOXES, NaN where missing. None, as in
-                Section 4.2 "at test stage", leaves the part branches out; there must be a global branch then.
+            boxes: (B, 4, 4) boxes relative to the image in the order of PART_BOXES, NaN where missing. None skips
+                the part branches, as Section 4.2 does "at test stage"; this needs a global branch.
+
+        Raises:
+            ValueError: no boxes for a network without a global branch.
         """
         if boxes is None and not self.use_global:
             raise ValueError("without a global branch the network needs boxes")
         feature_map, last = self.feature_maps(images, 4 if boxes is None else self.part_stage)
         cells = self.cells(boxes, len(images), feature_map.shape[-1]).to(feature_map.device)
         branches = self.branches if boxes is not None else ("global",)
-        # The branches are small; in full precision, the features do not depend on how fast the backbone was computed.
+        # The branches are small, so they compute in float32, whatever the number format of the backbone.
         with torch.autocast(feature_map.device.type, enabled=False):
             pooled = list(self.pooled(feature_map, cells).unbind(1))
             if self.use_global and feature_map is not last:
@@ -202,7 +206,7 @@ class PartRegularizedNet(Trunk):
 
 
 def part_regularized_net(run: Run, classes: dict[str, int]) -> PartRegularizedNet:
-    """The paper's network as ``run`` describes it, for ``classes["vehicle"]`` training identities."""
+    """Build the paper's network as ``run`` describes it, for ``classes["vehicle"]`` training identities."""
     return PartRegularizedNet(
         classes["vehicle"],
         run.backbone,
@@ -216,53 +220,55 @@ def part_regularized_net(run: Run, classes: dict[str, int]) -> PartRegularizedNe
 
 
 def make_network(run: Run, vehicles: int) -> PartRegularizedNet:
-    """The paper's network as ``run`` describes it, before training, for so many training identities; see `built`."""
+    """Build the paper's network before training, for ``vehicles`` training identities; see `built`."""
     return built(run, {"vehicle": vehicles}, part_regularized_net)
 
 
 def built(run: Run, classes: dict[str, int], network: Callable[[Run, dict[str, int]], Net]) -> Net:
-    """The network of any method, before training.
+    """Build the network of any method, before training.
 
-    The start is drawn from the run's seed: the backbone, the features of all branches, then the classifiers of all. So
-    two runs of one seed that differ in their parts start from the same backbone and global feature, but from another
-    global classifier. The global random state is left as it was.
+    The run's seed decides the initial weights, drawn in this order: the backbone, the feature layers of all branches,
+    the classifiers of all branches. So two runs with the same seed and different parts start from the same backbone and
+    global feature, but from different global classifiers. torch's global random state does not change.
 
     Args:
         run: the description.
-        classes: how many there are to tell apart: "vehicle", and what else the method learns.
-        network: what builds it, from the run and the classes.
+        classes: number of classes by name: "vehicle", and others that the method learns.
+        network: builds the network from the run and the classes.
 
     Raises:
-        PartregError: weights cannot be fetched, or do not fit the backbone or the run's pixels.
+        PartregError: the weights cannot be fetched or read, or do not fit the backbone or the run's pixels.
     """
     with BUILDING, torch.random.fork_rng(devices=[]):
         torch.manual_seed(run.seed)
-        made = network(run, classes)
+        untrained = network(run, classes)
     if run.weights:
-        load_backbone(made.backbone, run.backbone, run.weights)
+        load_backbone(untrained.backbone, run.backbone, run.weights)
         check_pixels(run)
-    return made
+    return untrained
 
 
 def check_pixels(run: Run) -> None:
-    """Refuse torchvision's own file of weights with pixels that it was not trained on; other files cannot be told.
+    """Refuse torchvision's own weights with pixels that they were not trained on; other files cannot be recognized.
 
     Raises:
-        PartregError: it is fed as a network from Caffe.
+        PartregError: the run gives torchvision's weights Caffe's pixels.
     """
     if run.pixels == "rgb" or not BACKBONES[run.backbone].published:
         return
     # torchvision names each file by the first digits of its hash.
-    own = {str(entry.url).rsplit("-", 1)[-1].removesuffix(".pth") for entry in models.get_model_weights(run.backbone)}
-    if run.weights_content[:8] in own:
+    published = {
+        str(entry.url).rsplit("-", 1)[-1].removesuffix(".pth") for entry in models.get_model_weights(run.backbone)
+    }
+    if run.weights_content[:8] in published:
         raise PartregError(
             f"{run.weights}: these are torchvision's own weights of {run.backbone}, which expect pixels=rgb, not "
-            f"{run.pixels}; say pixels=rgb."
+            f"{run.pixels}; set pixels=rgb."
         )
 
 
 def load_backbone(backbone: nn.Module, name: str, weights: str) -> None:
-    """Fill a backbone with trained weights; the classifier that they came with is left out.
+    """Load trained weights into a backbone; their classifier is left out.
 
     Args:
         backbone: from `partreg.reid.backbones.make_backbone`.
@@ -271,7 +277,7 @@ def load_backbone(backbone: nn.Module, name: str, weights: str) -> None:
             file that holds a state dict in torchvision's names.
 
     Raises:
-        PartregError: they cannot be fetched or read, or a layer is missing or of another shape.
+        PartregError: the weights cannot be fetched or read, or a layer is missing or has another shape.
     """
     state = _imagenet(name) if weights == "imagenet" else _from_file(weights)
     for layer, own in backbone.state_dict().items():
@@ -294,7 +300,7 @@ def _imagenet(name: str) -> dict[str, Tensor]:
     except (OSError, RuntimeError) as error:  # urllib's errors are OSErrors; a wrong hash is a RuntimeError
         raise PartregError(
             f"{published.url}: the ImageNet weights of {name} could not be fetched ({error}); fetch that file where "
-            "there is a network and give it as weights=<file>."
+            "there is a network and pass it as weights=<file>."
         ) from error
 
 
@@ -306,7 +312,7 @@ def _from_file(path: str) -> dict[str, Tensor]:
     except Exception as error:  # torch raises many kinds for files that are not its own
         raise PartregError(
             f"{path}: expected a state dict saved by torch.save, tensors only ({type(error).__name__}); "
-            "save model.state_dict() anew."
+            "save model.state_dict() again."
         ) from error
     if not isinstance(state, dict):
         raise PartregError(f"{path}: expected a state dict, found {type(state).__name__}; save model.state_dict().")

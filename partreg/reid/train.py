@@ -1,7 +1,7 @@
 """Section 3.3, the training scheme: stochastic gradient descent on Eq. 3, for the global and the part branches at once.
 
-Every epoch draws its order and its augmentations from the run's seed and its own number, so that a checkpoint of the
-network and its optimizer is all that is needed to go on exactly where a killed process stopped.
+Every epoch draws its order and its augmentations from the run's seed and the epoch's number. So a checkpoint of network
+and optimizer is enough to go on exactly where a killed process stopped.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ LOOK = 20  # steps between two looks at the loss; on a GPU each look waits for i
 
 
 def learning_rate(run: Run, epoch: float) -> float:
-    """The rate after ``epoch`` epochs, a fraction counting: warm-up from nothing, then the run's schedule.
+    """Learning rate after ``epoch`` epochs, which may be a fraction: warm-up from 0, then the run's schedule.
 
-    "exponential" is Section 3.3's: lr * decay ** epochs since the warm-up; "cosine" falls to nothing at the end.
+    "exponential" is that of Section 3.3: lr * decay ** (epochs since the warm-up). "cosine" falls to 0 at the end.
     """
     if epoch < run.warmup:
         return run.lr * epoch / run.warmup
@@ -65,55 +65,58 @@ def train(
     test: pd.DataFrame | None = None,
     score: Score | None = None,
 ) -> pd.DataFrame:
-    """Train the network that ``run`` describes, or go on where an earlier call was stopped.
+    """Train the network that ``run`` describes, or go on where an earlier call stopped.
 
-    Leaves in ``folder``: run.json, history.csv, training.json (device, number format, seconds, images a second,
-    parameters, and digests of what was learnt from) and, last, weights.pt. Where these are of the same training,
-    nothing is done.
+    Writes into ``folder``: run.json, history.csv, training.json (device, number format, seconds, images a second,
+    parameters, and digests of the training data) and, last, weights.pt. If weights of the same training exist, nothing
+    is done.
 
     Args:
         run: the description.
-        images: the images to learn from, with the identities held out for validation left away.
-        boxes: the boxes table of these and, for a run without a global branch, of the validation images; None for a
-            run without parts.
-        folder: of this run alone.
+        images: the images to learn from, without the identities held out for validation.
+        boxes: the boxes table of these images and, for a run without a global branch, of the validation images; None
+            for a run without parts.
+        folder: the folder of this run only.
         pixels: folder of decoded images, shared by all runs, see `partreg.reid.pixels`.
-        validation: images of identities held out, or None; they decide nothing, they are only scored.
-        method: how it learns; the paper's own, or another row of Tables 1 to 3.
-        root: of the data set, where another method reads its side files.
-        device: "" for a GPU where there is one.
-        threads: CPU threads; more of them change the last bits of the result.
+        validation: images of identities held out, or None; they are scored and influence nothing.
+        method: how the network learns: the paper's own method, or another of Tables 1 to 3.
+        root: the data set's folder, where other methods read their side files.
+        device: "" for a GPU if there is one.
+        threads: CPU threads; another number changes the last bits of the result.
         validate_every: epochs between two scores on ``validation``; the last epoch always has one.
-        save_every: epochs between two checkpoints, what a killed training loses at the most.
-        test: images of test identities to score at the same epochs, for curves of convergence; they decide nothing.
-        score: gives CMC@1 from features (N, D) and vehicles (N,); without it nothing is scored.
+        save_every: epochs between two checkpoints; a killed training loses at most this many.
+        test: images of test identities to score at the same epochs, for convergence curves; they influence nothing.
+        score: computes CMC@1 from features (N, D) and vehicles (N,); without it nothing is scored.
 
     Returns:
         One row an epoch: epoch, lr (its last), loss (Eq. 3), loss_<branch> (without lambda), accuracy_<branch> on the
-        augmented images, cmc1 (``score`` of ``validation``; NaN where not scored) and, where ``test`` is given,
-        cmc1_test. Fractions, not percent.
-        Another method has the losses that it names in place of the branches'.
+        augmented images, cmc1 (``score`` of ``validation``; NaN if not scored) and, if ``test`` is given, cmc1_test.
+        Scores are fractions, not percent. Another method has its own losses instead of the branches'.
 
     Raises:
-        PartregError: an image or the weights to start from cannot be read, no boxes where parts need them, fewer than
-            two images or vehicles, a loss that is no number any more, or a folder that another description, other
-            vehicles, pictures or boxes, or another method's side files were learnt in.
+        PartregError: an image or the initial weights cannot be read, parts have no boxes, there are fewer images than a
+            batch or fewer than two vehicles, the loss is no longer a number, or the folder holds a training from
+            another description, other vehicles, pictures, boxes or side files.
     """
     folder = Path(folder)
-    told = method.targets(Path(root), images)
-    given = learnt_from(run, images, boxes, validation, told, pixels)
+    side = method.targets(Path(root), images)
+    digests = learnt_from(run, images, boxes, validation, side, pixels)
     if (folder / "weights.pt").exists():
-        refuse_other(folder / "training.json", files.read_json(folder / "training.json").get("learnt_from", {}), given)
+        refuse_other(
+            folder / "training.json", files.read_json(folder / "training.json").get("learnt_from", {}), digests
+        )
         return pd.read_csv(folder / "history.csv")
     where = choose_device(device)
     labels, vehicles = pd.factorize(images["vehicle"], sort=True)
     if len(vehicles) < 2:
-        raise PartregError(f"images: expected at least two vehicles to tell apart, got {len(vehicles)}; see the lists.")
+        raise PartregError(
+            f"images: expected at least two vehicles to tell apart, got {len(vehicles)}; check the lists."
+        )
     with reproducible(threads, where), own_stream(where):
         targets = {"vehicle": torch.from_numpy(labels)}
-        if (placed := part_boxes(run, boxes, images)) is not None:
-            targets["boxes"] = placed
-        targets |= {name: torch.from_numpy(np.ascontiguousarray(values)) for name, values in told.items()}
+        if (corners := part_boxes(run, boxes, images)) is not None:
+            targets["boxes"] = corners
+        targets |= {name: torch.from_numpy(np.ascontiguousarray(values)) for name, values in side.items()}
         data = Data(decoded(images, run.size, pixels), targets, where)
         network = built(run, data.classes, method.network)
         network.to(where, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -123,7 +126,7 @@ def train(
         scores = {"cmc1": scorer(run, network, validation, boxes, pixels, score)}
         if test is not None:
             scores["cmc1_test"] = scorer(run, network, test, boxes, pixels, score)
-        state = resumed(given, folder, network, step.optimizer)
+        state = resumed(digests, folder, network, step.optimizer)
         passes = method.order(run, data.targets["vehicle"], epoch_rng(run, 0)).numel()
         total, done = run.epochs * passes, len(state["history"]) * passes
         with tqdm(total=total, initial=done, desc=run.name, unit=" images", mininterval=1) as bar:
@@ -141,14 +144,14 @@ def train(
 
 
 def epoch_rng(run: Run, epoch: int) -> torch.Generator:
-    """What an epoch's order and augmentations are drawn from."""
+    """Random generator of an epoch's order and augmentations."""
     return torch.Generator().manual_seed(int(np.random.SeedSequence([run.seed, epoch]).generate_state(1)[0]))
 
 
 def one_epoch(
     run: Run, method: Method, network: Trunk, step: Step, data: Data, epoch: int, bar: tqdm
 ) -> dict[str, float]:
-    """Walk once through the images in a new order; the epoch's row of the history."""
+    """Train on all images once, in a new order; return the epoch's row of the history."""
     network.train()
     rng = epoch_rng(run, epoch)
     order = method.order(run, data.targets["vehicle"], rng)
@@ -187,15 +190,15 @@ def scorer(
     pixels: str | Path,
     score: Score | None,
 ) -> Callable[[], float]:
-    """A function that gives the network's present CMC@1 on images that it does not learn, NaN where there are none."""
+    """Return a function that scores the present network: its CMC@1 on held-out images, NaN if there are none."""
     if validation is None or validation.empty or score is None:
         return lambda: math.nan
     held_out = decoded(validation, run.size, pixels)
-    place = None if run.use_global else part_boxes(run, boxes, validation)
+    corners = None if run.use_global else part_boxes(run, boxes, validation)
 
     def present() -> float:
         network.eval()
-        return score(compute(network, held_out, place), validation["vehicle"].to_numpy())
+        return score(compute(network, held_out, corners), validation["vehicle"].to_numpy())
 
     return present
 
@@ -216,10 +219,10 @@ def learnt_from(
     images: pd.DataFrame,
     boxes: pd.DataFrame | None,
     validation: pd.DataFrame | None,
-    told: dict[str, np.ndarray],
+    side: dict[str, np.ndarray],
     pixels: str | Path,
 ) -> dict[str, str]:
-    """What a training is made from, by the names of `LEARNT`: the description, and digests of all that it is given."""
+    """Describe what a training depends on, by the names of `LEARNT`: the description, and digests of all data."""
 
     def digest(*pieces: Any) -> str:
         joined = hashlib.sha256()
@@ -227,29 +230,29 @@ def learnt_from(
             joined.update(piece if isinstance(piece, bytes) else str(piece).encode())
         return joined.hexdigest()[:16]
 
-    def listed(some: pd.DataFrame | None) -> str:
-        return "" if some is None else digest(some["vehicle"].tolist())
+    def listed(table: pd.DataFrame | None) -> str:
+        return "" if table is None else digest(table["vehicle"].tolist())
 
-    place = part_boxes(run, boxes, images)
+    corners = part_boxes(run, boxes, images)
     held_out = None if validation is None or validation.empty else validation
     return {
         "run": run.to_json(),
         "weights": run.weights_content,
         "vehicles": listed(images),
         "pictures": fingerprint(images, pixels),
-        "boxes": "" if place is None else digest(place.numpy().tobytes()),
+        "boxes": "" if corners is None else digest(corners.numpy().tobytes()),
         "validation": "" if held_out is None else listed(held_out) + fingerprint(held_out, pixels),
-        "side": digest(*(part for name in sorted(told) for part in (name, np.ascontiguousarray(told[name]).tobytes()))),
+        "side": digest(*(part for name in sorted(side) for part in (name, np.ascontiguousarray(side[name]).tobytes()))),
     }
 
 
-def refuse_other(path: Path, before: dict[str, str], given: dict[str, str]) -> None:
-    """Stop where what lies in a folder was made from something else.
+def refuse_other(path: Path, before: dict[str, str], digests: dict[str, str]) -> None:
+    """Refuse a folder whose training started from other data.
 
     Raises:
-        PartregError: it was; the sentence says what differs.
+        PartregError: the digests differ; the sentence says in what.
     """
-    differ = [words for name, words in LEARNT.items() if before.get(name) != given[name]]
+    differ = [words for name, words in LEARNT.items() if before.get(name) != digests[name]]
     if differ:
         raise PartregError(
             f"{path}: a training from {' and '.join(differ)} is in this folder; give each run a folder of its own, or "
@@ -257,35 +260,35 @@ def refuse_other(path: Path, before: dict[str, str], given: dict[str, str]) -> N
         )
 
 
-def resumed(given: dict[str, str], folder: Path, network: Trunk, optimizer: torch.optim.Optimizer) -> dict[str, Any]:
-    """The state of an earlier call, put into network and optimizer; an empty one where there is none.
+def resumed(digests: dict[str, str], folder: Path, network: Trunk, optimizer: torch.optim.Optimizer) -> dict[str, Any]:
+    """Load the state of an earlier call into network and optimizer and return it; an empty state if there is none.
 
     Raises:
-        PartregError: the checkpoint is of another training, or cannot be read.
+        PartregError: the checkpoint belongs to another training, or cannot be read.
     """
     path = folder / "checkpoint.pt"
     if not path.exists():
-        return {"learnt_from": given, "history": [], "seconds": 0.0}
+        return {"learnt_from": digests, "history": [], "seconds": 0.0}
     try:
         state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
         before = dict(state["learnt_from"])
-        if before == given:
+        if before == digests:
             network.load_state_dict(state["network"])
             rates = [group["lr"] for group in optimizer.param_groups]
             optimizer.load_state_dict(state["optimizer"])
             for group, rate in zip(optimizer.param_groups, rates, strict=True):
-                group["lr"] = rate  # on a GPU it is a tensor there; its value is set before each step
-    except Exception as error:  # torch raises many kinds for files that are not its own
+                group["lr"] = rate  # on a GPU it is a tensor; each step sets its value first
+    except Exception as error:  # torch raises errors of many classes for files that are not its own
         why = f"{type(error).__name__}: {str(error).splitlines()[0][:80]}" if str(error) else type(error).__name__
-        raise PartregError(f"{path}: not a readable checkpoint ({why}); delete it and train anew.") from error
-    refuse_other(path, before, given)
+        raise PartregError(f"{path}: not a readable checkpoint ({why}); delete it and train again.") from error
+    refuse_other(path, before, digests)
     return state
 
 
 def finish(
     run: Run, folder: Path, network: Trunk, state: dict[str, Any], vehicles: list[int], data: Data, passes: int
 ) -> pd.DataFrame:
-    """Write what training leaves behind, the weights last, and drop the checkpoint."""
+    """Write the results of a training, the weights last, and delete the checkpoint."""
     history = pd.DataFrame(state["history"])
     files.write_text(folder / "history.csv", history.to_csv(index=False))
     files.write_json(folder / "run.json", asdict(run))

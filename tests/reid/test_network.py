@@ -187,7 +187,7 @@ def test_the_pixels_follow_the_file_of_weights(tmp_path, monkeypatch):
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     own = SimpleNamespace(url=f"https://download.pytorch.org/models/squeezenet1_0-{digest[:8]}.pth")
     monkeypatch.setattr("torchvision.models.get_model_weights", lambda name: [own])  # each is named by its hash
-    with pytest.raises(PartregError, match=r"squeezenet\.pth: these are torchvision's own .* say pixels=rgb"):
+    with pytest.raises(PartregError, match=r"squeezenet\.pth: these are torchvision's own .* set pixels=rgb"):
         make_network(run, 3)
     make_network(run.changed(pixels="rgb"), 3)
     with pytest.raises(PartregError, match="pixels is 'caffe'; expected rgb for torchvision's weights"):
