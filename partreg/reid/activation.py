@@ -1,4 +1,4 @@
-"""Figure 5: class activation maps, where in an image the network finds an identity."""
+"""Figure 5: class activation maps, which show where in an image the network recognizes an identity."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from partreg.reid.pixels import decoded
 def class_activation(
     network: PartRegularizedNet, images: Tensor, labels: Tensor | None = None, branch: str = "global"
 ) -> Tensor:
-    """How much each cell of the last feature map speaks for an identity.
+    """Compute how much each cell of the last feature map speaks for an identity.
 
-    Pooling, the 1 x 1 convolution and the classifier are linear, so their order may be changed: each cell is scored
-    first and the scores are pooled last. The mean of a map over the cells that its branch pools is the branch's logit.
+    Pooling, the 1 x 1 convolution and the classifier are linear, so we may change their order: score each cell first
+    and pool last. The mean of a map over the cells that its branch pools is the branch's logit.
 
     Args:
         network: the network, in evaluation mode.
         images: (B, 3, H, H), red, green, blue, values 0 to 255.
-        labels: (B,) the identity's column among the logits; None for the one that the global branch rates highest.
-        branch: whose classifier is asked.
+        labels: (B,) the identity's column among the logits; None for the one that the global branch scores highest.
+        branch: the branch whose classifier scores.
 
     Returns:
         (B, S, S) float32, in units of the logit.
@@ -42,11 +42,11 @@ def class_activation(
 
 
 def share_on_cells(cams: np.ndarray, cells: np.ndarray) -> np.ndarray:
-    """How much of each map's positive part lies in given cells.
+    """Compute the share of each map's positive part that lies in given cells.
 
     >>> cam = np.array([[[3.0, 1.0], [-2.0, 0.0]]])
     >>> window = np.array([[[[True, False], [True, False]]]])
-    >>> float(share_on_cells(cam, window)[0, 0])  # 3 of 3 + 1; what speaks against it does not count
+    >>> float(share_on_cells(cam, window)[0, 0])  # 3 of 3 + 1; negative cells do not count
     0.75
 
     Args:
@@ -54,7 +54,7 @@ def share_on_cells(cams: np.ndarray, cells: np.ndarray) -> np.ndarray:
         cells: (N, P, S, S) bool.
 
     Returns:
-        (N, P) in [0, 1]; NaN where an image has none of the cells.
+        (N, P) in [0, 1]; NaN if no cell is given.
     """
     positive = np.maximum(cams, 0)[:, None]
     inside = (positive * cells).sum((2, 3)) / positive.sum((2, 3)).clip(1e-9)
@@ -71,23 +71,23 @@ def activation_maps(
     device: str = "",
     threads: int = 1,
 ) -> np.ndarray:
-    """Class activation maps of images by a trained network.
+    """Compute class activation maps of images with a trained network.
 
     Args:
-        folder: of the trained network.
+        folder: the folder of the trained network.
         images: the table of images.
         pixels: folder of decoded images, see `partreg.reid.pixels`.
-        own: take the image's own vehicle, which must be among those learnt; otherwise the learnt vehicle that the
-            network takes it for, which is the only choice for a vehicle never seen.
-        branch: whose classifier is asked.
-        device: "" for a GPU where there is one.
+        own: map the image's own vehicle, which the network must have learnt. Otherwise map the learnt vehicle that it
+            predicts, the only choice for a vehicle that it never saw.
+        branch: the branch whose classifier scores.
+        device: "" for a GPU if there is one.
         threads: CPU threads.
 
     Returns:
         (N, S, S) float32.
 
     Raises:
-        ValueError: ``own`` for a vehicle that was not learnt.
+        ValueError: ``own`` for a vehicle that the network did not learn.
     """
     run, loaded, vehicles = load(folder, str(choose_device(device)))
     network = cast(PartRegularizedNet, loaded)
@@ -95,11 +95,11 @@ def activation_maps(
     labels = torch.from_numpy(pd.Index(vehicles).get_indexer(images["vehicle"])).to(where) if own else None
     if labels is not None and bool((labels < 0).any()):
         raise ValueError("own: expected images of the vehicles that the network learnt")
-    found = []
+    maps = []
     with reproducible(threads, where):
         data = decoded(images, run.size, pixels)
         for start in range(0, len(images), 64):
             rows = slice(start, start + 64)
             batch = torch.from_numpy(np.array(data[rows])).permute(0, 3, 1, 2).to(where)
-            found.append(class_activation(network, batch, labels if labels is None else labels[rows], branch).cpu())
-    return torch.cat(found).numpy()
+            maps.append(class_activation(network, batch, labels if labels is None else labels[rows], branch).cpu())
+    return torch.cat(maps).numpy()

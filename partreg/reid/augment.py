@@ -1,8 +1,8 @@
-"""Augmentation of a batch, pixels, part boxes and key points together (the paper names none: *assumed*).
+"""Augment a batch: pixels, part boxes and key points together (the paper names no augmentation: *assumed*).
 
-One affine map flips, scales and moves each image, and boxes and key points go through the same map; what leaves the
-picture is cut off, and a part that leaves it wholly is missing from that image. The random numbers are drawn on the
-CPU, a few for each image, so that a seed means the same on every device; all else is computed where the images lie.
+One affine map flips, scales and moves each image with its boxes and key points. Boxes end at the picture's edge, and a
+part that leaves the picture is missing from that image. The CPU draws the random numbers, a few for each image, so
+that a seed means the same on every device; the images' device computes the rest.
 """
 
 from __future__ import annotations
@@ -16,17 +16,14 @@ from torch import Tensor
 from partreg.datasets.side import KEYPOINTS
 from partreg.parts.boxes import BRANCH_BOXES, PART_BOXES, PARTS
 
-SCALE = (0.87, 1.15)  # of the picture's sides; below 1 the vehicle is seen smaller, and its edge pixels fill the rim
+SCALE = (0.87, 1.15)  # of the picture's sides; below 1 the vehicle becomes smaller, and edge pixels fill the rim
 SHIFT = 0.06  # largest move, as a share of the side
 BRIGHTNESS = 24.0  # largest shift of all pixels, of 255
-CONTRAST = (0.8, 1.25)  # of the distance from the image's own mean
+CONTRAST = (0.8, 1.25)  # factor of the distance from the image's mean
 NUMBERS = 11  # random numbers that an image needs
-ERASE = (
-    0.5,
-    (0.02, 0.4),
-    (0.3, 3.3),
-)  # random erasing (Zhong et al. 2020): how often, share of the area, height to width
-# A flipped image's left light is on the right.
+# Random erasing (Zhong et al. 2020): probability, share of the area, height to width.
+ERASE = (0.5, (0.02, 0.4), (0.3, 3.3))
+# In a flipped image the left light is the right one.
 FLIPPED = [PART_BOXES.index({"left_light": "right_light", "right_light": "left_light"}.get(p, p)) for p in PART_BOXES]
 SIDES = {"left": "right", "right": "left"}
 MIRRORED = [KEYPOINTS.index("_".join(SIDES.get(word, word) for word in point.split("_"))) for point in KEYPOINTS]
@@ -34,7 +31,7 @@ MIRRORED = [KEYPOINTS.index("_".join(SIDES.get(word, word) for word in point.spl
 
 @dataclass(frozen=True)
 class Draw:
-    """What happens to each of B images; all tensors (B,) or (B, 2) float32, where their random numbers lie.
+    """Parameters of the augmentation of B images; tensors on the device of their random numbers, float32 but ``flip``.
 
     Attributes:
         flip: (B,) bool.
@@ -42,7 +39,7 @@ class Draw:
         shift: (B, 2) move in x and y after that, as shares of the side.
         contrast: (B,) factor of the distance from the image's mean.
         brightness: (B,) added to all pixels.
-        erased: (B, 4) x0, y0, x1, y1 relative to the image of what is painted over; nothing where x0 = x1.
+        erased: (B, 4) x0, y0, x1, y1, relative to the image, of the rectangle to paint over; none where x0 = x1.
     """
 
     flip: Tensor
@@ -54,15 +51,15 @@ class Draw:
 
 
 def random_numbers(batch: int, dropout: bool, generator: torch.Generator) -> Tensor:
-    """All random numbers of one batch, on the CPU: (batch, 11) for `draw`; with ``dropout``, (batch, 3) more beside."""
+    """Draw all random numbers of a batch, on the CPU: (batch, 11) for `draw`; with ``dropout``, (batch, 3) more."""
     numbers = torch.rand(batch, NUMBERS, generator=generator)
     return torch.cat([numbers, torch.rand(batch, len(PARTS), generator=generator)], 1) if dropout else numbers
 
 
 def draw(numbers: Tensor, kinds: tuple[str, ...]) -> Draw:
-    """Augmentations from uniform random numbers (B, 11); a kind that is not in ``kinds`` leaves the images as they are.
+    """Convert uniform random numbers (B, 11) to augmentations; kinds outside ``kinds`` change nothing.
 
-    The same numbers are used whatever the kinds, so that two runs of one seed that differ in a kind share the rest.
+    Each kind always uses the same numbers, so that two runs with the same seed share all kinds that both have.
     """
     uniform = numbers[:, :NUMBERS]
     affine, color = float("affine" in kinds), float("color" in kinds)
@@ -77,26 +74,26 @@ def draw(numbers: Tensor, kinds: tuple[str, ...]) -> Draw:
 
 
 def _rectangles(uniform: Tensor) -> Tensor:
-    """Rectangles (B, 4) from five numbers each: whether there is one, its area, shape and place."""
-    often, areas, shapes = ERASE
+    """Convert five numbers each to rectangles (B, 4): whether there is one, its area, shape and two of place."""
+    probability, areas, shapes = ERASE
     area, shape = areas[0] + (areas[1] - areas[0]) * uniform[:, 1], _between(shapes, uniform[:, 2])
     size = torch.stack([(area / shape).sqrt(), (area * shape).sqrt()], 1).clamp(max=1)
     corner = (1 - size) * uniform[:, 3:]
-    return torch.cat([corner, corner + size], 1) * (uniform[:, :1] < often)
+    return torch.cat([corner, corner + size], 1) * (uniform[:, :1] < probability)
 
 
 def _between(limits: tuple[float, float], uniform: Tensor) -> Tensor:
-    """Evenly spread on the logarithmic scale, as suits a factor."""
+    """Convert uniform numbers to factors, evenly spread on the logarithmic scale."""
     low, high = limits
     return low * (high / low) ** uniform
 
 
 def move_boxes(boxes: Tensor, drawn: Draw) -> Tensor:
-    """Send boxes through the affine map of ``drawn``.
+    """Apply the affine map of ``drawn`` to boxes.
 
     Args:
         boxes: (B, 4, 4) x0, y0, x1, y1 relative to the image, in the order of PART_BOXES, NaN where missing.
-        drawn: one flip, scale and shift an image.
+        drawn: one flip, scale and shift for each image.
 
     Returns:
         The same shape, within [0, 1]; NaN where the part is missing or has left the picture.
@@ -115,17 +112,17 @@ def move_boxes(boxes: Tensor, drawn: Draw) -> Tensor:
 
 
 def move_pixels(images: Tensor, drawn: Draw) -> Tensor:
-    """Send images through the affine map of ``drawn``; beyond the picture's edge its edge pixels are repeated.
+    """Apply the affine map of ``drawn`` to images; edge pixels repeat beyond the picture's edge.
 
     Args:
         images: (B, 3, H, W), any number type.
-        drawn: one flip, scale and shift an image.
+        drawn: one flip, scale and shift for each image.
 
     Returns:
         The same shape, float32.
     """
-    # A sampling grid says where each pixel of the result comes from, in [-1, 1] from edge to edge, so the map is
-    # inverted here. It has no rotation: a column's place depends on x alone, a row's on y alone.
+    # A sampling grid says where each pixel of the result comes from, in [-1, 1] from edge to edge, so we invert the
+    # map. Without a rotation, a column's place depends on x alone and a row's on y alone.
     batch, _, height, width = images.shape
     scale, sign = drawn.scale[:, None], 1 - 2 * drawn.flip[:, None].float()
     device = drawn.scale.device
@@ -137,24 +134,24 @@ def move_pixels(images: Tensor, drawn: Draw) -> Tensor:
 
 
 def change_color(images: Tensor, drawn: Draw) -> Tensor:
-    """Change brightness and contrast of images (B, 3, H, W) float32, values 0 to 255, and keep them in that range."""
+    """Change brightness and contrast of images (B, 3, H, W) float32, within values 0 to 255."""
     mean = images.mean((1, 2, 3), keepdim=True)
     contrast, brightness = (value.to(images)[:, None, None, None] for value in (drawn.contrast, drawn.brightness))
     return torch.addcmul(mean * (1 - contrast) + brightness, images, contrast).clamp_(0, 255)
 
 
 def move_points(points: Tensor, drawn: Draw) -> Tensor:
-    """Send key points through the affine map of ``drawn``.
+    """Apply the affine map of ``drawn`` to key points.
 
-    A flipped image shows the vehicle's mirror image, whose left front wheel is where the right one is seen.
+    A flipped image shows the vehicle's mirror image, whose left front wheel is where the right one was.
 
     Args:
-        points: (B, 20, 3) x and y relative to the image and whether it is seen (1) or not (0), in the order of
+        points: (B, 20, 3) x and y relative to the image, and 1 for a visible point, 0 for a hidden one, in the order of
             `partreg.datasets.side.KEYPOINTS`.
-        drawn: one flip, scale and shift an image.
+        drawn: one flip, scale and shift for each image.
 
     Returns:
-        The same shape; a point that has left the picture is not seen.
+        The same shape; a point that has left the picture is hidden.
     """
     flip = drawn.flip.to(points.device)[:, None]
     places, seen = points[..., :2], points[..., 2]
@@ -168,7 +165,7 @@ def move_points(points: Tensor, drawn: Draw) -> Tensor:
 
 
 def erase(images: Tensor, drawn: Draw) -> Tensor:
-    """Paint a rectangle of each image over with the image's mean colour; images (B, 3, H, W) float32."""
+    """Paint a rectangle of each image in the image's mean colour; images (B, 3, H, W) float32."""
     height, width = images.shape[-2:]
     x0, y0, x1, y1 = (side[:, None] for side in drawn.erased.to(images).unbind(1))
     columns = (torch.arange(width, device=images.device) + 0.5) / width
@@ -177,15 +174,15 @@ def erase(images: Tensor, drawn: Draw) -> Tensor:
     return torch.where(inside, images.mean((2, 3), keepdim=True), images)
 
 
-def drop_parts(boxes: Tensor, often: float, numbers: Tensor) -> Tensor:
-    """An extension of this book: take parts of images for missing at random, both lights together.
+def drop_parts(boxes: Tensor, probability: float, numbers: Tensor) -> Tensor:
+    """Remove parts from images at random, both lights together; an extension of this book, not of the paper.
 
     Args:
         boxes: (B, 4, 4) in the order of PART_BOXES, NaN where missing.
-        often: how often, 0 to 1.
-        numbers: (B, 3) uniform random numbers, one a part.
+        probability: of each part, 0 to 1.
+        numbers: (B, 3) uniform random numbers, one for each part.
     """
-    dropped = numbers < often
+    dropped = numbers < probability
     part_of = [next(n for n, part in enumerate(PARTS) if box in BRANCH_BOXES[part]) for box in PART_BOXES]
     gone = torch.stack([dropped[:, part] for part in part_of], 1)
     return boxes.masked_fill(gone.to(boxes.device)[..., None], torch.nan)
@@ -197,12 +194,12 @@ MOVED = {"boxes": move_boxes, "keypoints": move_points}  # targets that lie in t
 def augment(
     images: Tensor, targets: dict[str, Tensor], kinds: tuple[str, ...], numbers: Tensor
 ) -> tuple[Tensor, dict[str, Tensor]]:
-    """Augment a batch of images (B, 3, H, W), values 0 to 255, with what is known of them.
+    """Augment a batch of images (B, 3, H, W), values 0 to 255, with their targets.
 
     Args:
         images: the pixels.
-        targets: by name; "boxes" and "keypoints" go through the same map as the pixels, others are left as they are.
-        kinds: of `partreg.reid.run.AUGMENTATIONS`.
+        targets: by name; "boxes" and "keypoints" move with the pixels, others stay the same.
+        kinds: some of `partreg.reid.run.AUGMENTATIONS`.
         numbers: (B, 11) uniform random numbers, from `random_numbers`.
 
     Returns:

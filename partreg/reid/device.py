@@ -1,4 +1,4 @@
-"""Where and how the network is computed: the device, its number format, and that the same run gives the same bytes."""
+"""How the network computes: the device, its number format, and settings that make runs reproducible."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from partreg.errors import PartregError
 
 
 def choose_device(name: str = "") -> torch.device:
-    """The device by its name ("cpu", "cuda", "cuda:1"); the first GPU, where there is one, for an empty name.
+    """Choose a device by name ("cpu", "cuda", "cuda:1"); for an empty name, the first GPU if there is one.
 
     Raises:
-        PartregError: there is no such device here.
+        PartregError: there is no such device.
     """
     try:
         device = torch.device(name or ("cuda" if torch.cuda.is_available() else "cpu"))
@@ -30,7 +30,7 @@ def choose_device(name: str = "") -> torch.device:
 def has_fast_bfloat16(device: torch.device) -> bool:
     """Whether the device computes in bfloat16 faster than in float32: most GPUs, and CPUs with avx512_bf16 or AMX.
 
-    A CPU that torch is told to use without AVX-512 (``ATEN_CPU_CAPABILITY=avx2``) counts as one that has none.
+    A CPU counts as one without AVX-512 if torch may not use it (``ATEN_CPU_CAPABILITY=avx2``).
     """
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
@@ -40,13 +40,13 @@ def has_fast_bfloat16(device: torch.device) -> bool:
 
 
 def mixed_precision(device: torch.device) -> torch.autocast:
-    """A context in which the backbone's convolutions are computed in bfloat16 where that is faster."""
+    """Context that computes the backbone's convolutions in bfloat16 where that is faster."""
     return torch.autocast(device.type, dtype=torch.bfloat16, enabled=has_fast_bfloat16(device))
 
 
 @contextmanager
 def own_stream(device: torch.device) -> Iterator[None]:
-    """On a GPU, compute on a stream of one's own, beside what other threads compute there."""
+    """On a GPU, compute on a separate stream, beside the computations of other threads."""
     if device.type != "cuda":
         yield
         return
@@ -59,15 +59,15 @@ def own_stream(device: torch.device) -> Iterator[None]:
 
 @contextmanager
 def reproducible(threads: int, device: torch.device) -> Iterator[None]:
-    """Compute with so many threads and deterministic algorithms, then put the settings back.
+    """Compute with ``threads`` threads and deterministic algorithms, then restore the settings.
 
-    On one machine the same run then gives the same bytes, whatever else is computed there. On a GPU an operation that
-    has no deterministic form is computed all the same, with a warning.
+    On one machine the same run then gives the same bytes, whatever else runs there. On a GPU, an operation without a
+    deterministic form still runs, with a warning.
     """
     if device.type == "cuda":
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     threads_before = torch.get_num_threads()
-    settings: Any = torch.utils.deterministic  # a module whose settings torch's types do not know
+    settings: Any = torch.utils.deterministic  # a module whose settings torch's type hints lack
     before = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
     filled_before = settings.fill_uninitialized_memory
     torch.set_num_threads(threads)

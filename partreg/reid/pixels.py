@@ -1,7 +1,7 @@
-"""Section 3.2, "All input image were re-sized into H x W": each image is decoded and resized once for all runs.
+"""Section 3.2, "All input image were re-sized into H x W": decode and resize each image once for all runs.
 
-The pixels of a list lie in one file, memory-mapped by every run and process that needs it: N x size x size x 3 bytes,
-7.4 GB for VeRi-776's 37,778 training images at 256 px.
+One file holds the pixels of a list, and every run and process that needs them maps it into memory: N x size x size x 3
+bytes, 7.4 GB for VeRi-776's 37,778 training images at 256 px.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from partreg.errors import PartregError
 
 
 def fingerprint(images: pd.DataFrame, folder: str | Path | None = None) -> str:
-    """Sixteen hexadecimal digits for the images of a table: their names, and what their files hold.
+    """Digest of a table's images, 16 hexadecimal digits: of their names and of the bytes of their files.
 
-    A picture that was replaced counts as another, whatever its name and size; where the files lie does not matter. With
-    ``folder``, `partreg.datasets.contents` remembers there what it has read.
+    A replaced picture changes the digest, whatever its name and size; moved files do not. If ``folder`` is given,
+    `partreg.datasets.contents` remembers there what it has read.
 
     Raises:
         PartregError: an image is missing.
@@ -38,16 +38,16 @@ def fingerprint(images: pd.DataFrame, folder: str | Path | None = None) -> str:
 
 
 def decoded(images: pd.DataFrame, size: int, folder: str | Path, threads: int = 2) -> np.ndarray:
-    """Every image of a table as size x size pixels, from ``folder`` if the same pictures were decoded before.
+    """Decode every image of a table to size x size pixels, or read them from ``folder`` if they were decoded before.
 
-    Two processes that decode the same list at once each write a file of their own and rename it: the work is done
-    twice, and the result is whole and the same.
+    If two processes decode the same list at once, each writes its own file and renames it: the work is done twice, and
+    the result is whole and the same.
 
     Args:
-        images: the table; its ``image`` and ``path`` are read.
-        size: height and width in pixels; the image's proportions are not kept, as in the paper.
-        folder: where the files of pixels lie.
-        threads: images decoded at a time.
+        images: the table of images, with ``image`` and ``path``.
+        size: height and width in pixels; images do not keep their proportions, as in the paper.
+        folder: the folder of the files of pixels.
+        threads: images to decode at a time.
 
     Returns:
         (N, size, size, 3) uint8, red, green, blue; read-only and memory-mapped.
@@ -56,15 +56,15 @@ def decoded(images: pd.DataFrame, size: int, folder: str | Path, threads: int = 
         PartregError: an image is missing or cannot be decoded, or the table is empty.
     """
     if images.empty:
-        raise PartregError("images: expected at least one image, got an empty table; check the list it came from.")
+        raise PartregError("images: expected at least one image, got an empty table; check its list.")
     path = Path(folder) / f"{fingerprint(images, folder)}-{size}.npy"
     if not path.exists():
         with files.whole(path) as temporary, ThreadPoolExecutor(threads) as pool:
             shape = (len(images), size, size, 3)
             pixels = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.uint8, shape=shape)
             reserve(temporary)
-            found = pool.map(lambda name: decode(name, size), images["path"])
-            for row, image in enumerate(tqdm(found, "decoding", len(images), mininterval=1, leave=False)):
+            arrays = pool.map(lambda name: decode(name, size), images["path"])
+            for row, image in enumerate(tqdm(arrays, "decoding images", len(images), mininterval=1, leave=False)):
                 pixels[row] = image
             pixels.flush()
             del pixels
@@ -73,12 +73,13 @@ def decoded(images: pd.DataFrame, size: int, folder: str | Path, threads: int = 
 
 
 def reserve(path: Path) -> None:
-    """Take the disk that a file without content needs, where the system can.
+    """Reserve the disk space of a new, empty file, if the system can.
 
-    On a full disk that is an error; without it, memory that is written and has no place in the file ends the process.
+    On a full disk this raises an error. Without it, the system would kill the process when it writes to mapped memory
+    that has no space on the disk.
 
     Raises:
-        OSError: there is not so much.
+        OSError: the disk has too little space.
     """
     if hasattr(os, "posix_fallocate"):
         with open(path, "r+b") as file:
@@ -86,9 +87,9 @@ def reserve(path: Path) -> None:
 
 
 def decode(path: str | Path, size: int) -> np.ndarray:
-    """One image file as (size, size, 3) uint8, red, green, blue, resized with antialiasing.
+    """Decode one image file to (size, size, 3) uint8, red, green, blue, resized with antialiasing.
 
     Raises:
-        PartregError: it is missing or cannot be decoded whole.
+        PartregError: the file is missing or cannot be decoded whole.
     """
     return np.array(open_picture(path).resize((size, size), Image.Resampling.BILINEAR))

@@ -1,7 +1,7 @@
 """Section 3.3, one step of stochastic gradient descent: augmentation, the loss (Eq. 3), its gradient, the update.
 
-A small network's step is some hundred operations of microseconds, and a GPU waits for the next most of the time. So a
-step there is recorded once, as a CUDA graph, and replayed: the same operations, started together.
+A step of a small network is some hundred operations of microseconds each, so a GPU mostly waits for the next one. On a
+GPU we therefore record a step once, as a CUDA graph, and replay it: the same operations, started together.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ from partreg.reid.method import Method
 from partreg.reid.network import Trunk
 from partreg.reid.run import Run
 
-EAGER = 3  # steps before a recording, in which libraries choose their algorithms and the optimizer makes its state
-RECORDING = Lock()  # one thread records at a time
+EAGER = 3  # steps before the recording, in which libraries choose algorithms and the optimizer creates its state
+RECORDING = Lock()  # only one thread records at a time
 
 
 class Step:
-    """A step, its operations started one by one.
+    """A training step that starts its operations one by one.
 
     Attributes:
         run: the description.
-        method: how it learns.
-        network: what learns.
+        method: gives the losses.
+        network: the network to train.
         optimizer: SGD with the run's momentum and weight decay.
     """
 
@@ -42,19 +42,19 @@ class Step:
 
         Args:
             images: (B, 3, H, H) uint8.
-            targets: what is known of them; "vehicle" (B,) and, for parts, "boxes" (B, 4, 4).
+            targets: targets by name: "vehicle" (B,), for parts "boxes" (B, 4, 4), and the method's own.
             numbers: (B, 11 or more) uniform random numbers, see `partreg.reid.augment.random_numbers`.
             rate: the learning rate.
 
         Returns:
-            The method's scalars, "loss" first, without their graph.
+            The method's scalars, "loss" first, detached from their graph.
         """
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         return self.compute(images, targets, numbers)
 
     def compute(self, images: Tensor, targets: dict[str, Tensor], numbers: Tensor) -> dict[str, Tensor]:
-        """A step at the learning rate that the optimizer has."""
+        """Do a step at the optimizer's present learning rate."""
         run = self.run
         with torch.no_grad():
             images, moved = augment(images, targets, run.augment, numbers)
@@ -72,7 +72,7 @@ class Step:
 
 
 class RecordedStep(Step):
-    """A step on a GPU: the first few as `Step`, then recorded, then replayed on the inputs of each batch."""
+    """A training step on a GPU: the first few run as in `Step`, then one is recorded and replayed on each batch."""
 
     def __init__(self, run: Run, method: Method, network: Trunk) -> None:
         self.rate = torch.zeros((), device=network.device)
@@ -81,31 +81,31 @@ class RecordedStep(Step):
         self.graph: torch.cuda.CUDAGraph | None = None
 
     def __call__(self, images: Tensor, targets: dict[str, Tensor], numbers: Tensor, rate: float) -> dict[str, Tensor]:
-        """Learn one batch; the scalars are overwritten by the next step."""
+        """Learn one batch; the next step overwrites the scalars."""
         self.rate.fill_(rate)
         if self.graph is None and self.done < EAGER:
             self.done += 1
             return self.compute(images, targets, numbers)
         graph = self.record(images, targets, numbers) if self.graph is None else self.graph
-        given = {"images": images, "numbers": numbers, **targets}
+        inputs = {"images": images, "numbers": numbers, **targets}
         for name, place in self.places.items():
-            place.copy_(given[name], non_blocking=True)
+            place.copy_(inputs[name], non_blocking=True)
         graph.replay()
         return self.losses
 
     def record(self, images: Tensor, targets: dict[str, Tensor], numbers: Tensor) -> torch.cuda.CUDAGraph:
-        """Record the operations of a step on tensors of its own; nothing is computed yet."""
+        """Record the operations of a step on fixed tensors (`places`); recording computes nothing."""
         self.places = {"images": images.clone(), "numbers": numbers.clone()}
         self.places |= {name: value.clone() for name, value in targets.items()}
-        own = {name: self.places[name] for name in targets}
+        fixed_targets = {name: self.places[name] for name in targets}
         self.optimizer.zero_grad()
         graph, stream = torch.cuda.CUDAGraph(), torch.cuda.current_stream()
         with RECORDING, torch.cuda.graph(graph, stream=stream, capture_error_mode="thread_local"):
-            self.losses = self.compute(self.places["images"], own, self.places["numbers"])
+            self.losses = self.compute(self.places["images"], fixed_targets, self.places["numbers"])
         self.graph = graph
         return graph
 
 
 def make_step(run: Run, method: Method, network: Trunk) -> Step:
-    """The step of a network: recorded on a GPU, where the method can be."""
+    """Make the step of a network: a recorded one on a GPU, if the method allows it."""
     return (RecordedStep if network.device.type == "cuda" and method.recordable else Step)(run, method, network)
