@@ -1,7 +1,7 @@
 """Section 3.2: "any convolutional backbone can be used here". Each is one entry of `BACKBONES`.
 
-A network's description reads the table, and whoever lists or schedules networks reads that. So torch, which takes
-seconds to load, is imported by the functions that build.
+Programs that list or schedule networks read their descriptions, which read this table. torch takes seconds to load, so
+only the functions that build a backbone import it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def torchvision_resnet(name: str, last_stride: int) -> tuple[nn.Sequential, int]:
-    """A ResNet of torchvision up to its last stage."""
+    """Build a ResNet of torchvision up to its last stage."""
     from torch import nn
     from torchvision import models
 
@@ -29,7 +29,7 @@ def torchvision_resnet(name: str, last_stride: int) -> tuple[nn.Sequential, int]
 
 
 def squeezenet(name: str, last_stride: int) -> tuple[nn.Sequential, int]:
-    """A SqueezeNet of torchvision; its last pooling takes the place of the last stage's stride."""
+    """Build a SqueezeNet of torchvision; ``last_stride`` is the stride of its last pooling."""
     from torch import nn
     from torchvision import models
 
@@ -41,7 +41,7 @@ def squeezenet(name: str, last_stride: int) -> tuple[nn.Sequential, int]:
 
 
 def small_resnet(name: str, last_stride: int) -> tuple[nn.Sequential, int]:
-    """A ResNet for CPUs: the usual stem, then one basic block a stage with 1, 2, 4 and 8 times 16 or 32 channels."""
+    """Build a ResNet for CPUs: a usual stem, then one basic block a stage with 1, 2, 4, 8 times 16 or 32 channels."""
     from torch import nn
     from torchvision.models.resnet import BasicBlock
 
@@ -63,12 +63,12 @@ def small_resnet(name: str, last_stride: int) -> tuple[nn.Sequential, int]:
 
 @dataclass(frozen=True)
 class Backbone:
-    """What there is to know of a backbone.
+    """Facts about a backbone.
 
     Attributes:
-        build: gives its layers in front of the classifier, under torchvision's names, and their number of channels,
-            from its name and the stride of its last stage: 1 keeps the map's size there, which doubles S.
-        published: whether torchvision has ImageNet weights of it, under its name.
+        build: returns its layers before the classifier, under torchvision's names, and their number of channels, from
+            its name and the stride of its last stage: stride 1 keeps the map's size there, which doubles S.
+        published: whether torchvision has ImageNet weights for it, under its name.
         stages: whether its last children are the stages of a ResNet, so that parts may pool an earlier one.
     """
 
@@ -88,5 +88,5 @@ BACKBONES: Mapping[str, Backbone] = {
 
 
 def make_backbone(name: str, last_stride: int) -> tuple[nn.Sequential, int]:
-    """A backbone of `BACKBONES` before training, and its number of channels; see `Backbone`."""
+    """Build a backbone of `BACKBONES` before training; also returns its number of channels. See `Backbone`."""
     return BACKBONES[name].build(name, last_stride)

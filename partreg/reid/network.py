@@ -272,9 +272,9 @@ def load_backbone(backbone: nn.Module, name: str, weights: str) -> None:
 
     Args:
         backbone: from `partreg.reid.backbones.make_backbone`.
-        name: its name.
-        weights: "imagenet" to fetch torchvision's first ImageNet weights, those of the original training recipe, or a
-            file that holds a state dict in torchvision's names.
+        name: its name in the run.
+        weights: "imagenet" to fetch torchvision's first ImageNet weights (from the original training recipe), or a file
+            with a state dict in torchvision's names.
 
     Raises:
         PartregError: the weights cannot be fetched or read, or a layer is missing or has another shape.
