@@ -1,4 +1,4 @@
-"""Section 4.1: what a folder holds and everything that is wrong in it, said before anything is trained."""
+"""Section 4.1: check a data set before training: what a folder holds, and everything that is wrong in it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ THREADS = 8
 
 @dataclass(frozen=True)
 class Report:
-    """What ``check`` found: the layout, counts by name, and every problem, by file and line."""
+    """The result of ``check``: the layout, counts by name, and every problem, by file and line."""
 
     layout: str
     counts: dict[str, int]
@@ -36,10 +36,10 @@ class Report:
 
 
 def layout(root: str | Path) -> str:
-    """Which layout a folder has: "vehicleid", "veri" or "csv" (a CSV file, or a folder with ``images.csv``).
+    """Recognize a folder's layout: "vehicleid", "veri" or "csv" (a CSV file, or a folder with ``images.csv``).
 
     Raises:
-        PartregError: none of the three.
+        PartregError: the folder has none of the three.
     """
     root = Path(root)
     if (root / "train_test_split").is_dir():
@@ -57,14 +57,14 @@ def layout(root: str | Path) -> str:
 def check(root: str | Path, decode: bool = False) -> Report:
     """Check a data set on disk.
 
-    Found are bad and double lines, images that are missing or unreadable, vehicles on both sides of the split, images
-    that are another vehicle in another list, side files that cannot be read or contradict the lists, and lists from
-    which nothing can be learnt or judged: empty ones, lists in which no vehicle has two images, and queries whose
-    matches are all of their own camera.
+    It finds bad and double lines, missing or unreadable images, vehicles on both sides of the split, images that are
+    different vehicles in different lists, and side files that cannot be read or contradict the lists. It also finds
+    lists that are useless for training or testing: empty ones, lists in which no vehicle has two images, and queries
+    whose matches are all from their own camera.
 
     Args:
         root: a folder in one of the layouts (see ``layout``).
-        decode: decode every image whole, which finds truncated files; else only their headers are read.
+        decode: decode every image whole, which finds truncated files; otherwise read only the headers.
 
     Raises:
         PartregError: the folder has none of the layouts.
@@ -105,7 +105,7 @@ def _vehicleid(root: Path, problems: list[Problem]) -> tuple[dict[str, pd.DataFr
 
 
 def _other_vehicle(files: dict[str, pd.DataFrame]) -> Iterator[Problem]:
-    """A problem for each image that is another vehicle in an earlier list, so that its vehicle may be trained on."""
+    """Yield a problem for each image that is another vehicle in an earlier list; we may train on its vehicle."""
     first: dict[str, tuple[int, str]] = {}
     for file, listed in files.items():
         for image, vehicle, line in listed[["image", "vehicle", "line"]].itertuples(index=False):
@@ -150,13 +150,13 @@ def _veri(root: Path, problems: list[Problem]) -> tuple[dict[str, pd.DataFrame],
 
 
 def _indices(path: Path, expected: list[np.ndarray]) -> Iterator[Problem]:
-    """``gt_index.txt`` or ``jk_index.txt``, where it is there: a line a query, its images counted from 1."""
+    """Check ``gt_index.txt`` or ``jk_index.txt`` if it exists: one line a query, images counted from 1."""
     if not path.exists():
         return
-    found: list[Problem] = []
-    lines = (text_of(path, found.append, "a line for each query") or "").splitlines()
-    if found:
-        yield found[0]
+    unreadable: list[Problem] = []
+    lines = (text_of(path, unreadable.append, "a line for each query") or "").splitlines()
+    if unreadable:
+        yield unreadable[0]
         return
     if len(lines) != len(expected):
         yield Problem(str(path), 0, f"expected {len(expected)} lines, one a query, found {len(lines)}; make it anew.")
@@ -204,10 +204,10 @@ def _csv(root: Path, problems: list[Problem]) -> tuple[dict[str, pd.DataFrame], 
 
 
 def _unusable(file: str, listed: pd.DataFrame, vehicles: int, problems: list[Problem]) -> None:
-    """Add a problem where nothing can be learnt from a list, or judged on it, though each of its lines may be right."""
+    """Add a problem for a list that is useless for training or testing, even if each of its lines is right."""
     images = listed["vehicle"].value_counts()
     if images.empty and any(problem.file == file for problem in problems):
-        return  # it is not there, or no line of it could be read
+        return  # the list is missing, or none of its lines could be read
     if images.empty:
         problems.append(Problem(file, 0, "expected images, found none; list some."))
     elif len(images) < vehicles:
@@ -218,7 +218,7 @@ def _unusable(file: str, listed: pd.DataFrame, vehicles: int, problems: list[Pro
 
 
 def _unjudged(file: str, query: pd.DataFrame, gallery: pd.DataFrame) -> Iterator[Problem]:
-    """Queries and a gallery that VeRi-776's rule cannot judge."""
+    """Yield a problem for queries and a gallery that VeRi-776's protocol cannot score."""
     for name, table in (("queries", query), ("a gallery", gallery)):
         if table.empty:
             yield Problem(file, 0, f"expected {name} to judge by, found none; list some, or neither.")
@@ -228,7 +228,7 @@ def _unjudged(file: str, query: pd.DataFrame, gallery: pd.DataFrame) -> Iterator
 
 
 def _side_files(root: Path, images: pd.DataFrame) -> Iterator[Problem]:
-    """What is wrong with the side files that are there, of which a reader names the first fault each."""
+    """Yield the first problem of each side file that exists."""
     readers: dict[str, Callable[[], object]] = {
         "keypoints.csv": lambda: side.read_keypoints(root, images),
         "orientation.csv": lambda: side.read_orientation(root, images),
@@ -254,7 +254,7 @@ def _count(name: str, listed: pd.DataFrame) -> dict[str, int]:
 
 
 def _both_sides(file: str, train: pd.DataFrame, test: pd.DataFrame) -> Iterator[Problem]:
-    """A problem for each vehicle of ``test`` that is in ``train`` too, at its first line."""
+    """Yield a problem for each vehicle of ``test`` that is in ``train`` too, at its first line."""
     trained = dict(zip(train["vehicle"][::-1], train["line"][::-1], strict=True))
     for vehicle, line in test[["vehicle", "line"]].drop_duplicates("vehicle").itertuples(index=False):
         if vehicle in trained:
@@ -266,20 +266,20 @@ def _both_sides(file: str, train: pd.DataFrame, test: pd.DataFrame) -> Iterator[
 
 
 def _images(lists: dict[str, pd.DataFrame], decode: bool) -> list[Problem]:
-    """Open every listed image once, in threads; a problem is reported at the first line that lists the image."""
+    """Open every listed image once, in threads; return the problems, each at the first line that lists the image."""
     first: dict[str, tuple[str, int]] = {}
     for file, frame in lists.items():
         for path, line in zip(frame["path"], frame["line"], strict=True):
             first.setdefault(path, (file, line))
     with ThreadPoolExecutor(THREADS) as pool:
-        found = pool.map(lambda path: _fault(path, decode), first, chunksize=64)
-        faults = list(tqdm(found, "images", total=len(first), mininterval=1, delay=2, unit="image"))
+        results = pool.map(lambda path: _fault(path, decode), first, chunksize=64)
+        faults = list(tqdm(results, "checking images", total=len(first), mininterval=1, delay=2, unit="image"))
     return [Problem(*first[path], fault) for path, fault in zip(first, faults, strict=True) if fault]
 
 
 def _fault(path: str, decode: bool) -> str:
-    """What is wrong with an image file, in a sentence; "" where nothing is."""
+    """Describe in a sentence what is wrong with an image file; "" if nothing is."""
     if not os.path.exists(path):  # not Path.exists, which raises for a name that is too long
         return f"the image {path} is missing; put it there or take the line out."
-    found = fault(path, decode)
-    return f"the image {path} is unreadable ({found}); copy it anew or drop the line." if found else ""
+    why = fault(path, decode)
+    return f"the image {path} is unreadable ({why}); copy it again or delete the line." if why else ""

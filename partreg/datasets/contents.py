@@ -1,4 +1,4 @@
-"""What the files of pictures hold: told apart by their bytes, and read again only where their size or times changed."""
+"""Digests of the pictures' bytes, which read a file again only if its size or times changed."""
 
 from __future__ import annotations
 
@@ -15,23 +15,21 @@ from partreg import files
 from partreg.errors import PartregError
 
 LEDGER = "contents.json"
-SETTLED = (
-    2.0  # seconds; a file that was written later than so before it was read may change within one tick of its times
-)
-MANY = 1_000  # files, for a bar to be worth while
+SETTLED = 2.0  # seconds; a file written less than this before we read it may change again without new times
+MANY = 1_000  # files that deserve a progress bar
 _known: dict[str, tuple[list[int], str]] = {}  # of this process, by path
 _read: set[Path] = set()  # ledgers that it has read
 
 
 def contents(paths: Sequence[str | Path], folder: str | Path | None = None) -> list[str]:
-    """Sixteen hexadecimal digits for the bytes of each file.
+    """Digests of the files' bytes, 16 hexadecimal digits each.
 
-    Reading every picture of a large data set each time would be felt. So what a file held is remembered together with
-    its size and its times (of its content and of its entry), and the file is read again where one of these has changed.
+    To read every picture of a large data set each time is slow. So we remember each digest with the file's size and
+    times (of its content and of its entry), and read the file again if one of these has changed.
 
     Args:
-        paths: of the files.
-        folder: where ``contents.json`` remembers them for other processes; None to remember them in this one alone.
+        paths: paths of the files.
+        folder: where ``contents.json`` keeps the digests for other processes; None to keep them in this process only.
 
     Raises:
         PartregError: a file is missing or cannot be read.
@@ -44,8 +42,8 @@ def contents(paths: Sequence[str | Path], folder: str | Path | None = None) -> l
     stats = [_stat(name) for name in names]
     new = [(name, stat) for name, stat in zip(names, stats, strict=True) if _known.get(name, ([],))[0] != stat]
     with ThreadPoolExecutor(4) as pool:
-        found = pool.map(lambda one: _hash(one[0]), new)
-        bar = tqdm(found, "reading", len(new), mininterval=1, leave=False, disable=len(new) < MANY)
+        digests = pool.map(lambda entry: _hash(entry[0]), new)
+        bar = tqdm(digests, "reading images", len(new), mininterval=1, leave=False, disable=len(new) < MANY)
         fresh = {name: digest for (name, _), digest in zip(new, bar, strict=True)}
     now = time.time() - SETTLED
     settled = {name: (stat, fresh[name]) for name, stat in new if max(stat[1:]) < now * 1e9}
@@ -57,12 +55,12 @@ def contents(paths: Sequence[str | Path], folder: str | Path | None = None) -> l
 
 
 def _stat(name: str) -> list[int]:
-    """Size in bytes, and the times of the last change of content and of the entry, in nanoseconds."""
+    """Size in bytes, and the times of the last change of content and of entry, in nanoseconds."""
     try:
-        found = os.stat(name)
+        stat = os.stat(name)
     except OSError as error:
         raise _unreadable(name) from error
-    return [found.st_size, found.st_mtime_ns, found.st_ctime_ns]
+    return [stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns]
 
 
 def _hash(name: str) -> str:
@@ -77,7 +75,7 @@ def _unreadable(name: str) -> PartregError:
 
 
 def _remembered(ledger: Path) -> dict[str, tuple[list[int], str]]:
-    """What a ledger says; nothing where it is missing or spoilt, for then all files are read again."""
+    """Entries of a ledger; none if it is missing or damaged, and then all files are read again."""
     try:
         entries = json.loads(ledger.read_text(encoding="utf-8"))
         return {str(name): (list(stat), str(digest)) for name, (stat, digest) in entries.items()}

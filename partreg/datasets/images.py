@@ -1,4 +1,4 @@
-"""Section 4.1: the one table that travels, a row an image, whatever the layout on disk."""
+"""Section 4.1: the table of images that the whole project uses, one row an image, whatever the layout on disk."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ REQUIRED = ("image", "path", "vehicle")
 
 
 def images_table(columns: Mapping[str, Any] | pd.DataFrame, source: str = "the table of images") -> pd.DataFrame:
-    """Make a table of images: columns that are not given are filled as unknown, types are checked.
+    """Make a table of images: check types, and fill missing columns as unknown.
 
     Args:
         columns: at least ``image`` (path relative to the data set's root, "/" between folders, unique), ``path``
             (to open) and ``vehicle`` (whole number, at least 0); ``camera``, ``time``, ``model``, ``color`` and
             ``type`` are whole numbers, -1 where unknown; ``track`` is a name, "" where unknown.
-        source: the file that the table comes from, for the sentence of an error.
+        source: the table's file, for errors.
 
     Returns:
         A frame with exactly ``IMAGE_COLUMNS``, rows in the order given, indexed 0..N-1.
 
     Raises:
-        PartregError: a required column is missing, a number is none, or an image appears twice.
+        PartregError: a required column is missing, a value is no whole number, or an image appears twice.
     """
     given = pd.DataFrame(columns)
     missing = [name for name in REQUIRED if name not in given]
@@ -57,7 +57,7 @@ def _integers(given: pd.DataFrame, name: str, source: str) -> np.ndarray:
     if pd.api.types.is_integer_dtype(given[name]):
         return np.asarray(given[name], dtype=np.int64)
     numbers: np.ndarray = pd.to_numeric(given[name], errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
-    # Beyond 2^53 two whole numbers may be one as a float, and two vehicles one vehicle.
+    # Beyond 2^53, two whole numbers may be the same float, which would make one vehicle of two.
     bad = ~np.isfinite(numbers) | (numbers != np.floor(numbers)) | (np.abs(numbers) >= 2**53)
     bad |= given[name].map(lambda value: isinstance(value, bool | np.bool_)).to_numpy(dtype=bool)
     if bad.any():

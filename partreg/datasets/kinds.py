@@ -1,7 +1,7 @@
-"""Vehicles of one model and colour, which the paper calls near-duplicates (Figure 1, Section 4.1).
+"""Vehicles of the same model and colour, which the paper calls near-duplicates (Figure 1, Section 4.1).
 
-Lists on disk do not give model and colour of every vehicle: VehicleID's own do so for two vehicles in five. What is not
-known is no kind of its own.
+The lists on disk do not give model and colour of every vehicle: VehicleID's give them for two in five. Vehicles of
+unknown model or colour are not a kind.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import pandas as pd
 
 
 def kinds(images: pd.DataFrame) -> np.ndarray:
-    """(N,) int64: a number from 0 for the model and colour of each image; -1 where one of the two is not known (-1).
+    """(N,) int64: a number from 0 for the model and colour of each image; -1 where one of the two is unknown (-1).
 
     >>> kinds(pd.DataFrame({"model": [4, 4, 4, -1], "color": [1, 1, 2, 1]}))
     array([ 1,  1,  2, -1])
@@ -21,7 +21,7 @@ def kinds(images: pd.DataFrame) -> np.ndarray:
 
 
 def vehicles_alike(images: pd.DataFrame) -> np.ndarray:
-    """(N,) int64: how many vehicles share each image's model and colour, its own among them; 0 where not known.
+    """(N,) int64: how many vehicles share each image's model and colour, its own included; 0 where unknown.
 
     >>> vehicles_alike(pd.DataFrame({"vehicle": [1, 2, 2, 3], "model": [4, 4, 4, -1], "color": [1, 1, 1, 1]}))
     array([2, 2, 2, 0])
@@ -31,30 +31,30 @@ def vehicles_alike(images: pd.DataFrame) -> np.ndarray:
 
 
 def share_alike(kind: np.ndarray, queries: np.ndarray, results: np.ndarray, matches: np.ndarray) -> float:
-    """Of the wrong answers in rank lists, the share of the query's own kind, a fraction (Figure 6).
+    """Share of the wrong answers in rank lists that are of the query's kind, a fraction (Figure 6).
 
     Args:
-        kind: (N,) of every image, as `kinds` gives it.
+        kind: (N,) kind of every image, from `kinds`.
         queries: (Q,) rows of the queries.
-        results: (Q, k) rows of the images nearest to each.
-        matches: (Q, k) which of them are right, and do not count.
+        results: (Q, k) rows of the images nearest to each query.
+        matches: (Q, k) bool, which results are right; these do not count.
 
     Returns:
-        The share among wrong answers whose kind is known, as is their query's; NaN where there are none.
+        The share among wrong answers of known kind to queries of known kind; NaN if there are none.
     """
-    own, found = kind[queries][:, None], kind[results]
-    counted = ~matches & (own >= 0) & (found >= 0)
-    return float((found == own)[counted].mean()) if counted.any() else float("nan")
+    of_query, of_results = kind[queries][:, None], kind[results]
+    counted = ~matches & (of_query >= 0) & (of_results >= 0)
+    return float((of_results == of_query)[counted].mean()) if counted.any() else float("nan")
 
 
 def facts(images: pd.DataFrame) -> dict[str, int | float]:
-    """How alike the vehicles of a table of images are.
+    """Describe how alike the vehicles of a table of images are.
 
     Returns:
         Counts by name: models, vehicles of known model and colour, groups of one model and colour, vehicles in the
-        largest group; and ``informed``, the CMC@1 that knowing both exactly, and nothing else, gives on average over
-        the images of known kind. With one gallery image a vehicle, a query's own is found once in n, where n vehicles
-        are alike. NaN where no kind is known.
+        largest group. And ``informed``, the mean CMC@1, over images of known kind, of a method that knows model and
+        colour exactly and nothing else: with one gallery image a vehicle, it finds the right one of n alike vehicles
+        once in n times. NaN if no kind is known.
     """
     alike = vehicles_alike(images)
     known = images[alike > 0]

@@ -1,4 +1,4 @@
-"""Section 4.1: the text files of the data sets, line by line, with file and line kept for whatever is wrong in them."""
+"""Section 4.1: read the text files of the data sets line by line; errors name file and line."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from partreg.errors import PartregError
 from partreg.files import read_text
 
 NUMBER = re.compile(r"[0-9]{1,18}")
-# Python's own int() and float() also take "1_000" and digits of other scripts, which nobody means in a data file.
+# Python's own int() and float() also accept "1_000" and digits of other scripts, which are errors in a data file.
 WHOLE = re.compile(r"(-?[0-9]{1,18})(\.0*)?")
 REAL = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,4})?")
 
 
 @dataclass(frozen=True, order=True)
 class Problem:
-    """Something wrong in a data set: its file, the line there (0 where there is none), and a sentence about it."""
+    """A problem in a data set: its file, its line (0 if it has none), and a sentence about it."""
 
     file: str
     line: int
@@ -28,44 +28,44 @@ class Problem:
         return f"{self.file}:{self.line}: {self.message}" if self.line else f"{self.file}: {self.message}"
 
 
-# What is done with a problem: a reader stops at the first one, `partreg check` collects them all.
+# What to do with a problem: a reader stops at the first one, `partreg check` collects them all.
 OnProblem = Callable[[Problem], None]
 
 
 def stop(problem: Problem) -> None:
-    """Stop at the first problem: what a reader does.
+    """Stop at the first problem, as readers do.
 
     Raises:
-        PartregError: always, with the problem as its sentence.
+        PartregError: always; its sentence is the problem.
     """
     raise PartregError(str(problem))
 
 
 def whole(text: str) -> int | None:
-    """The whole number that a cell of a table holds; None where it holds none.
+    """Convert a cell of a table to a whole number; None if it is not one.
 
-    "3.0" is 3: a spreadsheet or pandas writes a column of whole numbers so where one of its cells is blank.
+    "3.0" is 3: spreadsheets and pandas write a column of whole numbers like this if one of its cells is blank.
     """
     match = WHOLE.fullmatch(text)
     return int(match.group(1)) if match else None
 
 
 def real(text: str) -> float:
-    """The number that a text is, NaN where it is none."""
+    """Convert text to a number; NaN if it is not one."""
     return float(text) if REAL.fullmatch(text) else float("nan")
 
 
 def read_lines(
     path: Path, fields: int, expected: str, on_problem: OnProblem = stop, *, more: bool = False
 ) -> list[tuple[int, list[str]]]:
-    """The lines of a list file, split at white space; blank lines are passed over.
+    """Read the lines of a list file, split at white space, without blank lines.
 
     Args:
         path: a text file as `partreg.files.read_text` takes it; trailing spaces are accepted.
-        fields: how many fields a line has.
-        expected: what a line should be, for the sentence about one that is not.
-        on_problem: called for every line that is not so; the line is then left out.
-        more: whether a line may have more than ``fields``.
+        fields: number of fields in a line.
+        expected: what a line should be, for errors.
+        on_problem: called for every wrong line, which is then left out.
+        more: whether a line may have more than ``fields`` fields.
 
     Returns:
         (line number from 1, fields) for every good line.
@@ -84,7 +84,7 @@ def read_lines(
 
 
 def text_of(path: Path, on_problem: OnProblem, expected: str) -> str | None:
-    """The text of a file; None, after a problem, where there is none to read."""
+    """Read the text of a file; if that fails, report a problem and return None."""
     try:
         return read_text(path)
     except PartregError as error:
@@ -95,7 +95,7 @@ def text_of(path: Path, on_problem: OnProblem, expected: str) -> str | None:
 
 
 def read_numbers(path: Path, expected: str, on_problem: OnProblem = stop) -> dict[int, int]:
-    """A file of two whole numbers a line (``vehicle model``), as a dictionary; a missing file gives an empty one."""
+    """Read a file of two whole numbers a line (``vehicle model``) as a dictionary, empty if the file is missing."""
     table: dict[int, int] = {}
     if not path.exists():
         return table

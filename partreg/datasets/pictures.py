@@ -1,7 +1,7 @@
 """Section 4.1: one way to open a picture, the same for people, detector and network.
 
-Photographs come turned by their EXIF orientation, in 16 bits, in CMYK or with a palette. A detector that turns them and
-a network that does not would not speak of the same pixels, so all of this project opens them here.
+Photographs may be turned by their EXIF orientation, or have 16 bits, CMYK or a palette. A detector that turns them and
+a network that does not would see different pixels. So the whole project opens pictures here.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from partreg.errors import PartregError
 
 SIXTEEN = ("I;16", "I;16L", "I;16B", "I;16N", "I")
-# Kinds of errors that Pillow raises for files that are none of its own, or broken ones. ImportError: once ultralytics
-# is loaded, its Image.open asks for a plug-in where Pillow knows no format.
+# Errors that Pillow raises for files that are damaged or no pictures. ImportError: once ultralytics is loaded, its
+# Image.open asks for a plug-in if Pillow does not know the format.
 BROKEN = (
     OSError,
     SyntaxError,
@@ -32,13 +32,13 @@ ORIENTATION = 0x0112
 
 
 def open_picture(path: str | Path) -> Image.Image:
-    """A picture, whole, upright by its EXIF orientation, as RGB with 8 bits a channel.
+    """Open a picture whole, upright by its EXIF orientation, as RGB with 8 bits a channel.
 
     16 bits of grey are scaled to 8 (65,535 becomes 255); CMYK and palettes are converted; transparency is dropped.
 
     Raises:
-        PartregError: it is missing, truncated, no picture, has more than 16 bits a channel, or would fill more memory
-            than a picture may (179 million pixels).
+        PartregError: the file is missing, truncated or no picture, has more than 16 bits a channel, or more pixels than
+            a picture may have (179 million).
     """
     try:
         with Image.open(path) as image:
@@ -66,16 +66,16 @@ def _eight_bits(image: Image.Image) -> Image.Image:
 
 
 def read_picture(path: str | Path) -> np.ndarray:
-    """`open_picture` as an array, (height, width, 3) uint8, red, green, blue.
+    """Open a picture as an array (height, width, 3) uint8: red, green, blue.
 
     Raises:
-        PartregError: as `open_picture`.
+        PartregError: as in `open_picture`.
     """
     return np.asarray(open_picture(path))
 
 
 def picture_size(path: str | Path) -> tuple[int, int]:
-    """Width and height of a picture in pixels once it is upright; only its header is read.
+    """Width and height in pixels of the upright picture; reads only its header.
 
     Raises:
         PartregError: it is missing or no picture.
@@ -85,7 +85,7 @@ def picture_size(path: str | Path) -> tuple[int, int]:
 
 
 def picture_header(path: str | Path) -> tuple[int, int, int]:
-    """Width and height of a picture in pixels as stored, and its EXIF orientation (1, upright, where it has none).
+    """Width and height in pixels of the stored picture, and its EXIF orientation (1, upright, if it has none).
 
     Raises:
         PartregError: it is missing or no picture.
@@ -96,12 +96,12 @@ def picture_header(path: str | Path) -> tuple[int, int, int]:
             return (*image.size, orientation if orientation in TURNED else 1)
     except BROKEN as error:
         raise PartregError(
-            f"{path}: not a readable image ({reason(error)}); replace it, or take it off its list."
+            f"{path}: not a readable image ({reason(error)}); replace it, or delete it from its list."
         ) from error
 
 
 def fault(path: str | Path, decode: bool) -> str:
-    """What is wrong with a picture file, "" where nothing is; only its header is read, or with ``decode`` all of it."""
+    """Say what is wrong with a picture file; "" if nothing is. Reads its header, or with ``decode`` all of it."""
     try:
         if decode:
             open_picture(path)
@@ -113,7 +113,7 @@ def fault(path: str | Path, decode: bool) -> str:
 
 
 def reason(error: BaseException) -> str:
-    """A library's error in a few words on one line."""
+    """Shorten a library's error to a few words on one line."""
     if isinstance(error, UnidentifiedImageError | ImportError):
         return "no format of pictures that is known here"
     lines = str(error).splitlines() or [type(error).__name__]

@@ -1,18 +1,18 @@
 """Section 4.1: side files beside a data set, which only some methods of Tables 1-3 need.
 
-Each is looked for as ``<root>/<name>`` and then as ``<root>/truth/<name>``, where the rendered benchmark has it:
+Readers look for ``<root>/<name>`` and then for ``<root>/truth/<name>``, where the rendered benchmark has it:
 
 - ``keypoints.csv``: ``image`` and, for each of the 20 `KEYPOINTS`, ``<name>_x``, ``<name>_y`` (relative to the sides
   of the upright image) and ``<name>_seen`` (0 or 1). OIFE reads it.
 - ``orientation.csv``: ``image`` and ``orientation``, one of the 8 `ORIENTATIONS`. VAMI reads it.
 - ``plates.csv``: ``image``, ``plate`` (the text) and ``crop`` (a picture of the plate, its path relative to the folder
-  that ``plates.csv`` is in); an image has a row where its plate can be seen. The plate methods read it.
-- ``models.csv``: ``image`` and ``model``, a whole number. GoogLeNet reads it where the table of images has no models.
+  of ``plates.csv``); an image has a row if its plate is visible. The plate methods read it.
+- ``models.csv``: ``image`` and ``model``, a whole number. GoogLeNet reads it if the table of images has no models.
 - ``camera_ID.txt`` and ``camera_Dist.txt``, as VeRi-776 has them: camera names such as ``c001``, and the square matrix
   of the distances between them in the same order, in metres. The methods that use time and place read them.
 
-``image`` is the key of the table of images. VeRi-776's query images are copies of gallery images, so a query
-``image_query/<name>`` that is not listed under its own key is looked up as ``image_test/<name>``.
+``image`` is the key of the table of images. VeRi-776's query images are copies of gallery images. So if a file does not
+list a query ``image_query/<name>``, its readers take ``image_test/<name>``.
 """
 
 from __future__ import annotations
@@ -36,21 +36,21 @@ KEYPOINTS = (
 )  # fmt: skip
 ORIENTATIONS = ("front", "rear", "left", "left front", "left rear", "right", "right front", "right rear")
 CAMERA = re.compile(r"c?0*([0-9]{1,6})")
-ODD = re.compile(r"[^0-9eE.+\-\n]")  # where a number has none of these, `real` and NumPy, which is faster, agree
-SLACK = 0.05  # of the image's side: how far outside a key point may be that is seen
+ODD = re.compile(r"[^0-9eE.+\-\n]")  # on text without these, NumPy reads the same numbers as `real`, and faster
+SLACK = 0.05  # how far a visible key point may lie outside the image, as a share of the side
 QUERY, GALLERY = "image_query/", "image_test/"
 
 
 def read_keypoints(root: str | Path, images: pd.DataFrame) -> np.ndarray:
-    """The 20 key points of each image, as Wang et al. annotated them for OIFE (ICCV 2017).
+    """Read the 20 key points of each image, as Wang et al. annotated them for OIFE (ICCV 2017).
 
     Args:
         root: the data set's folder.
         images: a table of images, of N rows.
 
     Returns:
-        (N, 20, 3) float32: x and y relative to the image's sides, and 1 where the point is seen, 0 where not. An image
-        that the file does not list has zeros only.
+        (N, 20, 3) float32: x and y relative to the image's sides, and 1 for a visible point, 0 for a hidden one. An
+        image that the file does not list has only zeros.
 
     Raises:
         PartregError: the file is missing or malformed, or lists none of the images.
@@ -70,16 +70,16 @@ def read_keypoints(root: str | Path, images: pd.DataFrame) -> np.ndarray:
             "pixels by the width and height of the upright image."
         )
     at = rows_of(path, keys, images)
-    found = np.zeros((len(images), len(KEYPOINTS), 3), np.float32)
-    found[at >= 0] = values[at[at >= 0]]
-    return found
+    points = np.zeros((len(images), len(KEYPOINTS), 3), np.float32)
+    points[at >= 0] = values[at[at >= 0]]
+    return points
 
 
 def read_orientation(root: str | Path, images: pd.DataFrame) -> np.ndarray:
-    """The orientation of each image: from which side its vehicle is seen, left and right being the vehicle's own.
+    """Read from which side each image shows its vehicle; left and right are the vehicle's own.
 
     Returns:
-        (N,) text, each one of `ORIENTATIONS`, or "" where the file does not list the image or says nothing of it.
+        (N,) text, each one of `ORIENTATIONS`, or "" if the file does not give the image's.
 
     Raises:
         PartregError: the file is missing or malformed, or lists none of the images.
@@ -95,11 +95,11 @@ def read_orientation(root: str | Path, images: pd.DataFrame) -> np.ndarray:
 
 
 def read_plates(root: str | Path, images: pd.DataFrame) -> pd.DataFrame:
-    """The number plate of each image, in which the plate itself is blanked.
+    """Read the number plate of each image; in the image itself, the plate is blank.
 
     Returns:
-        A frame with the columns image, plate (the text) and crop (the path to open), a row an image in the order of
-        ``images``; plate and crop are "" where the file does not list the image. The crops are not opened.
+        A frame with the columns image, plate (the text) and crop (the path to open), one row an image in the order of
+        ``images``; plate and crop are "" if the file does not list the image. This does not open the crops.
 
     Raises:
         PartregError: the file is missing or malformed, or lists none of the images; a crop leads out of the file's
@@ -112,21 +112,21 @@ def read_plates(root: str | Path, images: pd.DataFrame) -> pd.DataFrame:
             raise PartregError(f"{path}:{line}: expected both plate and crop, or neither; fix the line.")
     at = rows_of(path, keys, images)
     listed = [rows[row] if row >= 0 else ("", "", "") for row in at]
-    crops = [str(_crop(path, lines[row], one[2])) if one[2] else "" for row, one in zip(at, listed, strict=True)]
-    return pd.DataFrame({"image": images["image"].to_numpy(), "plate": [one[1] for one in listed], "crop": crops})
+    crops = [str(_crop(path, lines[k], crop)) if crop else "" for k, (_, _, crop) in zip(at, listed, strict=True)]
+    return pd.DataFrame({"image": images["image"].to_numpy(), "plate": [row[1] for row in listed], "crop": crops})
 
 
 def read_models(root: str | Path, images: pd.DataFrame) -> np.ndarray:
-    """The vehicle model of each image: the table's own, else from ``models.csv`` or ``truth/images.csv``.
+    """Return the vehicle model of each image: the table's own, else from ``truth/images.csv`` or ``models.csv``.
 
-    VehicleID gives models with its lists, VeRi-776 gives none; the rendered VeRi has them in ``truth/images.csv``. A
-    ``models.csv`` has the columns ``image`` and ``model``, a whole number from 0, empty or -1 where unknown.
+    VehicleID's lists give models, VeRi-776 gives none, and the rendered VeRi has them in ``truth/images.csv``. A
+    ``models.csv`` has the columns ``image`` and ``model``, a whole number from 0, or empty or -1 for unknown.
 
     Returns:
         (N,) int64, -1 where unknown.
 
     Raises:
-        PartregError: the table has no model and there is no such file, or it is malformed or lists none of the images.
+        PartregError: the table has no models and no file gives them, or the file is malformed or lists no image.
     """
     models: np.ndarray = images["model"].to_numpy(np.int64)
     if not len(models) or (models >= 0).any():
@@ -144,14 +144,14 @@ def read_models(root: str | Path, images: pd.DataFrame) -> np.ndarray:
 
 
 def read_camera_distances(root: str | Path) -> pd.DataFrame:
-    """The distances between cameras: ``camera_ID.txt`` and ``camera_Dist.txt`` of VeRi-776.
+    """Read the distances between cameras from VeRi-776's ``camera_ID.txt`` and ``camera_Dist.txt``.
 
     Returns:
         A symmetric frame (C, C) of float64, metres; index and columns are the cameras' numbers (1 for ``c001``).
 
     Raises:
-        PartregError: a file is missing, a name is none or appears twice, the matrix is not square, of another size than
-            there are names, not symmetric, has a negative distance, or its diagonal is not zero.
+        PartregError: a file is missing, a name is not a camera's or appears twice, or the matrix has another size than
+            the names, is not square, not symmetric, has a negative distance or a diagonal that is not zero.
     """
     methods = "FACT+Plate-SNN+STR and Siamese+Path"
     named, measured = (find(root, name, methods) for name in ("camera_ID.txt", "camera_Dist.txt"))
@@ -184,10 +184,10 @@ def read_camera_distances(root: str | Path) -> pd.DataFrame:
 
 
 def find(root: str | Path, name: str, methods: str) -> Path:
-    """The side file ``name`` of a data set.
+    """Path of the side file ``name`` of a data set.
 
     Raises:
-        PartregError: it is neither in ``root`` nor in ``root/truth``; the sentence says which ``methods`` need it.
+        PartregError: the file is neither in ``root`` nor in ``root/truth``; the error says which ``methods`` need it.
     """
     places = (Path(root) / name, Path(root) / "truth" / name)
     for path in places:
@@ -195,19 +195,19 @@ def find(root: str | Path, name: str, methods: str) -> Path:
             return path
     raise PartregError(
         f"{places[0]}: no such side file (nor truth/{name} there); {methods} cannot be computed without it: put it "
-        "there, or leave these methods away."
+        "there, or leave these methods out."
     )
 
 
 def read_columns(path: Path, columns: tuple[str, ...]) -> tuple[list[int], dict[str, int], np.ndarray]:
-    """Some columns of a CSV whose first is ``image``; further columns are passed over.
+    """Read some columns of a CSV, the first of which is ``image``.
 
     Returns:
         The line of each row, the row of each image key, and the values as text, (rows, columns).
 
     Raises:
-        PartregError: not a CSV in UTF-8, a column is missing, a row has another number of fields, an image is empty or
-            appears twice.
+        PartregError: the file is no CSV in UTF-8, a column is missing, a row has another number of fields, or an image
+            is empty or appears twice.
     """
     try:
         reader = csv.reader(io.StringIO(read_text(path), newline=""), skipinitialspace=True)
@@ -235,25 +235,25 @@ def read_columns(path: Path, columns: tuple[str, ...]) -> tuple[list[int], dict[
 
 
 def rows_of(path: Path, keys: dict[str, int], images: pd.DataFrame) -> np.ndarray:
-    """The row of each image in a side file, (N,) int64, -1 where it is not listed.
+    """(N,) int64: the row of each image in a side file, -1 if it has none.
 
     Raises:
-        PartregError: none of the images is listed: the file belongs to another data set.
+        PartregError: the file lists none of the images, so it belongs to another data set.
     """
-    found = np.full(len(images), -1, np.int64)
+    rows = np.full(len(images), -1, np.int64)
     for k, image in enumerate(images["image"]):
         twin = GALLERY + image.removeprefix(QUERY) if image.startswith(QUERY) else image
-        found[k] = keys.get(image, keys.get(twin, -1))
-    if len(images) and (found < 0).all():
+        rows[k] = keys.get(image, keys.get(twin, -1))
+    if len(images) and (rows < 0).all():
         raise PartregError(
             f"{path}: expected rows of the data set's images, such as {images['image'].iloc[0]!r}, found none; check "
             "that the file belongs to this data set and names its images relative to the data set's folder."
         )
-    return found
+    return rows
 
 
 def _crop(path: Path, line: int, crop: str) -> Path:
-    """The path of a crop, inside the folder of its side file."""
+    """Path of a crop, which must lie inside the folder of its side file."""
     try:
         return inside(path.parent, crop)
     except PartregError as error:
@@ -265,7 +265,7 @@ def _crop(path: Path, line: int, crop: str) -> Path:
 def _numbers(
     path: Path, lines: list[int], text: np.ndarray, columns: list[str], dtype: type = np.float32
 ) -> np.ndarray:
-    """Text as finite numbers, (rows, columns)."""
+    """Convert text to finite numbers, (rows, columns)."""
     plain = not ODD.search("\n".join(text.ravel().tolist()))
     try:
         values = text.astype(dtype) if plain else _each(text, dtype)
@@ -274,9 +274,9 @@ def _numbers(
     bad = np.argwhere(~np.isfinite(values))
     if len(bad):
         row, column = bad[0]
-        found = str(text[row, column])[:60]
+        cell = str(text[row, column])[:60]
         raise PartregError(
-            f"{path}:{lines[row]}: expected a number as {columns[column]}, found {found!r}; fix the line."
+            f"{path}:{lines[row]}: expected a number as {columns[column]}, found {cell!r}; fix the line."
         )
     return values
 

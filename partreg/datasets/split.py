@@ -1,4 +1,4 @@
-"""Section 4.1: identities held out of the training set, so that settings are chosen without the test set."""
+"""Section 4.1: hold identities out of the training set, to choose settings without the test set."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ def hold_out(train: pd.DataFrame, vehicles: int, seed: int) -> tuple[pd.DataFram
     Args:
         train: a table of images.
         vehicles: how many identities to hold out; 0 holds out none.
-        seed: of the draw; the same seed and table give the same split whatever the order of the rows.
+        seed: seed of the draw; the same seed and table give the same split, whatever the order of the rows.
 
     Returns:
         (training, validation): no vehicle is on both sides, rows keep their order, both are indexed from 0.
 
     Raises:
-        PartregError: fewer than ``vehicles`` + 1 identities are there.
+        PartregError: the table has fewer than ``vehicles`` + 1 identities.
     """
     known = np.unique(train["vehicle"].to_numpy())
     if not 0 <= vehicles < max(len(known), 1):

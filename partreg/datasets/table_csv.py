@@ -1,4 +1,4 @@
-"""Section 4.1 on data of one's own: a CSV with a row an image.
+"""Section 4.1 on your own data: a CSV with one row for each image.
 
 Columns ``path`` (relative to the CSV's folder) and ``vehicle``; optional ``camera``, ``time``, ``track``, ``model``,
 ``color``, ``type``, and ``split`` (``train``, ``query`` or ``gallery``).
@@ -23,15 +23,15 @@ from partreg.files import inside
 CSV_NAME = "images.csv"
 SPLITS = ("train", "query", "gallery")
 COLUMNS = ("path", "split", *IMAGE_COLUMNS[2:])
-NEAR = 0.75  # how like a known column's name another one is that is taken for it misspelt
+NEAR = 0.75  # a column at least this similar to a known one, 0 to 1, counts as misspelt
 NUMBERS = ("vehicle", "camera", "time", "model", "color", "type")
 
 
 def read_csv(path: str | Path) -> pd.DataFrame:
-    """Read a CSV of one's own as a table of images, with the column ``split`` after it where the file has one.
+    """Read your own CSV as a table of images, with ``split`` as the last column if the file has it.
 
     Raises:
-        PartregError: the file or a column is missing, or a row is not as it should be (file and line are named).
+        PartregError: the file or a column is missing, or a row is wrong; the error names file and line.
     """
     path = Path(path)
     rows = read_rows(path)
@@ -40,7 +40,7 @@ def read_csv(path: str | Path) -> pd.DataFrame:
 
 
 def read_rows(path: Path, on_problem: OnProblem = stop) -> pd.DataFrame:
-    """The good rows of the CSV as text and numbers, with the columns ``line`` and ``opened`` (the path to open)."""
+    """Read the good rows of the CSV as text and numbers, with columns ``line`` and ``opened`` (the path to open)."""
     text = text_of(path, on_problem, "a CSV with the columns path and vehicle")
     try:
         reader = csv.DictReader(io.StringIO(text or "", newline=""), skipinitialspace=True)
@@ -65,12 +65,12 @@ def read_rows(path: Path, on_problem: OnProblem = stop) -> pd.DataFrame:
         numbers = {name: -1 if row[name] == "" else whole(row[name]) for name in columns if name in NUMBERS}
         words = {name: row[name] for name in columns if name not in NUMBERS}
         good.append({**words, **numbers, "opened": opened, "line": line})
-    given = columns if columns and not faults else ["path", "vehicle"]
-    return pd.DataFrame(good, columns=[*given, "opened", "line"])
+    kept = columns if columns and not faults else ["path", "vehicle"]
+    return pd.DataFrame(good, columns=[*kept, "opened", "line"])
 
 
 def _heading(names: Sequence[str]) -> list[str]:
-    """What is wrong with the heading, a sentence each; an unknown column is no fault, a misspelt known one is."""
+    """List what is wrong with the heading, a sentence each. Unknown columns are fine, misspelt known ones are not."""
     for name in ("path", "vehicle"):
         if name not in names:
             return [f"expected a heading with path and vehicle, separated by commas; {name!r} is missing, add it."]
@@ -86,7 +86,7 @@ def _heading(names: Sequence[str]) -> list[str]:
 
 
 def _problem(path: Path, row: dict[str, str], columns: list[str]) -> str:
-    """What is wrong with a row, "" where nothing is."""
+    """Say what is wrong with a row; "" if nothing is."""
     if None in row or any(row[name] is None for name in columns):
         return f"expected as many fields as the heading has ({len(columns)}); fix the row."
     for name in columns:

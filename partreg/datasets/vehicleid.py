@@ -1,7 +1,7 @@
 """Section 4.1: VehicleID_V1.0 as it is distributed.
 
 ``image/<name>.jpg``, ``train_test_split/train_list.txt`` and ``test_list_<vehicles>.txt`` (lines ``image vehicle``,
-without extension), and, where they are there, ``attribute/{img2vid,model_attr,color_attr}.txt``. It has no cameras.
+without extension), and, if present, ``attribute/{img2vid,model_attr,color_attr}.txt``. It has no cameras.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ PAIR = "an image name and a vehicle number, such as '0000001 25'"
 
 @dataclass(frozen=True)
 class VehicleID:
-    """The data set's tables of images: for training, and for each test list, keyed by the list's number, ascending."""
+    """The data set's tables of images: for training, and for each test list by its number, ascending."""
 
     root: Path
     train: pd.DataFrame
@@ -30,10 +30,10 @@ class VehicleID:
 
 
 def read_vehicleid(root: str | Path) -> VehicleID:
-    """Read a folder that is laid out as VehicleID_V1.0; the images themselves are not opened.
+    """Read a folder in the layout of VehicleID_V1.0, without opening its images.
 
     Raises:
-        PartregError: a list is missing or one of its lines is not as it should be (file and line are named).
+        PartregError: a list is missing, or one of its lines is wrong; the error names file and line.
     """
     root = Path(root)
     lists = read_lists(root)
@@ -51,17 +51,17 @@ def read_vehicleid(root: str | Path) -> VehicleID:
 
 
 def test_size(name: str | Path) -> int:
-    """The number in a test list's name, which is its number of vehicles: 800 for ``.../test_list_800.txt``."""
+    """Number of vehicles in a test list's name: 800 for ``.../test_list_800.txt``."""
     return int(re.findall(r"[0-9]+", Path(name).stem)[-1])
 
 
 def read_lists(root: Path, on_problem: OnProblem = stop) -> dict[str, pd.DataFrame]:
-    """The training list and the test lists, by their paths under ``root``, test lists by ascending number.
+    """Read the training list and the test lists, by path under ``root``, test lists by ascending number.
 
-    Each is a frame with the columns image, path, vehicle, line (the line in its file).
+    Each is a frame with the columns image, path, vehicle, line (in its file).
     """
-    found = (root / "train_test_split").glob("test_list_*.txt")
-    tests = sorted((path for path in found if re.fullmatch(r"test_list_[0-9]{1,9}", path.stem)), key=test_size)
+    candidates = (root / "train_test_split").glob("test_list_*.txt")
+    tests = sorted((path for path in candidates if re.fullmatch(r"test_list_[0-9]{1,9}", path.stem)), key=test_size)
     if not tests:
         on_problem(
             Problem(str(root / "train_test_split"), 0, "expected test_list_<vehicles>.txt, found none; add one.")

@@ -1,8 +1,8 @@
 """Section 4.1: VeRi-776 as it is distributed.
 
 ``image_{train,test,query}/``, ``name_{train,test,query}.txt`` (a file name a line), ``test_track.txt`` (a track's name,
-then its images) and, where they are there, ``{train,test}_label.xml`` (declared gb2312), ``list_color.txt``,
-``list_type.txt``. A name such as ``0001_c001_00016450_0.jpg`` says vehicle, camera, time (frame) and box.
+then its images) and, if present, ``{train,test}_label.xml`` (declared gb2312), ``list_color.txt``,
+``list_type.txt``. A name such as ``0001_c001_00016450_0.jpg`` gives vehicle, camera, time (frame) and box.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ TRACKS = "test_track.txt"
 class VeRi:
     """The data set's tables of images, and the gallery's tracks by name: lists of ``image`` keys of ``gallery``.
 
-    ``colors`` and ``types`` are the names of the numbers in the columns color and type, empty where not listed.
+    ``colors`` and ``types`` name the numbers in the columns color and type; they are empty if the files are missing.
     """
 
     root: Path
@@ -47,12 +47,12 @@ class VeRi:
 
 
 def read_veri(root: str | Path) -> VeRi:
-    """Read a folder that is laid out as VeRi-776; the images themselves are not opened.
+    """Read a folder in the layout of VeRi-776, without opening its images.
 
-    A query's track is that of the same file in the gallery; training images have none (the data set lists none).
+    A query has the track of the same file in the gallery. Training images have no track (the data set lists none).
 
     Raises:
-        PartregError: a list is missing or one of its lines is not as it should be (file and line are named).
+        PartregError: a list is missing, or one of its lines is wrong; the error names file and line.
     """
     root = Path(root)
     listed = {split: read_names(root, split) for split in SPLITS}
@@ -73,7 +73,7 @@ def read_veri(root: str | Path) -> VeRi:
 
 
 def read_names(root: Path, split: str, on_problem: OnProblem = stop) -> pd.DataFrame:
-    """One of the three name lists, as a frame with the columns image, name, path, vehicle, camera, time, line."""
+    """Read one of the three name lists as a frame: image, name, path, vehicle, camera, time, line."""
     path = root / SPLITS[split]
     seen: dict[str, int] = {}
     rows = []
@@ -92,7 +92,7 @@ def read_names(root: Path, split: str, on_problem: OnProblem = stop) -> pd.DataF
 
 
 def read_tracks(root: Path, on_problem: OnProblem = stop) -> tuple[dict[str, list[str]], dict[str, int]]:
-    """``test_track.txt``: file names by track, and each track's line; both empty where there is no such file."""
+    """Read ``test_track.txt``: file names by track, and each track's line; both empty without such a file."""
     path = root / TRACKS
     tracks: dict[str, list[str]] = {}
     lines: dict[str, int] = {}
@@ -115,10 +115,10 @@ def read_tracks(root: Path, on_problem: OnProblem = stop) -> tuple[dict[str, lis
 
 
 def read_labels(path: Path, on_problem: OnProblem = stop) -> dict[str, tuple[int, int]]:
-    """A label file: (colour, type) by file name, -1 where an item does not say; empty where there is no such file.
+    """Read a label file: (colour, type) by file name, -1 where an item gives none; empty without such a file.
 
-    The file declares gb2312, which Python's XML parser does not know, so the bytes are decoded before it sees them; one
-    that declares nothing or UTF-8, or starts with a byte order mark, is read as that.
+    VeRi-776's files declare gb2312, which Python's XML parser does not know, so we decode the bytes first. A file that
+    declares UTF-8 or nothing is read as UTF-8, one with a byte order mark as that mark says.
     """
     if not path.exists():
         return {}
@@ -137,12 +137,12 @@ def read_labels(path: Path, on_problem: OnProblem = stop) -> dict[str, tuple[int
         name = item.get("imageName", "")
         match = NAME.fullmatch(name)
         values = [item.get(key, "-1") for key in ("colorID", "typeID")]
-        claims = [(item.get(key) or "").lstrip("c0") for key in ("vehicleID", "cameraID")]
+        declared = [(item.get(key) or "").lstrip("c0") for key in ("vehicleID", "cameraID")]
         named = [match.group(1).lstrip("0"), match.group(2).lstrip("0")] if match else []
         if match is None or not all(re.fullmatch(r"-1|[0-9]{1,9}", value) for value in values):
             on_problem(Problem(str(path), _line(text, name), f"expected an Item with imageName, colorID, typeID as "
                                f"numbers, found {dict(item.attrib)}; fix it."))  # fmt: skip
-        elif any(claim and claim != truth for claim, truth in zip(claims, named, strict=True)):
+        elif any(number and number != truth for number, truth in zip(declared, named, strict=True)):
             on_problem(Problem(str(path), _line(text, name), f"vehicleID or cameraID of {name} contradicts its name; "
                                "fix it."))  # fmt: skip
         elif labels.setdefault(name, (pair := (int(values[0]), int(values[1])))) != pair:
@@ -156,12 +156,12 @@ def _line(text: str, name: str) -> int:
 
 
 def read_words(path: Path) -> dict[int, str]:
-    """``list_color.txt`` or ``list_type.txt``: lines ``number name``; lines without a digit are taken for headings.
+    """Read ``list_color.txt`` or ``list_type.txt``: lines ``number name``; lines without a digit are headings.
 
-    They are read as UTF-8 where they are that, and else as gb18030, in which the data set's are.
+    The data set has them in gb18030; a file that is valid UTF-8 is read as UTF-8.
 
     Raises:
-        PartregError: the file cannot be read as text, a line with a digit is not so, or a number has two names.
+        PartregError: the file cannot be read as text, a line with a digit is wrong, or a number has two names.
     """
     if not path.exists():
         return {}
@@ -170,18 +170,18 @@ def read_words(path: Path) -> dict[int, str]:
         text = _or_none(content) or decoded(content, "gb18030")
     except (OSError, UnicodeDecodeError) as error:
         raise PartregError(f"{path}: could not be read as text in gb18030 ({error}); copy the file anew.") from error
-    found: dict[int, str] = {}
+    names: dict[int, str] = {}
     for line, words in enumerate(text.split("\n"), start=1):
         pair = re.fullmatch(r"\s*([0-9]{1,9})[\s.:,]+(\S.*?)\s*", words)
-        if pair and found.setdefault(int(pair.group(1)), pair.group(2)) != pair.group(2):
+        if pair and names.setdefault(int(pair.group(1)), pair.group(2)) != pair.group(2):
             raise PartregError(f"{path}:{line}: {pair.group(1)} is above with another name; keep one line.")
         if not pair and re.search(r"[0-9]", words):
             raise PartregError(f"{path}:{line}: expected a number and a name, found {words.strip()[:60]!r}; fix it.")
-    return found
+    return names
 
 
 def _or_none(content: bytes) -> str | None:
-    """Bytes as UTF-8 or by their byte order mark, None where they are neither."""
+    """Decode bytes as UTF-8 or by their byte order mark; None if they are neither."""
     try:
         return decoded(content)
     except UnicodeDecodeError:
@@ -189,11 +189,11 @@ def _or_none(content: bytes) -> str | None:
 
 
 def cross_camera(query: pd.DataFrame, gallery: pd.DataFrame) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """For each query the gallery rows (from 0, ascending) that are good and that are junk.
+    """For each query, the gallery rows that are good and those that are junk, from 0, ascending.
 
-    Good: the same vehicle in another camera. Junk: the same vehicle in the query's own camera, the query itself
-    included; junk is taken out of the ranking, neither right nor wrong. Where the query's camera is unknown (-1), only
-    its own image (the same ``image`` key) is junk: unknown cameras are not equal ones.
+    Good images show the same vehicle in another camera. Junk images show it in the query's own camera, the query itself
+    included; the ranking leaves them out, as neither right nor wrong. If the query's camera is unknown (-1), only its
+    own image (the same ``image`` key) is junk: two unknown cameras do not count as the same.
     """
     vehicles, cameras = gallery["vehicle"].to_numpy(), gallery["camera"].to_numpy()
     order = np.argsort(vehicles, kind="stable")
@@ -210,21 +210,21 @@ def cross_camera(query: pd.DataFrame, gallery: pd.DataFrame) -> tuple[list[np.nd
 
 
 def no_match(query: pd.DataFrame, gallery: pd.DataFrame) -> str:
-    """Why no query has a match under `cross_camera`, and what to do, as one sentence; "" where one has."""
+    """Explain in one sentence why no query has a match under `cross_camera`, and what to do; "" if one has a match."""
     if any(len(rows) for rows in cross_camera(query, gallery)[0]):
         return ""
-    there = query[query["vehicle"].isin(gallery["vehicle"]) & (query["camera"] >= 0)]
-    if there.empty:
+    known = query[query["vehicle"].isin(gallery["vehicle"]) & (query["camera"] >= 0)]
+    if known.empty:
         return "no query has a match in the gallery, expected one at least; check the vehicle numbers."
-    cameras = sorted(set(there["camera"]))
+    cameras = sorted(set(known["camera"]))
     named = f"camera{'s' if len(cameras) > 1 else ''} {', '.join(map(str, cameras[:9]))}"
     return (
-        f"no query has a match in another camera, as VeRi-776's rule wants it: the gallery shows the queries' vehicles "
+        f"no query has a match in another camera, as VeRi-776's rule requires: the gallery shows the queries' vehicles "
         f"only in the query's own ({named}); give each image its camera, or -1 where the camera is unknown."
     )
 
 
 def good_junk(query: pd.DataFrame, gallery: pd.DataFrame) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """The lists of ``gt_index.txt`` and ``jk_index.txt``: for each query its good and junk gallery images, from 1."""
+    """Make the lists of ``gt_index.txt`` and ``jk_index.txt``: each query's good and junk gallery images, from 1."""
     good, junk = cross_camera(query, gallery)
     return [rows + 1 for rows in good], [rows + 1 for rows in junk]
