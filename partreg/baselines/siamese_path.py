@@ -354,12 +354,7 @@ def learn(
 
 
 def learn_potentials(
-    net: PathNet,
-    within: np.ndarray,
-    times: np.ndarray,
-    vehicles: np.ndarray,
-    epochs: int,
-    chance: np.random.Generator,
+    net: PathNet, within: np.ndarray, times: np.ndarray, vehicles: np.ndarray, epochs: int, chance: np.random.Generator
 ) -> None:
     """Fit similarity by logistic regression on all tracks of a vehicle, time and place on consecutive ones.
 

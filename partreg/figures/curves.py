@@ -1,32 +1,31 @@
-"""Lines over epochs, which show how a training went (Section 3.3)."""
+"""Curves over epochs: how a training went (Section 3.3)."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
 
 from partreg.figures.pipeline import GREEN, GREY
-from partreg.figures.sheets import DPI, PART_COLORS, PART_STYLES
+from partreg.figures.sheets import PART_COLORS, PART_STYLES, white_figure
 from partreg.figures.tables import percent
 from partreg.parts.boxes import BRANCH_BOXES
 
 
 def training_curves(history: pd.DataFrame, branches: Sequence[str], vehicles: int) -> Figure:
-    """The loss of each branch (the summands of Eq. 3), its training accuracy and, if scored, CMC@1 on other vehicles.
+    """Draw each branch's loss (a summand of Eq. 3) and training accuracy and, if scored, CMC@1 on held-out vehicles.
 
     Args:
-        history: a row an epoch: ``epoch``, for each branch ``loss_<branch>`` and ``accuracy_<branch>``, and ``cmc1``,
+        history: one row an epoch: ``epoch``, for each branch ``loss_<branch>`` and ``accuracy_<branch>``, and ``cmc1``,
             NaN where nothing was scored; accuracies and CMC@1 in [0, 1].
         branches: of the network.
         vehicles: V, how many it learns to tell apart; guessing has the loss ln V.
 
     Returns:
-        The closed figure, a panel below the other.
+        The closed figure, one panel below the other.
     """
     table = history.set_index("epoch")
     panels = {
@@ -35,9 +34,7 @@ def training_curves(history: pd.DataFrame, branches: Sequence[str], vehicles: in
         "CMC@1, held out (%)": 100 * table[["cmc1"]].dropna(),
     }
     panels = {label: lines for label, lines in panels.items() if len(lines)}
-    size = 6.4, 2.2 * len(panels)
-    figure, axes = plt.subplots(len(panels), figsize=size, sharex=True, facecolor="white", layout="constrained")
-    plt.close(figure)
+    figure, axes = white_figure(6.4, 2.2 * len(panels), len(panels), dpi=None, sharex=True, layout="constrained")
     for ax, (label, lines) in zip(axes, panels.items(), strict=True):
         for column, branch in zip(lines, branches, strict=False):
             box = BRANCH_BOXES.get(branch, ("",))[0]
@@ -53,7 +50,7 @@ def training_curves(history: pd.DataFrame, branches: Sequence[str], vehicles: in
 
 
 def training_ends(history: pd.DataFrame, branches: Sequence[str]) -> dict[str, str]:
-    """The last accuracy (the global branch's, or without one all parts') and CMC@1, as chapter 04 says them."""
+    """Return the last accuracy (the global branch's, else each part's) and CMC@1, in the words of chapter 04."""
     last = history.iloc[-1]
     shown = ["global"] if "global" in branches else branches
     return {
@@ -63,19 +60,18 @@ def training_ends(history: pd.DataFrame, branches: Sequence[str]) -> dict[str, s
 
 
 def summand_curves(histories: Mapping[str, pd.DataFrame]) -> Figure:
-    """The loss of each network with its summands, the accuracies that were logged and, if scored, CMC@1.
+    """Draw each network's loss with its summands, the accuracies that were logged and, if scored, CMC@1.
 
     Args:
         histories: by the name of a network, as for `training_curves`; a column ``loss``, and any that begin with
             ``loss_`` or ``accuracy_``.
 
     Returns:
-        The closed figure, a panel below the other; a sentence in place of panels where there is no network.
+        The closed figure, one panel below the other; without a network, a sentence in their place.
     """
-    charts = [(name, kind, some) for name, history in histories.items() for kind, some in _panels(history).items()]
-    size, height = (6.4, 2.2 * max(len(charts), 0.25)), max(len(charts), 1)
-    figure, axes = plt.subplots(height, squeeze=False, figsize=size, dpi=DPI, facecolor="white", layout="constrained")
-    plt.close(figure)
+    charts = [(name, kind, columns) for name, log in histories.items() for kind, columns in _panels(log).items()]
+    height = 2.2 * max(len(charts), 0.25)
+    figure, axes = white_figure(6.4, height, max(len(charts), 1), squeeze=False, layout="constrained")
     if not charts:
         axes[0, 0].axis("off")
         axes[0, 0].text(0, 0.5, "This method trains no network on images.")
@@ -95,11 +91,11 @@ def summand_curves(histories: Mapping[str, pd.DataFrame]) -> Figure:
 
 
 def _panels(history: pd.DataFrame) -> dict[str, list[str]]:
-    """The columns of a history by the axis that they belong on, without those that hold nothing."""
+    """Return a history's columns by the panel that shows them, without the empty ones."""
     logged = [name for name in history if history[name].notna().any()]
-    found = {
+    panels = {
         "loss": [name for name in logged if name.startswith("loss")],
         "training accuracy (%)": [name for name in logged if name.startswith("accuracy")],
         "CMC@1, held out (%)": [name for name in logged if name == "cmc1"],  # and not "cmc1_test"
     }
-    return {kind: names for kind, names in found.items() if names}
+    return {kind: names for kind, names in panels.items() if names}

@@ -1,4 +1,4 @@
-"""Charts of chapters 12 and 13: curves of convergence, and scores and gains as one thing about the data is changed."""
+"""Charts of chapters 12 and 13: convergence, and scores and gains as one property of the data changes."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ MARKS = ("o", "s", "D", "^")
 
 
 def curve_chart(curves: pd.DataFrame, panels: Mapping[str, str], score: str = "CMC@1, %") -> Figure:
-    """A score over epochs, a line a row; bands are 95% bootstrap intervals of the mean over seeds, by seaborn.
+    """Draw a score over epochs, a line for each method; bands are seaborn's 95% bootstrap intervals over seeds.
 
     Args:
         curves: columns epoch, row, seed and the names of ``panels``; scores as fractions.
-        panels: for each panel, from top to bottom, its column and its title.
-        score: what the columns are, in percent.
+        panels: the column and the title of each panel, from top to bottom.
+        score: label of the vertical axis, in percent.
 
     Returns:
         The closed figure.
@@ -42,11 +42,11 @@ def curve_chart(curves: pd.DataFrame, panels: Mapping[str, str], score: str = "C
 
 
 def gain_panels(gains: pd.DataFrame, titles: Mapping[str, str]) -> Figure:
-    """The gain by parts in points, a panel an axis, a line a budget; bars are 95% intervals over seeds by Student's t.
+    """Draw the gain by parts in points: a panel an axis, a line a budget, bars of Student's 95% intervals over seeds.
 
     Args:
         gains: columns axis, value, budget, seed and gain, a fraction.
-        titles: what is on the horizontal axis of each panel.
+        titles: label of the horizontal axis of each panel.
 
     Returns:
         The closed figure; all panels share their vertical axis.
@@ -56,7 +56,7 @@ def gain_panels(gains: pd.DataFrame, titles: Mapping[str, str]) -> Figure:
     grid = sns.FacetGrid(points, col="axis", col_order=list(titles), col_wrap=2, sharex=False, height=2.4, aspect=1.35)
     grid.map_dataframe(
         sns.pointplot, x="value", y="points", hue="budget", hue_order=budgets, palette=COLORS[: len(budgets)],
-        dodge=0.12, errorbar=lambda some: mean_interval(some)[1:], capsize=0.1, linewidth=1.3,
+        dodge=0.12, errorbar=lambda values: mean_interval(values)[1:], capsize=0.1, linewidth=1.3,
         markers=list(MARKS[: len(budgets)]), linestyles=list(LINES[: len(budgets)]),
     )  # fmt: skip
     for axis, ax in grid.axes_dict.items():
@@ -69,15 +69,15 @@ def gain_panels(gains: pd.DataFrame, titles: Mapping[str, str]) -> Figure:
 
 
 def dial_panels(kept: pd.DataFrame, own: pd.DataFrame, guessing: float, score: str) -> Figure:
-    """A small chart for each method: its score as more vehicles share model and colour, with its 95% interval.
+    """Draw each method's score, with its 95% interval, as more vehicles share model and colour.
 
     The other methods lie behind in grey, the paper's as a dashed line.
 
     Args:
-        kept: columns row, near_duplicates, cmc1, low and high, fractions: the repository's points.
-        own: the same of the book's own run, drawn as diamonds; perhaps empty.
+        kept: the repository's points; columns row, near_duplicates, cmc1, low and high, fractions.
+        own: the same of the book's own run, drawn as diamonds; may be empty.
         guessing: the score of a random order, a fraction.
-        score: its name, in percent.
+        score: label of the vertical axis, in percent.
 
     Returns:
         The closed figure.
@@ -91,10 +91,10 @@ def dial_panels(kept: pd.DataFrame, own: pd.DataFrame, guessing: float, score: s
         if name != OURS:
             ax.plot(lines[OURS], "--", color="black", linewidth=1, label=OURS)
         for frame, color, mark, label in looks:
-            mine = 100 * frame[frame.row == name].set_index("near_duplicates")[["cmc1", "low", "high"]].astype(float)
-            if len(mine):
-                ends = [mine.cmc1 - mine.low, mine.high - mine.cmc1]
-                ax.errorbar(mine.index, mine.cmc1, ends, fmt=mark, color=color, markersize=4, capsize=2, label=label)
+            dots = 100 * frame[frame.row == name].set_index("near_duplicates")[["cmc1", "low", "high"]].astype(float)
+            if len(dots):
+                ends = [dots.cmc1 - dots.low, dots.high - dots.cmc1]
+                ax.errorbar(dots.index, dots.cmc1, ends, fmt=mark, color=color, markersize=4, capsize=2, label=label)
         ax.axhline(100 * guessing, color="0.3", linestyle=":", linewidth=1, label="guessing")
         ax.set_xscale("log", base=2)
     ticks = sorted({*kept.near_duplicates, *own.near_duplicates})
@@ -106,11 +106,11 @@ def dial_panels(kept: pd.DataFrame, own: pd.DataFrame, guessing: float, score: s
 
 
 def paired_slopes(pairs: Mapping[str, pd.DataFrame], guessing: float) -> Figure:
-    """CMC@1 without and with parts, a line a pair; beside it the differences, and their mean with its 95% interval.
+    """Draw CMC@1 without and with parts, a line a pair; beside it the differences, their mean and its 95% interval.
 
     Args:
-        pairs: by where they come from, the scores without and with parts as two columns, fractions, a row a seed; who
-            has none is left out.
+        pairs: by their origin, the scores without and with parts in two columns, fractions, a row a seed; empty tables
+            are left out.
         guessing: the score of a random order, a fraction.
 
     Returns:
@@ -136,9 +136,9 @@ def paired_slopes(pairs: Mapping[str, pd.DataFrame], guessing: float) -> Figure:
 
 
 def _finished(figure: Figure, columns: int = 2) -> Figure:
-    """The figure with one legend of all its panels above them; closed, so that only a cell that returns it shows it."""
-    found = [ax.get_legend_handles_labels() for ax in figure.axes]
-    shown = {label: handle for handles, labels in found for handle, label in zip(handles, labels, strict=True)}
+    """Put one legend above all panels and close the figure, so that only a cell that returns it shows it."""
+    legends = [ax.get_legend_handles_labels() for ax in figure.axes]
+    shown = {label: handle for handles, labels in legends for handle, label in zip(handles, labels, strict=True)}
     figure.set_layout_engine("constrained")
     figure.legend(shown.values(), shown, loc="outside upper center", ncols=columns, frameon=False)
     plt.close(figure)

@@ -1,4 +1,4 @@
-"""Numbers that a chapter's prose names: the text says ``{glue:text}`` with a name, and a cell puts the value there."""
+"""Numbers in a chapter's prose: the text names a value by ``{glue:text}``, and a cell sets it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from myst_nb import glue
 
 
 def glue_all(values: Mapping[str, Any]) -> None:
-    """Put each value where the book's prose names it; the cell that calls this shows nothing of them.
+    """Put each value where the book's prose names it; the cell itself shows nothing.
 
     Args:
         values: by name, which is unique in a chapter; a string appears without quotes, a number by its format there.

@@ -1,4 +1,4 @@
-"""Differences as points with intervals (Table 4 at a glance), and CMC curves as bands over the random galleries."""
+"""Charts of differences with intervals (Table 4 at a glance), and of CMC curves with bands over random galleries."""
 
 from __future__ import annotations
 
@@ -6,11 +6,10 @@ from collections.abc import Mapping, Sequence
 from textwrap import wrap
 from typing import Any
 
-import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
-from partreg.figures.sheets import DPI
+from partreg.figures.sheets import white_figure
 from partreg.retrieval.protocols import VehicleIDScores
 from partreg.retrieval.statistics import Estimate
 
@@ -20,24 +19,23 @@ COLORS = REPRODUCED, PUBLISHED, REFERENCE = "#0173b2", "#de8f05", "#029e73"
 def interval_chart(
     gains: Mapping[str, Any], published: Mapping[str, float], label: str, kept: Mapping[str, Any] | None = None
 ) -> Figure:
-    """Draw reproduced differences with their intervals, and the published ones beside them.
+    """Draw reproduced differences with their intervals beside the published ones.
 
     Args:
         gains: from top to bottom, each difference (``mean``, ``low`` and ``high``, as fractions).
         published: the paper's differences, where it has one.
-        label: what is on the axis, in percentage points.
-        kept: where given, each difference over the trainings kept in the repository.
+        label: of the axis, in percentage points.
+        kept: each difference over the trainings kept in the repository, if any.
 
     Returns:
-        The closed figure; circles for what was reproduced, diamonds for what was published, squares for what is kept.
+        The closed figure; circles are reproduced, diamonds published, squares kept.
     """
     height = 1.2 + (0.7 if kept else 0.5) * len(gains)
-    figure, ax = plt.subplots(figsize=(5.2, height), facecolor="white", layout="constrained", dpi=DPI)
-    plt.close(figure)
+    figure, ax = white_figure(5.2, height, layout="constrained")
     rows = np.arange(len(gains))
 
-    def draw(below: float, mark: str, color: str, words: str, shown: Sequence[Any]) -> None:
-        mean, low, high = (100 * np.array([getattr(one, name) for one in shown]) for name in Estimate._fields)
+    def draw(below: float, mark: str, color: str, words: str, estimates: Sequence[Any]) -> None:
+        mean, low, high = (100 * np.array([getattr(gain, name) for gain in estimates]) for name in Estimate._fields)
         ax.hlines(rows + below, low, high, color=color, linewidth=2)
         ax.plot(mean, rows + below, mark, color=color, markersize=7 if mark == "o" else 6, label=words)
 
@@ -58,16 +56,15 @@ def interval_chart(
 
 
 def cmc_chart(scores: Mapping[str, VehicleIDScores], ranks: int = 20) -> Figure:
-    """Draw the CMC curve of each test list: the mean over its random galleries in a band from lowest to highest.
+    """Draw the CMC curve of each test list: the mean over its random galleries, in a band from lowest to highest.
 
     Args:
-        scores: of one network, by the words that name a test list.
+        scores: of one network, by the label of a test list.
         ranks: length of the curves.
     """
-    figure, ax = plt.subplots(figsize=(6.4, 4), layout="constrained", dpi=DPI, facecolor="white")
-    plt.close(figure)
-    for (name, one), color, style in zip(scores.items(), COLORS, ("-", "--", ":"), strict=False):
-        curve = 100 * one.cmc[:, :ranks]
+    figure, ax = white_figure(6.4, 4, layout="constrained")
+    for (name, score), color, style in zip(scores.items(), COLORS, ("-", "--", ":"), strict=False):
+        curve = 100 * score.cmc[:, :ranks]
         k = np.arange(1, curve.shape[1] + 1)
         ax.plot(k, curve.mean(axis=0), style, color=color, linewidth=2, label=name)
         ax.fill_between(k, curve.min(axis=0), curve.max(axis=0), color=color, alpha=0.2)
@@ -78,5 +75,5 @@ def cmc_chart(scores: Mapping[str, VehicleIDScores], ranks: int = 20) -> Figure:
 
 
 def _folded(name: str) -> str:
-    """A name on lines of about twenty letters, broken after a plus sign or at a space."""
+    """Break a name into lines of about twenty letters, after a plus sign or at a space."""
     return "\n".join(wrap(name.replace("+", "+ "), 21)).replace("+ ", "+")

@@ -3,32 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 import cv2
 import numpy as np
 from matplotlib import colormaps
 from matplotlib.figure import Figure
 
-from partreg.figures.sheets import as_pixels, image_grid
+from partreg.figures.sheets import Picture, as_pixels, image_grid
 
 COLORMAP = "viridis"
 STRENGTH = 0.55  # share of the map's colour where it is strongest; elsewhere a third of that
 
 
-def overlay(image: str | Path | np.ndarray, cam: np.ndarray) -> np.ndarray:
+def overlay(image: Picture, cam: np.ndarray) -> np.ndarray:
     """Lay a class activation map over its image.
 
-    Each map is scaled by its own range, negative values (cells that speak against the class) counted as zero: bright
-    cells are the ones that this image's decision rests on, and the brightness of two maps does not compare.
+    Negative values, of cells that speak against the class, count as zero; then each map is scaled by its own maximum.
+    Bright cells are the ones that this image's decision rests on. The brightness of two maps does not compare.
 
     Args:
         image: a path or an array, as in `partreg.figures.sheets.as_pixels`.
-        cam: (S, S) map over the grid of the feature map, in any unit; cell i is drawn over the i-th strip, though a
+        cam: (S, S) over the grid of the feature map, in any unit. Cell i is drawn over the i-th strip, though a
             ResNet's neurons look up to half a cell farther up and left (see `partreg.parts.cells`).
 
     Returns:
-        (height, width, 3) uint8, of the image's own size.
+        (height, width, 3) uint8, of the image's size.
 
     Raises:
         ValueError: ``cam`` is not a matrix of finite numbers.
@@ -47,18 +46,16 @@ def overlay(image: str | Path | np.ndarray, cam: np.ndarray) -> np.ndarray:
     return ((1 - share) * grey + share * color).round().astype(np.uint8)
 
 
-def cam_grid(
-    images: Sequence[str | Path | np.ndarray], cams: Mapping[str, Sequence[np.ndarray]], columns: int = 6
-) -> Figure:
-    """The form of Figure 5: a row of images, and under it a row of maps for each network, for the same images.
+def cam_grid(images: Sequence[Picture], cams: Mapping[str, Sequence[np.ndarray]], columns: int = 6) -> Figure:
+    """Draw Figure 5: a row of images, and under it a row of maps of the same images for each network.
 
     Args:
-        images: paths or arrays; more than ``columns`` of them continue in another block of rows.
-        cams: a network's label ("PR", "NoPR") and its (S, S) maps, one an image.
+        images: more than ``columns`` of them continue in another block of rows.
+        cams: by a network's label ("PR", "NoPR"), an (S, S) map for each image.
         columns: images in a row.
 
     Raises:
-        ValueError: a network has not one map for each image.
+        ValueError: a network does not have one map for each image.
     """
     for label, maps in cams.items():
         if len(maps) != len(images):

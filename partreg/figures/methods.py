@@ -1,6 +1,6 @@
-"""Each method of `partreg.baselines` as a drawing, and tables of what it needs, scores and costs, from its declaration.
+"""Drawings of the methods of `partreg.baselines`, and tables of what they need, score and cost, as declared.
 
-The drawings follow the publications; where this book had to choose, its page "Assumptions" says so.
+The drawings follow the publications. The book's page "Assumptions" says where we had to choose.
 """
 
 from __future__ import annotations
@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -19,7 +18,7 @@ from partreg import paper
 from partreg.baselines import declarations, judged_on
 from partreg.baselines.declaration import TABLES, Node
 from partreg.figures import origins, tables
-from partreg.figures.sheets import DPI
+from partreg.figures.sheets import blank_sheet
 
 # seaborn's "colorblind" palette; the shape of the outline tells the kinds apart as well.
 COLORS = {"input": "#0173b2", "learnt": "#029e73", "fixed": "#808080", "compared": "#d55e00"}
@@ -40,17 +39,14 @@ def draw(method: str) -> Figure:
         method: name of its module in `partreg.baselines`, as "vgg_ccl".
 
     Returns:
-        The closed figure, with a white background in every theme. Where there is no such module, or it declares no
-        drawing, a sentence: the book's chapters name methods that a reader may have taken out.
+        The closed figure, white in every theme. It holds a sentence where no such module declares a drawing: the
+        chapters name methods that a reader may have taken out.
     """
     about = declarations().get(method)
     nodes = about.nodes if about else {}
     height = (max((node.row for node in nodes.values()), default=0) + 1) * ROW + LEGEND
-    figure, ax = plt.subplots(figsize=(WIDTH, height), dpi=DPI, facecolor="white")
-    plt.close(figure)
-    ax.set_position((0, 0, 1, 1))
+    figure, ax = blank_sheet(WIDTH, height)
     ax.set(xlim=(0, WIDTH), ylim=(height, 0))
-    ax.axis("off")
     if not nodes:
         ax.text(MARGIN, height / 2, f"partreg/baselines/{method}.py declares no drawing.", size=POINTS)
         return figure
@@ -67,13 +63,13 @@ def draw(method: str) -> Figure:
 
 
 def frame(node: Node) -> tuple[float, float, float, float]:
-    """Left, top, width and height of a box in inches, from the drawing's upper left corner."""
+    """Return left, top, width and height of a box in inches, from the drawing's upper left corner."""
     high = (node.text.count("\n") + 1) * LINE + PAD
     return MARGIN + node.column * STEP, (node.row + 0.5) * ROW - high / 2, BOX, high
 
 
 def path(source: Node, target: Node) -> list[tuple[float, float]]:
-    """The points of an arrow: straight up or down within a column, else along the row and over in the last gap."""
+    """Return the points of an arrow: straight within a column, else along the row and over in the last gap."""
     left, top, wide, high = frame(source)
     there_left, there_top, _, there_high = frame(target)
     if source.column == target.column:
@@ -96,7 +92,7 @@ def _arrow(ax: Axes, points: list[tuple[float, float]], dashed: bool) -> None:
 
 
 def _outline(ax: Axes, place: tuple[float, float, float, float], kind: str, training: bool) -> None:
-    """Inputs lean, what is learnt is round and thick, rules are square, and what is compared has a double line."""
+    """Draw a box: inputs lean, learnt ones are round and thick, rules square, compared ones have a double line."""
     left, top, wide, high = place
     color = COLORS[kind]
     look = {"edgecolor": color, "linestyle": "--" if training else "-", "zorder": 2, "linewidth": 1.3}
@@ -116,17 +112,17 @@ def _outline(ax: Axes, place: tuple[float, float, float, float], kind: str, trai
 
 
 def _lean(high: float) -> float:
-    """How far the sides of an input of this height lean."""
+    """Return how far the sides of an input of this height lean, in inches."""
     return min(SLANT, high / 3)
 
 
 def _tint(color: str) -> tuple[float, ...]:
-    """The colour thinned to a seventh on white, opaque so that arrows end at the outline."""
+    """Thin a colour to a seventh on white, opaque so that arrows end at the outline."""
     return tuple(1 - (1 - int(color[at : at + 2], 16) / 255) / 7 for at in (1, 3, 5))
 
 
 def _legend(ax: Axes, y: float, training: bool) -> None:
-    """A small sample of each kind of box with its meaning, in one line."""
+    """Draw a small sample of each kind of box with its meaning, in one line."""
     samples = [(kind, False, words) for kind, words in MEANING.items()]
     samples += [("fixed", True, "dashed: training only")] if training else []
     for (kind, dashed, words), x in zip(samples, (0.1, 1.05, 2.05, 3.25, 4.5), strict=False):
@@ -135,7 +131,7 @@ def _legend(ax: Axes, y: float, training: bool) -> None:
 
 
 def overview() -> tables.Table:
-    """Every method with the words that choose it in chapter 11, as a table."""
+    """Return a table of all methods with the parameters that choose them in chapter 11."""
     rows = {}
     for method, about in declarations().items():
         fits = [dataset for dataset in TABLES if method in judged_on(dataset)]
@@ -144,9 +140,9 @@ def overview() -> tables.Table:
 
 
 def facts(method: str) -> tables.Table:
-    """Where a method comes from and what it needs, as a table."""
+    """Return a table of where a method comes from and what it needs."""
     about = declarations()[method]
-    told = {
+    values = {
         "row": about.name,
         "publication": about.publication,
         "needed in training": ", ".join(about.training) or "nothing besides images",
@@ -154,54 +150,54 @@ def facts(method: str) -> tables.Table:
         "compared, as published": about.feature,
         "network": "the profile's, in place of the published one" if about.replaced else "as published, or none",
     }
-    frame = pd.DataFrame({"value": told}).rename_axis("of")
+    frame = pd.DataFrame({"value": values}).rename_axis("of")
     return tables.simple(frame, f"{about.name}: where it comes from and what it needs.")
 
 
-def scores(method: str, dataset: str, seed: int, found: Any) -> tables.Table:
-    """A method's scores beside the published ones, in the form of Table 1 and 2 or of Table 3.
+def scores(method: str, dataset: str, seed: int, judged: Any) -> tables.Table:
+    """Return a method's scores beside the published ones, in the form of Tables 1 and 2 or of Table 3.
 
     Args:
-        method: by its module.
+        method: name of its module.
         dataset: "vehicleid" or "veri".
         seed: of its training.
-        found: `partreg.workflow.methods.Judged.scores`.
+        judged: `partreg.workflow.methods.Judged.scores`.
     """
     row = declarations()[method].name
     printed = paper.table(TABLES[dataset][0]).reindex([row]).iloc[0]  # all NaN for a method beyond the tables
     published = {name: tables.DASH if np.isnan(value) else f"{value:.3f}" for name, value in printed.items()}
 
-    def cells(one: Any, names: Mapping[str, str]) -> dict[str, str]:
-        return {column: str(tables.score([one], name)) for column, name in names.items()}
+    def cells(scores: Any, names: Mapping[str, str]) -> dict[str, str]:
+        return {column: str(tables.score([scores], name)) for column, name in names.items()}
 
     if dataset == "vehicleid":
         table = {
-            f"{name} (list {number})": cells(found[number], {"CMC@1": "cmc1", "CMC@5": "cmc5"})
+            f"{name} (list {number})": cells(judged[number], {"CMC@1": "cmc1", "CMC@5": "cmc5"})
             | {"CMC@1, published": published[name]}
-            for name, number in tables.vehicle_sets(found).items()
+            for name, number in tables.vehicle_sets(judged).items()
         }
     else:
-        table = {"reproduced": cells(found, {"mAP": "mAP", "HIT@1": "hit1", "HIT@5": "hit5"}), "published": published}
+        table = {"reproduced": cells(judged, {"mAP": "mAP", "HIT@1": "hit1", "HIT@5": "hit5"}), "published": published}
     frame = pd.DataFrame(table).T.rename_axis("test set" if dataset == "vehicleid" else "scores")
     caption = f"{row}, seed {seed}: scores on the test half; in brackets the 95% bootstrap interval over vehicles."
-    return tables.simple(frame, caption, origins.source_line(found))
+    return tables.simple(frame, caption, origins.source_line(judged))
 
 
 def price(method: str, judged: Any) -> tables.Table:
-    """What one method cost, as a table; ``judged`` is its `partreg.workflow.methods.Judged`."""
+    """Return a table of what one method cost; ``judged`` is its `partreg.workflow.methods.Judged`."""
     about, cost = declarations()[method], judged.cost
-    told = {
+    values = {
         "training": f"{cost.training / 60:.1f} minutes",
         "kept for each gallery image": f"{cost.width:,} numbers" if cost.width else "no feature",
         "one query": f"{1000 * cost.query:.1f} ms",
         "also needed": ", ".join(about.needs) or "nothing",
     }
-    frame = pd.DataFrame({"value": told}).rename_axis("of")
+    frame = pd.DataFrame({"value": values}).rename_axis("of")
     return tables.simple(frame, f"{about.name}: its price on this machine.", origins.source_line(judged.scores))
 
 
 def needs(methods: Iterable[str]) -> tables.Table:
-    """What each method needs besides images, and what it compared in its publication, as a table."""
+    """Return a table of what each method needs besides images, and what its publication compared."""
     rows = {}
     for method in methods:
         about = declarations()[method]
@@ -209,29 +205,23 @@ def needs(methods: Iterable[str]) -> tables.Table:
         lists = [", ".join(words) or "nothing" for words in (about.training, about.test)]
         rows[about.name] = [*lists, about.feature, network]
     columns = ["needed in training", "needed for a query", "compared, as published", "network"]
-    frame = pd.DataFrame(rows, index=columns).T.rename_axis("Method")
-    return tables.simple(frame, "What each row needs besides images.")
+    return tables.listed(rows, columns, "Method", "What each row needs besides images.")
 
 
 def prices(judged: Mapping[str, Any]) -> tables.Table:
-    """What each method cost, as a table.
-
-    Args:
-        judged: for each method its `partreg.workflow.methods.Judged`.
-    """
+    """Return a table of what each method cost; ``judged`` holds its `partreg.workflow.methods.Judged`."""
     rows = {}
-    for method, one in judged.items():
+    for method, cost in ((method, result.cost) for method, result in judged.items()):
         about = declarations()[method]
-        width = f"{one.cost.width:,}" if one.cost.width else "no feature"
-        numbers = [f"{one.cost.training / 60:.1f}", width, f"{1000 * one.cost.query:.1f}"]
+        width = f"{cost.width:,}" if cost.width else "no feature"
+        numbers = [f"{cost.training / 60:.1f}", width, f"{1000 * cost.query:.1f}"]
         rows[about.name] = [*numbers, ", ".join(about.needs) or "nothing"]
     columns = ["training (min)", "compared", "query (ms)", "also needed"]
-    frame = pd.DataFrame(rows, index=columns).T.rename_axis("Method")
-    made = origins.source_line([one.scores for one in judged.values()])
-    return tables.simple(frame, "What each method costs, first seed.", made)
+    source = origins.source_line([result.scores for result in judged.values()])
+    return tables.listed(rows, columns, "Method", "What each method costs, first seed.", source)
 
 
 def note(reid: Mapping[str, Any], size: int | str) -> str:
-    """The note under Tables 1 to 3: what the other rows' networks have in common here, and not with their originals."""
+    """Return the note under Tables 1 to 3: what all other methods' networks share here, unlike their originals."""
     own = f"backbone {reid['backbone']!r}, {reid['dim']} numbers a feature, {size} px and {reid['epochs']} epochs"
     return f"The other rows: {own} for all networks that see whole images, in place of their originals' own (assumed)."

@@ -1,7 +1,7 @@
-"""Where numbers come from: scores and figures carry it, and the line under a table or figure is composed of it.
+"""Where numbers come from: scores and figures carry origins, and the line under a table or figure lists them.
 
-Nothing here knows how a number was made. Whoever makes one adds an `Origin` for each step that could have been done by
-another process, at another commit or on another device: a training, the features, the boxes, the judging.
+The code that makes a number adds an `Origin` for each step that another process, commit or device could have done: a
+training, the features, the boxes, the judging.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ class Origin:
     Attributes:
         step: what was done, such as "trained" or "judged".
         data: `RENDERED`, or the name of a folder of images.
-        profile: the profile's name.
+        profile: its name.
         device: in words.
         commit: of this repository.
-        clean: whether nothing was changed since that commit.
+        clean: whether nothing had changed since that commit.
         seed: of a training; None for a step without one.
         size: side of the network's input in pixels; None without a network.
-        threads: that a network was computed with; None where it is not known.
-        torch: its version; "" where it is not known.
-        day: as "2026-11-26" (UTC); "" where it is not known.
+        threads: that computed the network; None if unknown.
+        torch: its version; "" if unknown.
+        day: as "2026-11-26" (UTC); "" if unknown.
     """
 
     step: str
@@ -50,7 +50,7 @@ class Origin:
 
     @property
     def commit_words(self) -> str:
-        """The commit, and whether something was changed after it."""
+        """The commit, and whether something changed after it."""
         return self.commit + ("" if self.clean else " with uncommitted changes")
 
 
@@ -62,14 +62,14 @@ class Sourced:
     line: str
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> tuple[dict[str, str], dict[str, str]]:
-        from IPython.core.pylabtools import print_figure  # whoever starts a notebook need not wait for it
+        from IPython.core.pylabtools import print_figure  # here, so that a notebook starts faster
 
         png = print_figure(self.figure, "png", base64=True)
         return {"image/png": png, "text/plain": repr(self.figure)}, {"provenance": self.line}
 
 
 def collected(*things: Any) -> tuple[Origin, ...]:
-    """Every origin once: of origins, of scores (their attribute ``origins``), of dictionaries and lists of such."""
+    """Collect every origin once: of origins, scores (their ``origins``), and dictionaries and lists of them."""
     found: dict[Origin, None] = {}
     for thing in things:
         if isinstance(thing, Origin):
@@ -84,10 +84,9 @@ def collected(*things: Any) -> tuple[Origin, ...]:
 
 
 def source_line(*things: Any) -> str:
-    """One line of HTML for under a table or figure: where all that `collected` finds came from; "" for nothing.
+    """Return the line of HTML under a table or figure: where all that `collected` finds came from; "" for nothing.
 
-    What differs between origins is listed, with the steps where that is not the same for each: two commits, say, of
-    which the networks were trained at one and judged at the other.
+    Where origins differ, every value is listed with its steps: say, the commit of the training and that of the judging.
     """
     found = collected(*things)
     if not found:
@@ -109,7 +108,7 @@ def source_line(*things: Any) -> str:
 
 
 def recorded(table: pd.DataFrame, data: str = RENDERED) -> tuple[Origin, ...]:
-    """The origins of kept trainings from their table: columns profile, device, commit, clean, seed and perhaps size."""
+    """Return the origins of kept trainings from columns profile, device, commit, clean, seed and perhaps size."""
     known = ["profile", "device", "commit", "clean", "seed", *(["size"] if "size" in table else [])]
     lines = table[known].drop_duplicates().itertuples(index=False)
     return tuple(
@@ -118,19 +117,19 @@ def recorded(table: pd.DataFrame, data: str = RENDERED) -> tuple[Origin, ...]:
     )
 
 
-def reference_note(found: Iterable[Any], interval: str = "95% interval by Student's t") -> str:
-    """A sentence for under a table about kept trainings: how many seeds a number has, and where they come from.
+def reference_note(results: Iterable[Any], interval: str = "95% interval by Student's t") -> str:
+    """Say how many seeds the kept trainings of a table have, and where they come from.
 
     Args:
-        found: scores or effects, with ``values``, one for each seed, and ``origins``.
+        results: scores or effects, with ``values``, one for each seed, and ``origins``.
         interval: what the intervals are.
     """
-    shown = [one for one in found if one.values]
+    shown = [result for result in results if result.values]
     if not shown:
         return "Reference: not made yet; make reference makes it, which takes hours."
     origins = collected(shown)
-    count = _span(len(one.values) for one in shown)
-    sizes = [one.size for one in origins if one.size]
+    count = _span(len(result.values) for result in shown)
+    sizes = [origin.size for origin in origins if origin.size]
     where = [
         f"profile {', '.join(_each(origins, 'profile'))}",
         *([f"{_span(sizes)} px"] if sizes else []),
@@ -145,39 +144,38 @@ def reference_note(found: Iterable[Any], interval: str = "95% interval by Studen
 
 
 def paragraph(sentence: str) -> str:
-    """A sentence as a paragraph for under a table."""
+    """Return a sentence as a paragraph to stand under a table."""
     return f'<p class="partreg-notes">{escape(sentence)}</p>'
 
 
 def _short(commits: str) -> str:
-    """Ten digits of each commit of a kept training, "a, b" where it was made at several."""
+    """Return ten digits of each commit of a kept training, as "a, b" for several."""
     return ", ".join(commit[:10] for commit in str(commits).split())
 
 
 def _each(found: Iterable[Origin], name: str) -> list[str]:
-    """Every value of a field once, in order of first appearance."""
+    """Return every value of a field once, in order of first appearance."""
     return list(dict.fromkeys(getattr(one, name) for one in found if getattr(one, name)))
 
 
 def _numbers(words: str, values: Iterable[int | None]) -> str:
-    """Sorted numbers in words; "" where there is none."""
+    """Return sorted numbers in words; "" for none."""
     known = sorted({value for value in values if value is not None})
     return words.format(", ".join(map(str, known))) if known else ""
 
 
 def _span(values: Iterable[int]) -> str:
-    """The lowest and the highest of some numbers, as "3–5"."""
+    """Return the lowest and the highest number, as "3–5"."""
     numbers = sorted(set(values))
     return "–".join(str(value) for value in dict.fromkeys([numbers[0], numbers[-1]]))
 
 
 def _by_step(found: Iterable[Origin], name: str) -> str:
-    """The values of a field, each with the steps that it holds for; without them for one value, or one step."""
+    """Return the values of a field, each with its steps; without them for one value or one step."""
     steps: dict[str, dict[str, None]] = {}
     for one in found:
         if value := getattr(one, name):
             steps.setdefault(value, {})[one.step] = None
     if len(steps) == 1 or len({one.step for one in found}) == 1:
         return ", ".join(map(escape, steps))
-    told = [f"{escape(value)} ({', '.join(of)})" for value, of in steps.items()]
-    return ", ".join(told)
+    return ", ".join(f"{escape(value)} ({', '.join(names)})" for value, names in steps.items())

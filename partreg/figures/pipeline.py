@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -12,17 +11,17 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch, Rectangle
 
-from partreg.figures.sheets import PART_COLORS, as_pixels, blank_sheet, draw_boxes
+from partreg.figures.sheets import PART_COLORS, Picture, as_pixels, blank_sheet, draw_boxes
 from partreg.parts.boxes import BRANCH_BOXES
 
 GREEN = "#019e73"  # the global branch, in green as in the paper
 GREY = "#666666"
-WIDTH, HEIGHT = 100.0, 105.0  # of the drawing, in its own units
+WIDTH, HEIGHT = 100.0, 105.0  # of the drawing, in its units
 WORD = 9.0
 
 
 def draw(
-    image: str | Path | np.ndarray,
+    image: Picture,
     boxes: pd.DataFrame | np.ndarray,
     cells: Mapping[str, np.ndarray],
     feature_map: np.ndarray,
@@ -35,13 +34,13 @@ def draw(
     Args:
         image: a path or an array, as in `partreg.figures.sheets.as_pixels`.
         boxes: the image's boxes, as in `partreg.figures.sheets.draw_boxes`.
-        cells: for each branch of the network, "global" among them where there is one, the (S, S) bool cells it pools.
+        cells: the (S, S) bool cells that each branch pools, "global" among them where there is one.
         feature_map: (C, S, S) of the image; its mean over the channels is drawn.
         dim: width of a branch's feature.
-        vehicles: V, training identities, that every classifier tells apart.
+        vehicles: V, the training identities that every classifier tells apart.
 
     Returns:
-        The closed figure, with a white background in every theme.
+        The closed figure, white in every theme.
     """
     figure, ax = blank_sheet(6.4, 6.4 * HEIGHT / WIDTH)
     pixels, feature_map = as_pixels(image), np.asarray(feature_map)
@@ -63,7 +62,7 @@ def draw(
 
 
 def _branches(ax: Axes, pixels: np.ndarray, cells: Mapping[str, np.ndarray], dim: int, vehicles: int) -> None:
-    """A column for each branch: its cells, pooling, 1 x 1 convolution, and the classifier that only training needs."""
+    """Draw a column for each branch: its cells, pooling, 1 x 1 convolution, and the classifier, for training only."""
     step = 96 / max(len(cells), 3)
     side = min(0.8 * step, 20)
     middles = [2 + (number + 0.5) * step for number in range(len(cells))]
@@ -74,15 +73,15 @@ def _branches(ax: Axes, pixels: np.ndarray, cells: Mapping[str, np.ndarray], dim
     for (branch, mask), middle in zip(cells.items(), middles, strict=True):
         color = GREEN if branch == "global" else PART_COLORS[BRANCH_BOXES[branch][0]]
         left = middle - side / 2
-        kept = np.kron(mask, np.ones((32, 32), bool))[..., None]
-        small = cv2.resize(pixels, kept.shape[:2], interpolation=cv2.INTER_AREA)
-        _picture(ax, np.where(kept, small, 235 + small // 13), (left, 51, side), "")
+        pooled = np.kron(mask, np.ones((32, 32), bool))[..., None]
+        small = cv2.resize(pixels, pooled.shape[:2], interpolation=cv2.INTER_AREA)
+        _picture(ax, np.where(pooled, small, 235 + small // 13), (left, 51, side), "")
         _lines(ax, (left, 51, side), mask.shape[-1])
         ax.add_patch(Rectangle((left, 51), side, side, fill=False, edgecolor=color, linewidth=2))
         _word(ax, middle, 54 + side, branch, color, weight="bold")
-        pooled = "all cells" if mask.all() else f"{int(mask.sum())} cells"
-        # What retrieval uses is drawn stronger, what only training needs is dashed.
-        _frame(ax, (left, 57.5 + side, side), f"average pooling\nof {pooled}", color)
+        count = "all cells" if mask.all() else f"{int(mask.sum())} cells"
+        # Stronger: what retrieval uses. Dashed: what only training needs.
+        _frame(ax, (left, 57.5 + side, side), f"average pooling\nof {count}", color)
         _frame(ax, (left, 65.5 + side, side), f"1 × 1 convolution\n{dim}-d feature", color, strong=branch == "global")
         _frame(ax, (left, 73.5 + side, side), f"classifier\n{vehicles} identities", color, dashed=True)
 
@@ -90,7 +89,7 @@ def _branches(ax: Axes, pixels: np.ndarray, cells: Mapping[str, np.ndarray], dim
 def _frame(
     ax: Axes, place: tuple[float, float, float], label: str, color: str, strong: bool = False, dashed: bool = False
 ) -> None:
-    """A step of a branch at left, top, width."""
+    """Draw a step of a branch at left, top, width."""
     left, top, wide = place
     frame = FancyBboxPatch((left, top), wide, 6.5, boxstyle="round,pad=0,rounding_size=1", edgecolor=color)
     frame.set(facecolor=color + ("55" if strong else "18"), linestyle="--" if dashed else "-")
@@ -119,13 +118,12 @@ def _lines(ax: Axes, place: tuple[float, float, float], grid: int) -> None:
 
 
 def _arrow(ax: Axes, start: tuple[float, float], end: tuple[float, float], color: str) -> None:
-    ax.annotate(
-        "", end, start, arrowprops={"arrowstyle": "-|>", "color": color, "linewidth": 2, "shrinkA": 1, "shrinkB": 1}
-    )
+    arrow = {"arrowstyle": "-|>", "color": color, "linewidth": 2, "shrinkA": 1, "shrinkB": 1}
+    ax.annotate("", end, start, arrowprops=arrow)
 
 
 def _bus(ax: Axes, x: float, y: float, ends: list[float], color: str, style: str) -> None:
-    """A line down from the picture at ``x`` to height ``y``, along it, and an arrow down to each of ``ends``."""
+    """Draw a line down from the picture at ``x`` to height ``y``, along it, and an arrow down to each of ``ends``."""
     ax.plot([x, x], [31.5, y], color=color, linewidth=1.6, linestyle=style)
     ax.plot([min(x, *ends), max(x, *ends)], [y, y], color=color, linewidth=1.6, linestyle=style)
     for end in ends:

@@ -1,15 +1,14 @@
-"""Rank lists: a query and the gallery images nearest to it, row by row (Figure 6 of the paper)."""
+"""Rank lists: each row a query and the gallery images nearest to it (Figure 6 of the paper)."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
 
-from partreg.figures.sheets import image_grid
+from partreg.figures.sheets import Picture, image_grid
 from partreg.retrieval.distances import l2
 
 QUERY_COLOR = "#2ca02c"  # "The first image with green border in each row is the query image"
@@ -19,11 +18,11 @@ QUERY_MARK, MATCH_MARK = "Q", "✓"
 
 @dataclass(frozen=True)
 class RankLists:
-    """What one network retrieves for some queries; all indices are rows of one table of images.
+    """What one network retrieves for some queries; all indices count rows of one table of images.
 
     Attributes:
         queries: (Q,) the query images.
-        results: (Q, k) the gallery images nearest to each, nearest first.
+        results: (Q, k) the gallery images nearest to each query, nearest first.
         matches: (Q, k) whether a result shows the query's vehicle.
         ranks: (Q,) rank of the first match in the whole gallery, from 1; 0 where the gallery has none.
     """
@@ -44,7 +43,7 @@ def rank_lists(
         vehicles: (N,) identity of each image.
         queries: (Q,) rows of the queries.
         gallery: (G,) rows of the gallery.
-        top: length of a list; no more than G come back.
+        top: length of a list, at most G.
     """
     vehicles, queries, gallery = np.asarray(vehicles), np.asarray(queries), np.asarray(gallery)
     order = np.argsort(l2(features[queries], features[gallery]), axis=1, kind="stable")
@@ -54,17 +53,17 @@ def rank_lists(
 
 
 def choose(first: np.ndarray, second: np.ndarray, differing: int, random: int, seed: int = 0) -> np.ndarray:
-    """Choose queries by rule: those that two networks rank most differently, in either direction, then random others.
+    """Choose the queries that two networks rank most differently, in either direction, then random others.
 
     Args:
         first: (Q,) ranks of the first match by one network, from 1.
         second: (Q,) the same by another network.
-        differing: how many to take with the largest ratio of the two ranks; equal ratios keep the queries' order.
+        differing: how many to take by the largest ratio of both ranks; equal ratios keep the queries' order.
         random: how many to draw from the rest.
         seed: of that draw.
 
     Returns:
-        Places among the queries: the differing ones by falling ratio, then the random ones, ascending.
+        Indices of queries: the differing ones by falling ratio, then the random ones, ascending.
     """
     ratio = np.abs(np.log(np.asarray(first, float)) - np.log(np.asarray(second, float)))
     chosen = np.argsort(-ratio, kind="stable")[:differing]
@@ -73,15 +72,15 @@ def choose(first: np.ndarray, second: np.ndarray, differing: int, random: int, s
     return np.concatenate([chosen, np.sort(drawn)]).astype(np.int64)
 
 
-def draw(lists: RankLists, images: Sequence[str | Path | np.ndarray], rows: Sequence[int], pixels: int = 128) -> Figure:
-    """One block of Figure 6: each row a query, green and marked Q, then its results, matches red and ticked.
+def draw(lists: RankLists, images: Sequence[Picture], rows: Sequence[int], pixels: int = 128) -> Figure:
+    """Draw a block of Figure 6: each row a query, green and marked Q, then its results, matches red and ticked.
 
-    The number at the left of a row is the rank of the first match, for it may lie beyond the images shown.
+    The number at the left is the rank of the first match, which may lie beyond the images shown.
 
     Args:
         lists: what a network retrieves.
-        images: path or pixels of every image, in the order of the table that ``lists`` refers to.
-        rows: places among the queries, as `choose` gives them.
+        images: every image, in the order of the table that ``lists`` refers to.
+        rows: indices of queries, as from `choose`.
         pixels: side of an image.
     """
     cells, borders, marks, labels = [], [], [], []

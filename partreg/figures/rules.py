@@ -1,17 +1,16 @@
-"""How the rules of ties part ways as distances are rounded, on one set of features (Section 4.1's evaluation)."""
+"""How the rules for ties differ as distances are rounded, on one set of features (evaluation of Section 4.1)."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
 from partreg.datasets.veri import cross_camera
 from partreg.figures.gains import COLORS, LINES, MARKS
-from partreg.figures.sheets import DPI
+from partreg.figures.sheets import white_figure
 from partreg.retrieval.metrics import TIES, average_precision, match_ranks, mean_average_precision
 
 LEVELS = (1, 2, 4, 8, 16, 64, 256, 1024, 4096)
@@ -26,7 +25,7 @@ class TieChart:
 
 
 def tie_chart(distances: np.ndarray, query: pd.DataFrame, gallery: pd.DataFrame) -> TieChart:
-    """Draw the mAP on VeRi-776's lists under each tie rule, with distances rounded to so many levels.
+    """Draw the mAP on VeRi-776's lists under each tie rule, with distances rounded to each of `LEVELS`.
 
     Args:
         distances: (Q, G) finite, smaller is nearer.
@@ -42,8 +41,7 @@ def tie_chart(distances: np.ndarray, query: pd.DataFrame, gallery: pd.DataFrame)
         ranks = match_ranks(rounded(distances, levels), good, junk)
         rows[levels] = {ties: mean_average_precision(average_precision(ranks, ties=ties)) for ties in TIES}
     table = pd.DataFrame(rows).T
-    figure, ax = plt.subplots(figsize=(6.4, 3.2), facecolor="white", layout="constrained", dpi=DPI)
-    plt.close(figure)
+    figure, ax = white_figure(6.4, 3.2, layout="constrained")
     for ties, color, line, mark in zip(TIES, COLORS, LINES, MARKS, strict=False):
         ax.plot(table.index, table[ties], color=color, linestyle=line, marker=mark, label=ties)
     ax.set_xscale("log", base=2)
@@ -55,7 +53,7 @@ def tie_chart(distances: np.ndarray, query: pd.DataFrame, gallery: pd.DataFrame)
 
 
 def rounded(distances: np.ndarray, levels: int) -> np.ndarray:
-    """Distances rounded down to so many equal steps between the smallest and the largest; all 0 for one level."""
+    """Round distances down to ``levels`` equal steps between the smallest and the largest; all 0 for one level."""
     distances = np.asarray(distances, dtype=np.float64)
     span = np.ptp(distances) or 1.0
     return np.minimum(np.floor((distances - distances.min()) / span * levels), levels - 1)

@@ -1,7 +1,6 @@
-"""Sheets of images, part boxes on an image and crops of parts (the ground of Figures 1, 3, 4 and 6 of the paper).
+"""Sheets of images, part boxes on an image and crops of parts, for Figures 1, 3, 4 and 6 of the paper.
 
-Every function that makes a figure returns it already closed: a notebook shows it by naming it as a cell's last line,
-exactly once, and nothing is left open behind it.
+Every function that makes a figure returns it closed. So a notebook shows it once, as the last line of a cell.
 """
 
 from __future__ import annotations
@@ -26,21 +25,25 @@ from matplotlib.patches import Rectangle
 from partreg.datasets.pictures import read_picture
 from partreg.parts.boxes import CORNERS, PART_BOXES
 
-# Okabe and Ito's colours as seaborn's "colorblind" palette has them; the line's style tells the parts apart as well.
-PART_COLORS = {
-    "window": "#0173b2",
-    "left_light": "#de8f05",
-    "right_light": "#de8f05",
-    "brand": "#cc78bc",
-}
+# Okabe and Ito's colours as in seaborn's "colorblind" palette; the line's style tells the parts apart, too.
+PART_COLORS = {"window": "#0173b2", "left_light": "#de8f05", "right_light": "#de8f05", "brand": "#cc78bc"}
 PART_STYLES = {"window": "-", "left_light": "--", "right_light": "--", "brand": ":"}
 GAP = 0.06  # white space around an image, as a share of a cell
 INCHES = 8.0  # width of a sheet at most
 DPI = 120
+Picture = str | Path | np.ndarray  # a path or pixels, see `as_pixels`
+Boxes = pd.DataFrame | np.ndarray  # of one image, see `draw_boxes`
 
 
-def as_pixels(image: str | Path | np.ndarray) -> np.ndarray:
-    """An image given by its path or by its pixels, as (height, width, 3) uint8.
+def white_figure(width: float, height: float, rows: int = 1, *, dpi: float | None = DPI, **how: Any) -> tuple:
+    """Return a closed white figure of that size in inches, and its axes, ``rows`` of them one below the other."""
+    figure, axes = plt.subplots(rows, figsize=(width, height), facecolor="white", dpi=dpi, **how)
+    plt.close(figure)
+    return figure, axes
+
+
+def as_pixels(image: Picture) -> np.ndarray:
+    """Return an image's pixels, (height, width, 3) uint8.
 
     Args:
         image: a path, or an array (height, width, 3) or (height, width): uint8, or floating point in [0, 1].
@@ -55,8 +58,8 @@ def as_pixels(image: str | Path | np.ndarray) -> np.ndarray:
     return image if image.dtype == np.uint8 else (np.clip(image, 0, 1) * 255).round().astype(np.uint8)
 
 
-def crop(image: str | Path | np.ndarray, box: Sequence[float], margin: float = 0.0) -> np.ndarray:
-    """The pixels of an image inside a box, at least one pixel each way (the right half of Figure 1).
+def crop(image: Picture, box: Sequence[float], margin: float = 0.0) -> np.ndarray:
+    """Cut a box out of an image, at least one pixel each way (the right half of Figure 1).
 
     Args:
         image: a path or an array, as in `as_pixels`.
@@ -75,30 +78,26 @@ def crop(image: str | Path | np.ndarray, box: Sequence[float], margin: float = 0
 
 
 def outlined(color: str = "white", width: float = 3.0) -> list[patheffects.AbstractPathEffect]:
-    """An outline that keeps a line or a word legible on any picture."""
+    """Return an outline that keeps a line or a word legible on any picture."""
     return [patheffects.withStroke(linewidth=width, foreground=color)]
 
 
 def draw_boxes(
-    ax: Axes,
-    boxes: pd.DataFrame | np.ndarray,
-    *,
-    extent: tuple[float, float, float, float] | None = None,
-    names: bool = False,
+    ax: Axes, boxes: Boxes, *, extent: tuple[float, float, float, float] | None = None, names: bool = False
 ) -> None:
     """Draw part boxes on the axes that show their image (Figures 3 and 4).
 
     Args:
-        ax: axes whose first picture is the image, unless ``extent`` is given.
-        boxes: the boxes of this one image: rows of the boxes table, or (4, 4) corners in the order of `PART_BOXES`. A
-            box with NaN is left out.
-        extent: left, top, right, bottom of the image in the axes' own units.
+        ax: without ``extent``, their first picture is the image.
+        boxes: rows of the boxes table, or (4, 4) corners in the order of `PART_BOXES`, of this image alone. A box with
+            NaN is left out.
+        extent: left, top, right, bottom of the image in the axes' units.
         names: write the part's name at the box's upper left corner.
     """
     if extent is None:
         left, right, bottom, top = ax.images[0].get_extent()
-        extent = (left, top, right, bottom)
-    left, top, right, bottom = extent
+    else:
+        left, top, right, bottom = extent
     wide, high = right - left, bottom - top
     if not isinstance(boxes, pd.DataFrame):
         boxes = pd.DataFrame(np.asarray(boxes), columns=list(CORNERS)).assign(part=PART_BOXES)
@@ -127,24 +126,23 @@ def _letterbox(pixels: np.ndarray, side: int) -> tuple[np.ndarray, tuple[int, in
 
 def _draw_cell(
     ax: Axes,
-    image: str | Path | np.ndarray,
+    image: Picture,
     corner: tuple[float, float],
     pixels: int,
     letter: float,
     title: str | None,
     border: str | None,
     mark: str | None,
-    boxes: pd.DataFrame | np.ndarray | None,
+    boxes: Boxes | None,
 ) -> None:
-    """Draw one image of a sheet with all that belongs to it; ``letter`` is the height of a cell in points."""
+    """Draw one image of a sheet with its boxes, border, mark and title; ``letter`` is a cell's height in points."""
     x, y = corner
     square, (left, top, right, bottom) = _letterbox(as_pixels(image), pixels)
     ax.imshow(square, extent=(x, x + pixels, y + pixels, y), interpolation="antialiased")
     if boxes is not None:
         draw_boxes(ax, boxes, extent=(x + left, y + top, x + right, y + bottom))
     if border:
-        frame = Rectangle((x, y), pixels, pixels, fill=False, edgecolor=border, linewidth=0.035 * letter)
-        ax.add_patch(frame)
+        ax.add_patch(Rectangle((x, y), pixels, pixels, fill=False, edgecolor=border, linewidth=0.035 * letter))
     if mark:
         style = {"size": 0.26 * letter, "weight": "bold", "color": border or "black", "path_effects": outlined()}
         ax.text(x + 0.95 * pixels, y + 0.95 * pixels, mark, ha="right", va="bottom", **style)
@@ -153,9 +151,8 @@ def _draw_cell(
 
 
 def blank_sheet(width: float, height: float) -> tuple[Figure, Axes]:
-    """A closed white figure of so many inches, with axes that fill it and show nothing of themselves."""
-    figure, ax = plt.subplots(figsize=(width, height), facecolor="white", dpi=DPI)
-    plt.close(figure)
+    """Return a closed white figure of that size in inches, with invisible axes that fill it."""
+    figure, ax = white_figure(width, height)
     ax.set_position((0, 0, 1, 1))
     ax.set_axis_off()
     return figure, ax
@@ -169,31 +166,31 @@ def _per_image(values: Sequence | None, count: int, name: str) -> list:
 
 
 def image_grid(
-    images: Sequence[str | Path | np.ndarray | None],
+    images: Sequence[Picture | None],
     columns: int,
     titles: Sequence[str | None] | None = None,
     borders: Sequence[str | None] | None = None,
     *,
-    boxes: Sequence[pd.DataFrame | np.ndarray | None] | None = None,
+    boxes: Sequence[Boxes | None] | None = None,
     marks: Sequence[str | None] | None = None,
     rows: Sequence[str] | None = None,
     pixels: int = 128,
 ) -> Figure:
-    """A grid of images, row by row.
+    """Draw a grid of images, row by row.
 
     Args:
         images: paths or arrays, as in `as_pixels`; None leaves a place empty.
         columns: images in a row.
         titles: a short line above each image, or None.
         borders: a colour around each image, or None.
-        boxes: for each image its boxes, as in `draw_boxes`, or None.
-        marks: a sign of one or two letters in each image's lower right corner, in the border's colour: what the border
+        boxes: the boxes of each image, as in `draw_boxes`, or None.
+        marks: one or two letters in each image's lower right corner, in the border's colour. They say what the border
             says, for readers who do not see the colour.
         rows: a label at the left of each row.
         pixels: side of the square that each image is fitted into; the image keeps its proportions.
 
     Returns:
-        The closed figure, with a white background in every theme.
+        The closed figure, white in every theme.
 
     Raises:
         ValueError: titles, borders, boxes, marks or rows do not match the images in number.
@@ -225,13 +222,10 @@ def image_grid(
 def image_rows(
     rows: Mapping[Any, Sequence] | Sequence[Sequence],
     *,
-    boxes: Sequence[Sequence[pd.DataFrame]] | None = None,
+    boxes: Sequence[Sequence[Boxes]] | None = None,
     pixels: int = 128,
 ) -> Figure:
-    """An `image_grid` of rows that may differ in length, each with its label where they come in a dictionary.
-
-    Boxes, where given, come in the same rows.
-    """
+    """Draw an `image_grid` whose rows may differ in length; a dictionary's keys label them. Boxes come in like rows."""
     labels, rows = ([str(key) for key in rows], list(rows.values())) if isinstance(rows, Mapping) else (None, rows)
     wide = max([len(row) for row in rows], default=0) or 1
 
@@ -244,11 +238,11 @@ def image_rows(
 def part_rows(
     paths: Mapping[str, str | Path], rows: Mapping[str, tuple[Sequence[str], pd.DataFrame]], pixels: int = 128
 ) -> Figure:
-    """Rows of images, each image with its boxes of a table (Figures 3 and 4).
+    """Draw rows of images, each with its boxes (Figures 3 and 4).
 
     Args:
-        paths: where each image lies, by its name.
-        rows: by the label of a row, the names of its images and a boxes table, of which only their boxes are drawn.
+        paths: the path of each image, by its name.
+        rows: by its label, each row's image names and a boxes table, which may hold boxes of other images, too.
         pixels: as in `image_grid`.
     """
     pictures = {label: [paths[name] for name in names] for label, (names, _) in rows.items()}
@@ -257,7 +251,7 @@ def part_rows(
 
 
 def as_html(figure: Figure, alt: str) -> HTML:
-    """The figure as HTML that carries its alternative text along, for a page that shows it by glue."""
+    """Return the figure as HTML with its alternative text, for a page that shows it by glue."""
     picture = io.BytesIO()
     figure.savefig(picture, format="png", dpi=DPI, bbox_inches="tight")
     source = base64.b64encode(picture.getvalue()).decode()

@@ -367,10 +367,7 @@ def _head(frame: pd.DataFrame, headings: Mapping[str, str]) -> str:
 
 
 def _body(
-    frame: pd.DataFrame,
-    names: pd.Index,
-    scores: Sequence[Mapping[Any, Mapping[str, Score]]],
-    marks: Mapping[Any, str],
+    frame: pd.DataFrame, names: pd.Index, scores: Sequence[Mapping[Any, Mapping[str, Score]]], marks: Mapping[Any, str]
 ) -> str:
     """The rows under the names that they are shown by; ``scores`` are those reproduced and those kept."""
     rows = []
