@@ -1,4 +1,4 @@
-"""What the book's pages say of this copy, of the profiles, and of the rendered benchmark; all of it as Markdown."""
+"""Parts of the book's pages, in Markdown, about this copy, the profiles and the rendered benchmark."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from partreg.workflow.study import table_path
 
 PAGES = ("settings", "settings_others", "photographs")  # kept tables beside which the reader's own are shown
 
-# The rows of the datasheet's table: where marks are, which, and the renderer's names for these places.
+# The datasheet's table: where marks are, which, and the renderer's names of these places.
 MARKS = {
     "on and behind the windscreen": (
         "stickers, permits, a strip; tissue box, toy, bottle, papers, phone; ornaments on the mirror",
@@ -44,7 +44,7 @@ MARKS = {
 
 
 def paper_recipe() -> str:
-    """What the profile ``paper`` takes for learning rates and margins of the other methods, in two sentences."""
+    """Say in two sentences which learning rates and margins the profile ``paper`` has for the other methods."""
     fields = read_profile("paper")
     own, rate = fields["methods"], fields["reid"].get("lr", Run.lr)
     rates = {method: changes["lr"] for method, changes in own.items() if changes.get("lr", rate) != rate}
@@ -54,22 +54,22 @@ def paper_recipe() -> str:
             margin = own.get(method, {}).get("margin", fields["reid"].get("margin", Run.margin))
             margins.setdefault(margin, []).append(about.name)
     others = "".join(f", but {declarations()[method].name} {value:g}" for method, value in rates.items())
-    said = "; ".join(f"{margin:g} for {', '.join(rows)}" for margin, rows in sorted(margins.items()))
+    by_margin = "; ".join(f"{margin:g} for {', '.join(rows)}" for margin, rows in sorted(margins.items()))
     return (
         f"In the profile `paper` nothing was chosen: every network has a learning rate of {rate:g} there{others}. "
-        f"The margins are {said}.\n"
+        f"The margins are {by_margin}.\n"
     )
 
 
 def methods_reference() -> str:
-    """The modules of all methods for the reference to the library, in the order of the paper's tables."""
+    """List the modules of all methods for the library's reference, in the order of the paper's tables."""
     modules = [f"partreg.baselines.{method}" for method in declarations()]
     sections = [f"### {name}\n\n```{{eval-rst}}\n.. automodule:: {name}\n   :members:\n```\n" for name in modules]
     return "\n".join(sections)
 
 
 def marks_table(profile: str = "laptop") -> str:
-    """What tells a profile's vehicles apart, and how many of each there are on a vehicle, as a table."""
+    """Return a table of the marks that tell a profile's vehicles apart, with their number on a vehicle."""
     vehicles = plan_vehicleid(benchmark.described(read_profile(profile)["benchmark"])).vehicles
     places = Counter(mark.place for vehicle in vehicles for mark in vehicle.marks)
     total = sum(places.values()) / len(vehicles)
@@ -85,7 +85,7 @@ def marks_table(profile: str = "laptop") -> str:
 
 
 def statistics(ws: Workspace) -> str:
-    """The page of run times: each chapter and each network, and the machine that they ran on."""
+    """Return the page of run times of each chapter and network, and the machine that they ran on."""
     facts = provenance(ws)
     commit = f"`{facts['commit']}`{'' if facts['clean'] else ' with uncommitted changes'}"
     versions = ", ".join(f"{name} {number}" for name, number in facts["versions"].items())
@@ -135,7 +135,7 @@ def own_part(ws: Workspace, name: str) -> str:
 
 
 def runs_table(evidence: Evidence) -> str:
-    """For the page of all runs: how many trainings of each row there are, and each one that failed."""
+    """Return the number of trainings of each row, and each failure, for the page of all runs."""
     withdrawn = evidence.runs.outcome.str.startswith(WITHDRAWN)
     runs = evidence.runs.assign(failed=(evidence.runs.outcome != "done") & ~withdrawn)
     if runs.empty:
@@ -150,9 +150,9 @@ def runs_table(evidence: Evidence) -> str:
         "| row | trainings | failed | minutes | study | budget | data set | cell |",
         "|---|---:|---:|---:|---|---|---|---|",
     ]
-    for (row, *names), some in runs.groupby(["row", "study", "budget", "dataset", "cell"], sort=False):
-        counts = f"{len(some)} | {int(some.failed.sum())} | {some.seconds.sum() / 60:.0f}"
+    for (row, *names), group in runs.groupby(["row", "study", "budget", "dataset", "cell"], sort=False):
+        counts = f"{len(group)} | {int(group.failed.sum())} | {group.seconds.sum() / 60:.0f}"
         lines.append(f"| {row} | {counts} | {' | '.join(names)} |")
-    failures = [f"- `{one.key}` ({one.row}, seed {one.seed}): {one.outcome}" for one in runs[runs.failed].itertuples()]
-    remarks = [f"- {one}" for study in sorted(evidence.said) for one in evidence.said[study]]
+    failures = [f"- `{run.key}` ({run.row}, seed {run.seed}): {run.outcome}" for run in runs[runs.failed].itertuples()]
+    remarks = [f"- {remark}" for study in sorted(evidence.said) for remark in evidence.said[study]]
     return "\n".join([*lines, "", *failures, *remarks, ""])

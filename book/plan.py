@@ -14,7 +14,7 @@ from pathlib import Path
 from partreg.workflow.code import imported, imports
 from partreg.workflow.profile import REPOSITORY
 
-# In the order in which data walks through them; `errors`, `files` and `guard` serve all rooms and have no arrows.
+# In the order in which data passes through them; `errors`, `files` and `guard` serve all rooms and have no arrows.
 ROOMS = {
     "paper": "published tables",
     "datasets": "images with identities",
@@ -31,7 +31,7 @@ Arrows = Counter[tuple[str, str]]
 
 
 def sources(room: str) -> dict[Path, str]:
-    """The code of a room by file; of a notebook its code cells."""
+    """Return the code of a room by file; of a notebook its code cells."""
     if room == "notebooks":
         return {path: cells(path) for path in sorted((REPOSITORY / "notebooks").glob("*.ipynb"))}
     place = REPOSITORY / "partreg" / room
@@ -41,17 +41,17 @@ def sources(room: str) -> dict[Path, str]:
 
 def cells(path: Path) -> str:
     """The code cells of a notebook as one text."""
-    found = json.loads(path.read_text(encoding="utf-8"))["cells"]
-    return "\n".join("".join(cell["source"]) for cell in found if cell["cell_type"] == "code")
+    notebook = json.loads(path.read_text(encoding="utf-8"))
+    return "\n".join("".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "code")
 
 
 def lines(room: str) -> int:
-    """How many lines of code, comments and docstrings a room has."""
+    """Count a room's lines of code, comments and docstrings."""
     return sum(text.count("\n") + 1 for text in sources(room).values())
 
 
 def arrows() -> Arrows:
-    """How many files of one room import from another, by importer and imported."""
+    """Count the files of one room that import from another, by importer and imported."""
     found: Arrows = Counter()
     for room in ROOMS:
         for path, text in sources(room).items():
@@ -63,13 +63,13 @@ def arrows() -> Arrows:
 
 
 def downward(found: Arrows) -> list[tuple[str, str]]:
-    """The arrows that lead to a room further down, of which there should be none."""
+    """Return the arrows that lead to a room further down; there should be none."""
     order = list(ROOMS)
     return [pair for pair in found if order.index(pair[0]) < order.index(pair[1])]
 
 
 def drawn(found: Arrows) -> bytes:
-    """The plan as SVG: rooms from top to bottom, the larger the more lines; arcs, the thicker the more files import."""
+    """Draw the plan: rooms from top to bottom, the larger the more lines; arcs, the thicker the more files import."""
     import matplotlib.pyplot as plt
     from matplotlib.patches import FancyArrowPatch
 
@@ -98,7 +98,7 @@ def drawn(found: Arrows) -> bytes:
 
 
 def page(found: Arrows) -> str:
-    """The plan for the page on carrying on, in Markdown: the picture, and the same in words."""
+    """Return the plan for the page on carrying on, in Markdown: the picture, and the same in words."""
     alt = "; ".join(f"{room} imports {', '.join(used(found, room)) or 'none of the others'}" for room in ROOMS)
     rows = [f"| `{room}` | {what} | {lines(room):,} | {', '.join(used(found, room))} |" for room, what in ROOMS.items()]
     head = ["| room | what is in it | lines | imports |", "|---|---|---:|---|"]
@@ -108,7 +108,7 @@ def page(found: Arrows) -> str:
 
 
 def used(found: Arrows, room: str) -> list[str]:
-    """The rooms that a room imports, from top to bottom."""
+    """Return the rooms that a room imports, from top to bottom."""
     return [other for other in ROOMS if (room, other) in found]
 
 

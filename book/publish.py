@@ -1,4 +1,4 @@
-"""From executed notebooks and prose to the rendered book: ``python book/publish.py '{"profile": "smoke"}'``."""
+"""Render the book from executed notebooks and prose: ``python book/publish.py '{"profile": "smoke"}'``."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from promises import faults, fuzz, gpu, machines, scores
 
 
 def build(ws: Workspace) -> Path:
-    """Assemble the book's sources under ``site/`` and render them, warnings counting as errors, and record all results.
+    """Assemble the book's sources under ``site/``, render them with warnings as errors, and record all results.
 
     Returns:
         The path of the first page.
@@ -77,9 +77,9 @@ def assemble(ws: Workspace, site: Path) -> None:
 
 
 def readable(path: Path) -> nbformat.NotebookNode:
-    """An executed notebook as the book shows it: without folders of one machine, and with provenance under figures.
+    """Return an executed notebook as the book shows it: without this machine's folders, with provenance under figures.
 
-    A figure carries its line with it (`partreg.figures.origins.Sourced`); one that draws what no run has made has none.
+    A figure carries its line (`partreg.figures.origins.Sourced`); one that shows no run's results has none.
     """
     notebook = nbformat.read(path, as_version=4)
     cells = []
@@ -94,7 +94,7 @@ def readable(path: Path) -> nbformat.NotebookNode:
 
 
 def carried(cell: nbformat.NotebookNode) -> list[str]:
-    """The lines that the figures of a cell carry."""
+    """Return the provenance lines of a cell's figures."""
     lines = [output.get("metadata", {}).get("provenance", "") for output in cell.get("outputs", [])]
     return [line for line in lines if line]
 

@@ -1,4 +1,4 @@
-"""The methods of Tables 1 to 3, and those that a reader adds: one file a method; what some share lies in files apart.
+"""The methods of Tables 1 to 3, and those that a reader adds: one file a method; shared code is in other files.
 
 A method is a module with a ``DECLARATION`` (`partreg.baselines.declaration`) and at least one of these:
 
@@ -29,37 +29,36 @@ FOLDER = Path(__file__).parent
 
 @cache
 def declarations(folder: Path = FOLDER) -> Mapping[str, Declaration]:
-    """What there is to know of every method, by its module: in the order of the paper's tables, those of none last.
+    """Return every method's declaration by its module, in the order of the paper's tables; methods of none come last.
 
-    It is read from the modules' text. Importing them would load torch, which takes seconds, and whoever lists or
-    schedules methods does not need it.
+    They are read from the modules' text, because an import would load torch, which takes seconds.
 
     Raises:
         PartregError: a declaration is wrong; the sentence names its file.
     """
-    found = {path.stem: about for path in sorted(folder.glob("*.py")) if (about := read(path))}
+    methods = {path.stem: about for path in sorted(folder.glob("*.py")) if (about := read(path))}
     rows = [*paper.ROWS[1], *paper.ROWS[3]]
-    place = {method: rows.index(about.name) if about.tables else len(rows) for method, about in found.items()}
-    for method, about in found.items():
-        if missing := [name for name in about.built_on if name not in found]:
+    place = {method: rows.index(about.name) if about.tables else len(rows) for method, about in methods.items()}
+    for method, about in methods.items():
+        if missing := [name for name in about.built_on if name not in methods]:
             raise PartregError(
                 f"{folder / method}.py: built_on names {missing[0]!r}, which is no method; add its file."
             )
     try:
-        TopologicalSorter({method: about.built_on for method, about in found.items()}).prepare()
+        TopologicalSorter({method: about.built_on for method, about in methods.items()}).prepare()
     except CycleError as error:
         raise PartregError(f"{folder}: the methods {' and '.join(error.args[1])} are built on each other.") from error
     first: dict[str, str] = {}
-    for method, about in found.items():
+    for method, about in methods.items():
         if (other := first.setdefault(about.name, method)) != method:
             raise PartregError(
                 f"{folder / method}.py: {other}.py has the name {about.name!r}, too; change one of them."
             )
-    return {method: found[method] for method in sorted(found, key=place.__getitem__)}
+    return {method: methods[method] for method in sorted(methods, key=place.__getitem__)}
 
 
 def read(path: Path) -> Declaration | None:
-    """The declaration in a module's text; None where the module is no method."""
+    """Return the declaration in a module's text; None where the module is no method."""
     given: dict[str, Any] = {}
     tree = ast.parse(path.read_text(encoding="utf-8"))
     named = sum(isinstance(node, ast.Name) and node.id == "DECLARATION" for node in ast.walk(tree))
@@ -76,7 +75,7 @@ def read(path: Path) -> Declaration | None:
     call, imports = given.pop("call", None), given.pop("imports", False)
     if not named:
         return None
-    if not call or named > 1:  # what else would be done with it stands in no key
+    if not call or named > 1:  # no key knows of other uses
         raise PartregError(
             f"{path}: expected DECLARATION = Declaration(...), once, and no other use of it; write it so."
         )
@@ -95,32 +94,32 @@ def read(path: Path) -> Declaration | None:
 
 
 def table_methods(dataset: str) -> dict[str, str]:
-    """The methods of a data set's tables, by the paper's names and in its order."""
+    """Return the methods of a data set's tables, by the paper's names and in its order."""
     names = {about.name: method for method, about in declarations().items() if dataset in about.tables}
     return {row: names[row] for row in paper.ROWS[TABLES[dataset][0]] if row in names}
 
 
 def judged_on(dataset: str) -> list[str]:
-    """The methods that can be judged on a data set: those of its tables, then those that fit it besides.
+    """Return the methods that can be judged on a data set: those of its tables, then all others that fit.
 
-    Distances are VeRi-776's, so on VehicleID that is every network. A method in no table fits both.
+    Functions ``distances`` are for VeRi-776, so VehicleID fits networks alone. A method in no table fits both.
     """
     fits = {"vehicleid": lambda about: about.trains, "veri": lambda about: not about.tables}[dataset]
     return list(dict.fromkeys([*table_methods(dataset).values(), *(m for m, a in declarations().items() if fits(a))]))
 
 
 def networks() -> list[str]:
-    """The methods that train a network on images."""
+    """Return the methods that train a network on images."""
     return [method for method, about in declarations().items() if about.trains]
 
 
 def method(name: str) -> Method:
-    """How the network called ``name`` learns: "partreg", the paper's, or one of `networks`.
+    """Return how the network called ``name`` learns: "partreg", the paper's, or one of `networks`.
 
     Raises:
         PartregError: there is no such method.
     """
-    from partreg.reid.method import PART_REGULARIZED  # here, for whoever asks for names need not wait for torch
+    from partreg.reid.method import PART_REGULARIZED  # here, because it loads torch, which takes seconds
 
     if name == "partreg":
         return PART_REGULARIZED

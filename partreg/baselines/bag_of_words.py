@@ -1,4 +1,4 @@
-"""Bags of visual words, the ground on which BOW-CN and BOW-SIFT of Table 3 stand.
+"""Bags of visual words, for BOW-CN and BOW-SIFT of Table 3.
 
 Local descriptors are replaced by the nearest words of a codebook and counted (Sivic and Zisserman, ICCV 2003). The
 details follow Zheng et al., "Scalable Person Re-identification: A Benchmark" (ICCV 2015): histograms of horizontal
@@ -18,12 +18,12 @@ from partreg.errors import PartregError
 
 ROWS = 2048  # descriptors compared with the words at a time: 80 MB of distances for 10,000 words
 BATCH = 4096  # of k-means
-ITERATIONS = 5  # of k-means over all descriptors, *assumed*; each has many batches
+ITERATIONS = 5  # of k-means over all descriptors (*assumed*); each has many batches
 
 
 @dataclass(frozen=True)
 class Codebook:
-    """What is learned from training images.
+    """Words and weights learned from training images.
 
     Attributes:
         words: (W, D) float32.
@@ -35,10 +35,10 @@ class Codebook:
 
 
 def learn_words(descriptors: np.ndarray, words: int, seed: int) -> np.ndarray:
-    """The codebook's words: (words, D) float32, the centres of k-means over descriptors (M, D).
+    """Learn the codebook's words: (words, D) float32, the centres of k-means over descriptors (M, D).
 
-    It is mini-batch k-means that begins with random descriptors (*assumed*): the better beginning of k-means++ takes
-    minutes for 10,000 words. The same seed gives the same words.
+    Mini-batch k-means starts from random descriptors (*assumed*): the better start of k-means++ takes minutes for
+    10,000 words. The same seed gives the same words.
 
     Raises:
         PartregError: there are fewer descriptors than words.
@@ -52,7 +52,7 @@ def learn_words(descriptors: np.ndarray, words: int, seed: int) -> np.ndarray:
 
 
 def assign(words: np.ndarray, descriptors: np.ndarray, nearest: int) -> np.ndarray:
-    """The words nearest to each descriptor, in L2.
+    """Find the words nearest to each descriptor, in L2.
 
     Args:
         words: (W, D) float32.
@@ -63,20 +63,20 @@ def assign(words: np.ndarray, descriptors: np.ndarray, nearest: int) -> np.ndarr
         (M, nearest) int64 rows of ``words``, in no order.
     """
     nearest = min(nearest, len(words))
-    found = np.empty((len(descriptors), nearest), dtype=np.int64)
+    chosen = np.empty((len(descriptors), nearest), dtype=np.int64)
     half = (words**2).sum(axis=1) / 2
     for start in range(0, len(descriptors), ROWS):
         # Half the squared distance, without the descriptor's own square, which is the same for all words.
         distances = half - descriptors[start : start + ROWS] @ words.T
         if nearest == 1:
-            found[start : start + ROWS, 0] = distances.argmin(axis=1)
+            chosen[start : start + ROWS, 0] = distances.argmin(axis=1)
         else:
-            found[start : start + ROWS] = np.argpartition(distances, nearest - 1, axis=1)[:, :nearest]
-    return found
+            chosen[start : start + ROWS] = np.argpartition(distances, nearest - 1, axis=1)[:, :nearest]
+    return chosen
 
 
 def count(words: np.ndarray, descriptors: np.ndarray, nearest: int) -> np.ndarray:
-    """How often each word occurs in each stripe.
+    """Count each word in each stripe.
 
     Args:
         words: (W, D) float32.
@@ -87,14 +87,14 @@ def count(words: np.ndarray, descriptors: np.ndarray, nearest: int) -> np.ndarra
         (N, S, W) int64.
     """
     images, stripes, _, width = descriptors.shape
-    found = assign(words, descriptors.reshape(-1, width), nearest).reshape(images * stripes, -1)
-    bins = found + len(words) * np.arange(images * stripes)[:, None]
+    indices = assign(words, descriptors.reshape(-1, width), nearest).reshape(images * stripes, -1)
+    bins = indices + len(words) * np.arange(images * stripes)[:, None]
     counts = np.bincount(bins.ravel(), minlength=images * stripes * len(words))
     return counts.reshape(images, stripes, len(words))
 
 
 def learn_idf(counts: Iterable[np.ndarray]) -> np.ndarray:
-    """Each word's inverse document frequency, log((1 + N) / (1 + n)) + 1 where n of N images hold the word.
+    """Return each word's inverse document frequency, log((1 + N) / (1 + n)) + 1 where n of N images hold the word.
 
     *Assumed*: the smoothed form of scikit-learn, in which a word that every image holds keeps weight 1.
 
@@ -112,7 +112,7 @@ def learn_idf(counts: Iterable[np.ndarray]) -> np.ndarray:
 
 
 def weigh(codebook: Codebook, counts: np.ndarray) -> np.ndarray:
-    """Counts (N, S, W) as features (N, S * W) float32 of length 1: square root, times idf, normalised over all stripes.
+    """Turn counts (N, S, W) into features (N, S * W) float32 of length 1: square root, times idf, over all stripes.
 
     *Assumed*: the order of the three steps; the square root is Zheng et al.'s division of each count by its own root.
     """
@@ -123,8 +123,8 @@ def weigh(codebook: Codebook, counts: np.ndarray) -> np.ndarray:
 
 def weigh_all(codebook: Codebook, counts: Iterable[np.ndarray], images: int, stripes: int = 1) -> np.ndarray:
     """`weigh` of counts that come a chunk at a time: (images, stripes * W) float32."""
-    found, start = np.empty((images, stripes * len(codebook.words)), dtype=np.float32), 0
+    features, start = np.empty((images, stripes * len(codebook.words)), dtype=np.float32), 0
     for chunk in counts:
-        found[start : start + len(chunk)] = weigh(codebook, chunk)
+        features[start : start + len(chunk)] = weigh(codebook, chunk)
         start += len(chunk)
-    return found
+    return features

@@ -43,13 +43,10 @@ def fit(train_pixels: np.ndarray, seed: int) -> Codebook:
     """
     rng = np.random.default_rng(seed)
     drawn = np.sort(rng.permutation(len(train_pixels))[:IMAGES])
-    patches = [_some(rng, descriptors(train_pixels[row : row + 1])) for row in drawn]
+    described = (descriptors(train_pixels[row : row + 1]).reshape(-1, len(COLORS)) for row in drawn)
+    patches = [rng.permutation(image)[:EACH] for image in described]
     words = bag_of_words.learn_words(np.concatenate(patches), WORDS, seed)
     return Codebook(words, bag_of_words.learn_idf(_counts(words, train_pixels)))
-
-
-def _some(rng: np.random.Generator, described: np.ndarray) -> np.ndarray:
-    return rng.permutation(described.reshape(-1, len(COLORS)))[:EACH]
 
 
 def features(codebook: Codebook, pixels: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""What a method says of itself: the declaration with which its module ends, checked as it is made."""
+"""The declaration with which a method's module ends, checked when it is created."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from partreg.reid.run import Run
 
 TABLES = {"vehicleid": (1, 2), "veri": (3,)}  # the paper's tables of each data set
 KINDS = ("input", "learnt", "fixed", "compared")
-# What a method may need besides images, and the side files that it then cannot do without: the data set that a file
-# belongs to, "" for the one that is learnt; its name, and others that serve as well.
+# What a method may need besides images, and the side files that it then requires: the data set of a file, "" for the
+# one that the network learns from; its name, and alternatives.
 INPUTS: dict[str, tuple[tuple[str, ...], ...]] = {
     "identities": (),
     "model labels": (("vehicleid", "attribute/model_attr.txt", "models.csv", "truth/images.csv"),),
@@ -47,29 +47,30 @@ class Node:
 
 @dataclass(frozen=True)
 class Declaration:
-    """A method, as far as tables, texts and whoever runs it must know it. Only the name has to be given.
+    """What tables, texts and the workflow must know of a method. Only the name is required.
 
     What is needed, ``built_on``, ``learns_from`` and ``run`` decide results and are part of their keys. The rest is
-    text and drawing: a change of it makes nothing due.
+    text and drawing: changing it makes no result due.
 
     Attributes:
         name: as in the paper's tables.
-        tables: the data sets in whose tables it stands, keys of `TABLES`; () for a method beyond the tables.
+        tables: the data sets whose tables list it, keys of `TABLES`; () for a method beyond the tables.
         training: what it needs besides images in training, words of `INPUTS`.
         test: the same when a query is asked.
         built_on: the methods whose distances on VeRi-776 it starts from, by their modules.
-        learns_from: the data set that its network learns from, where that is not the one that it is judged on.
-        takes_a_while: whether its distances take minutes besides a network's training, so that they are made apart.
+        learns_from: the data set that its network learns from, if not the one that it is judged on.
+        takes_a_while: whether its distances take minutes besides a network's training, so that a job of their own
+            computes them.
         run: fields of `partreg.reid.run.Run` that belong to it.
-        tried: settings that were tried on validation vehicles, one after the other.
+        tried: settings that we tried on validation vehicles, in this order.
         publication: authors and year.
         citation: its key in the book's bibliography, as the paper attributes it.
         feature: how many numbers are compared, as published.
-        replaced: whether the publication's own network gave way to the backbone of the profile.
+        replaced: whether the profile's backbone replaces the publication's network.
         alt: the drawing in words.
         nodes: the drawing's boxes by a short name, each the values of a `Node`.
         edges: its arrows as chains of these names: "image net feature" is two arrows.
-        trains: whether the module has a ``METHOD``; filled in by `partreg.baselines.declarations`, as the next one.
+        trains: whether the module has a ``METHOD``; `partreg.baselines.declarations` sets this and the next one.
         compares: whether it has a function ``distances``.
     """
 
@@ -98,7 +99,7 @@ class Declaration:
         except TypeError as error:
             raise PartregError(f"nodes: expected (text, kind, column, row) for each box: {error}.") from error
         object.__setattr__(self, "nodes", boxes)
-        settings = [name for some in (self.run, *self.tried) for name in some]
+        settings = [name for changes in (self.run, *self.tried) for name in changes]
         self._known("tables", self.tables, TABLES)
         self._known("training", self.training, INPUTS)
         self._known("test", self.test, INPUTS)
@@ -120,15 +121,15 @@ class Declaration:
 
     @property
     def needs(self) -> tuple[str, ...]:
-        """All that it needs besides images, in training or for a query."""
+        """Everything it needs besides images, in training or for a query."""
         return tuple(dict.fromkeys([*self.training, *self.test]))
 
     @property
     def side_files(self) -> tuple[tuple[str, ...], ...]:
-        """The side files that it cannot do without, as in `INPUTS`."""
+        """The side files that it requires, as in `INPUTS`."""
         return tuple(file for word in self.needs for file in INPUTS[word])
 
     @property
     def home(self) -> str:
-        """The data set that its network learns from where nothing else is asked: that of its first table."""
+        """The data set that its network learns from by default: that of its first table."""
         return self.learns_from or (*self.tables, "vehicleid")[0]

@@ -1,8 +1,8 @@
 """Table 3, FACT+Plate-REC: Liu et al. (ECCV 2016), appearance, and the plates as a recogniser reads them.
 
-Images on which the recogniser reads the query's plate, symbol by symbol, come first; all others come behind. Among
-each, FACT decides (*assumed*: how the two are put together is not published). The reader is that of
-`partreg.baselines.plates`, for the commercial one is not named.
+Images on which the recogniser reads exactly the query's plate come first, all others behind; within both groups FACT
+decides (*assumed*: the publication does not say how it joins the two). The publication does not name its commercial
+reader, so ours is that of `partreg.baselines.plates`.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from partreg.baselines.plates import EPOCHS, load_crops, read, train_reader
 from partreg.baselines.task import Cost, Task, net_seconds, timed
 from partreg.datasets.side import read_plates
 
-BEHIND = 2.0  # added to the distances of images that come behind: a place in the order, not a distance
+BEHIND = 2.0  # added to the distances of images that come behind; the sum gives their order and is no distance
 
 
 def plates_first(fact: np.ndarray, query_texts: list[str], gallery_texts: list[str]) -> np.ndarray:
-    """FACT's distances, with all images of the query's plate moved before all others.
+    """Move all images with the query's plate before all others in FACT's order.
 
     Args:
         fact: (Q, G) finite.
@@ -28,7 +28,7 @@ def plates_first(fact: np.ndarray, query_texts: list[str], gallery_texts: list[s
         gallery_texts: G texts.
 
     Returns:
-        (Q, G) float64: in [0, 1] where the plates match, else in [2, 3]; FACT's order within both. An image without
+        (Q, G) float64: in [0, 1] where the plates match, else in [2, 3]; FACT's order within both. An image without a
         plate matches none.
     """
     query, gallery = np.array(query_texts, dtype=str)[:, None], np.array(gallery_texts, dtype=str)[None, :]
@@ -37,24 +37,24 @@ def plates_first(fact: np.ndarray, query_texts: list[str], gallery_texts: list[s
 
 
 def unit(distances: np.ndarray) -> np.ndarray:
-    """Distances (Q, G) moved and scaled as a whole to [0, 1]; zeros where all are equal."""
+    """Move and scale distances (Q, G) as a whole to [0, 1]; zeros where all are equal."""
     values = np.asarray(distances, dtype=np.float64)
     low, high = (values.min(), values.max()) if values.size else (0.0, 0.0)
     return (values - low) / (high - low) if high > low else np.zeros_like(values)
 
 
 def distances(task: Task) -> tuple[np.ndarray, Cost]:
-    """(Q, G) distances, FACT's and what a reader makes of the plates, and their cost; it learns the training plates."""
+    """(Q, G) distances by FACT and by plates as read, and their cost; the reader learns from the training images."""
     listed = read_plates(task.root, task.train)
     crops, has = load_crops(listed)
-    query, gallery = (load_crops(read_plates(task.root, some)) for some in (task.query, task.gallery))
+    query, gallery = (load_crops(read_plates(task.root, images)) for images in (task.query, task.gallery))
     how = {"epochs": min(task.epochs, EPOCHS), "seed": task.seed}
     train = partial(train_reader, crops, has, listed.plate.tolist(), task.folder, **how)
     cost = Cost(training=net_seconds(task.folder, train))
     fact = task.built_on["fact"]
 
     def compare() -> np.ndarray:
-        return plates_first(fact.distances, *(read(task.folder, *some) for some in (query, gallery)))
+        return plates_first(fact.distances, read(task.folder, *query), read(task.folder, *gallery))
 
     return timed(compare, cost + fact.cost)
 

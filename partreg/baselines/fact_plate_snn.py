@@ -1,8 +1,8 @@
 """Table 3, FACT+Plate-SNN: Liu et al. (ECCV 2016), the progressive search: appearance first, then the plates.
 
-FACT is the coarse filter. Of its nearest images, the distance is then a weighted sum of FACT and Plate-SNN; all others
-keep their order behind. *Assumed*: how many the filter lets through, both weights, and that an image without a plate,
-of which the plates say nothing, is judged by its appearance alone.
+FACT is the coarse filter. The images that it lets through are ranked by a weighted sum of FACT and Plate-SNN; all
+others keep their order behind. *Assumed*: how many the filter lets through, both weights, and that appearance alone
+judges an image without a plate.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ WEIGHT = 0.5  # of the plates; the rest is FACT's
 
 
 def ranked_again(fact: np.ndarray, snn: np.ndarray) -> np.ndarray:
-    """FACT's nearest images re-ranked with the distance of their plates.
+    """Rank FACT's nearest images again with the distance of their plates.
 
     Args:
         fact: (Q, G) finite.
         snn: (Q, G) in [0, 1], NaN where either image has no plate, see `partreg.baselines.plate_snn.plate_distances`.
 
     Returns:
-        (Q, G) float64: in [0, 1] for the images of the shortlist, in [2, 3] for those behind it, whose numbers are an
-        order and no distance, see `let_through`.
+        (Q, G) float64: in [0, 1] in the shortlist, in [2, 3] behind it, where numbers give an order and no distance;
+        see `let_through`.
     """
     near = unit(fact)
     count = math.ceil(SHORTLIST * near.shape[1])
@@ -43,16 +43,15 @@ def ranked_again(fact: np.ndarray, snn: np.ndarray) -> np.ndarray:
 
 
 def let_through(distances: np.ndarray) -> np.ndarray:
-    """Which images of each query the coarse filter let through, (Q, G) bool; only their values are distances."""
+    """(Q, G) bool, which images the coarse filter let through; only their values are distances."""
     return distances < BEHIND
 
 
 def distances(task: Task) -> tuple[np.ndarray, Cost]:
     """(Q, G) distances, FACT's list ranked again by the plates, and their cost."""
     fact, snn = task.built_on["fact"], task.built_on["plate_snn"]
-    plates = plate_distances(
-        snn.folder, *(load_crops(read_plates(task.root, some)) for some in (task.query, task.gallery))
-    )
+    query, gallery = (load_crops(read_plates(task.root, images)) for images in (task.query, task.gallery))
+    plates = plate_distances(snn.folder, query, gallery)
     return timed(partial(ranked_again, fact.distances, plates), fact.cost + snn.cost)
 
 

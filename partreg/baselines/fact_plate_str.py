@@ -1,4 +1,4 @@
-"""Table 3's FACT+Plate-SNN+STR: PROVID's last step, the order of FACT and plates changed by time and place."""
+"""Table 3's FACT+Plate-SNN+STR: PROVID's last step, where time and place change the order of FACT and plates."""
 
 from __future__ import annotations
 
@@ -17,12 +17,11 @@ SHORTLIST = 100  # images of each query that are ranked anew (*assumed*)
 
 
 def ranked_again(fact_plate_snn: np.ndarray, apart: np.ndarray) -> np.ndarray:
-    """PROVID's re-ranking by the spatio-temporal relation (Liu et al., ECCV 2016; TMM 2018).
+    """Rank again by PROVID's spatio-temporal relation (Liu et al., ECCV 2016; TMM 2018).
 
-    Each query's `SHORTLIST` nearest images, as far as the coarse filter let them through, are sorted by
-    (1 - w) d / dmax + w s / smax, with w = `WEIGHT`, and dmax and smax the largest of this list; the others stay behind
-    them in their order. The publication sums the two terms; the weight, the length of the list and the scaling within
-    it are *assumed*.
+    The `SHORTLIST` nearest images of each query that the coarse filter let through are sorted by
+    (1 - w) d / dmax + w s / smax, with w = `WEIGHT` and the largest d and s of this list. The others stay behind them
+    in their order. The publication sums the two terms; weight, length of the list and scaling are *assumed*.
 
     Args:
         fact_plate_snn: (Q, G) distances d of FACT+Plate-SNN, finite and at least 0.
@@ -32,7 +31,7 @@ def ranked_again(fact_plate_snn: np.ndarray, apart: np.ndarray) -> np.ndarray:
         (Q, G) float64: at most 1 in the shortlist, 2 or more behind it.
     """
     before, relation = (np.asarray(values, np.float64) for values in (fact_plate_snn, apart))
-    # The stable order says which of equally distant images is in, as it does in the protocol.
+    # A stable order chooses among equally distant images, as in the protocol.
     place = np.argsort(np.argsort(before, axis=1, kind="stable"), axis=1, kind="stable")
     near = (place < SHORTLIST) & let_through(before)
     joined = (1 - WEIGHT) * _scaled(before, near) + WEIGHT * _scaled(relation, near)
@@ -40,14 +39,14 @@ def ranked_again(fact_plate_snn: np.ndarray, apart: np.ndarray) -> np.ndarray:
 
 
 def _scaled(values: np.ndarray, near: np.ndarray) -> np.ndarray:
-    """Rows divided by the largest value of their shortlist; where that is 0 they are left as they are."""
-    # What lies behind counts for nothing here: its values say an order, and a large one would shrink all others.
+    """Divide rows by the largest value of their shortlist; where that is 0 leave them as they are."""
+    # Values behind the shortlist give an order only; a large one would shrink all others.
     largest = np.where(near, values, 0).max(axis=1, keepdims=True, initial=0)
     return values / np.where(largest > 0, largest, 1)
 
 
 def distances(task: Task) -> tuple[np.ndarray, Cost]:
-    """(Q, G) distances, FACT+Plate-SNN's list and how likely the times and places are, and their cost."""
+    """(Q, G) distances of FACT+Plate-SNN's list, ranked again by times and places, and their cost."""
     cameras, (appearance, cost, _) = read_camera_distances(task.root), task.built_on["fact_plate_snn"]
     apart = partial(spacetime.distances, task.query, task.gallery, cameras, task.train)
     return timed(lambda: ranked_again(appearance, apart()), cost)

@@ -2,8 +2,8 @@
 
 Yang et al., "A large-scale car dataset for fine-grained categorization and verification" (CVPR 2015), fine-tuned
 GoogLeNet to the 431 models of CompCars; Liu et al. (ICME 2016) compare its feature on VeRi-776. Here the network is the
-paper's without parts, with the backbone and width of feature of all rows, and learns the models of the VehicleID
-layout's training images by softmax (*assumed*, for CompCars' images are not at hand).
+paper's without parts, with the backbone and width of feature of all methods, and learns the models of the VehicleID
+layout's training images by softmax (*assumed*: we did not have CompCars' images).
 """
 
 from __future__ import annotations

@@ -3,11 +3,11 @@
 Liao et al., "Person Re-identification by Local Maximal Occurrence Representation and Metric Learning" (CVPR 2015),
 Section 3, with the details of the authors' published code: histograms of 10x10 windows, 5 pixels apart, of joint HSV
 colour (8x8x8 bins, after Retinex) and of SILTP texture at radii 3 and 5; the largest count of each bin along each row
-of windows, as a thing may stand anywhere in its row; three scales; log(1 + x); unit length for each of the three
+of windows, as a detail may lie anywhere in its row; three scales; log(1 + x); unit length for each of the three
 descriptors. 26,960 numbers an image of 128x48 pixels. Table 3 compares them by L2, without the paper's learned metric.
 
-*Assumed*: square images of vehicles are squeezed to 128x48, so that the length is the published one. The authors give
-their Retinex as a compiled file only: ours follows Jobson et al., "A Multiscale Retinex for Bridging the Gap Between
+*Assumed*: square images of vehicles are squeezed to 128x48, which gives the published length. The authors publish their
+Retinex as a compiled file only; ours follows Jobson et al., "A Multiscale Retinex for Bridging the Gap Between
 Color Images and the Human Observation of Scenes" (IEEE TIP 1997), with the two scales that LOMO's paper names.
 """
 
@@ -55,10 +55,10 @@ def features(pixels: np.ndarray) -> np.ndarray:
             f"images are {pixels.dtype} of shape {pixels.shape}, expected uint8 of shape (N, H, W, 3); decode them as "
             "red, green and blue."
         )
-    found = np.empty((len(pixels), LENGTH), dtype=np.float32)
+    described = np.empty((len(pixels), LENGTH), dtype=np.float32)
     for start in range(0, len(pixels), CHUNK):
-        found[start : start + CHUNK] = _describe(pixels[start : start + CHUNK])
-    return found
+        described[start : start + CHUNK] = _describe(pixels[start : start + CHUNK])
+    return described
 
 
 def _describe(pixels: np.ndarray) -> np.ndarray:

@@ -1,7 +1,7 @@
 """Losses that pull the images of a vehicle together and push those of different vehicles apart.
 
-All of them compare every image of a batch with every other, so the batches should hold several images of each vehicle.
-They are means over the batch, so that a learning rate does not depend on its size, and gradients are finite everywhere.
+All compare every image of a batch with every other, so a batch should hold several images of each vehicle. They are
+means over the batch, so that a learning rate does not depend on its size. Gradients are finite everywhere.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-ZERO = 1e-12  # squared distances below this one count as none, for a root has no slope at 0
+ZERO = 1e-12  # smaller squared distances count as this one, because a root has no slope at 0
 
 
 def squared_distances(features: Tensor, others: Tensor) -> Tensor:
@@ -44,7 +44,7 @@ def triplet(features: Tensor, labels: Tensor, margin: float) -> Tensor:
     """FaceNet's hinge on squared distances (Schroff et al., CVPR 2015): ``max(0, |a - p|^2 + margin - |a - n|^2)``.
 
     Every triplet of the batch counts once (*assumed*): a and p two images of one vehicle, n one of another. That is the
-    mean of what triplets drawn at random from the batch would give, without the chance.
+    mean of what triplets drawn at random from the batch would give.
 
     Args:
         features: (B, D), usually of length 1.

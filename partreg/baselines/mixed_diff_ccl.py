@@ -2,7 +2,7 @@
 
 One branch of the network learns the vehicle's model by softmax, the other learns what differs between vehicles by the
 coupled clusters loss (CCL); a last layer on both is trained by a second CCL, and its output is the feature. Backbone
-and widths are those of all rows, ``run.backbone`` and ``run.dim``, and the three losses weigh the same (*assumed*).
+and widths are those of all methods, ``run.backbone`` and ``run.dim``, and the three losses weigh the same (*assumed*).
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class MixedDifferenceNet(Trunk):
 
         Args:
             images: (B, 3, H, H), 0 to 255.
-            boxes: not looked at.
+            boxes: unused.
         """
         feature_map = self.feature_map(images)
         with torch.autocast(feature_map.device.type, enabled=False):

@@ -5,11 +5,11 @@ A small hourglass net answers with a map for each of 20 key points. The maps of 
 for the front, the back, the left and the right of the vehicle. A global branch and one branch for each mask look at the
 trunk's feature map, and their features are fused to the one that is compared.
 
-The trunk, the width of the feature and the training are those of all methods here. *Assumed*: the key-point net is
-trained together with the rest, not before it, and on smaller images; it is asked in which cell the point is, or whether
-it is hidden, with the cross entropy as its loss, for a squared error of the maps, most of which is zero, learns next to
-nothing in so few steps; the masks weigh the trunk's last map, not an early one; every branch is as wide as the fused
-feature, which is a linear layer on the rectified branches; each of them is told the identity, as the fused feature is.
+The trunk, the width of the feature and the training are those of all methods here. *Assumed*: the key-point net trains
+together with the rest, not before it, and on smaller images; it says in which cell a point is, or that it is hidden,
+and learns by cross entropy, because a squared error of maps that are mostly zero teaches almost nothing in so few
+steps; the masks weigh the trunk's last map, not an early one; every branch is as wide as the fused feature, which is a
+linear layer on the rectified branches; every branch has an identity loss, as the fused feature has.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ class OifeNet(Trunk):
         return [*self.classify.parameters()]
 
     def forward(self, images: Tensor, boxes: Tensor | None = None) -> Output:
-        """The fused feature of images (B, 3, H, H), values 0 to 255; boxes are not looked at.
+        """The fused feature of images (B, 3, H, H), values 0 to 255; boxes are unused.
 
         Returns:
             `Output` with logits "fused" and of each branch, and extra["points"], scores (B, 20, 12, 12) float32.
@@ -95,7 +95,7 @@ class OifeNet(Trunk):
 
 
 def answers(scores: Tensor) -> Tensor:
-    """Log-probabilities of the cells that a point may be in, row by row, and last that it is hidden, whose score is 0.
+    """Return log-probabilities of the cells of each point, row by row, and last that it is hidden, with the score 0.
 
     Args:
         scores: (B, 20, G, G).
@@ -107,15 +107,15 @@ def answers(scores: Tensor) -> Tensor:
 
 
 def responses(scores: Tensor) -> Tensor:
-    """The maps of key points: how probably the point is seen in each cell, (B, 20, G, G), at most 1 in all."""
+    """Return the probability that each key point is seen in each cell, (B, 20, G, G), at most 1 in sum."""
     return answers(scores)[..., :-1].exp().view_as(scores)
 
 
 def region_masks(maps: Tensor, grid: int) -> Tensor:
-    """How much each cell of the trunk's map belongs to each region: the mean of its key points' maps.
+    """Weigh each cell of the trunk's map for each region by the mean of the region's key-point maps.
 
-    The weights of a region add up to the share of its points that are seen (*assumed*): a face that is turned away has
-    hardly a feature.
+    The weights of a region add up to the share of its points that are seen (*assumed*), so a face that is turned away
+    has almost no feature.
 
     Args:
         maps: (B, 20, G, G) of `responses`.
@@ -132,7 +132,7 @@ def region_masks(maps: Tensor, grid: int) -> Tensor:
 
 
 def heat_maps(keypoints: Tensor, grid: int) -> Tensor:
-    """What the maps should be: for each point that is seen a bump of `SPREAD` cells that adds up to 1.
+    """Return the target maps: for each point that is seen a bump of `SPREAD` cells that adds up to 1.
 
     Args:
         keypoints: (B, 20, 3), x and y relative to the image's sides, and 1 where the point is seen, 0 where not.
@@ -148,10 +148,10 @@ def heat_maps(keypoints: Tensor, grid: int) -> Tensor:
 
 
 def keypoint_loss(scores: Tensor, keypoints: Tensor) -> Tensor:
-    """The cross entropy of the key points' places, mean over the points of images that have any.
+    """Return the cross entropy of the key points' cells, mean over the points of images that have any.
 
-    That a point is hidden has to be learnt, too, or else a face that is turned away would get a mask. An image of which
-    no point is seen is taken as one that nobody annotated, and adds nothing.
+    The net learns that a point is hidden, too, or else a face that is turned away would get a mask. An image without a
+    seen point counts as not annotated, and adds nothing.
 
     Args:
         scores: (B, 20, G, G).
@@ -165,7 +165,7 @@ def keypoint_loss(scores: Tensor, keypoints: Tensor) -> Tensor:
 
 
 def peaks(maps: Tensor) -> Tensor:
-    """Where the key points are: x, y of the centre of the map's largest cell, and the map's sum, (B, 20, 3)."""
+    """Return each key point's x, y, the centre of the map's largest cell, and the map's sum, (B, 20, 3)."""
     side, cell = maps.shape[-1], maps.flatten(2).argmax(2)
     return torch.stack([(cell % side + 0.5) / side, (cell // side + 0.5) / side, maps.sum((2, 3))], dim=-1)
 
@@ -174,8 +174,8 @@ def losses(run: Run, network: Trunk, output: Output, targets: dict[str, Tensor])
     """The fused feature's identity loss, plus `BRANCH_WEIGHT` of each branch's, plus the key points' loss.
 
     Args:
-        run: not looked at.
-        network: not looked at.
+        run: unused.
+        network: unused.
         output: of `OifeNet`.
         targets: "vehicle" (B,) and "keypoints" (B, 20, 3).
     """
@@ -198,7 +198,7 @@ def network(run: Run, classes: dict[str, int]) -> OifeNet:
 
 
 def targets(root: Path, images: pd.DataFrame) -> dict[str, np.ndarray]:
-    """What OIFE is told of its training images: "keypoints", (N, 20, 3) float32; at test it predicts them.
+    """Return OIFE's targets of training images: "keypoints", (N, 20, 3) float32; at test it predicts them.
 
     Raises:
         PartregError: the data set has no readable keypoints.csv.

@@ -25,8 +25,8 @@ def joined(visual: np.ndarray, query: pd.DataFrame, gallery: pd.DataFrame, trans
     """D = D_v + beta D_s (Wang et al., "Orientation Invariant Feature Embedding", ICCV 2017).
 
     Args:
-        visual: (Q, G) distances of OIFE's features; D_v is these divided by their mean, so that beta does not depend on
-            how long a network's features are (*assumed*).
+        visual: (Q, G) distances of OIFE's features. D_v is these divided by their mean, so that beta does not depend on
+            the length of the features (*assumed*).
         query: table of Q images.
         gallery: table of G images.
         transition: fitted on the training images. An unknown time or camera gives p = 0.5, hence D_s = 0.5.
@@ -40,7 +40,7 @@ def joined(visual: np.ndarray, query: pd.DataFrame, gallery: pd.DataFrame, trans
 
 
 def distances(task: Task) -> tuple[np.ndarray, Cost]:
-    """(Q, G) distances, OIFE's and how likely the times and places are, and their cost."""
+    """(Q, G) distances by OIFE and by the likelihood of the times between cameras, and their cost."""
     transitions, (visual, cost, _) = TransitionModel.fit(task.train), task.built_on["oife"]
     return timed(partial(joined, visual, task.query, task.gallery, transitions), cost)
 

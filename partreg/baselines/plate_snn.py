@@ -1,10 +1,10 @@
 """Table 3, Plate-SNN: Liu et al., "A Deep Learning-Based Approach to Progressive Vehicle Re-id." (ECCV 2016).
 
-A siamese net compares two number plates without reading them: two copies of a LeNet-like net with the same weights, and
-the contrastive loss on pairs of crops of one plate and of two. LeNet's two layers of convolution and of pooling (20 and
-50 channels, 5 x 5) and its layer of 500 are known; *assumed* are the feature's width (256, of length 1; wider in the
-publication), batch normalisation, the margin, Adam, and that every pair of a batch counts, pairs of one plate together
-as much as pairs of two.
+A siamese net compares two number plates without reading them: two copies of a LeNet-like net share their weights and
+learn by the contrastive loss on pairs of crops. The publication gives LeNet's two layers of convolution and of pooling
+(20 and 50 channels, 5 x 5) and its layer of 500. *Assumed*: the feature's width (256, of length 1; wider in the
+publication), batch normalisation, the margin, Adam, and that every pair of a batch counts, where the pairs of one plate
+weigh as much in sum as the pairs of two.
 
 Alone, as in Table 3, it cannot rank images without a plate: see `ranked`.
 """
@@ -59,12 +59,12 @@ class PlateNet(nn.Module):
     def forward(self, crops: Tensor) -> Tensor:
         """Features (B, 256) of prepared crops (B, 1, 32, 96)."""
         with mixed_precision(crops.device):
-            found = self.embed(self.features(crops.contiguous(memory_format=torch.channels_last)).flatten(1))
-        return F.normalize(found.float(), dim=1)
+            embedded = self.embed(self.features(crops.contiguous(memory_format=torch.channels_last)).flatten(1))
+        return F.normalize(embedded.float(), dim=1)
 
 
 def pair_loss(features: Tensor, vehicles: Tensor, margin: float = MARGIN) -> Tensor:
-    """The contrastive loss on all pairs of a batch, half of it from pairs of one vehicle, half from pairs of two.
+    """Return the contrastive loss of all pairs of a batch, half from pairs of one vehicle, half from pairs of two.
 
     Args:
         features: (B, D) of length 1.
@@ -72,7 +72,7 @@ def pair_loss(features: Tensor, vehicles: Tensor, margin: float = MARGIN) -> Ten
         margin: distance from which two plates are different enough.
 
     Returns:
-        Scalar; a kind of pair that the batch does not have counts as 0.
+        Scalar; a kind of pair that the batch lacks counts as 0.
     """
     first, second = torch.triu_indices(len(features), len(features), offset=1)
     gaps = root((features[first] - features[second]).square().sum(1))
@@ -81,16 +81,16 @@ def pair_loss(features: Tensor, vehicles: Tensor, margin: float = MARGIN) -> Ten
     return 0.5 * torch.stack(kinds).sum()
 
 
-def by_vehicle(vehicles: Tensor, chance: torch.Generator) -> Tensor:
-    """The rows of one epoch, as many as there are: batches of vehicles at random, each with `EACH` rows at random.
+def by_vehicle(vehicles: Tensor, rng: torch.Generator) -> Tensor:
+    """Draw the rows of one epoch, as many as there are: random vehicles, each with `EACH` random rows.
 
-    Rows of a vehicle that has fewer than `EACH` stand there again.
+    A vehicle with fewer than `EACH` rows repeats them.
     """
     names, counts = vehicles.unique(return_counts=True)
-    shuffled = torch.argsort(vehicles + 0.99 * torch.rand(len(vehicles), generator=chance, dtype=torch.float64))
+    shuffled = torch.argsort(vehicles + 0.99 * torch.rand(len(vehicles), generator=rng, dtype=torch.float64))
     turns = -(-len(vehicles) // (EACH * len(names)))
-    drawn = torch.cat([torch.randperm(len(names), generator=chance) for _ in range(turns)])
-    first = (torch.rand(len(drawn), generator=chance) * counts[drawn]).long()
+    drawn = torch.cat([torch.randperm(len(names), generator=rng) for _ in range(turns)])
+    first = (torch.rand(len(drawn), generator=rng) * counts[drawn]).long()
     places = (first[:, None] + torch.arange(EACH)) % counts[drawn, None]
     return shuffled[(counts.cumsum(0) - counts)[drawn, None] + places].flatten()[: len(vehicles)]
 
@@ -98,14 +98,14 @@ def by_vehicle(vehicles: Tensor, chance: torch.Generator) -> Tensor:
 def train(
     crops: np.ndarray, has: np.ndarray, vehicles: np.ndarray, folder: str | Path, *, epochs: int, seed: int
 ) -> Path:
-    """Train the siamese net on the plates of the training half; what lay in its folder is replaced.
+    """Train the siamese net on the plates of the training half, and replace what lay in its folder.
 
     Args:
         crops: (N, 32, 96) uint8, see `partreg.baselines.plates.load_crops`.
-        has: (N,) bool, whether there is a plate; the others are left away.
+        has: (N,) bool, whether there is a plate; the others are left out.
         vehicles: (N,) whole numbers.
         folder: of the net alone.
-        epochs: passes over as many crops as there are.
+        epochs: passes over the crops.
         seed: of the first weights, the pairs and the disturbances.
 
     Returns:
@@ -121,10 +121,10 @@ def train(
         raise PartregError("plates.csv: expected plates of at least two training vehicles, found one; add others.")
     labels, pictures = torch.from_numpy(numbers.astype(np.int64)), torch.from_numpy(crops[rows])
 
-    def loss(net: nn.Module, chosen: Tensor, chance: torch.Generator) -> Tensor:
-        return pair_loss(net(disturbed(prepared(pictures[chosen]), chance)), labels[chosen])
+    def loss(net: nn.Module, chosen: Tensor, rng: torch.Generator) -> Tensor:
+        return pair_loss(net(disturbed(prepared(pictures[chosen]), rng)), labels[chosen])
 
-    net = learn(PlateNet, loss, lambda chance: by_vehicle(labels, chance), epochs, seed, RATE, "Plate-SNN")
+    net = learn(PlateNet, loss, lambda rng: by_vehicle(labels, rng), epochs, seed, RATE, "Plate-SNN")
     write_weights(path, net.state_dict())
     return path
 
@@ -132,7 +132,7 @@ def train(
 def plate_distances(
     folder: str | Path, query: tuple[np.ndarray, np.ndarray], gallery: tuple[np.ndarray, np.ndarray]
 ) -> np.ndarray:
-    """The distance of plates between query and gallery images.
+    """Compare the plates of query and gallery images.
 
     Args:
         folder: that `train` was given.
@@ -146,24 +146,24 @@ def plate_distances(
         PartregError: the weights cannot be read.
     """
     net = load(PlateNet, Path(folder) / "weights.pt")
-    found = np.full((len(query[1]), len(gallery[1])), np.nan, np.float32)
+    apart = np.full((len(query[1]), len(gallery[1])), np.nan, np.float32)
     if query[1].any() and gallery[1].any():
         probes, others = (computed(net, crops[has]).numpy() for crops, has in (query, gallery))
-        # Not from 2 - 2 cos, of which float32 leaves a few values only for plates that are nearly alike.
-        found[np.ix_(query[1], gallery[1])] = np.minimum(l2(probes, others) / 2, 1)
-    return found
+        # Not from 2 - 2 cos: for nearly equal plates float32 leaves it only a few values.
+        apart[np.ix_(query[1], gallery[1])] = np.minimum(l2(probes, others) / 2, 1)
+    return apart
 
 
 def ranked(distances: np.ndarray) -> np.ndarray:
-    """Distances of plates alone, finite: images without a plate stand last, in the gallery's order (*assumed*).
+    """Make distances of plates finite: images without a plate come last, in the gallery's order (*assumed*).
 
-    A query without a plate has nothing to go by, so that its whole ranking is the gallery's order.
+    A query without a plate ranks the whole gallery in the gallery's order.
 
     Args:
         distances: (Q, G) in [0, 1], NaN where unknown.
 
     Returns:
-        (Q, G) float64; unknown ones are above 1, and rise from left to right up to 2.
+        (Q, G) float64; unknown ones rise from left to right from above 1 to 2.
     """
     last = 1 + np.arange(1, distances.shape[1] + 1) / distances.shape[1]
     return np.where(np.isnan(distances), last, distances)
@@ -172,12 +172,12 @@ def ranked(distances: np.ndarray) -> np.ndarray:
 def distances(task: Task) -> tuple[np.ndarray, Cost]:
     """(Q, G) distances of plates alone, see `ranked`, and their cost; the net learns from the training images."""
     crops, has = load_crops(read_plates(task.root, task.train))
-    query, gallery = (load_crops(read_plates(task.root, some)) for some in (task.query, task.gallery))
+    query, gallery = (load_crops(read_plates(task.root, images)) for images in (task.query, task.gallery))
     how = {"epochs": min(task.epochs, EPOCHS), "seed": task.seed}
     learn_plates = partial(train, crops, has, task.train.vehicle.to_numpy(), task.folder, **how)
     cost = Cost(training=net_seconds(task.folder, learn_plates), width=WIDE)
-    found, cost = timed(partial(plate_distances, task.folder, query, gallery), cost)
-    return ranked(found), cost
+    apart, cost = timed(partial(plate_distances, task.folder, query, gallery), cost)
+    return ranked(apart), cost
 
 
 DECLARATION = Declaration(

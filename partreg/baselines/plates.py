@@ -1,9 +1,9 @@
-"""Number plates, on which Plate-SNN, FACT+Plate-REC and FACT+Plate-SNN of Table 3 stand: crops, and a reader of them.
+"""Crops of number plates and a reader of them, for Plate-SNN, FACT+Plate-REC and FACT+Plate-SNN of Table 3.
 
-Liu et al. (ECCV 2016) hand the crops to a commercial recognition tool that they do not name. The reader here is ours,
-*assumed*: a small CNN that looks at each of the 7 places of a plate and gives each one softmax over the blank, A-Z and
-0-9. It learns from the plates of the training half alone. Letters are few there (a few hundred plates), so the places
-share one classifier, and every crop is moved, dimmed and blurred anew each time it is shown.
+Liu et al. (ECCV 2016) use a commercial recognition tool that they do not name. Our reader is *assumed*: a small CNN
+attends to each of the 7 places of a plate and gives each a softmax over the blank, A-Z and 0-9. It learns from the
+training half alone. A few hundred plates hold few letters, so the places share one classifier, and every crop is moved,
+dimmed and blurred anew each time it is shown.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ from partreg.reid.device import mixed_precision, reproducible
 HEIGHT, WIDTH = 32, 96
 PLACES = 7
 SYMBOLS = " ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"  # the blank first
-UNKNOWN = -100  # a symbol that the reader does not know, as the character of a province: never learnt, never read
-EPOCHS = 15  # of nets for plates, or the profile's where it has fewer
+UNKNOWN = -100  # a symbol that the reader neither learns nor reads, such as the character of a province
+EPOCHS = 15  # of nets for plates, or the profile's if fewer
 BATCH, RATE, SMOOTHING = 64, 2e-3, 0.05  # assumed
 CPU = torch.device("cpu")  # nets so small need no GPU
 
@@ -38,7 +38,7 @@ def load_crops(frame: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
     """Open the crops of `partreg.datasets.side.read_plates`.
 
     Args:
-        frame: with the column crop, paths to open, "" where an image has no plate; N rows.
+        frame: N rows with the column crop, the path, "" where an image has no plate.
 
     Returns:
         Crops (N, 32, 96) uint8, grey, black where there is none, and whether there is one, (N,) bool.
@@ -58,16 +58,16 @@ def load_crops(frame: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
 
 
 def prepared(crops: np.ndarray | Tensor) -> Tensor:
-    """Grey crops (B, 32, 96) 0..255 as (B, 1, 32, 96) float32, each of mean 0 and deviation 1, whatever the light."""
+    """Scale grey crops (B, 32, 96) 0..255 to mean 0 and deviation 1 each, in any light: (B, 1, 32, 96) float32."""
     x = torch.as_tensor(crops).float().flatten(1)
     x = (x - x.mean(1, keepdim=True)) / (x.std(1, keepdim=True, unbiased=False) + 4.0)
     return x.view(-1, 1, HEIGHT, WIDTH)
 
 
-def disturbed(crops: Tensor, chance: torch.Generator) -> Tensor:
+def disturbed(crops: Tensor, rng: torch.Generator) -> Tensor:
     """Move, blur and soil prepared crops (B, 1, 32, 96) a little; what is written on them stays the same."""
     n = len(crops)
-    u = torch.rand((n, 6), generator=chance) * 2 - 1
+    u = torch.rand((n, 6), generator=rng) * 2 - 1
     theta = torch.zeros((n, 2, 3))
     theta[:, 0, 0], theta[:, 1, 1] = 1 + 0.06 * u[:, 0], 1 + 0.12 * u[:, 1]
     theta[:, 0, 2], theta[:, 1, 2] = 0.04 * u[:, 2], 0.12 * u[:, 3]
@@ -75,16 +75,15 @@ def disturbed(crops: Tensor, chance: torch.Generator) -> Tensor:
     grid = F.affine_grid(theta, list(crops.shape), align_corners=False)
     moved = F.grid_sample(crops, grid, mode="bilinear", padding_mode="border", align_corners=False)
     smooth = F.avg_pool2d(F.pad(moved, (1, 1, 1, 1), mode="replicate"), 3, stride=1)
-    share = torch.rand((n, 1, 1, 1), generator=chance) * (torch.rand((n, 1, 1, 1), generator=chance) < 0.5)
+    share = torch.rand((n, 1, 1, 1), generator=rng) * (torch.rand((n, 1, 1, 1), generator=rng) < 0.5)
     soiled = moved + share * (smooth - moved)
-    return soiled + 0.15 * torch.rand((n, 1, 1, 1), generator=chance) * torch.randn(crops.shape, generator=chance)
+    return soiled + 0.15 * torch.rand((n, 1, 1, 1), generator=rng) * torch.randn(crops.shape, generator=rng)
 
 
 class Reader(nn.Module):
     """From crops (B, 1, 32, 96) to scores (B, 7, 37) of the symbols at each place.
 
-    Where a place is, is looked for: scores of attention from the features, and a learnt prior that starts as seven
-    columns side by side.
+    Attention finds each place: scores from the features plus a learnt prior, at first seven columns side by side.
     """
 
     def __init__(self, width: int = 32) -> None:
@@ -111,12 +110,12 @@ class Reader(nn.Module):
             maps = self.features(crops.contiguous(memory_format=torch.channels_last))
         maps = maps.float()
         weights = (self.look(maps) + self.prior).flatten(2).softmax(2)  # (B, 7, places of the map)
-        found = torch.einsum("bps,bcs->bpc", weights, maps.flatten(2))
-        return self.classify(self.drop(found))
+        attended = torch.einsum("bps,bcs->bpc", weights, maps.flatten(2))
+        return self.classify(self.drop(attended))
 
 
 def targets(texts: list[str]) -> Tensor:
-    """The symbols of plates as (N, 7) int64 indices of `SYMBOLS`, blanks behind short ones, `UNKNOWN` where unknown.
+    """Return plates as (N, 7) int64 indices of `SYMBOLS`, blanks behind short ones, `UNKNOWN` for other symbols.
 
     Raises:
         PartregError: a plate is longer than 7 symbols.
@@ -129,18 +128,18 @@ def targets(texts: list[str]) -> Tensor:
 
 
 def spelled(scores: Tensor) -> list[str]:
-    """Scores (N, 7, 37) as texts, blanks left away."""
+    """Return scores (N, 7, 37) as texts without blanks."""
     return ["".join(SYMBOLS[k] for k in row).replace(" ", "") for row in scores.argmax(2).tolist()]
 
 
 def train_reader(
     crops: np.ndarray, has: np.ndarray, texts: list[str], folder: str | Path, *, epochs: int, seed: int
 ) -> Path:
-    """Teach a reader the plates of the training half; what lay in its folder is replaced.
+    """Train a reader on the plates of the training half, and replace what lay in its folder.
 
     Args:
         crops: (N, 32, 96) uint8, see `load_crops`.
-        has: (N,) bool, whether there is a plate; the others are left away.
+        has: (N,) bool, whether there is a plate; the others are left out.
         texts: N plates; symbols other than A-Z and 0-9 are not learnt.
         folder: of the reader alone.
         epochs: passes over the crops.
@@ -156,14 +155,14 @@ def train_reader(
     rows = rows_with_plates(has)
     symbols, pictures = targets([texts[row] for row in rows]), torch.from_numpy(crops[rows])
 
-    def loss(net: nn.Module, chosen: Tensor, chance: torch.Generator) -> Tensor:
-        scores = net(disturbed(prepared(pictures[chosen]), chance))
+    def loss(net: nn.Module, chosen: Tensor, rng: torch.Generator) -> Tensor:
+        scores = net(disturbed(prepared(pictures[chosen]), rng))
         return F.cross_entropy(
             scores.flatten(0, 1), symbols[chosen].flatten(), ignore_index=UNKNOWN, label_smoothing=SMOOTHING
         )
 
-    def order(chance: torch.Generator) -> Tensor:
-        return torch.randperm(len(rows), generator=chance)
+    def order(rng: torch.Generator) -> Tensor:
+        return torch.randperm(len(rows), generator=rng)
 
     net = learn(Reader, loss, order, epochs, seed, RATE, "plate reader")
     write_weights(path, net.state_dict())
@@ -171,7 +170,7 @@ def train_reader(
 
 
 def read(folder: str | Path, crops: np.ndarray, has: np.ndarray) -> list[str]:
-    """What the reader of `train_reader` in ``folder`` reads on each crop, "" where there is no plate.
+    """Return what the reader that `train_reader` left in ``folder`` reads on each crop, "" where there is no plate.
 
     Raises:
         PartregError: its weights cannot be read.
@@ -205,31 +204,31 @@ def learn(
     rate: float,
     name: str,
 ) -> nn.Module:
-    """Train a small net with Adam and a rate that falls to nothing along a cosine; the same on one thread every time.
+    """Train a small net by Adam on one thread, so that every run gives the same; the rate falls to 0 along a cosine.
 
     Args:
         make: gives the untrained net.
-        loss: (net, rows of a batch, chance) -> scalar.
-        order: chance -> the rows of one epoch, in order.
+        loss: (net, rows of a batch, rng) -> scalar.
+        order: rng -> the rows of one epoch, in order.
         epochs: how many.
-        seed: of everything.
-        rate: the first learning rate.
+        seed: of everything random.
+        rate: the highest learning rate.
         name: of the progress line.
     """
     with reproducible(1, CPU), torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        chance = torch.Generator().manual_seed(seed + 1)
+        rng = torch.Generator().manual_seed(seed + 1)
         net = make().to(memory_format=torch.channels_last).train()
         optimizer = torch.optim.Adam(net.parameters(), lr=rate, weight_decay=1e-4)
         with tqdm(total=epochs, desc=name, unit=" epochs", mininterval=1) as bar:
             for epoch in range(epochs):
-                rows = order(chance)
-                steps = max(1, len(rows) // BATCH)  # the few rows over wait for another epoch's order
+                rows = order(rng)
+                steps = max(1, len(rows) // BATCH)  # an epoch leaves the few last rows of its order out
                 values = []
                 for step, chosen in enumerate(rows[: steps * BATCH].split(BATCH)):
                     optimizer.param_groups[0]["lr"] = rate * rate_left((epoch + step / steps) / epochs)
                     optimizer.zero_grad()
-                    value = loss(net, chosen, chance)
+                    value = loss(net, chosen, rng)
                     value.backward()
                     optimizer.step()
                     values.append(float(value.detach()))
@@ -239,21 +238,21 @@ def learn(
 
 
 def rate_left(done: float) -> float:
-    """Share of the learning rate after a share of the training: up over the first 5%, then down along a cosine."""
+    """Return the share of the learning rate after a share of the training: up over the first 5%, then a cosine."""
     return min(1.0, 0.05 + done / 0.05) * 0.5 * (1 + math.cos(math.pi * done))
 
 
 def computed(net: nn.Module, crops: np.ndarray) -> Tensor:
-    """The net's output for crops (N, 32, 96) uint8, in order, on one thread."""
+    """Compute the net's output for crops (N, 32, 96) uint8, in order, on one thread."""
     with reproducible(1, CPU), torch.inference_mode():
         return torch.cat([net(prepared(part)) for part in np.array_split(crops, max(1, math.ceil(len(crops) / 256)))])
 
 
 def load(make: Callable[[], nn.Module], path: Path) -> nn.Module:
-    """A trained net.
+    """Load a trained net.
 
     Raises:
-        PartregError: there are no such weights, or they are of another net.
+        PartregError: the weights are missing, or another net's.
     """
     net = make()
     try:

@@ -3,11 +3,11 @@
 After Shen, Xiao, Li, Yi and Wang, "Learning deep neural networks for vehicle re-ID with visual-spatio-temporal path
 proposals" (ICCV 2017), from its description: `METHOD` learns the similarity of two images; a small network says whether
 a time and a way suit each other; a chain MRF of the two proposes the likeliest path of sightings from a query to each
-image of the gallery; an LSTM that walks along it says whether one vehicle took it.
+image of the gallery; an LSTM reads the path and says whether one vehicle took it.
 
-A sighting is a track: its mean feature, its mean time, its camera. No vehicle of the gallery is looked at. All is
-fitted to sightings of training tracks; a query is one image, and so are the two whose similarity is added at the end.
-That the fit holds for them too is *assumed*: single images lie somewhat farther apart than means.
+A sighting is a track: its mean feature, its mean time, its camera. Identities of the gallery are not used. All is
+fitted to training tracks, but a query is one image, and the similarity added at the end is that of two images. That the
+fit holds for single images too, which lie somewhat farther apart than means, is *assumed*.
 """
 
 from __future__ import annotations
@@ -40,16 +40,16 @@ from partreg.retrieval.tracks import track_numbers
 
 BETWEEN = 4  # sightings between the two ends of a path, at most (*assumed*)
 HIDDEN = 32  # width of the LSTM (*assumed*)
-STARTS = 512  # training tracks that paths are proposed from, at most; more only take longer (*assumed*)
-HARD, RANDOM = 5, 5  # wrong ends for each of them: the likeliest of other vehicles, and any (*assumed*)
-EPOCHS = 20  # of the path's two nets, or the network's where it has fewer
-BLOCK = 64  # queries at a time, so that a step of the search stays in the processor's cache
+STARTS = 512  # training tracks where paths start, at most; more only take longer (*assumed*)
+HARD, RANDOM = 5, 5  # wrong ends for each of them: the likeliest of other vehicles, and random ones (*assumed*)
+EPOCHS = 20  # of the path's two nets, or the network's if fewer
+BLOCK = 64  # queries at a time, so that a step of the search fits the processor's cache
 
 
 class SiameseNet(Trunk):
-    """The siamese network's one half: the backbone, pooled, embedded; two features of length 1 are compared by cosine.
+    """One half of the siamese network: pooled backbone and embedding; two features of length 1 compare by cosine.
 
-    The original's ResNet-50 compares its 2048-d features; here the width is the run's, as for all rows (*assumed*).
+    The original's ResNet-50 compares 2048-d features; here the width is the run's, as for all methods (*assumed*).
     """
 
     def __init__(self, run: Run, vehicles: int) -> None:
@@ -71,7 +71,7 @@ class SiameseNet(Trunk):
 
 
 def verification(similarity: Tensor, labels: Tensor) -> Tensor:
-    """Cross entropy of "one vehicle or two" over the pairs of a batch; both answers weigh the same (*assumed*).
+    """Return the cross entropy of "one vehicle or two" over a batch's pairs; both answers weigh the same (*assumed*).
 
     Args:
         similarity: (B, B) logits.
@@ -87,7 +87,7 @@ def verification(similarity: Tensor, labels: Tensor) -> Tensor:
 
 
 def siamese_losses(run: Run, network: Trunk, output: Output, targets: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Identity and verification together, equally weighted (*assumed*)."""
+    """Return identity and verification losses, equally weighted (*assumed*), and their sum."""
     labels = targets["vehicle"]
     identity = F.cross_entropy(output.logits["vehicle"], labels)
     pairs = verification(output.extra["similarity"], labels)
@@ -110,7 +110,7 @@ class Sightings:
 def sightings(
     features: np.ndarray, images: pd.DataFrame, tracks: np.ndarray, camera_distances: pd.DataFrame
 ) -> Sightings:
-    """One sighting a track, from its images' features (N, D) and numbers (N,), which count from 0 without a gap."""
+    """Return a sighting for each track, from images' features (N, D) and track numbers (N,), 0, 1, 2, ..."""
     count = np.bincount(tracks)
     total = np.zeros((len(count), features.shape[1]))
     np.add.at(total, tracks, features)
@@ -130,7 +130,7 @@ def relations(query: Sightings, gallery: Sightings, camera_distances: pd.DataFra
 
 
 class PathNet(nn.Module):
-    """What is learnt on training tracks: both potentials of the chain, and the LSTM along a path."""
+    """The nets that learn on training tracks: both potentials of the chain, and the LSTM along a path."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -142,11 +142,11 @@ class PathNet(nn.Module):
         self.valid = nn.Linear(HIDDEN, 1)
 
     def scaled(self, relations: np.ndarray) -> Tensor:
-        """Relations (3, ...) as (..., 3), with mean 0 and spread 1 over all pairs of training tracks."""
+        """Turn relations (3, ...) into (..., 3), with mean 0 and spread 1 over all pairs of training tracks."""
         return (torch.from_numpy(np.moveaxis(relations, 0, -1)) - self.mean) / self.spread
 
     def along(self, steps: Tensor, lengths: Tensor) -> Tensor:
-        """(P,) logits of paths being one vehicle's, from scaled steps (P, L, 3), of which ``lengths`` (P,) count."""
+        """(P,) logits that paths are one vehicle's, from scaled steps (P, L, 3), of which ``lengths`` (P,) count."""
         hidden = self.lstm(steps)[0]
         return self.valid(hidden[torch.arange(len(steps)), lengths - 1])[:, 0]
 
@@ -162,10 +162,8 @@ class PathNet(nn.Module):
 
         The latter is 1/2, neither for nor against, where time or place is unknown.
         """
-        rows = [
-            self.suits(self.scaled(relations[:, k : k + BLOCK])[..., 1:])[..., 0].numpy() for k in _blocks(relations)
-        ]
-        suits = np.concatenate(rows)
+        blocks = (self.scaled(relations[:, k : k + BLOCK])[..., 1:] for k in _blocks(relations))
+        suits = np.concatenate([self.suits(block)[..., 0].numpy() for block in blocks])
         return (log_expit(self.similarity(relations[0])) + log_expit(np.nan_to_num(suits))).astype(np.float32)
 
 
@@ -176,22 +174,21 @@ def _blocks(relations: np.ndarray) -> range:
 def best_paths(
     direct: np.ndarray, start: np.ndarray, hop: np.ndarray, between: int = BETWEEN
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The likeliest path from each query to each node of a chain MRF, by max-product over its length.
+    """Find the likeliest path from each query to each node of a chain MRF, by max-product over its length.
 
     For every number of nodes between the ends, dynamic programming gives the path with the largest product of
-    potentials; of these, the one with the largest geometric mean is proposed (*assumed*: the product itself would
+    potentials. Of these, the one with the largest geometric mean is proposed (*assumed*: the product itself would
     always favour the short ones); of equal ones the shortest.
 
     Args:
         direct: (Q, T) logarithms of the potentials between queries and last nodes.
-        start: (Q, T) the same for a node between, -inf where it may not be the first.
-        hop: (T, T) from one node to the next, -inf where that may not follow; without a circle, so that no node is
-            met twice.
+        start: (Q, T) the same for the first node between, -inf where a node may not be it.
+        hop: (T, T) from one node to the next, -inf where that may not follow; no cycles, so no node comes twice.
         between: nodes between the ends, at most.
 
     Returns:
-        (Q, T) mean logarithms of the potentials, and (Q, T, ``between`` + 1) int32 nodes after the query, the last node
-        last, -1 behind it.
+        (Q, T) mean logarithms of the potentials, and (Q, T, ``between`` + 1) int32 nodes after the query, -1 behind the
+        last one.
     """
     queries, number = direct.shape
     score, nodes = np.empty_like(direct), np.full((queries, number, between + 1), -1, dtype=np.int32)
@@ -216,19 +213,19 @@ def best_paths(
 
 
 def _one_more(last: np.ndarray, hop: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The maximum over i of last[q, i] + hop[i, j], and its i: a node more in the chain. (Q, T) each."""
-    found, via = np.full_like(last, -np.inf), np.zeros(last.shape, dtype=np.int32)
+    """Add a node to the chain: the maximum over i of last[q, i] + hop[i, j], and its i, (Q, T) each."""
+    best, via = np.full_like(last, -np.inf), np.zeros(last.shape, dtype=np.int32)
     for i in np.flatnonzero(np.isfinite(hop).any(1) & np.isfinite(last).any(0)):
         new = last[:, i, None] + hop[i]
-        np.copyto(via, i, where=new > found)
-        np.maximum(found, new, out=found)
-    return found, via
+        np.copyto(via, i, where=new > best)
+        np.maximum(best, new, out=best)
+    return best, via
 
 
 def propose(net: PathNet, query: Sightings, nodes: Sightings, across: np.ndarray, within: np.ndarray) -> np.ndarray:
-    """The path proposed from each query to each node, in the order of time, forwards or backwards.
+    """Propose a path from each query to each node, in the order of time, forwards or backwards.
 
-    From step to step the camera changes (*assumed*; only the query and the last node may share one): so no path goes
+    From step to step the camera changes (*assumed*; only the query and the last node may share one), so no path goes
     through the query's own track. Where time or place of either end is unknown, the path is the direct one.
 
     Args:
@@ -259,16 +256,16 @@ def propose(net: PathNet, query: Sightings, nodes: Sightings, across: np.ndarray
 def path_steps(
     across: np.ndarray, within: np.ndarray, query: np.ndarray, nodes: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """What the LSTM sees of paths.
+    """Return the LSTM's input for paths.
 
     Args:
         across: (3, Q, T) `relations` of queries and nodes.
         within: (3, T, T) of the nodes.
-        query: rows of the paths' queries, of a shape that fits the next one's.
+        query: rows of the paths' queries, broadcast against the paths.
         nodes: (..., L) int32 the paths, -1 behind their ends.
 
     Returns:
-        (3, ..., L) the relations of each step, of no meaning behind the end, and (...,) the numbers of steps.
+        (3, ..., L) the relations of each step, meaningless behind the end, and (...,) the numbers of steps.
     """
     first = across[:, query, nodes[..., 0]]
     later = within[:, nodes[..., :-1], nodes[..., 1:]]
@@ -282,10 +279,10 @@ def path_scores(net: PathNet, query: Sightings, nodes: Sightings, camera_distanc
     paths = propose(net, query, nodes, across, within)
     scores = np.empty(paths.shape[:2], dtype=np.float32)
     for k in _blocks(across):
-        some = slice(k, k + BLOCK)
-        steps, lengths = path_steps(across[:, some], within, np.arange(len(paths[some]))[:, None], paths[some])
-        found = net.along(net.scaled(steps).flatten(0, 1), torch.from_numpy(lengths).flatten())
-        scores[some] = found.view(lengths.shape).numpy()
+        block = slice(k, k + BLOCK)
+        steps, lengths = path_steps(across[:, block], within, np.arange(len(paths[block]))[:, None], paths[block])
+        logits = net.along(net.scaled(steps).flatten(0, 1), torch.from_numpy(lengths).flatten())
+        scores[block] = logits.view(lengths.shape).numpy()
     return np.where(np.isnan(across).any(0), 0, scores)
 
 
@@ -300,8 +297,7 @@ def train_path(
 ) -> Path:
     """Learn the potentials, then the LSTM on the paths that they propose between training tracks.
 
-    Right are paths between two tracks of a vehicle, wrong those to another's. Weights that lay in ``folder`` are
-    replaced.
+    A path is right between two tracks of a vehicle, wrong to another's. Weights in ``folder`` are replaced.
 
     Args:
         features: (N, D) of the training images by the siamese network.
@@ -342,26 +338,26 @@ def learn(
     vehicles: np.ndarray,
     camera_distances: pd.DataFrame,
     epochs: int,
-    chance: np.random.Generator,
+    rng: np.random.Generator,
 ) -> None:
     """Fit ``net`` to training tracks (T of them) of known ``vehicles`` (T,); torch's random state is used too."""
     within = relations(seen, seen, camera_distances)
     pairs = torch.from_numpy(within[:, ~np.eye(len(vehicles), dtype=bool)])
     net.mean.copy_(pairs.mean(1))
     net.spread.copy_(pairs.std(1).clamp(min=1e-6))
-    learn_potentials(net, within, seen.times, vehicles, epochs, chance)
-    learn_paths(net, seen, within, vehicles, epochs, chance)
+    learn_potentials(net, within, seen.times, vehicles, epochs, rng)
+    learn_paths(net, seen, within, vehicles, epochs, rng)
 
 
 def learn_potentials(
-    net: PathNet, within: np.ndarray, times: np.ndarray, vehicles: np.ndarray, epochs: int, chance: np.random.Generator
+    net: PathNet, within: np.ndarray, times: np.ndarray, vehicles: np.ndarray, epochs: int, rng: np.random.Generator
 ) -> None:
     """Fit similarity by logistic regression on all tracks of a vehicle, time and place on consecutive ones.
 
     Their counterparts are pairs of different vehicles, near in time and at random (*assumed*).
     """
     same = vehicles[:, None] == vehicles
-    wrong = wrong_ends(-within[1], ~same, chance)
+    wrong = wrong_ends(-within[1], ~same, rng)
     ends = np.concatenate([np.argwhere(same & ~np.eye(len(same), dtype=bool)).T, wrong], axis=1)
     visual = net.scaled(within[:, *ends])[:, :1].numpy()
     fit = LogisticRegression(class_weight="balanced").fit(visual, same[*ends])
@@ -374,49 +370,49 @@ def learn_potentials(
 
 
 def learn_paths(
-    net: PathNet, seen: Sightings, within: np.ndarray, vehicles: np.ndarray, epochs: int, chance: np.random.Generator
+    net: PathNet, seen: Sightings, within: np.ndarray, vehicles: np.ndarray, epochs: int, rng: np.random.Generator
 ) -> None:
-    """Fit the LSTM on proposed paths: all to the vehicle's other tracks, and the likeliest and any to another's."""
-    starts = np.sort(chance.permutation(len(vehicles))[:STARTS])
+    """Fit the LSTM on proposed paths: all to the vehicle's other tracks, the likeliest and random ones to another's."""
+    starts = np.sort(rng.permutation(len(vehicles))[:STARTS])
     same = vehicles[starts][:, None] == vehicles
-    some, across = Sightings(seen.features[starts], seen.times[starts], seen.places[starts]), within[:, starts]
-    paths = propose(net, some, seen, across, within)
+    first, across = Sightings(seen.features[starts], seen.times[starts], seen.places[starts]), within[:, starts]
+    paths = propose(net, first, seen, across, within)
     right = np.argwhere(same & (starts[:, None] != np.arange(len(vehicles)))).T
-    ends = np.concatenate([right, wrong_ends(net.potential(across), ~same, chance)], axis=1)
+    ends = np.concatenate([right, wrong_ends(net.potential(across), ~same, rng)], axis=1)
     steps, lengths = path_steps(across, within, ends[0], paths[*ends])
     steps, lengths = net.scaled(steps), torch.from_numpy(lengths)
     both = nn.ModuleList([net.lstm, net.valid])
     fit_binary(both, lambda rows: net.along(steps[rows], lengths[rows]), same[*ends], epochs, "paths")
 
 
-def wrong_ends(likely: np.ndarray, wrong: np.ndarray, chance: np.random.Generator) -> np.ndarray:
-    """Pairs of different vehicles to learn from: for each row the `HARD` likeliest ones and `RANDOM` any.
+def wrong_ends(likely: np.ndarray, wrong: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Choose pairs of different vehicles to learn from: for each row the `HARD` likeliest and `RANDOM` random ones.
 
     Args:
         likely: (Q, T), larger is likelier.
         wrong: (Q, T) bool, the pairs of different vehicles.
-        chance: what the random ones are drawn from.
+        rng: draws the random ones.
 
     Returns:
         (2, P) rows and columns, first the likeliest of all rows; a pair may be in both halves.
     """
-    found = []
-    for values, number in ((likely, HARD), (chance.random(wrong.shape), RANDOM)):
+    chosen = []
+    for values, number in ((likely, HARD), (rng.random(wrong.shape), RANDOM)):
         best = np.argsort(-np.where(wrong, values, -np.inf), axis=1, kind="stable")[:, :number]
-        found.append(np.stack([np.repeat(np.arange(len(best)), best.shape[1]), best.ravel()]))
-    pairs = np.concatenate(found, axis=1)
+        chosen.append(np.stack([np.repeat(np.arange(len(best)), best.shape[1]), best.ravel()]))
+    pairs = np.concatenate(chosen, axis=1)
     return pairs[:, wrong[*pairs]]
 
 
 def consecutive(times: np.ndarray, vehicles: np.ndarray) -> np.ndarray:
-    """(2, P) tracks of one vehicle with no other of it between them in time, the earlier first."""
+    """(2, P) consecutive tracks of one vehicle, the earlier first."""
     order = np.lexsort([times, vehicles])
     first = np.flatnonzero(vehicles[order][1:] == vehicles[order][:-1])
     return np.stack([order[first], order[first + 1]])
 
 
 def fit_binary(module: nn.Module, score, same: np.ndarray, epochs: int, name: str) -> None:
-    """Train ``module`` so that the logits ``score(rows)`` tell ``same`` (P,) from not; both weigh the same in sum."""
+    """Train ``module`` so that the logits ``score(rows)`` predict ``same`` (P,); both classes weigh the same in sum."""
     target = torch.from_numpy(same.astype(np.float32))
     weight = (1 - target).sum() / target.sum()
     optimizer = torch.optim.AdamW(module.parameters(), lr=5e-3, weight_decay=1e-2)
@@ -431,7 +427,7 @@ def fit_binary(module: nn.Module, score, same: np.ndarray, epochs: int, name: st
 
 
 def load_path(folder: str | Path) -> PathNet:
-    """What `train_path` left in ``folder``.
+    """Load the nets that `train_path` left in ``folder``.
 
     Raises:
         PartregError: there are no such weights.
@@ -454,17 +450,17 @@ def path_distances(
     gallery: pd.DataFrame,
     camera_distances: pd.DataFrame,
 ) -> np.ndarray:
-    """The negative of the siamese logit of the two images + the path logit from the query to the gallery image's track.
+    """Return minus the sum of the images' siamese logit and the path logit from query to gallery image's track.
 
-    That both logits are summed with equal weight is *assumed*. The publication's score is the sigmoid of the sum. Its
-    order is the same, but its digits do not suffice: for most pairs it is 0, which would put them at one distance.
+    The equal weight of both logits is *assumed*. The publication's score is the sigmoid of the sum. Its order is the
+    same, but it rounds to 0 for most pairs, which would put them at one distance.
 
     Args:
         folder: where `train_path` left its weights.
         query_features: (Q, D) by the siamese network.
         gallery_features: (G, D).
         query: table of Q images; each is a sighting of its own.
-        gallery: table of G images, whose tracks are the sightings that paths go through; "" is a track of its own.
+        gallery: table of G images; paths go through its tracks; "" is a track of its own.
         camera_distances: (C, C) metres. Where a time or place is unknown, the siamese network decides alone.
 
     Returns:
@@ -483,7 +479,7 @@ def path_distances(
 
 
 def distances(task: Task) -> tuple[np.ndarray, Cost]:
-    """(Q, G) distances, a network's and those of the paths that a second net judges, and their cost."""
+    """(Q, G) distances by the network and by the paths that a second net judges, and their cost."""
     cameras = read_camera_distances(task.root)
     query, gallery, learnt = (task.features(half) for half in ("query", "gallery", "train"))
     how = {"epochs": min(task.epochs, EPOCHS), "seed": task.seed}

@@ -1,7 +1,7 @@
 """When and where of Table 3: PROVID's spatio-temporal relation, and log-normal times between cameras.
 
-A term is known for two images where both have a time and both a camera whose place is known; what stands in for it
-elsewhere is said at each function. Times are whatever the data set counts in (VeRi-776: frames), distances are metres.
+A term is known for two images where both have a time and both a camera whose place is known; each function says what
+replaces it elsewhere. Times are in the data set's unit (VeRi-776: frames), distances in metres.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def distances(
 ) -> np.ndarray:
     """PROVID's spatio-temporal relation, ``|Ti - Tj| / Tmax * d(Ci, Cj) / Dmax`` (Liu et al., ECCV 2016; TMM 2018).
 
-    Two images of one camera are at no distance, as the product has it.
+    Two images of one camera are at distance 0, as the product says.
 
     Args:
         query: table of Q images, of which ``camera`` and ``time`` are read.
@@ -50,8 +50,8 @@ def distances(
             global maxima from long observation).
 
     Returns:
-        (Q, G) float64 in [0, 1], cut off at 1. Where it is unknown, the mean of the query's known values, so that the
-        image is moved neither to the front nor to the back; 0 where none is known (*assumed*).
+        (Q, G) float64 in [0, 1], cut off at 1. An unknown value is the mean of the query's known ones, which moves the
+        image neither to the front nor to the back; 0 where none is known (*assumed*).
 
     Raises:
         PartregError: the training images or the cameras give no scale.
@@ -64,16 +64,16 @@ def distances(
             f"{farthest}, expected both above 0; check the times in the lists and camera_Dist.txt."
         )
     apart = metres(places(query, camera_distances), places(gallery, camera_distances), camera_distances) / farthest
-    found = np.minimum(gaps(query["time"].to_numpy(), gallery["time"].to_numpy()) / longest, 1) * np.minimum(apart, 1)
-    known = ~np.isnan(found)
-    mean = np.where(known, found, 0).sum(1) / np.maximum(known.sum(1), 1)
-    return np.where(known, found, mean[:, None])
+    scores = np.minimum(gaps(query["time"].to_numpy(), gallery["time"].to_numpy()) / longest, 1) * np.minimum(apart, 1)
+    known = ~np.isnan(scores)
+    mean = np.where(known, scores, 0).sum(1) / np.maximum(known.sum(1), 1)
+    return np.where(known, scores, mean[:, None])
 
 
 def training_tracks(images: pd.DataFrame) -> np.ndarray:
-    """(N,) int64 from 0: the track of each training image, for VeRi-776 names the tracks of its gallery alone.
+    """(N,) int64 from 0, the track of each training image; VeRi-776 names the tracks of its gallery only.
 
-    A track is a vehicle in a camera, without a break of more than `GAP`. Numbers ascend by vehicle, camera, time.
+    A track is a vehicle in a camera without a break of more than `GAP`. Numbers ascend by vehicle, camera, time.
     """
     order = np.lexsort([images[name].to_numpy() for name in ("time", "camera", "vehicle")])
     vehicle, camera, time = (images[name].to_numpy()[order] for name in ("vehicle", "camera", "time"))
@@ -99,11 +99,11 @@ class TransitionModel:
 
     @classmethod
     def fit(cls, train: pd.DataFrame) -> TransitionModel:
-        """The model of training images, from every two tracks of a vehicle, each track at its mean time.
+        """Fit the model to every two tracks of a training vehicle, each track at its mean time.
 
-        Every two and not only consecutive ones, for retrieval compares every two (*assumed*). The direction does not
-        count (*assumed*). The n times of two cameras are joined by `PRIOR` times as all cameras' are spread
-        (*assumed*): with n = 0 that leaves the overall model, and with n large the maximum likelihood estimate.
+        Not only consecutive tracks count, because retrieval compares every two (*assumed*). The direction does not
+        count (*assumed*). `PRIOR` times, spread as those of all cameras, join the n times of two cameras (*assumed*):
+        n = 0 gives the overall model, a large n the maximum likelihood estimate.
 
         Raises:
             PartregError: no vehicle was seen twice at known times and cameras.
@@ -129,10 +129,10 @@ class TransitionModel:
         return cls(cameras, mean, deviation)
 
     def probability(self, query: pd.DataFrame, gallery: pd.DataFrame) -> np.ndarray:
-        """How well the time between two images suits their cameras.
+        """Say how well the time between two images suits their cameras.
 
-        A log-normal density has a unit, and is far below 1 for times of hundreds; it is divided by its greatest value
-        (*assumed*), which leaves exp(-(log T - mean + deviation^2)^2 / (2 deviation^2)).
+        A log-normal density has a unit, and is far below 1 for times of hundreds. So it is divided by its maximum
+        (*assumed*), which gives exp(-(log T - mean + deviation^2)^2 / (2 deviation^2)).
 
         Returns:
             (Q, G) float64 in [0, 1], 1 at the most likely time; 0.5, neither for nor against, where a time or a camera
@@ -141,9 +141,9 @@ class TransitionModel:
         gap = gaps(query["time"].to_numpy(), gallery["time"].to_numpy())
         rows, columns = self._rows(query), self._rows(gallery)
         mean, deviation = self.mean[rows[:, None], columns], self.deviation[rows[:, None], columns]
-        found = np.exp(-((np.log(np.maximum(gap, 1)) - mean + deviation**2) ** 2) / (2 * deviation**2))
+        likely = np.exp(-((np.log(np.maximum(gap, 1)) - mean + deviation**2) ** 2) / (2 * deviation**2))
         unknown = np.isnan(gap) | (query["camera"].to_numpy() < 0)[:, None] | (gallery["camera"].to_numpy() < 0)
-        return np.where(unknown, 0.5, found)
+        return np.where(unknown, 0.5, likely)
 
     def _rows(self, images: pd.DataFrame) -> np.ndarray:
         return pd.Index(self.cameras).get_indexer(images["camera"].to_numpy())  # -1 is the last row, any other camera

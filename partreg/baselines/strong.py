@@ -6,8 +6,8 @@ warm-up, and the last stage's stride 1 (``run.last_stride``). Pooling is GeM (Ra
 the mean. The feature is embedded to ``run.dim`` first, as in the paper (*assumed*; Luo et al. keep 2,048).
 
 The triplet loss compares directions from the batch's mean (*assumed*; Luo et al. take the features as they are, from
-pretrained weights): random weights give all images nearly the same feature, and from there the hardest triplets pull
-everything into one point, where the loss stays at its margin and teaches nothing.
+pretrained weights). Random weights give all images nearly the same feature. From there the hardest triplets pull all
+images into one point, where the loss stays at its margin and teaches nothing.
 
 With ``run.parts``, the part branches of Section 3.2 are added, each with a neck of its own, by Eq. 3.
 """
@@ -50,13 +50,13 @@ class StrongNet(PartRegularizedNet):
     def normalized(self, branch: str, features: Tensor, present: Tensor) -> Tensor:
         """The neck of a part on features (B, D): over the images that have it, zero for the others.
 
-        In training, a part that only one image of the batch has is left at zero: it has no spread to be measured by.
+        In training, a part that only one image of the batch has stays zero: one image has no spread.
         """
-        found = torch.zeros_like(features)
+        normalized = torch.zeros_like(features)
         rows = present.nonzero().flatten()
         if len(rows) > (1 if self.training else 0):
-            found[rows] = self.neck[branch](features[rows])
-        return found
+            normalized[rows] = self.neck[branch](features[rows])
+        return normalized
 
     def forward(self, images: Tensor, boxes: Tensor | None = None) -> Output:
         """Features, identity scores and, as extra "before_neck" (B, dim), the global feature for the triplet loss.

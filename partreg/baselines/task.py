@@ -1,4 +1,4 @@
-"""What a method is given to compare VeRi-776's query and gallery images by, and what that costs."""
+"""What a method receives to compare VeRi-776's query and gallery images, and what that costs."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ class Cost:
     Attributes:
         training: seconds of training, codebooks and plate nets included.
         width: numbers kept for each gallery image; 0 where that is not a feature (a plate's text).
-        query: seconds for one query: its feature, and its distances to the whole gallery. Plates and paths of the whole
-            gallery are worked out on the way, and their time is shared among the queries.
+        query: seconds for one query: its feature, and its distances to the whole gallery. The queries share the time
+            for plates and paths of the whole gallery.
     """
 
     training: float = 0.0
@@ -36,7 +36,7 @@ class Cost:
 
 
 class Made(NamedTuple):
-    """What another method has made: its (Q, G) distances, their cost, and the folder where its nets lie."""
+    """Another method's results: its (Q, G) distances, their cost, and the folder of its nets."""
 
     distances: np.ndarray
     cost: Cost
@@ -45,11 +45,11 @@ class Made(NamedTuple):
 
 @dataclass(frozen=True)
 class Task:
-    """What a method may look at, and what it starts from.
+    """What a method may use.
 
     Attributes:
-        root: of VeRi-776, where side files lie.
-        train: training images of the vehicles that no network holds out.
+        root: folder of VeRi-776 with the side files.
+        train: training images, without the vehicles held out.
         query: Q images.
         gallery: G images.
         seed: of everything random.
@@ -57,8 +57,8 @@ class Task:
         folder: of this method's own nets.
         pixels: decodes N images, (N, 128, 128, 3) uint8, for hand-crafted features.
         features: this method's own network on the "train", "query" or "gallery" images, (N, D) float32.
-        network_cost: what this network costs, once it has been asked for features.
-        built_on: what the methods have made that this one is built on, by their modules.
+        network_cost: what this network costs, known once ``features`` was called.
+        built_on: results of the methods that this one is built on, by their modules.
     """
 
     root: Path
@@ -75,16 +75,16 @@ class Task:
 
 
 def network_distances(task: Task) -> tuple[np.ndarray, Cost]:
-    """(Q, G) L2 distances of a network's features, and their cost: a method that is one network and nothing else."""
+    """(Q, G) L2 distances of a network's features, and their cost, for a method that is one network only."""
     query, gallery = task.features("query"), task.features("gallery")
     return timed(partial(l2, query, gallery), task.network_cost())
 
 
 def timed(compare: Callable[[], np.ndarray], cost: Cost) -> tuple[np.ndarray, Cost]:
-    """The distances that ``compare`` gives, and ``cost`` with the time that they took, a query."""
+    """Return the distances that ``compare`` computes, and ``cost`` plus their time for each query."""
     started = time.perf_counter()
-    found = compare()
-    return found, cost + Cost(query=(time.perf_counter() - started) / len(found))
+    distances = compare()
+    return distances, cost + Cost(query=(time.perf_counter() - started) / len(distances))
 
 
 def compared(
@@ -93,21 +93,21 @@ def compared(
     """(Q, G) L2 distances of the features that ``describe`` computes from pixels, and what they cost.
 
     Args:
-        task: whose query and gallery images are described.
+        task: with the query and gallery images.
         describe: from pixels (N, 128, 128, 3) to features (N, D).
-        training: seconds that were needed before.
+        training: seconds of training before.
     """
     images, queries = task.pixels(pd.concat([task.query, task.gallery], ignore_index=True)), len(task.query)
     started = time.perf_counter()
-    found = describe(images)
-    cost = Cost(training, found.shape[1], (time.perf_counter() - started) / len(images))
-    return timed(partial(l2, found[:queries], found[queries:]), cost)
+    features = describe(images)
+    cost = Cost(training, features.shape[1], (time.perf_counter() - started) / len(images))
+    return timed(partial(l2, features[:queries], features[queries:]), cost)
 
 
 def net_seconds(folder: Path, train: Callable[[], Any]) -> float:
-    """Train a small net beside the images' and give the seconds that it took, also where it was there before.
+    """Train a small net unless it is there, and return the seconds that its training took.
 
-    A net whose time was lost, because the process was killed between the two, is trained again.
+    A net without its time, because the process was killed between the two, is trained again.
     """
     path = folder / "net.json"
     if not path.exists():

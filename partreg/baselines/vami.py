@@ -43,7 +43,7 @@ class _Reversed(torch.autograd.Function):
 
 
 def reverse_gradient(values: Tensor) -> Tensor:
-    """The values themselves, whose gradient comes back with the opposite sign: what was to fall now rises."""
+    """Return the values themselves; their gradient comes back with the opposite sign."""
     return _Reversed.apply(values)
 
 
@@ -68,7 +68,7 @@ class VamiNet(Trunk):
         return [*self.discriminator.parameters(), *self.classify.parameters()]
 
     def forward(self, images: Tensor, boxes: Tensor | None = None) -> Output:
-        """The multi-view feature of images (B, 3, H, H), values 0 to 255; boxes are not looked at.
+        """The multi-view feature of images (B, 3, H, H), values 0 to 255; boxes are unused.
 
         Returns:
             `Output` with a feature of length 1, logits "vehicle" (B, V) and "view" (B, 5), and extra: "single" (B, dim)
@@ -119,7 +119,7 @@ def _one_hot_views(like: Tensor) -> Tensor:
 
 
 def multi_view_features(single: Tensor, vehicles: Tensor, views: Tensor) -> tuple[Tensor, Tensor]:
-    """The real multi-view features: means over the batch's images of the same vehicle, view by view.
+    """Return the real multi-view features: means over the batch's images of the same vehicle, view by view.
 
     Args:
         single: (B, D) single-view features.
@@ -137,12 +137,12 @@ def multi_view_features(single: Tensor, vehicles: Tensor, views: Tensor) -> tupl
 
 
 def adversarial_loss(network: VamiNet, output: Output, targets: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
-    """The discriminator's cross entropy on real and inferred features, and the share that it tells rightly.
+    """Return the discriminator's cross entropy on real and inferred features, and its accuracy.
 
-    It learns to lower the loss; behind the reversed gradient, generator and trunk learn to raise it. Only views that
-    the batch knows of the vehicle count, real and inferred alike, the image's own view with them (*assumed*).
+    It learns to lower the loss; behind the reversed gradient, generator and trunk learn to raise it. Only the views of
+    the vehicle in the batch count, real and inferred alike, the image's own view too (*assumed*).
     """
-    # The real features and what they are asked beside stand still: nobody learns to look inferred.
+    # Real features and the single-view ones get no gradient: nothing learns to look inferred.
     single = output.extra["single"].detach()
     real, known = multi_view_features(single, targets["vehicle"], targets["view"])
     on_real = network.discriminate(single, real)
@@ -179,16 +179,16 @@ def losses(run: Run, network: VamiNet, output: Output, targets: dict[str, Tensor
     """The identity loss, plus the weighted losses of distances, views and the discriminator.
 
     Args:
-        run: whose ``margin`` is taken, between features of length 1, at most 2 apart.
-        network: whose discriminator is asked.
-        output: its output.
+        run: its ``margin`` lies between features of length 1, at most 2 apart.
+        network: its discriminator is used.
+        output: of the network.
         targets: "vehicle" (B,) and "view" (B,), -1 where unknown.
     """
     vehicle = targets["vehicle"]
     identity = F.cross_entropy(output.logits["vehicle"], vehicle)
     metric = metric_loss(output.feature, vehicle, run.margin)
     view, view_accuracy = view_loss(output.logits["view"], targets["view"])
-    adversarial, told_apart = adversarial_loss(network, output, targets)
+    adversarial, right = adversarial_loss(network, output, targets)
     weighted = CONTRASTIVE_WEIGHT * metric + VIEW_WEIGHT * view + ADVERSARIAL_WEIGHT * adversarial
     return {
         "loss": identity + weighted,
@@ -198,7 +198,7 @@ def losses(run: Run, network: VamiNet, output: Output, targets: dict[str, Tensor
         "loss_adversarial": adversarial,
         "accuracy_vehicle": (output.logits["vehicle"].argmax(1) == vehicle).float().mean(),
         "accuracy_view": view_accuracy,
-        "accuracy_adversarial": told_apart,
+        "accuracy_adversarial": right,
     }
 
 

@@ -1,7 +1,7 @@
 """VGG + CCL: the network of `vgg_triplet` with the coupled clusters loss of the same publication.
 
-Liu et al., "Deep relative distance learning" (CVPR 2016); what is assumed of either stands in `vgg_triplet` and in
-`metric_losses.coupled_clusters`.
+Liu et al., "Deep relative distance learning" (CVPR 2016); `vgg_triplet` and
+`metric_losses.coupled_clusters` say what is *assumed*.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 In the original, VGG_CNN_M_1024 gives a feature of 1,024 numbers and length 1, and the loss is a hinge on the squared
 distances of an anchor, a positive and a negative. Here the network has the backbone and the width of feature of all
-rows, ``run.backbone`` and ``run.dim`` (*assumed*).
+methods, ``run.backbone`` and ``run.dim`` (*assumed*).
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ class UnitFeatureNet(Trunk):
         self.embed = nn.Linear(self.channels, dim, bias=False)
 
     def forward(self, images: Tensor, boxes: Tensor | None = None) -> Output:
-        """Features (B, dim) of length 1 of images (B, 3, H, H), 0 to 255; boxes are not looked at."""
+        """Features (B, dim) of length 1 of images (B, 3, H, H), 0 to 255; boxes are unused."""
         feature_map = self.feature_map(images)
         with torch.autocast(feature_map.device.type, enabled=False):
             return Output(F.normalize(self.embed(feature_map.mean((2, 3)))))
 
 
 def unit_feature_net(run: Run, classes: dict[str, int]) -> UnitFeatureNet:
-    """The network that ``run`` describes; it has no classifier, so ``classes`` do not matter."""
+    """The network that ``run`` describes; it has no classifier, so ``classes`` are unused."""
     return UnitFeatureNet(run.backbone, run.dim, run.last_stride, run.pixels)
 
 

@@ -1,4 +1,4 @@
-"""Views and regions of a vehicle, as the methods that are told of them name them (OIFE and VAMI in Tables 1 to 3).
+"""Views and regions of a vehicle, for the methods that learn from them (OIFE and VAMI in Tables 1 to 3).
 
 The annotation is that of Wang et al. (ICCV 2017): 20 key points and eight orientations; see `partreg.datasets.side`.
 """
@@ -53,7 +53,7 @@ def view_indices(orientations: Iterable[str]) -> np.ndarray:
 
 
 def view_targets(root: str | Path, images: pd.DataFrame) -> dict[str, np.ndarray]:
-    """What VAMI is told of its training images: "view", (N,) int64 places in `VIEWS`, -1 where unknown.
+    """Return VAMI's targets of training images: "view", (N,) int64 places in `VIEWS`, -1 where unknown.
 
     Raises:
         PartregError: the data set has no readable orientation.csv.

@@ -1,4 +1,4 @@
-"""Tables 1 to 6 in the paper's own form, each cell as published, as reproduced, and the difference between the two."""
+"""Tables 1 to 6 in the paper's form: each cell as published, as reproduced, and their difference."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from partreg.retrieval.statistics import Estimate, bootstrap_over_vehicles, mean
 
 VEHICLE_SETS = ("Small", "Medium", "Large")
 KINDS = ("published", "reproduced", "difference")
-REFERENCE = "reference"  # a fourth, where trainings kept in the repository are shown beside
+REFERENCE = "reference"  # a fourth, for trainings kept in the repository
 DASH = "–"
 NOT_RUN = "not run"
 SIGNS = "*†‡§¶"
-# The cells that a remark on the paper belongs to; a remark that is not here belongs to its table's caption.
+# The cells of each remark on the paper; other remarks belong to their table's caption.
 MARKED = {
     "remark-cmc5": {4: [("Global+Light+Window", "CMC@5")]},
     "remark-rank1": {1: [("VAMI", "Large")]},
@@ -53,9 +53,9 @@ class Score:
 
     Attributes:
         values: a fraction in [0, 1] for each seed.
-        interval: with one seed, the 95% bootstrap interval over vehicles, where it was computed; for trainings that are
-            kept in the repository, the 95% interval over seeds.
-        origins: where the trainings came from.
+        interval: for one seed, the 95% bootstrap interval over vehicles, if computed; for trainings kept in the
+            repository, the 95% interval over seeds.
+        origins: of the trainings.
     """
 
     values: tuple[float, ...]
@@ -81,7 +81,7 @@ class Score:
 
 @dataclass(frozen=True)
 class Table:
-    """A table ready to be shown by a notebook; ``frame`` holds its numbers, NaN where there is none."""
+    """A table that a notebook shows; ``frame`` holds its numbers, NaN where there is none."""
 
     frame: pd.DataFrame
     html: str
@@ -94,7 +94,7 @@ class Table:
 
 
 def per_query(scores: VehicleIDScores | VeRiScores, name: str) -> np.ndarray:
-    """What each query adds to a score, NaN for an image that was none; the mean is the score, or near it.
+    """Return what each query adds to a score, NaN for an image that was no query; the mean is about the score.
 
     Args:
         scores: of one network.
@@ -108,13 +108,13 @@ def per_query(scores: VehicleIDScores | VeRiScores, name: str) -> np.ndarray:
 
 
 def score(seeds: Sequence[VehicleIDScores | VeRiScores], name: str) -> Score:
-    """One reproduced number from the scores of each seed; for one seed, with its interval.
+    """Return one reproduced number, with its interval for one seed.
 
     Args:
         seeds: scores of the same network trained with each seed.
-        name: "cmc1" or "cmc5" of VehicleID; "mAP", "hit1" or "hit5" of VeRi-776.
+        name: as in `per_query`.
     """
-    values, origins = tuple(float(getattr(one, name)) for one in seeds), collected(list(seeds))
+    values, origins = tuple(float(getattr(scores, name)) for scores in seeds), collected(list(seeds))
     interval = None if len(seeds) > 1 else bootstrap_over_vehicles(per_query(seeds[0], name), seeds[0].vehicles)
     return Score(values, interval, origins)
 
@@ -122,47 +122,46 @@ def score(seeds: Sequence[VehicleIDScores | VeRiScores], name: str) -> Score:
 def scored(
     judged: Mapping[Any, Sequence[VehicleIDScores | VeRiScores]], columns: Mapping[str, str]
 ) -> dict[Any, dict[str, Score]]:
-    """The cells of a table: for each row (its scores, one a seed) and column (the name of a score) a `Score`."""
+    """Return a table's cells: a `Score` for each row (its scores, one a seed) and column (the name of a score)."""
     return {row: {column: score(seeds, name) for column, name in columns.items()} for row, seeds in judged.items()}
 
 
 def gain(
     seeds: Sequence[VehicleIDScores | VeRiScores], baseline: Sequence[VehicleIDScores | VeRiScores], name: str
 ) -> Estimate:
-    """How much better a network is than another, with the 95% bootstrap interval of the difference over vehicles.
+    """Return how much better a network is than a baseline, a fraction, with the 95% bootstrap interval over vehicles.
 
-    The same queries are asked of both, so that the difference is taken query by query, averaged over the seeds first.
+    Both answer the same queries, so the difference is taken query by query, after the mean over the seeds.
 
     Args:
         seeds: scores of the network, one a seed.
         baseline: scores of the other network on the same images.
         name: as in `per_query`.
-
-    Returns:
-        The difference and its interval, as fractions.
     """
-    mine, theirs = (np.mean([per_query(one, name) for one in group], axis=0) for group in (seeds, baseline))
-    value = np.mean([getattr(one, name) for one in seeds]) - np.mean([getattr(one, name) for one in baseline])
-    return Estimate(float(value), *bootstrap_over_vehicles(mine - theirs, baseline[0].vehicles))
+    ours, theirs = (np.mean([per_query(scores, name) for scores in group], axis=0) for group in (seeds, baseline))
+    value = np.mean([getattr(scores, name) for scores in seeds]) - np.mean(
+        [getattr(scores, name) for scores in baseline]
+    )
+    return Estimate(float(value), *bootstrap_over_vehicles(ours - theirs, baseline[0].vehicles))
 
 
 def signed(difference: float) -> str:
-    """A difference of two fractions in percentage points: "+2.3", "−8.0"; a dash for NaN."""
+    """Write a difference of fractions in percentage points: "+2.3", "−8.0"; a dash for NaN."""
     return DASH if np.isnan(difference) else f"{100 * difference:+.1f}".replace("-", "−")
 
 
 def percent(fraction: float) -> str:
-    """A fraction as a percentage with one decimal: "65.9%"; a dash for NaN."""
+    """Write a fraction as a percentage with one decimal: "65.9%"; a dash for NaN."""
     return DASH if np.isnan(fraction) else f"{100 * fraction:.1f}%"
 
 
 def span(low: float, high: float) -> str:
-    """The interval of a difference in percentage points, "−0.1 to +4.7"; a dash where there is none."""
+    """Write the interval of a difference in percentage points, "−0.1 to +4.7"; a dash for none."""
     return DASH if np.isnan(low) else f"{signed(low)} to {signed(high)}"
 
 
 def gain_words(gain: Estimate) -> list[str]:
-    """A difference of two fractions and its interval in percentage points: "+2.3", "−0.1 to +4.7"."""
+    """Write a difference of fractions and its interval in percentage points: "+2.3", "−0.1 to +4.7"."""
     return [signed(gain.mean), span(gain.low, gain.high)]
 
 
@@ -186,11 +185,11 @@ def gain_sentence(gains: Sequence[float]) -> str:
 
 
 def data_words(layout: str, folder: str) -> str:
-    """Which images were used, for the captions of `comparison`.
+    """Say which images were used, for the captions of `comparison`.
 
     Args:
         layout: "VehicleID" or "VeRi-776".
-        folder: name of the folder of real images; empty for the rendered benchmark.
+        folder: name of the folder of real images; "" for the rendered benchmark.
     """
     if folder:
         return f"the images of {folder}, in the layout of {layout}"
@@ -203,13 +202,13 @@ def vehicle_sets(numbers: Iterable[int]) -> dict[str, int]:
     """Name the test lists as the paper does: the three shortest are Small, Medium and Large.
 
     Args:
-        numbers: the lists' numbers (800, 1600, 2400, 3200, ...); with fewer than three, the last names stay unused.
+        numbers: of the lists (800, 1600, 2400, 3200, ...); with fewer than three, the last names stay unused.
     """
     return dict(zip(VEHICLE_SETS, sorted(numbers), strict=False))
 
 
 def set_headings(sets: Mapping[str, int]) -> dict[str, str]:
-    """Headings for Small, Medium and Large that give the paper's number of vehicles and the one tested here."""
+    """Return headings of Small, Medium and Large with the paper's number of vehicles and the one tested here."""
     printed = dict(zip(VEHICLE_SETS, (800, 1600, 2400), strict=True))
     return {
         name: f"{name} ({printed[name]}{'' if number == printed[name] else f'; here {number}'})"
@@ -218,17 +217,17 @@ def set_headings(sets: Mapping[str, int]) -> dict[str, str]:
 
 
 def pair_sizes(printed: Iterable[int], here: Iterable[int]) -> dict[int, int]:
-    """Which input size of the paper each size of ours stands for.
+    """Pair input sizes of the paper with ours, in ascending order.
 
-    As many as can be are paired in ascending order, each with a printed size that is no smaller; of equally many, equal
-    sizes find each other. A single size that the paper does not print stands for 256 px, at which methods are compared.
+    As many as possible are paired, each of ours with a printed size that is no smaller; among equally many pairs, those
+    of equal sizes win. A single size that the paper does not print stands for 256 px, where methods compare.
 
     Args:
         printed: the sizes of Table 5 or 6, in pixels.
         here: the sizes of a profile, in pixels.
 
     Returns:
-        For printed sizes the one that stands for it, ascending; those that were not run are left out.
+        Our size for each printed one, ascending, without those that were not run.
     """
     printed, here = sorted(printed), sorted(set(here))
     if len(here) == 1 and here[0] not in printed:
@@ -238,9 +237,9 @@ def pair_sizes(printed: Iterable[int], here: Iterable[int]) -> dict[int, int]:
         for number in range(min(len(printed), len(here)), 0, -1)
         for theirs in combinations(printed, number)
         for ours in combinations(here, number)
-        if all(mine <= size for size, mine in zip(theirs, ours, strict=True))
+        if all(our <= size for size, our in zip(theirs, ours, strict=True))
     ] or [dict(zip(printed, here, strict=False))]
-    return max(options, key=lambda pairs: (len(pairs), sum(size == mine for size, mine in pairs.items())))
+    return max(options, key=lambda pairs: (len(pairs), sum(size == our for size, our in pairs.items())))
 
 
 def comparison(
@@ -253,22 +252,21 @@ def comparison(
     notes: Sequence[str] = (),
     kept: Mapping[Any, Mapping[str, Score]] | None = None,
 ) -> Table:
-    """Table ``number`` of the paper with what was reproduced beside it, and under it where the scores came from.
+    """Return Table ``number`` of the paper with the reproduced scores beside it, and their origins below.
 
     Args:
         number: 1 to 6.
-        reproduced: for a row and a column of the paper's table its `Score`; what is left out is shown as not run. Rows
-            that the paper has not (controls) come last.
+        reproduced: a `Score` by row and column of the paper's table; missing ones show as not run. Rows that the paper
+            does not have (controls) come last.
         data: the images that were used, for the caption, as "the rendered benchmark".
-        sizes: of Tables 5 and 6, for each printed input size the one that stands for it here, see `pair_sizes`.
+        sizes: of Tables 5 and 6, our input size for each printed one, see `pair_sizes`.
         headings: another heading for a column, such as "Small (800; here 60)".
-        notes: further sentences for under the table.
-        kept: the same as ``reproduced`` for the trainings kept in the repository, whose scores stand beside; their rows
-            that the paper has not come last, too.
+        notes: more sentences for below.
+        kept: like ``reproduced``, from the trainings kept in the repository.
 
     Returns:
-        The table; its frame has a column for each of the paper's columns and `KINDS`, the difference in fractions, and
-        one more, `REFERENCE`, where something is kept.
+        The table; its frame has each of the paper's columns by `KINDS`, the difference as a fraction, and by
+        `REFERENCE` where something is kept.
     """
     printed, there = paper.table(number), kept or {}
     extra = [row for row in dict.fromkeys([*reproduced, *there]) if row not in printed.index]
@@ -296,7 +294,7 @@ def comparison(
 
 
 def simple(frame: pd.DataFrame, caption: str, below: str = "") -> Table:
-    """A small table of words in the same dress: the index as row headers, every value as it prints."""
+    """Return a small table of words in the same style: the index as row headers, every value as it prints."""
     head = "".join(f'<th scope="col" class="name">{escape(str(name or ""))}</th>' for name in frame.index.names)
     head += "".join(f'<th scope="col">{escape(str(name))}</th>' for name in frame.columns)
     body = "".join(
@@ -309,12 +307,12 @@ def simple(frame: pd.DataFrame, caption: str, below: str = "") -> Table:
 def listed(
     rows: Mapping[str, Sequence[Any]], columns: Sequence[str], name: str, caption: str, below: str = ""
 ) -> Table:
-    """A `simple` table of a list of values for each row; ``name`` heads the column of the rows' names."""
+    """Return a `simple` table from a list of values for each row; ``name`` heads the column of the rows' names."""
     return simple(pd.DataFrame(rows, index=list(columns), dtype=object).T.rename_axis(name), caption, below)
 
 
 def _scrolling(caption: str, head: str, body: str) -> str:
-    """A table that scrolls sideways by itself, with a caption for screen readers too, in the theme's own colours."""
+    """Return a table that scrolls sideways, with a caption for screen readers too, in the theme's colours."""
     return (
         f'{STYLE}<div class="partreg-scroll" role="region" tabindex="0" aria-label="{escape(caption.split(". ")[0])}">'
         f'<table class="dataframe"><caption><span>{escape(caption)}</span></caption><thead>{head}</thead>'
@@ -323,7 +321,7 @@ def _scrolling(caption: str, head: str, body: str) -> str:
 
 
 def _footnotes(number: int) -> tuple[dict[tuple[Any, str] | None, str], list[str]]:
-    """Signs for cells (row, column), or None for the caption; and the sentences that they lead to."""
+    """Return signs for cells (row, column), or None for the caption, and the sentences that explain them."""
     marks: dict[tuple[Any, str] | None, str] = {}
     sentences = []
     for sign, remark in zip(SIGNS, paper.remarks(number), strict=False):
@@ -334,13 +332,13 @@ def _footnotes(number: int) -> tuple[dict[tuple[Any, str] | None, str], list[str
 
 
 def _size(printed: int, sizes: Mapping[int, int]) -> str:
-    """The paper's input size in pixels, and the one that stands for it here where it is another."""
+    """Write the paper's input size in pixels, and ours where it is another."""
     here = sizes.get(printed, printed)
     return f"{printed} px" if here == printed else f"{printed} px (here {here} px)"
 
 
 def _legend(frame: pd.DataFrame, reproduced: Mapping[Any, Mapping[str, Score]], extra: Sequence) -> list[str]:
-    """What the signs and brackets of the table mean."""
+    """Explain the table's signs and brackets."""
     scores = [score for row in reproduced.values() for score in row.values()]
     seeds = max((len(score.values) for score in scores), default=0)
     lines = ["Difference: reproduced minus published, in percentage points."]
@@ -357,7 +355,7 @@ def _legend(frame: pd.DataFrame, reproduced: Mapping[Any, Mapping[str, Score]], 
 
 
 def _head(frame: pd.DataFrame, headings: Mapping[str, str]) -> str:
-    """The two rows of headings, with their scopes."""
+    """Return the two rows of headings, with their scopes."""
     columns, kinds = (list(dict.fromkeys(frame.columns.get_level_values(level))) for level in (0, 1))
     head = "".join(f'<th scope="col" rowspan="2">{escape(str(name))}</th>' for name in frame.index.names)
     for name in columns:
@@ -369,7 +367,7 @@ def _head(frame: pd.DataFrame, headings: Mapping[str, str]) -> str:
 def _body(
     frame: pd.DataFrame, names: pd.Index, scores: Sequence[Mapping[Any, Mapping[str, Score]]], marks: Mapping[Any, str]
 ) -> str:
-    """The rows under the names that they are shown by; ``scores`` are those reproduced and those kept."""
+    """Return the rows under their shown names; ``scores`` are the reproduced and the kept ones."""
     rows = []
     for row, header in zip(frame.index, _row_headers(names), strict=True):
         cells = ""
@@ -385,13 +383,13 @@ def _body(
 
 
 def _cell(score: Score | None) -> str:
-    """A score with its interval on a line of its own, which keeps the table narrow; "" for none."""
+    """Write a score with its interval on another line, which keeps the table narrow; "" for none."""
     number, bracket, interval = escape(str(score or "")).partition("[")
     return f"{number}<span>{bracket}{interval}</span>" if bracket else number
 
 
 def _row_headers(index: pd.Index) -> list[str]:
-    """The header cells of each row; equal neighbours of a first level share one, as in the paper's Table 5."""
+    """Return each row's header cells; equal neighbours of a first level share one, as in the paper's Table 5."""
     if index.nlevels == 1:
         return [f'<th scope="row">{_breakable(name)}</th>' for name in index]
     headers = []
@@ -406,5 +404,5 @@ def _row_headers(index: pd.Index) -> list[str]:
 
 
 def _breakable(name: Any) -> str:
-    """A name that may be broken after a plus sign or a slash, where a phone has no room for it."""
+    """Let a name break after a plus sign or a slash, where a phone has no room for it."""
     return escape(str(name)).replace("/", "/<wbr/>").replace("+", "+<wbr/>")
