@@ -7,10 +7,11 @@ from dataclasses import dataclass, field, fields
 from itertools import pairwise
 from typing import Any
 
+from partreg.datasets.layouts import LAYOUTS
 from partreg.errors import PartregError
 from partreg.reid.run import Run
 
-TABLES = {"vehicleid": (1, 2), "veri": (3,)}  # the paper's tables of each data set
+TABLES = {name: layout.tables for name, layout in LAYOUTS.items() if layout.tables}  # the paper's, of each data set
 KINDS = ("input", "learnt", "fixed", "compared")
 # What a method may need besides images, and the side files that it then requires: the data set of a file, "" for the
 # one that the network learns from; its name, and alternatives.

@@ -14,6 +14,7 @@ from tqdm import tqdm
 
 from partreg.datasets import side, table_csv, vehicleid, veri
 from partreg.datasets.images import images_table
+from partreg.datasets.layouts import LAYOUTS, function, layout_of
 from partreg.datasets.lines import Problem, read_numbers, text_of
 from partreg.datasets.pictures import fault
 from partreg.errors import PartregError
@@ -35,25 +36,6 @@ class Report:
         return "\n".join([*lines, f"problems: {len(self.problems):,}"])
 
 
-def layout(root: str | Path) -> str:
-    """Recognize a folder's layout: "vehicleid", "veri" or "csv" (a CSV file, or a folder with ``images.csv``).
-
-    Raises:
-        PartregError: the folder has none of the three.
-    """
-    root = Path(root)
-    if (root / "train_test_split").is_dir():
-        return "vehicleid"
-    if any((root / name).is_file() for name in veri.SPLITS.values()):
-        return "veri"
-    if (root.is_file() and root.suffix == ".csv") or (root / table_csv.CSV_NAME).is_file():
-        return "csv"
-    raise PartregError(
-        f"{root}: expected a folder with train_test_split/ (VehicleID), name_train.txt (VeRi-776) or images.csv "
-        f"(your own), found {'none of them' if root.is_dir() else 'no such folder'}; give the folder that holds them."
-    )
-
-
 def check(root: str | Path, decode: bool = False) -> Report:
     """Check a data set on disk.
 
@@ -63,21 +45,28 @@ def check(root: str | Path, decode: bool = False) -> Report:
     whose matches are all from their own camera.
 
     Args:
-        root: a folder in one of the layouts (see ``layout``).
+        root: a folder in one of `partreg.datasets.layouts.LAYOUTS`.
         decode: decode every image whole, which finds truncated files; otherwise read only the headers.
 
     Raises:
         PartregError: the folder has none of the layouts.
     """
     root = Path(root)
-    kind = layout(root)
+    kind = layout_of(root)
     problems: list[Problem] = []
-    lists, counts = {"vehicleid": _vehicleid, "veri": _veri, "csv": _csv}[kind](root, problems)
+    lists, counts = function(LAYOUTS[kind].check)(root, problems)
     problems += _images(lists, decode)
     return Report(kind, counts, sorted(set(problems)))
 
 
-def _vehicleid(root: Path, problems: list[Problem]) -> tuple[dict[str, pd.DataFrame], dict[str, int]]:
+def vehicleid_lists(root: Path, problems: list[Problem]) -> tuple[dict[str, pd.DataFrame], dict[str, int]]:
+    """The lists of a folder in the layout of VehicleID.
+
+    Faults are added to ``problems``.
+
+    Returns:
+        The lists by file, frames with the columns image, path, vehicle, line; and counts by name.
+    """
     lists = vehicleid.read_lists(root, problems.append)
     files = {str(root / name): frame for name, frame in lists.items()}
     train = lists[vehicleid.TRAIN_LIST]
@@ -122,7 +111,8 @@ def _contradictions(file: str, listed: pd.DataFrame, of_image: dict[int, int]) -
             yield Problem(file, line, message)
 
 
-def _veri(root: Path, problems: list[Problem]) -> tuple[dict[str, pd.DataFrame], dict[str, int]]:
+def veri_lists(root: Path, problems: list[Problem]) -> tuple[dict[str, pd.DataFrame], dict[str, int]]:
+    """The same of VeRi-776."""
     lists = {split: veri.read_names(root, split, problems.append) for split in veri.SPLITS}
     absent = any(not problem.line for problem in problems)
     files = {split: str(root / name) for split, name in veri.SPLITS.items()}
@@ -183,7 +173,8 @@ def _tracks(root: Path, gallery: set[str], problems: list[Problem]) -> dict[str,
     return {"tracks": len(tracks), "images in tracks": len(listed & gallery)}
 
 
-def _csv(root: Path, problems: list[Problem]) -> tuple[dict[str, pd.DataFrame], dict[str, int]]:
+def csv_lists(root: Path, problems: list[Problem]) -> tuple[dict[str, pd.DataFrame], dict[str, int]]:
+    """The same of a CSV of one's own."""
     path = root if root.is_file() else root / table_csv.CSV_NAME
     rows = table_csv.read_rows(path, problems.append)
     frame = rows.rename(columns={"path": "image", "opened": "path"})

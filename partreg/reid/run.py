@@ -15,13 +15,13 @@ from typing import Annotated, Any
 
 from pydantic.dataclasses import dataclass
 
+from partreg.datasets import DATASETS
 from partreg.errors import PartregError
 from partreg.files import parse_json, sha256
 from partreg.guard import Guarded, number, objection, one_of, some_of, whole
 from partreg.parts.boxes import BRANCH_BOXES, PARTS
 from partreg.reid.backbones import BACKBONES
 
-DATASETS = ("vehicleid", "veri")
 BOXES = ("filled", "detected", "truth", "tight", "shuffled", "random", "whole")
 AUGMENTATIONS = ("flip", "affine", "color", "erase")
 

@@ -6,9 +6,11 @@ import hashlib
 import json
 import os
 import shutil
+from collections.abc import Callable
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict
 from pathlib import Path
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -26,7 +28,6 @@ from partreg.synthetic.truth import KEYPOINTS, describe
 from partreg.synthetic.vehicles import COLOR_NAMES, STYLES, TYPE_CODES, TYPE_NAMES
 
 VERSION = 2  # raise it when the same description gives other pictures
-PLANS = {"vehicleid": plan_vehicleid, "veri": plan_veri}
 PLATE_TURN, PLATE_PIXELS, PLATE_LOST = np.radians(55), 25.0, 0.15  # so that VeRi-776's share of images has one
 BOX_PARTS = ("window", "left_light", "right_light", "brand")
 CATEGORIES = ("vehicle", "front_window", "rear_window", "left_light", "right_light", "badge")
@@ -74,10 +75,10 @@ def write_layout(benchmark: Benchmark, root: str | Path, layout: str, jobs: int)
             )
     key = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:12]
     work = root.parent / f".{root.name}.{key}"
-    plan = PLANS[layout](benchmark)
+    plan = WRITTEN[layout].plan(benchmark)
     with writable(root):
         rows = render(benchmark, plan, layout, work, jobs)
-        (write_vehicleid_lists if layout == "vehicleid" else write_veri_lists)(plan, work, benchmark)
+        WRITTEN[layout].lists(plan, work, benchmark)
         write_truth(plan, rows, work, told, benchmark)
         shutil.rmtree(work / "rows")
         if root.exists():
@@ -119,7 +120,7 @@ STUDIOS: dict[tuple, tuple[Plan, Studio]] = {}  # one a process: models and stre
 def render_piece(benchmark: Benchmark, layout: str, work: Path, identities: list[int]) -> int:
     """Render all images of a few identities; returns how many."""
     if (benchmark, layout) not in STUDIOS:
-        plan = PLANS[layout](benchmark)
+        plan = WRITTEN[layout].plan(benchmark)
         STUDIOS.clear()
         STUDIOS[benchmark, layout] = plan, Studio(plan.models, plan.vehicles, plan.cameras, benchmark.size)
     plan, studio = STUDIOS[benchmark, layout]
@@ -247,7 +248,7 @@ def write_truth(plan: Plan, rows: list[dict], root: Path, told: dict, benchmark:
     poses = ("orientation", "azimuth", "view", "occluder")
     write_frame(folder / "orientation.csv", [{"image": n, **{key: row[key] for key in poses}} for n, row in pairs])
     write_frame(folder / "images.csv", [image_row(plan, k) for k in range(len(plan.names))])
-    if told["layout"] == "veri":  # VehicleID has no plates
+    if WRITTEN[told["layout"]].plates:
         write_plates(plan, rows, folder)
     missing = [any(not row["parts"][part]["present"] for part in BOX_PARTS) for row in rows]
     write_json(folder / "benchmark.json", {
@@ -360,3 +361,17 @@ def plate_turn(shot: Shot, row: dict) -> float | None:
             lost = np.random.default_rng([shot.seed, 18]).random() < PLATE_LOST
             return None if lost else turn
     return None
+
+
+class Written(NamedTuple):
+    """What a layout holds: its plan, what writes its lists, and whether there are number plates."""
+
+    plan: Callable[[Benchmark], Plan]
+    lists: Callable[[Plan, Path, Benchmark], None]
+    plates: bool
+
+
+WRITTEN = {
+    "vehicleid": Written(plan_vehicleid, write_vehicleid_lists, plates=False),
+    "veri": Written(plan_veri, write_veri_lists, plates=True),
+}

@@ -10,28 +10,25 @@ from typing import Any
 
 import pandas as pd
 
-from partreg import synthetic
-from partreg.datasets import vehicleid as layout_vehicleid
-from partreg.datasets import veri as layout_veri
+from partreg.datasets.layouts import Layout, function, given_for
 from partreg.files import locked
 from partreg.synthetic.benchmark import described
+from partreg.synthetic.layouts import write_layout
 from partreg.workflow.profile import Workspace
-
-# The files that the readers read, under a data set's root.
-LISTS = {"vehicleid": ("train_test_split/*.txt", "attribute/*.txt"), "veri": ("*.txt", "*.xml")}
 
 
 def read(dataset: str, root: Path) -> Any:
     """A data set from disk, parsed once a process for as long as its lists stay the same; the caller's own copy."""
-    paths = sorted(path for pattern in LISTS[dataset] for path in root.glob(pattern))
+    layout = given_for(dataset, root)
+    paths = sorted(path for pattern in layout.files for path in root.glob(pattern))
     stats = [(path.name, path.stat()) for path in paths]
     listed = tuple((name, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns) for name, stat in stats)
-    return copy.deepcopy(_parsed(dataset, root, listed))
+    return copy.deepcopy(_parsed(layout, root, listed))
 
 
 @lru_cache(maxsize=8)
-def _parsed(dataset: str, root: Path, listed: tuple) -> Any:
-    return {"vehicleid": layout_vehicleid.read_vehicleid, "veri": layout_veri.read_veri}[dataset](root)
+def _parsed(layout: Layout, root: Path, listed: tuple) -> Any:
+    return function(layout.reader)(root)
 
 
 def data(ws: Workspace, dataset: str) -> Any:
@@ -41,8 +38,7 @@ def data(ws: Workspace, dataset: str) -> Any:
     if ws.is_synthetic(dataset) and not done.exists():
         with locked(root):
             if not done.exists():
-                write = {"vehicleid": synthetic.write_vehicleid, "veri": synthetic.write_veri}[dataset]
-                write(benchmark(ws), root, jobs=os.cpu_count() or 1)
+                write_layout(benchmark(ws), root, dataset, jobs=os.cpu_count() or 1)
     return read(dataset, root)
 
 

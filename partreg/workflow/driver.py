@@ -21,6 +21,7 @@ import click
 from tqdm import tqdm
 
 from partreg import files
+from partreg.datasets.layouts import given_for
 from partreg.errors import PartregError
 from partreg.workflow.evidence import restore as restored
 from partreg.workflow.fields import CHOICES, DATASETS, PATHS, whole_path
@@ -34,8 +35,9 @@ CHAPTER = 8.0  # rough seconds that a chapter takes where others have made what 
 def image_count(ws: Workspace, dataset: str) -> int:
     """About how many images ``dataset`` has, before it is there: by the profile, or by the lines of its lists."""
     if not ws.is_synthetic(dataset):
-        lists = {"vehicleid": "train_test_split/*.txt", "veri": "name_*.txt"}[dataset]
-        return sum(path.read_bytes().count(b"\n") for path in ws.root(dataset).glob(lists))
+        root = ws.root(dataset)
+        lists = (path for pattern in given_for(dataset, root).lists for path in root.glob(pattern))
+        return sum(path.read_bytes().count(b"\n") for path in lists)
     sizes = ws.profile.benchmark
     if dataset == "vehicleid":
         return (sizes["train_vehicles"] + sum(sizes["test_vehicles"])) * sizes["images_per_vehicle"]

@@ -16,12 +16,13 @@ from pydantic.dataclasses import dataclass
 from typing_extensions import TypedDict
 
 from partreg.baselines import networks
+from partreg.datasets import DATASETS
 from partreg.datasets.lines import NUMBER
 from partreg.errors import PartregError
 from partreg.files import parse_json
 from partreg.guard import STRICT, Guarded, checked, expected, known, number, objection, one_of, several, whole
 from partreg.parts.boxes import BODY, CLASSES
-from partreg.reid.run import DATASETS, Run
+from partreg.reid.run import Run
 from partreg.synthetic.benchmark import Benchmark
 
 PATHS = ("vehicleid", "veri", "annotations", "photographs")

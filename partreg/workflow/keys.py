@@ -21,14 +21,15 @@ from typing import Any
 import pandas as pd
 
 from partreg.baselines import declarations
+from partreg.datasets import DATASETS
 from partreg.datasets.contents import contents
+from partreg.datasets.layouts import given_for
 from partreg.datasets.side import read_columns
 from partreg.errors import PartregError
 from partreg.files import inside, read_json, sha256
 from partreg.reid.run import Run
 from partreg.workflow import data
 from partreg.workflow.code import code_key
-from partreg.workflow.fields import DATASETS
 from partreg.workflow.profile import Workspace, digest
 
 Recipe = dict[str, Any]
@@ -39,7 +40,7 @@ def images(ws: Workspace, dataset: str, half: str) -> Recipe:
 
     Pictures of a reader's own are looked at once a process; `forget` makes it look again.
     """
-    reader = f"partreg.datasets.{dataset}"
+    reader = given_for(dataset, ws.root(dataset)).module
     if ws.is_synthetic(dataset):
         return {"rendered": ws.profile.benchmark, "code": code_key("partreg.synthetic.layouts", reader)}
     return {**_own_images(dataset, ws.root(dataset), half, ws.pixels), "code": code_key(reader)}

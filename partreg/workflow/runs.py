@@ -8,6 +8,7 @@ from typing import Any
 from partreg import paper
 from partreg.baselines import declarations, table_methods
 from partreg.baselines.declaration import TABLES
+from partreg.datasets.layouts import given_for
 from partreg.errors import PartregError
 from partreg.figures import tables
 from partreg.parts.boxes import PARTS
@@ -104,7 +105,7 @@ def other_methods(ws: Workspace, dataset: str) -> dict[str, str]:
 
 def data_words(ws: Workspace, dataset: str) -> str:
     """Which images were used, and by what their parts were found where that is not of their kind, for captions."""
-    rendered, layout = ws.is_synthetic(dataset), {"vehicleid": "VehicleID", "veri": "VeRi-776"}[dataset]
+    rendered, layout = ws.is_synthetic(dataset), given_for(dataset, ws.root(dataset)).name
     words = tables.data_words(layout, "" if rendered else ws.root(dataset).name)
     learnt_on_rendered = ws.is_synthetic("vehicleid") and not ws.profile.annotations
     if learnt_on_rendered == rendered:

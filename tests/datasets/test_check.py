@@ -6,23 +6,12 @@ import pytest
 from layouts import QUERY, TEST, TRAIN, write, write_csv, write_vehicleid, write_veri
 
 from partreg import __main__ as command_line
-from partreg.datasets.check import check, layout
+from partreg.datasets.check import check
 from partreg.datasets.lines import Problem
-from partreg.errors import PartregError
 
 
 def said(report, root) -> list[str]:
     return [str(problem).replace(f"{root}/", "") for problem in report.problems]
-
-
-def test_layouts(tmp_path):
-    assert layout(write_vehicleid(tmp_path / "a")) == "vehicleid"
-    assert layout(write_veri(tmp_path / "b")) == "veri"
-    assert layout(write_csv(tmp_path / "c")) == layout(tmp_path / "c/images.csv") == "csv"
-    with pytest.raises(PartregError, match="found none of them"):
-        layout(tmp_path)
-    with pytest.raises(PartregError, match="found no such folder"):
-        layout(tmp_path / "absent")
 
 
 @pytest.mark.parametrize("writer", [write_vehicleid, write_veri, write_csv])

@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -12,9 +13,11 @@ from PIL import Image
 from partreg import files, workflow
 from partreg.baselines import table_methods
 from partreg.datasets import contents, side
+from partreg.datasets.layouts import LAYOUTS
 from partreg.errors import PartregError
 from partreg.workflow import data, evidence, keys, methods
 from partreg.workflow.profile import digest
+from tests.datasets.layouts import write_veri
 
 SIZE = 40
 
@@ -294,6 +297,21 @@ def test_a_data_set_is_parsed_once_and_again_where_its_lists_change(root, monkey
     path.write_text(path.read_text().replace("0000062 6\n", ""))
     assert len(data.read("vehicleid", root).train) == 17
     assert len(parsed) == 2
+
+
+def test_a_folder_in_another_layout_is_read_by_that_ones_reader_and_due_with_it(tmp_path, monkeypatch):
+    root = write_veri(tmp_path / "mine")
+    ws = workflow.open_workspace("smoke", output=str(tmp_path / "out"), veri=str(root))
+    plain, before = data.data(ws, "veri"), keys.data_key(ws, "veri")
+    other = replace(LAYOUTS["veri"], name="Mine", known_by=("mine.txt",), reader="partreg.datasets.layouts:layout_of")
+    monkeypatch.setitem(LAYOUTS, "mine", other)
+    for path in [*root.glob("name_*.txt")]:
+        path.rename(root / "mine.txt")
+    assert data.read("veri", root) == "mine"
+    keys.forget()
+    monkeypatch.setattr(data, "read", lambda dataset, root: plain)
+    assert keys.data_key(ws, "veri") != before
+    assert "in the layout of Mine" in workflow.data_words(ws, "veri")
 
 
 def test_one_network_parses_its_data_set_once(ws, root, monkeypatch):
