@@ -23,7 +23,7 @@ CLAIMS = REPOSITORY / "book" / "claims.yaml"
 REPRODUCED, PARTLY, NOT, CANNOT = "reproduced", "partly", "not", "cannot be tested without the real data"
 PENDING = "not run yet"  # fewer than two seeds of some test
 VERDICTS = (REPRODUCED, PARTLY, NOT, CANNOT, PENDING)
-SHOWN = {PARTLY: "partly reproduced", NOT: "not reproduced"}  # on the page, where a word must stand by itself
+SHOWN = {PARTLY: "partly reproduced", NOT: "not reproduced"}  # on the page, where the words have no context
 EXPECTED = ("above", "below", "within")
 HEADING = """::::{list-table} Each claim of the paper, what was measured, and the verdict. Effects are CMC@1 in \
 percentage points with 95% intervals, unless another score is named.
@@ -38,7 +38,7 @@ percentage points with 95% intervals, unless another score is named.
 
 @dataclass(frozen=True)
 class Test:
-    """One measurement that a claim stands or falls with.
+    """One measurement that decides a claim.
 
     The methods in ``plus`` and ``minus`` and the ``score`` are those of `partreg.workflow.effects.effect`. The whole
     interval over seeds is expected "above" or "below" the ``bound``, a fraction, or "within" so much of zero.

@@ -105,7 +105,7 @@ class Declaration:
         self._known("training", self.training, INPUTS)
         self._known("test", self.test, INPUTS)
         self._known("learns_from", [self.learns_from], ("", *TABLES))
-        self._known("run or tried", settings, [one.name for one in fields(Run)])
+        self._known("run or tried", settings, [entry.name for entry in fields(Run)])
         self._known("nodes", [node.kind for node in boxes.values()], KINDS)
         self._known("edges", [name for pair in self.arrows for name in pair], boxes)
 

@@ -88,20 +88,20 @@ def source_line(*things: Any) -> str:
 
     Where origins differ, every value is listed with its steps: say, the commit of the training and that of the judging.
     """
-    found = collected(*things)
-    if not found:
+    origins = collected(*things)
+    if not origins:
         return ""
-    data = [escape(name) if name == RENDERED else f"<code>{escape(name)}</code>" for name in _each(found, "data")]
-    days = sorted({one.day for one in found if one.day})
+    data = [escape(name) if name == RENDERED else f"<code>{escape(name)}</code>" for name in _each(origins, "data")]
+    days = sorted({origin.day for origin in origins if origin.day})
     words = [
         f"Data: {', '.join(data)}",
-        f"profile {', '.join(f'<code>{escape(name)}</code>' for name in _each(found, 'profile'))}",
-        _numbers("seed {}", (one.seed for one in found)),
-        _numbers("{} px", (one.size for one in found)),
-        _by_step(found, "device"),
-        _numbers("{} thread a network", (one.threads for one in found)),
-        f"commit {_by_step(found, 'commit_words')}",
-        f"torch {_by_step(found, 'torch')}" if any(one.torch for one in found) else "",
+        f"profile {', '.join(f'<code>{escape(name)}</code>' for name in _each(origins, 'profile'))}",
+        _numbers("seed {}", (origin.seed for origin in origins)),
+        _numbers("{} px", (origin.size for origin in origins)),
+        _by_step(origins, "device"),
+        _numbers("{} thread a network", (origin.threads for origin in origins)),
+        f"commit {_by_step(origins, 'commit_words')}",
+        f"torch {_by_step(origins, 'torch')}" if any(origin.torch for origin in origins) else "",
         " to ".join(dict.fromkeys([*days[:1], *days[-1:]])),
     ]
     return f'<p class="provenance">{" · ".join(word for word in words if word)}</p>'
@@ -153,9 +153,9 @@ def _short(commits: str) -> str:
     return ", ".join(commit[:10] for commit in str(commits).split())
 
 
-def _each(found: Iterable[Origin], name: str) -> list[str]:
+def _each(origins: Iterable[Origin], name: str) -> list[str]:
     """Return every value of a field once, in order of first appearance."""
-    return list(dict.fromkeys(getattr(one, name) for one in found if getattr(one, name)))
+    return list(dict.fromkeys(getattr(origin, name) for origin in origins if getattr(origin, name)))
 
 
 def _numbers(words: str, values: Iterable[int | None]) -> str:
@@ -170,12 +170,12 @@ def _span(values: Iterable[int]) -> str:
     return "–".join(str(value) for value in dict.fromkeys([numbers[0], numbers[-1]]))
 
 
-def _by_step(found: Iterable[Origin], name: str) -> str:
+def _by_step(origins: Iterable[Origin], name: str) -> str:
     """Return the values of a field, each with its steps; without them for one value or one step."""
     steps: dict[str, dict[str, None]] = {}
-    for one in found:
-        if value := getattr(one, name):
-            steps.setdefault(value, {})[one.step] = None
-    if len(steps) == 1 or len({one.step for one in found}) == 1:
+    for origin in origins:
+        if value := getattr(origin, name):
+            steps.setdefault(value, {})[origin.step] = None
+    if len(steps) == 1 or len({origin.step for origin in origins}) == 1:
         return ", ".join(map(escape, steps))
     return ", ".join(f"{escape(value)} ({', '.join(names)})" for value, names in steps.items())
