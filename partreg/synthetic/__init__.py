@@ -1,6 +1,6 @@
 """The near-duplicate benchmark: rendered vehicles that differ in small marks (Section 4.1).
 
-It is written in the layouts of the real sets and only ever read back through the readers of those layouts.
+It has the layouts of the real sets, and the readers of those layouts read it.
 """
 
 from partreg.synthetic.benchmark import Benchmark

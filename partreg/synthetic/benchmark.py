@@ -1,6 +1,6 @@
 """The description of the near-duplicate benchmark and the plan of its images (Section 4.1: VehicleID and VeRi-776).
 
-Everything follows from the description: the same `Benchmark` gives the same bytes, on any number of processes.
+The description decides everything: the same `Benchmark` gives the same bytes, with any number of processes.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ LIMITS = {
     "images_per_vehicle": (2, MOST),
     "veri_train_vehicles": (1, MOST),
     "veri_test_vehicles": (1, MOST),
-    "tracks_per_vehicle": (2, CAMERAS),  # each of another camera
+    "tracks_per_vehicle": (2, CAMERAS),  # each from another camera
     "images_per_track": (1, MOST),
     "models": (1, MOST),
     "near_duplicates": (1, MOST),
@@ -51,22 +51,22 @@ class Benchmark:
     """What to render.
 
     Attributes:
-        seed: of everything.
+        seed: seed of all random draws.
         size: side of the square images, in pixels.
         train_vehicles: identities to train on, in VehicleID's layout.
         test_vehicles: identities of the test lists, small to large (the paper's 800, 1,600 and 2,400).
         images_per_vehicle: images of each identity, in VehicleID's layout, at least 2.
         veri_train_vehicles: identities to train on, in VeRi's layout.
         veri_test_vehicles: identities to test on, in VeRi's layout.
-        tracks_per_vehicle: tracks of each identity, each of another camera, at least 2.
-        images_per_track: images of a track.
-        models: vehicle models that may occur.
-        near_duplicates: mean number of identities of one model and colour, training and test together, at least 1; as
-            near as whole groups can.
+        tracks_per_vehicle: tracks of each identity, each from another camera, at least 2.
+        images_per_track: images of each track.
+        models: number of vehicle models.
+        near_duplicates: mean number of identities of one model and colour, training and test together, at least 1;
+            as near as whole groups can come.
         shortcuts: in [0, 1], how often a training image repeats its vehicle's usual street, camera and light.
-        fleet: identities of VehicleID's layout that kinds and test vehicles are drawn from; 0 for those that there are.
-            With a fleet, another number of training vehicles leaves every test image as it is: fewer are some of the
-            fleet's, more are further ones of its kinds.
+        fleet: number of identities from which VehicleID's layout draws kinds and test vehicles; 0 for those that it
+            needs. With a fleet, another number of training vehicles changes no test image: if there are fewer, they are
+            some of the fleet's; if more, the rest are new vehicles of its kinds.
         test_images: images of each test identity, in VehicleID's layout; 0 for as many as of a training identity.
     """
 
@@ -89,9 +89,9 @@ class Benchmark:
         object.__setattr__(self, "test_vehicles", tuple(sorted(self.test_vehicles)))
         for name, (low, high) in LIMITS.items():
             value = getattr(self, name)
-            for one in value if isinstance(value, tuple) else [value]:
+            for number in value if isinstance(value, tuple) else [value]:
                 kind = int | float if name in FRACTIONS else int
-                if isinstance(one, bool) or not isinstance(one, kind) or not low <= one <= high:
+                if isinstance(number, bool) or not isinstance(number, kind) or not low <= number <= high:
                     raise PartregError(f"benchmark: {name} is {value}; expected {_words(name, low, high)}.")
         if not self.test_vehicles or len(set(self.test_vehicles)) < len(self.test_vehicles):
             raise PartregError(
@@ -107,13 +107,13 @@ class Benchmark:
 
     @property
     def identities(self) -> tuple[int, int]:
-        """How many identities kinds are drawn for, in VehicleID's layout and in VeRi's."""
+        """Number of identities that receive a kind, in VehicleID's layout and in VeRi's."""
         vehicleid = self.fleet or self.train_vehicles + self.pool
         return vehicleid, self.veri_train_vehicles + self.veri_test_vehicles
 
     @property
     def pool(self) -> int:
-        """Test identities of VehicleID's layout; lists of several lengths are not nested, which takes a few more."""
+        """Number of test identities of VehicleID's layout; its lists are not nested, so several need a few more."""
         lists = self.test_vehicles
         return lists[-1] + (max(1, lists[0] // 4) if len(lists) > 1 else 0)
 
@@ -124,10 +124,10 @@ def _words(name: str, low: float, high: float) -> str:
 
 
 def described(fields: dict[str, Any]) -> Benchmark:
-    """The benchmark that a profile describes; lists become tuples.
+    """Make the benchmark that a profile describes; lists become tuples.
 
     Raises:
-        PartregError: there is no such field, or it cannot be rendered.
+        PartregError: a field does not exist, or the benchmark cannot be rendered.
     """
     unknown = sorted(set(fields) - {field.name for field in dataclasses.fields(Benchmark)})
     if unknown:
@@ -137,21 +137,21 @@ def described(fields: dict[str, Any]) -> Benchmark:
 
 
 def with_enough_models(fields: dict[str, Any]) -> dict[str, Any]:
-    """Fields of a `Benchmark`, with more models where its kinds are more than its models have colours.
+    """Add models to the fields of a `Benchmark` if its models and colours are too few for its kinds.
 
-    For studies that turn ``near_duplicates`` down to where the models of their benchmark do not suffice.
+    Studies that lower ``near_duplicates`` need this.
 
     Raises:
         PartregError: the fields cannot be rendered with any number of models.
     """
-    asked = described({**fields, "models": MANY})
-    needed = max(models_needed(number, asked.near_duplicates) for number in asked.identities)
+    benchmark = described({**fields, "models": MANY})
+    needed = max(models_needed(number, benchmark.near_duplicates) for number in benchmark.identities)
     return fields if needed <= fields.get("models", Benchmark.models) else {**fields, "models": needed}
 
 
 @dataclass(frozen=True)
 class Plan:
-    """All that a layout is made of: models, vehicles, cameras, which identities train, the shots and their names."""
+    """The contents of a layout: models, vehicles, cameras, training and test identities, shots, names and tracks."""
 
     models: list[Model]
     vehicles: list[Vehicle]
@@ -163,20 +163,20 @@ class Plan:
     tracks: list[str]
 
     def of(self, identities: list[int]) -> list[tuple[str, Shot]]:
-        """Name and shot of every image of some identities, identity by identity."""
+        """Name and shot of every image of ``identities``, identity by identity."""
         wanted = set(identities)
-        found = [(n, s) for n, s in zip(self.names, self.shots, strict=True) if s.vehicle in wanted]
-        return sorted(found, key=lambda pair: pair[1].vehicle)
+        pairs = [(n, s) for n, s in zip(self.names, self.shots, strict=True) if s.vehicle in wanted]
+        return sorted(pairs, key=lambda pair: pair[1].vehicle)
 
 
 def split(identities: int, train: int, seed: list[int]) -> tuple[list[int], list[int]]:
-    """Which of 1..identities train, and the others, both in random order."""
+    """Split 1..identities into training identities and the others, both in random order."""
     order = [int(n) for n in np.random.default_rng(seed).permutation(identities) + 1]
     return order[:train], order[train:]
 
 
 def test_lists(pool: list[int], sizes: tuple[int, ...]) -> dict[int, list[int]]:
-    """Test identities of each size, not nested, as VehicleID's lists: from alternate ends of the pool."""
+    """Choose test identities of each size, from alternate ends of the pool: like VehicleID's lists, not nested."""
     lists = {}
     for turn, size in enumerate(reversed(sizes)):
         lists[size] = sorted(pool[:size] if turn % 2 == 0 else pool[-size:])
@@ -184,7 +184,7 @@ def test_lists(pool: list[int], sizes: tuple[int, ...]) -> dict[int, list[int]]:
 
 
 def take_shot(vehicle: int, moment: Moment, camera: Camera, rng: np.random.Generator, step: int = 0) -> Shot:
-    """One frame of a moment; ``step`` frames later the vehicle has driven on and turned a little."""
+    """Draw one frame of a moment; ``step`` frames later the vehicle has driven on and turned a little."""
     cut = rng.random() < 0.12
     side = rng.choice([-1.0, 1.0], 2) * rng.uniform(0.14, 0.50, 2) * rng.permutation([1.0, 0.3])
     shift = side if cut else rng.normal(0, 0.012, 2)
@@ -206,7 +206,7 @@ def take_shot(vehicle: int, moment: Moment, camera: Camera, rng: np.random.Gener
 
 
 def plan_vehicleid(benchmark: Benchmark) -> Plan:
-    """The images of VehicleID's layout: most of an identity's from its usual end, front or rear."""
+    """Plan the images of VehicleID's layout: most images of an identity show its usual end, front or rear."""
     b = benchmark
     models = make_models(b.models, b.seed)
     vehicles = make_fleet(b.fleet or b.train_vehicles + b.pool, b.near_duplicates, models, b.seed)
@@ -237,7 +237,7 @@ def plan_vehicleid(benchmark: Benchmark) -> Plan:
 
 
 def plan_veri(benchmark: Benchmark) -> Plan:
-    """The images of VeRi's layout: tracks of one camera and moment; a vehicle's tracks come from different cameras."""
+    """Plan the images of VeRi's layout: tracks of one camera and moment, a vehicle's tracks from different cameras."""
     b = benchmark
     models = make_models(b.models, b.seed)
     vehicles = make_fleet(b.veri_train_vehicles + b.veri_test_vehicles, b.near_duplicates, models, b.seed + 1)

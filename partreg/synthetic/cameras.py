@@ -1,4 +1,4 @@
-"""Twenty surveillance cameras and what they see: the pose, the light, the lens, and the moment of a picture."""
+"""Twenty surveillance cameras: their pose, light and lens, and the moments of pictures."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Camera:
 
 @dataclass(frozen=True)
 class Moment:
-    """One vehicle passing one camera: shared by the images of a track.
+    """One vehicle that passes one camera; the images of a track share it.
 
     ``place`` is where along the street (m), ``lane`` how far from its middle (m); the sun's direction in radians,
     ``sun`` and ``sky`` their strength, ``heading`` the vehicle's yaw against the street.
@@ -54,7 +54,7 @@ class Moment:
 
 
 def make_cameras(views: str, seed: int) -> list[Camera]:
-    """The twenty cameras of a city; ``views`` is "ends" (fronts and rears, as VehicleID) or "all" (as VeRi)."""
+    """Make the twenty cameras of a city; ``views`` is "ends" (fronts and rears, as VehicleID) or "all" (as VeRi)."""
     rng = np.random.default_rng([seed, 20, len(views)])
     cameras = []
     for number in range(1, CAMERAS + 1):
@@ -91,7 +91,7 @@ def camera_distances(cameras: list[Camera]) -> np.ndarray:
 
 
 def make_moment(camera: Camera, rng: np.random.Generator, time: int = -1) -> Moment:
-    """A vehicle passes ``camera``: where, under which light, beside which traffic."""
+    """Draw the moment in which a vehicle passes ``camera``: the place, the light, the traffic."""
     weather = rng.random()
     low_sun = weather > 0.85
     sun = 0.0 if weather < 0.3 else float(rng.uniform(0.6, 1.1))

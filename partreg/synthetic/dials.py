@@ -1,7 +1,7 @@
-"""What the benchmark's two dials do, measured cheaply: no network, only thumbnails (notebook 00, Figure 1).
+"""Measure the effect of the benchmark's two dials without a network, from thumbnails only (notebook 00, Figure 1).
 
-`near_duplicates` says how many vehicles share model and colour, `shortcuts` how far street and light are tied to a
-training vehicle. A thumbnail of a picture knows little more than shape, colour and background.
+`near_duplicates` sets how many vehicles share model and colour, `shortcuts` how often street and light give a training
+vehicle away. A thumbnail shows little more than shape, colour and background.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def take_pictures(benchmark: Benchmark) -> tuple[np.ndarray, pd.DataFrame]:
 
 
 def thumbnails(pictures: np.ndarray, side: int = 8) -> np.ndarray:
-    """Pictures (N, S, S, 3) uint8 as small as ``side`` x ``side``: (N, 3 * side**2) float32 in [0, 1]."""
+    """Shrink pictures (N, S, S, 3) uint8 to ``side`` x ``side``: (N, 3 * side**2) float32 in [0, 1]."""
     small = [cv2.resize(picture, (side, side), interpolation=cv2.INTER_AREA) for picture in pictures]
     return (np.stack(small).reshape(len(pictures), -1) / np.float32(255)).astype(np.float32)
 
@@ -50,7 +50,7 @@ def borders(pictures: np.ndarray, side: int = 12) -> np.ndarray:
 
 
 def informed_cmc1(rows: pd.DataFrame) -> float:
-    """CMC@1 in [0, 1] that knowing model and colour exactly, and nothing else, gives, see `partreg.datasets.kinds`."""
+    """CMC@1 in [0, 1] of a method that knows only model and colour, but exactly; see `partreg.datasets.kinds`."""
     return facts(rows)["informed"]
 
 
@@ -58,14 +58,14 @@ def near_duplicate_rows(images: pd.DataFrame, rows: int, columns: int) -> list[l
     """Choose rows of near-duplicates: the largest groups of one model and colour, one image of each vehicle.
 
     Args:
-        images: with columns vehicle, model, color; and, where known, ``view`` (only the commonest view of a row is
-            shown) and ``whole`` (bool; False images are shown only where a vehicle has no other).
-        rows: how many groups.
-        columns: how many vehicles of each.
+        images: a table with vehicle, model, color and, if known, ``view`` (a row shows its commonest view only) and
+            ``whole`` (bool; an image that is not whole appears only if its vehicle has no other).
+        rows: number of groups.
+        columns: largest number of vehicles in each.
 
     Returns:
-        For each group the positions in ``images`` of its pictures; groups of a single vehicle are left out, and so are
-        images whose model or colour is not known.
+        For each group the positions in ``images`` of its pictures, without groups of a single vehicle and without
+        images of unknown model or colour.
     """
     frame = images.reset_index(drop=True)
     if "view" not in frame:
@@ -80,22 +80,22 @@ def near_duplicate_rows(images: pd.DataFrame, rows: int, columns: int) -> list[l
         if (model, color) in seen or sum(c == color for _, c in seen) >= 2:
             continue
         seen[model, color] = view
-        mine = frame[(frame.model == model) & (frame.color == color) & (frame["view"] == view)]
-        mine = mine.sort_values("whole", ascending=False, kind="stable").drop_duplicates("vehicle")
-        chosen.append([int(k) for k in mine.sort_values("whole", ascending=False, kind="stable").index[:columns]])
+        group = frame[(frame.model == model) & (frame.color == color) & (frame["view"] == view)]
+        group = group.sort_values("whole", ascending=False, kind="stable").drop_duplicates("vehicle")
+        chosen.append([int(k) for k in group.sort_values("whole", ascending=False, kind="stable").index[:columns]])
         if len(chosen) == rows:
             break
     return chosen
 
 
 def read_views(root: str | Path) -> pd.DataFrame:
-    """What the truth beside a rendered layout says of each image: image, view, orientation, whole (bool).
+    """Read the truth of each image of a rendered layout: image, view, orientation, whole (bool).
 
     Args:
         root: folder of the layout, with a ``truth`` folder in it.
 
     Returns:
-        One row an image; ``whole`` where every part has a box and is seen to nine tenths or more.
+        One row an image; ``whole`` is true if every part has a box and at least nine tenths of it are visible.
     """
     folder = Path(root) / "truth"
     poses = pd.read_csv(folder / "orientation.csv", usecols=["image", "view", "orientation"])

@@ -1,4 +1,4 @@
-"""The body of a vehicle model as one triangle mesh whose every triangle knows its place in a texture atlas.
+"""The body of a vehicle model as a triangle mesh; every triangle has a place in a texture atlas.
 
 The body is lofted from cross-sections along its length. Each triangle is painted by orthogonal projection from one of
 five charts (front, rear, top, left, right), so that textures are drawn in metres and boxes of parts are exact.
@@ -159,7 +159,7 @@ def loft(rings: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def choose_charts(outline: Outline, vertices: np.ndarray, triangles: np.ndarray) -> np.ndarray:
-    """Which chart paints each triangle: (T,) indices into CHARTS."""
+    """Choose the chart that paints each triangle: (T,) indices into CHARTS."""
     o, corners = outline, vertices[triangles]
     normal = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
     normal /= np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-12)
@@ -205,12 +205,12 @@ def wheel(centre: tuple[float, float], outer: float, radius: float, width: float
 
 
 def dark_spot() -> np.ndarray:
-    """Where the atlas is plain dark."""
+    """Place in the atlas that is plain dark."""
     return np.array(CORNERS["dark"]) + 0.2
 
 
 def mirror(centre: np.ndarray, atlas_spot: np.ndarray) -> tuple[np.ndarray, ...]:
-    """A door mirror as a rounded box."""
+    """Make a door mirror, a rounded box."""
     up, around = np.meshgrid(np.linspace(-np.pi / 2, np.pi / 2, 7), np.linspace(0, 2 * np.pi, 13), indexing="ij")
     ball = np.stack([np.cos(up) * np.cos(around), np.cos(up) * np.sin(around), np.sin(up)], -1)
     ball = np.sign(ball) * np.abs(ball) ** 0.6 * np.array([0.07, 0.12, 0.08]) + centre
@@ -221,15 +221,15 @@ def mirror(centre: np.ndarray, atlas_spot: np.ndarray) -> tuple[np.ndarray, ...]
 
 
 def build_mesh(model: Model) -> Mesh:
-    """The mesh of a model: body, four wheels, two mirrors (about 3,000 triangles)."""
+    """Build the mesh of a model: body, four wheels, two mirrors (about 3,000 triangles)."""
     o = Outline(model)
     rings = np.stack([np.insert(section(o, x), 0, x, axis=1) for x in stations(o)])
     vertices, triangles = loft(rings)
     charts = choose_charts(o, vertices, triangles)
     atlas = np.empty((len(triangles), 3, 2))
     for number, chart in enumerate(CHARTS[:5]):
-        mine = charts == number
-        atlas[mine] = chart_position(chart, vertices[triangles[mine]])
+        painted = charts == number
+        atlas[painted] = chart_position(chart, vertices[triangles[painted]])
     atlas[charts == CHARTS.index("dark")] = dark_spot()
     pieces = [(vertices, triangles, atlas)]
     axle_y = model.width / 2 - 0.045

@@ -1,4 +1,4 @@
-"""Write the benchmark as VehicleID_V1.0 and VeRi-776 lie on disk, with all side files and the truth beside them."""
+"""Write the benchmark in the layouts of VehicleID_V1.0 and VeRi-776, with all side files and the truth."""
 
 from __future__ import annotations
 
@@ -27,59 +27,59 @@ from partreg.synthetic.render import Shot, Studio
 from partreg.synthetic.truth import KEYPOINTS, describe
 from partreg.synthetic.vehicles import COLOR_NAMES, STYLES, TYPE_CODES, TYPE_NAMES
 
-VERSION = 2  # raise it when the same description gives other pictures
-PLATE_TURN, PLATE_PIXELS, PLATE_LOST = np.radians(55), 25.0, 0.15  # so that VeRi-776's share of images has one
+VERSION = 2  # raise it if the same description gives other pictures
+PLATE_TURN, PLATE_PIXELS, PLATE_LOST = np.radians(55), 25.0, 0.15  # as large a share of plates as in VeRi-776
 BOX_PARTS = ("window", "left_light", "right_light", "brand")
 CATEGORIES = ("vehicle", "front_window", "rear_window", "left_light", "right_light", "badge")
 
 
 def write_vehicleid(benchmark: Benchmark, root: str | Path, jobs: int = 2) -> Path:
-    """Render the benchmark in the layout of VehicleID_V1.0 (Section 4.1) at ``root``; nothing to do where it is done.
+    """Render the benchmark in the layout of VehicleID_V1.0 (Section 4.1) at ``root``, unless it is there already.
 
     Args:
         benchmark: what to render.
-        root: the folder to make; its parent must be writable.
-        jobs: processes that render; the bytes do not depend on it.
+        root: the folder to write; its parent must be writable.
+        jobs: rendering processes; their number does not change the bytes.
 
     Returns:
         ``root``.
 
     Raises:
-        PartregError: ``root`` is there and is not a benchmark, or cannot be written, or a process was killed.
+        PartregError: ``root`` exists and is not a benchmark, or cannot be written, or a process was killed.
     """
     return write_layout(benchmark, root, "vehicleid", jobs)
 
 
 def write_veri(benchmark: Benchmark, root: str | Path, jobs: int = 2) -> Path:
-    """Render the benchmark in the layout of VeRi-776 (Section 4.1) at ``root``; as `write_vehicleid` otherwise."""
+    """Render the benchmark in the layout of VeRi-776 (Section 4.1) at ``root``; otherwise like `write_vehicleid`."""
     return write_layout(benchmark, root, "veri", jobs)
 
 
 def description(benchmark: Benchmark, layout: str) -> dict:
-    """The description of a layout, as stored beside it; a fleet and test images that are not asked for are left out."""
-    unasked = [name for name in ("fleet", "test_images") if not getattr(benchmark, name)]
-    fields = {name: value for name, value in asdict(benchmark).items() if name not in unasked}
+    """Describe a layout, to store beside it; a ``fleet`` or ``test_images`` of 0 is left out."""
+    unused = [name for name in ("fleet", "test_images") if not getattr(benchmark, name)]
+    fields = {name: value for name, value in asdict(benchmark).items() if name not in unused}
     return {"layout": layout, "version": VERSION, **json.loads(json.dumps(fields))}
 
 
 def write_layout(benchmark: Benchmark, root: str | Path, layout: str, jobs: int) -> Path:
     """Write a layout to a folder beside ``root``, piece by piece, and rename it when it is whole."""
-    root, told = Path(root), description(benchmark, layout)
+    root, fields = Path(root), description(benchmark, layout)
     if root.exists():
         done = root / "truth" / "done.json"
-        if done.is_file() and read_json(root / "truth" / "benchmark.json")["description"] == told:
+        if done.is_file() and read_json(root / "truth" / "benchmark.json")["description"] == fields:
             return root
         if not done.is_file() and any(root.iterdir()):
             raise PartregError(
                 f"{root}: expected a rendered benchmark or an empty folder; choose another folder or remove this one."
             )
-    key = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:12]
+    key = hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()[:12]
     work = root.parent / f".{root.name}.{key}"
     plan = WRITTEN[layout].plan(benchmark)
     with writable(root):
         rows = render(benchmark, plan, layout, work, jobs)
         WRITTEN[layout].lists(plan, work, benchmark)
-        write_truth(plan, rows, work, told, benchmark)
+        write_truth(plan, rows, work, fields, benchmark)
         shutil.rmtree(work / "rows")
         if root.exists():
             shutil.rmtree(root)
@@ -88,7 +88,7 @@ def write_layout(benchmark: Benchmark, root: str | Path, layout: str, jobs: int)
 
 
 def render(benchmark: Benchmark, plan: Plan, layout: str, work: Path, jobs: int) -> list[dict]:
-    """Render all pictures into ``work`` and give their truth in the plan's order; pieces done before are kept."""
+    """Render all pictures into ``work`` and return their truth in the plan's order; keep pieces that are done."""
     for folder in {Path(name).parent for name in plan.names} | {Path("rows")}:
         (work / folder).mkdir(parents=True, exist_ok=True)
     owners = np.array([shot.vehicle for shot in plan.shots])
@@ -98,27 +98,27 @@ def render(benchmark: Benchmark, plan: Plan, layout: str, work: Path, jobs: int)
     bar = tqdm(total=len(plan.shots), desc=f"rendering {layout}", unit="image", mininterval=1)
     bar.update(len(plan.shots) - int(np.isin(owners, [v for piece in todo for v in piece]).sum()))
     try:
-        # joblib's processes do not import the program that called: a plain script needs no `if __name__ == "__main__"`.
+        # joblib's processes do not import the calling program, so a plain script needs no `if __name__ == "__main__"`.
         with Parallel(max(min(jobs, len(todo)), 1), return_as="generator_unordered", idle_worker_timeout=5) as pool:
             for count in pool(delayed(render_piece)(benchmark, layout, work, piece) for piece in todo):
                 bar.update(count)
     except BrokenProcessPool as error:
         raise PartregError(
-            f"{work}: a process that renders was killed, perhaps for memory; free some and run it again, which goes on."
+            f"{work}: a rendering process was killed, perhaps for memory; free some and run it again, which goes on."
         ) from error
     finally:
         bar.close()
-    found = {}
+    truth = {}
     for piece in pieces:
-        found.update(read_json(work / "rows" / f"{piece[0]}.json"))
-    return [found[name] for name in plan.names]
+        truth.update(read_json(work / "rows" / f"{piece[0]}.json"))
+    return [truth[name] for name in plan.names]
 
 
-STUDIOS: dict[tuple, tuple[Plan, Studio]] = {}  # one a process: models and streets are built once
+STUDIOS: dict[tuple, tuple[Plan, Studio]] = {}  # at most one in a process, which builds models and streets once
 
 
 def render_piece(benchmark: Benchmark, layout: str, work: Path, identities: list[int]) -> int:
-    """Render all images of a few identities; returns how many."""
+    """Render all images of a few identities; returns their number."""
     if (benchmark, layout) not in STUDIOS:
         plan = WRITTEN[layout].plan(benchmark)
         STUDIOS.clear()
@@ -126,7 +126,7 @@ def render_piece(benchmark: Benchmark, layout: str, work: Path, identities: list
     plan, studio = STUDIOS[benchmark, layout]
     rows = {}
     threads = cv2.getNumThreads()
-    cv2.setNumThreads(1)  # a process, a thread
+    cv2.setNumThreads(1)  # one thread in each process
     try:
         for name, shot in plan.of(identities):
             picture = studio.take(shot)
@@ -147,7 +147,7 @@ def save(path: Path, image: np.ndarray, quality: int) -> None:
 
 
 def write_vehicleid_lists(plan: Plan, root: Path, benchmark: Benchmark) -> None:
-    """attribute/ and train_test_split/ of VehicleID_V1.0: `name identity` a line, without extensions."""
+    """Write attribute/ and train_test_split/ of VehicleID_V1.0: lines `name identity`, without extensions."""
     stems = [Path(name).stem for name in plan.names]
     owners = [shot.vehicle for shot in plan.shots]
     shown = sorted(set(owners))
@@ -163,12 +163,12 @@ def write_vehicleid_lists(plan: Plan, root: Path, benchmark: Benchmark) -> None:
 
 
 def write_lines(path: Path, lines: list[str]) -> None:
-    """Write lines, each ended."""
+    """Write lines, each with a newline."""
     write_text(path, "".join(line + "\n" for line in lines))
 
 
 def write_veri_lists(plan: Plan, root: Path, benchmark: Benchmark) -> None:
-    """All the side files of VeRi-776; a query is the first image of each test track and stays in the gallery."""
+    """Write all side files of VeRi-776; the first image of each test track is a query and stays in the gallery."""
     files = [Path(name).name for name in plan.names]
     train = [f for f, s in zip(files, plan.shots, strict=True) if s.vehicle in plan.train]
     test = [k for k, s in enumerate(plan.shots) if s.vehicle not in plan.train]
@@ -198,7 +198,7 @@ def write_veri_lists(plan: Plan, root: Path, benchmark: Benchmark) -> None:
 
 
 def write_labels(path: Path, tag: str, plan: Plan, chosen: list[int]) -> None:
-    """A label file as VeRi's: XML that declares gb2312."""
+    """Write a label file like VeRi's: XML that declares gb2312."""
     lines = ['<?xml version="1.0" encoding="gb2312"?>', f'<{tag} Version="1.0">', f'  <Items number="{len(chosen)}">']
     for k in chosen:
         shot, vehicle = plan.shots[k], plan.vehicles[plan.shots[k].vehicle - 1]
@@ -213,7 +213,7 @@ def write_labels(path: Path, tag: str, plan: Plan, chosen: list[int]) -> None:
 
 
 def write_indices(plan: Plan, root: Path, test: list[int], query: list[int]) -> None:
-    """gt_index.txt and jk_index.txt: 1-based gallery positions of each query's good and junk images."""
+    """Write gt_index.txt and jk_index.txt: gallery positions, from 1, of each query's good and junk images."""
     vehicles = np.array([plan.shots[k].vehicle for k in test])
     cameras = np.array([plan.shots[k].moment.camera for k in test])
     good, junk = [], []
@@ -226,8 +226,8 @@ def write_indices(plan: Plan, root: Path, test: list[int], query: list[int]) -> 
     write_lines(root / "jk_index.txt", junk)
 
 
-def write_truth(plan: Plan, rows: list[dict], root: Path, told: dict, benchmark: Benchmark) -> None:
-    """The truth/ folder: boxes, visibility, COCO parts, key points, orientation, plates and the description."""
+def write_truth(plan: Plan, rows: list[dict], root: Path, fields: dict, benchmark: Benchmark) -> None:
+    """Write the truth/ folder: boxes, visibility, COCO parts, key points, orientation, plates and the description."""
     folder = root / "truth"
     write_frame(folder / "boxes.csv", box_rows(plan.names, rows))
     pairs = list(zip(plan.names, rows, strict=True))
@@ -248,11 +248,11 @@ def write_truth(plan: Plan, rows: list[dict], root: Path, told: dict, benchmark:
     poses = ("orientation", "azimuth", "view", "occluder")
     write_frame(folder / "orientation.csv", [{"image": n, **{key: row[key] for key in poses}} for n, row in pairs])
     write_frame(folder / "images.csv", [image_row(plan, k) for k in range(len(plan.names))])
-    if WRITTEN[told["layout"]].plates:
+    if WRITTEN[fields["layout"]].plates:
         write_plates(plan, rows, folder)
     missing = [any(not row["parts"][part]["present"] for part in BOX_PARTS) for row in rows]
     write_json(folder / "benchmark.json", {
-        "description": told, "colors": dict(enumerate(COLOR_NAMES, 1)), "styles": list(STYLES),
+        "description": fields, "colors": dict(enumerate(COLOR_NAMES, 1)), "styles": list(STYLES),
         "cameras": [asdict(c) for c in plan.cameras], "models": [asdict(m) for m in plan.models],
         "vehicles": [asdict(v) | {"train": v.identity in plan.train} for v in plan.vehicles],
     })  # fmt: skip
@@ -267,7 +267,7 @@ def write_truth(plan: Plan, rows: list[dict], root: Path, told: dict, benchmark:
 
 
 def missing_branch(rows: list[dict]) -> float:
-    """Share of images without window, without any light or without brand."""
+    """Share of images that lack the window, both lights or the brand."""
 
     def lacks(parts: dict) -> bool:
         light = parts["left_light"]["present"] or parts["right_light"]["present"]
@@ -277,13 +277,13 @@ def missing_branch(rows: list[dict]) -> float:
 
 
 def write_frame(path: Path, rows: list[dict], columns: tuple[str, ...] | None = None) -> None:
-    """Write rows as CSV, whole or not at all; ``columns`` where there may be no row."""
+    """Write rows as CSV, whole or not at all; give ``columns`` if there may be no rows."""
     with whole(path) as temporary:
         pd.DataFrame(rows, columns=columns).to_csv(temporary, index=False, lineterminator="\n")
 
 
 def image_row(plan: Plan, k: int) -> dict:
-    """Everything that a layout's side files say of an image, in one row."""
+    """Collect in one row all that a layout's side files say about an image."""
     shot, vehicle = plan.shots[k], plan.vehicles[plan.shots[k].vehicle - 1]
     moment, style = shot.moment, plan.models[vehicle.model].style
     return {
@@ -294,15 +294,15 @@ def image_row(plan: Plan, k: int) -> dict:
 
 
 def box_rows(names: list[str], rows: list[dict]) -> list[dict]:
-    """The boxes table: lights extended to the bottom of the vehicle (Section 3.2)."""
+    """Make the rows of the boxes table, lights extended to the bottom of the vehicle (Section 3.2)."""
     table = []
     for name, row in zip(names, rows, strict=True):
         bottom = (row["parts"]["vehicle"]["box"] or (0, 0, 1, 1))[3]
         for part in BOX_PARTS:
-            found = row["parts"][part]
-            if not found["present"]:
+            truth = row["parts"][part]
+            if not truth["present"]:
                 continue
-            x0, y0, x1, y1 = found["box"]
+            x0, y0, x1, y1 = truth["box"]
             y1 = max(y1, bottom) if part.endswith("light") else y1
             box = {"x0": x0, "y0": y0, "x1": x1, "y1": y1}
             table.append({"image": name, "view": row["view"], "part": part, **box, "score": 1.0, "source": "truth"})
@@ -310,19 +310,19 @@ def box_rows(names: list[str], rows: list[dict]) -> list[dict]:
 
 
 def coco(names: list[str], rows: list[dict], size: int) -> dict:
-    """The tight boxes as a COCO file; every annotation carries its visibility."""
+    """Make a COCO file of the tight boxes; every annotation has its visibility."""
     annotations = []
     for image, row in enumerate(rows, 1):
         for part in ("vehicle", "window", "left_light", "right_light", "badge"):
-            found = row["parts"][part]
-            if not found["present"]:
+            truth = row["parts"][part]
+            if not truth["present"]:
                 continue
-            x0, y0, x1, y1 = (v * size for v in found["box"])
+            x0, y0, x1, y1 = (v * size for v in truth["box"])
             category = CATEGORIES.index(f"{row['view']}_window" if part == "window" else part) + 1
             annotations.append({
                 "id": len(annotations) + 1, "image_id": image, "category_id": category,
                 "bbox": [x0, y0, x1 - x0, y1 - y0], "area": (x1 - x0) * (y1 - y0), "iscrowd": 0,
-                "visibility": found["visibility"],
+                "visibility": truth["visibility"],
             })  # fmt: skip
     images = [{"id": k, "file_name": name, "width": size, "height": size} for k, name in enumerate(names, 1)]
     return {
@@ -333,7 +333,7 @@ def coco(names: list[str], rows: list[dict], size: int) -> dict:
 
 
 def write_plates(plan: Plan, rows: list[dict], folder: Path) -> None:
-    """Text and crop of each plate that can be seen; the plates in the images are blanked, as in both real sets."""
+    """Write text and crop of each visible plate; the plates in the images are blank, as in both real sets."""
     (folder / "plates").mkdir(exist_ok=True, parents=True)
     table = []
     for name, shot, row in zip(plan.names, plan.shots, rows, strict=True):
@@ -349,10 +349,10 @@ def write_plates(plan: Plan, rows: list[dict], folder: Path) -> None:
 
 
 def plate_turn(shot: Shot, row: dict) -> float | None:
-    """From how far (radians) off straight before the plate a picture shows it; None where nobody could annotate it.
+    """Angle in radians between the camera and straight in front of the plate; None if nobody could annotate the plate.
 
-    The front or the rear plate has to be seen, at most `PLATE_TURN` from its side, at least `PLATE_PIXELS` wide, and
-    some are lost to dirt and glare.
+    An annotator needs to see the front or the rear plate, less than `PLATE_TURN` from its side and at least
+    `PLATE_PIXELS` wide; dirt and glare hide some.
     """
     for end, middle in (("front", 0.0), ("rear", np.pi)):
         turn = float((shot.azimuth - middle + np.pi) % (2 * np.pi) - np.pi)

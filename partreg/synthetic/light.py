@@ -1,4 +1,4 @@
-"""From stored colours to light and back: the transfer curve of the pictures."""
+"""Convert stored colours to light and back: the transfer curve of the pictures."""
 
 from __future__ import annotations
 
@@ -14,5 +14,5 @@ STORED = (np.clip(_curve, 0, 1) ** (1 / 2.2)).astype(np.float32)
 
 
 def to_stored(light: np.ndarray) -> np.ndarray:
-    """Linear light, any shape, to stored brightness in [0, 1]."""
+    """Convert linear light, of any shape, to stored brightness in [0, 1]."""
     return STORED[np.clip(light * ((STEPS - 1) / 1.5), 0, STEPS - 1).astype(np.int32)]

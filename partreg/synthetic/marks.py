@@ -1,4 +1,4 @@
-"""Identity marks and interiors: what tells near-duplicates apart, most of it behind the windows (Figure 1)."""
+"""Identity marks and interiors, which distinguish near-duplicates; most lie behind the windows (Figure 1)."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def seat(layer: Layer, y: float, base: float, color: tuple, wide: float = 0.24) 
 
 
 def cabin_things(layer: Layer, mark: Mark, y: float, foot: float) -> None:
-    """One thing on the dash board or rear shelf, standing at height ``foot``."""
+    """Draw one thing on the dash board or rear shelf, with its foot at height ``foot``."""
     s, a, b = 0.8 + 0.5 * mark.size, mark.color, mark.second
     if mark.kind in ("tissue", "box"):
         layer.fill(box(y - 0.12 * s, foot, y + 0.12 * s, foot + 0.10 * s), a)
@@ -91,7 +91,7 @@ def cabin_things(layer: Layer, mark: Mark, y: float, foot: float) -> None:
 
 
 def hanging(layer: Layer, mark: Mark, top: float) -> None:
-    """Something that hangs from the mirror."""
+    """Draw a thing that hangs from the mirror."""
     y, z, s = (mark.u - 0.5) * 0.6, top - 0.15, 0.85 + 0.4 * mark.size
     layer.fill(box(y - 0.012, z - 0.05, y + 0.012, top - 0.05), mark.color)
     if mark.kind == "knot":
@@ -119,7 +119,7 @@ def hanging(layer: Layer, mark: Mark, top: float) -> None:
 
 
 def build_cabin(model: Model, vehicle: Vehicle, scale: float) -> Cabin:
-    """The cabin of an identity: dash, steering wheel, seats, mirror, and the things in it."""
+    """Build the cabin of an identity: dash, steering wheel, seats, mirror, and the things in it."""
     o = Outline(model)
     layers = {name: Layer(scale) for name in LAYERS}
     base = model.belt
@@ -170,7 +170,7 @@ def build_cabin(model: Model, vehicle: Vehicle, scale: float) -> Cabin:
 
 
 def glass_mark(canvas: Canvas, chart: str, mark: Mark, shape: np.ndarray, squeeze: float) -> None:
-    """A sticker on a window; ``squeeze`` flattens it as the window slopes."""
+    """Draw a sticker on a window; ``squeeze`` flattens it as the window slopes."""
     (x0, z0), (x1, z1) = shape.min(0), shape.max(0)
     z = z0 + (z1 - z0) * mark.v
     inset = 0.10 + 0.12 * mark.v
@@ -200,7 +200,7 @@ def glass_mark(canvas: Canvas, chart: str, mark: Mark, shape: np.ndarray, squeez
 
 
 def lamp_mark(canvas: Canvas, outline: Outline, mark: Mark) -> None:
-    """A lamp that was replaced, has yellowed or got a ring."""
+    """Draw a lamp that is replaced, yellowed or has a ring."""
     m, front = outline.model, mark.place == "front_lamp"
     chart = "front" if front else "rear"
     end = outline.front - 0.10 if front else outline.back + 0.08
@@ -222,7 +222,7 @@ def lamp_mark(canvas: Canvas, outline: Outline, mark: Mark) -> None:
 
 
 def face_mark(canvas: Canvas, outline: Outline, mark: Mark) -> None:
-    """A badge, letters, plate frame, scratch or patch on the front or rear."""
+    """Draw a badge, letters, plate frame, scratch or patch on the front or rear."""
     m = outline.model
     half = m.width / 2 - 0.25
     y, s = (mark.u - 0.5) * 2 * half, 0.05 + 0.035 * mark.size
@@ -260,7 +260,7 @@ def face_mark(canvas: Canvas, outline: Outline, mark: Mark) -> None:
 
 
 def side_mark(canvas: Canvas, outline: Outline, mark: Mark) -> None:
-    """A decal, stripe, scratch or dent on a side or the bonnet."""
+    """Draw a decal, stripe, scratch or dent on a side or the bonnet."""
     o, m = outline, outline.model
     if mark.place == "hood":
         x, y = o.front - 0.3 - 0.6 * mark.v, (mark.u - 0.5) * 1.2
@@ -284,7 +284,7 @@ def side_mark(canvas: Canvas, outline: Outline, mark: Mark) -> None:
 
 
 def paint_vehicle(base: Canvas, model: Model, vehicle: Vehicle) -> Canvas:
-    """The atlas of an identity: its model's with its own marks."""
+    """Paint the atlas of an identity: its model's atlas with its own marks."""
     outline, canvas = Outline(model), Canvas(base.scale, base)
     glass = screens(outline)
     for mark in vehicle.marks:
@@ -306,7 +306,7 @@ def paint_vehicle(base: Canvas, model: Model, vehicle: Vehicle) -> Canvas:
 
 @lru_cache(maxsize=64)
 def plate(text: str) -> np.ndarray:
-    """A number plate, seen straight and near, as (96, 288, 3) uint8 RGB; not to be written to."""
+    """Draw a number plate, seen straight and near, as (96, 288, 3) uint8 RGB; do not write to it."""
     image = np.full((96, 288, 3), (24, 66, 150), np.uint8)
     cv2.rectangle(image, (4, 4), (283, 91), (235, 235, 235), 3)
     scale = 1.75
@@ -318,26 +318,26 @@ def plate(text: str) -> np.ndarray:
 
 
 def plate_width(turn: float, distance: float) -> float:
-    """How many pixels wide a camera sees a plate from ``turn`` radians off its end and ``distance`` metres away."""
+    """Width in pixels of a plate that a camera sees from ``turn`` radians off its end and ``distance`` metres away."""
     return float(PLATE_NEAR * np.cos(turn) / distance)
 
 
 def plate_crop(
     text: str, camera: Camera, turn: float, fall: float, roll: float, distance: float, seed: int
 ) -> np.ndarray:
-    """A number plate as a camera sees it from afar, cut out and brought to one size.
+    """Draw a number plate as a camera sees it from afar, cut out and resized.
 
-    The plate is sheared as the view from the side and from above shears it, reduced to the few pixels that the camera
-    has for it, and passes the camera's exposure, contrast, blur and noise there; the cut is never quite tight.
+    The views from the side and from above shear the plate. It shrinks to the few pixels that the camera has for it, and
+    receives the camera's exposure, contrast, blur and noise there. The cut is never quite tight.
 
     Args:
-        text: on the plate.
-        camera: that sees it.
-        turn: how far to the side of the plate the camera stands, in radians.
-        fall: how far above it, in radians.
-        roll: how far the camera leans, in radians.
-        distance: metres.
-        seed: of the cut, the surroundings, the light on the plate, and the noise.
+        text: the text on the plate.
+        camera: the camera.
+        turn: angle of the camera to the side of the plate, in radians.
+        fall: angle of the camera above the plate, in radians.
+        roll: angle by which the camera leans, in radians.
+        distance: distance of the camera in metres.
+        seed: seed of the cut, the surroundings, the light on the plate, and the noise.
 
     Returns:
         (24, 72, 3) uint8 RGB.

@@ -1,10 +1,10 @@
-"""One picture of one vehicle by ray casting (embree), with what is exactly known of it.
+"""Render one picture of one vehicle by ray casting (embree), with its exact truth.
 
 Samples that hit the vehicle are shaded from its atlas; window samples look on into the cabin, whose sheets (ornaments,
 dash, seats) shift with the view as real things behind glass do. The street behind is looked up, not cast.
 
-Products of matrices are taken by einsum and not by ``@``: BLAS rounds differently from one machine or setting to the
-next, and one last bit in a thousand pictures is enough to train another network.
+Matrix products use einsum and not ``@``: BLAS rounds differently on different machines and settings, and one last bit
+in a thousand pictures is enough to train another network.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ UP = np.array([0.0, 0.0, 1.0])
 
 @dataclass(frozen=True)
 class Shot:
-    """One image to take: who, which moment, and how this frame differs from its neighbours."""
+    """One image to take: the vehicle, the moment, and how this frame differs from its neighbours."""
 
     vehicle: int
     moment: Moment
@@ -73,7 +73,7 @@ class View:
 
 @dataclass(frozen=True)
 class Body:
-    """A model ready to be cast against: mesh, embree scene and unmarked atlas."""
+    """A model ready for ray casting: mesh, embree scene and unmarked atlas."""
 
     model: Model
     mesh: Mesh
@@ -107,7 +107,7 @@ class Hits:
 
 @dataclass
 class Picture:
-    """An image (S, S, 3) uint8 RGB and the samples the truth is taken from."""
+    """An image (S, S, 3) uint8 RGB, and the samples from which its truth comes."""
 
     image: np.ndarray
     parts: np.ndarray
@@ -164,10 +164,10 @@ def cast(body: Body, canvas: Canvas, origin: np.ndarray, rays: np.ndarray) -> Hi
     """Where rays (N, 3) from ``origin`` meet a body."""
     start = np.empty_like(rays)
     start[:] = origin
-    found = body.scene.run(start, rays, output=True)
-    index = np.flatnonzero(found["primID"] >= 0)
-    triangle = found["primID"][index]
-    u, v = found["u"][index, None], found["v"][index, None]
+    hits = body.scene.run(start, rays, output=True)
+    index = np.flatnonzero(hits["primID"] >= 0)
+    triangle = hits["primID"][index]
+    u, v = hits["u"][index, None], hits["v"][index, None]
     stored = np.take(body.corners, triangle, axis=0)
     mixed = stored[:, 0] + u * stored[:, 1] + v * stored[:, 2]
     normal = mixed[:, :3]
@@ -176,7 +176,7 @@ def cast(body: Body, canvas: Canvas, origin: np.ndarray, rays: np.ndarray) -> Hi
     column = np.clip(at[:, 0].astype(np.int32), 0, canvas.part.shape[1] - 1)
     row = np.clip(at[:, 1].astype(np.int32), 0, canvas.part.shape[0] - 1)
     ray = rays[index]
-    point = origin.astype(np.float32) + found["tfar"][index, None] * ray
+    point = origin.astype(np.float32) + hits["tfar"][index, None] * ray
     return Hits(index, row, column, normal, point, ray)
 
 
@@ -233,7 +233,7 @@ def shade(finish: Finish, hits: Hits, moment: Moment, sun: np.ndarray) -> np.nda
 
 
 def cabin_light(cabin: Cabin, point: np.ndarray, ray: np.ndarray, moment: Moment) -> np.ndarray:
-    """What is seen through a window: (N, 3) float32. Sheets are met in the order of the ray's direction."""
+    """Light that comes through a window: (N, 3) float32. Each ray meets the sheets in the order of its direction."""
     light = 0.55 * moment.sky + 0.45 * moment.sun
     out = np.empty_like(ray)
     # Behind everything: the cabin's dark, or the street seen through the window opposite.
@@ -243,22 +243,22 @@ def cabin_light(cabin: Cabin, point: np.ndarray, ray: np.ndarray, moment: Moment
     out[:] = np.where(clear, 0.16, 0.022)[:, None] * light
     ahead = ray[:, 0] < 0
     for toward in (True, False):
-        mine = np.flatnonzero(ahead == toward)
-        if len(mine) == 0:
+        rows = np.flatnonzero(ahead == toward)
+        if len(rows) == 0:
             continue
         names = (3, 2, "dash", 1, 0) if toward else (0, 2, 3, "shelf", 4)
         for name in names:
             if isinstance(name, str):
-                flat_board(cabin, name, point, ray, mine, out, light)
+                flat_board(cabin, name, point, ray, rows, out, light)
             else:
-                sheet(cabin, name, point, ray, mine, out, light)
+                sheet(cabin, name, point, ray, rows, out, light)
             if name == 2:
-                driver(cabin, moment, point[mine], ray[mine], mine, out, light)
+                driver(cabin, moment, point[rows], ray[rows], rows, out, light)
     return out
 
 
-def driver(cabin: Cabin, moment: Moment, point, ray, mine, out, light: float) -> None:
-    """Whoever drives that day, in the front left seat: not a mark of the vehicle."""
+def driver(cabin: Cabin, moment: Moment, point, ray, rows, out, light: float) -> None:
+    """Draw the driver of the day, in the front left seat; a driver is no mark of the vehicle."""
     dx = np.where(np.abs(ray[:, 0]) < 1e-3, 1e-3, ray[:, 0])
     t = (cabin.places[2] + 0.14 - point[:, 0]) / dx
     y, z = point[:, 1] + t * ray[:, 1] - 0.37, point[:, 2] + t * ray[:, 2] - cabin.dash
@@ -266,40 +266,40 @@ def driver(cabin: Cabin, moment: Moment, point, ray, mine, out, light: float) ->
     hair = head & (z > 0.31)
     torso = (y / 0.23) ** 4 + ((z + 0.10) / 0.25) ** 4 < 1
     for shape, color in ((torso, moment.driver), (head, (186, 140, 116)), (hair, (34, 28, 24))):
-        out[mine[shape & (t > 0)]] = LINEAR[list(color)] * (light * 0.5)
+        out[rows[shape & (t > 0)]] = LINEAR[list(color)] * (light * 0.5)
 
 
-def flat_board(cabin: Cabin, name: str, point, ray, mine, out, light: float) -> None:
-    """The top of the dash board or rear shelf, met from above."""
+def flat_board(cabin: Cabin, name: str, point, ray, rows, out, light: float) -> None:
+    """Draw the top of the dash board or rear shelf, seen from above."""
     height = cabin.dash if name == "dash" else cabin.shelf
-    dz = np.minimum(ray[mine, 2], -1e-4)
-    x = point[mine, 0] + (height - point[mine, 2]) / dz * ray[mine, 0]
+    dz = np.minimum(ray[rows, 2], -1e-4)
+    x = point[rows, 0] + (height - point[rows, 2]) / dz * ray[rows, 0]
     near = cabin.places[1] - 0.25 if name == "dash" else cabin.places[4] + 0.35
     hit = (x > near) if name == "dash" else (x < near)
-    hit &= (ray[mine, 2] < -1e-3) & (point[mine, 2] > height)
-    out[mine[hit]] = np.array([0.035, 0.036, 0.038], np.float32) * light
+    hit &= (ray[rows, 2] < -1e-3) & (point[rows, 2] > height)
+    out[rows[hit]] = np.array([0.035, 0.036, 0.038], np.float32) * light
 
 
 SHEET_LIGHT = (0.95, 0.9, 0.42, 0.30, 0.85)  # how much daylight reaches hang, dash, front seats, rear seats, shelf
 
 
-def sheet(cabin: Cabin, number: int, point, ray, mine, out, light: float) -> None:
-    """Lay one sheet of the cabin over what is behind it."""
-    dx = ray[mine, 0]
-    t = (cabin.places[number] - point[mine, 0]) / np.where(np.abs(dx) < 1e-3, 1e-3, dx)
-    y, z = point[mine, 1] + t * ray[mine, 1], point[mine, 2] + t * ray[mine, 2]
+def sheet(cabin: Cabin, number: int, point, ray, rows, out, light: float) -> None:
+    """Draw one sheet of the cabin over the light from behind it."""
+    dx = ray[rows, 0]
+    t = (cabin.places[number] - point[rows, 0]) / np.where(np.abs(dx) < 1e-3, 1e-3, dx)
+    y, z = point[rows, 1] + t * ray[rows, 1], point[rows, 2] + t * ray[rows, 2]
     image = cabin.layers[number]
     column = ((y + LAYER_WIDTH) * cabin.scale).astype(np.int32)
     row = ((LAYER_HIGH - z) * cabin.scale).astype(np.int32)
     good = (t > 0) & (column >= 0) & (column < image.shape[1]) & (row >= 0) & (row < image.shape[0])
     texel = image[row[good], column[good]]
     alpha = texel[:, 3:] / np.float32(255)
-    at = mine[good]
+    at = rows[good]
     out[at] = out[at] * (1 - alpha) + LINEAR[texel[:, :3]] * alpha * (light * SHEET_LIGHT[number])
 
 
 def ground_shade(view: View, mesh: Mesh, sun: np.ndarray, size: int, offset: np.ndarray) -> np.ndarray:
-    """How much sun reaches the ground at each pixel, (size, size) float32: the vehicle's shadow, softened."""
+    """Share of the sun that reaches the ground at each pixel, (size, size) float32: the vehicle's soft shadow."""
     v = mesh.vertices + offset
     reach = v[:, 2:] / max(sun[2], 0.2)
     shadow = v[:, :2] - reach * sun[:2]
@@ -315,7 +315,7 @@ def ground_shade(view: View, mesh: Mesh, sun: np.ndarray, size: int, offset: np.
 
 
 class Studio:
-    """Renders shots; keeps what it built of models, vehicles and streets. One a process."""
+    """Renders shots, and keeps the models, vehicles and streets that it has built. One for each process."""
 
     def __init__(self, models: list[Model], vehicles: list[Vehicle], cameras: list[Camera], size: int):
         self.models, self.vehicles, self.cameras, self.size = models, vehicles, cameras, size
@@ -412,7 +412,7 @@ class Studio:
         return layer[..., :3], layer[..., 3:], body.mesh
 
     def before(self, scene, view: View, body: Body, shot: Shot, sun, rng) -> tuple[np.ndarray, np.ndarray]:
-        """What stands between camera and vehicle, and how far it covers each pixel: (S, S, 3), (S, S)."""
+        """Draw what stands between camera and vehicle, and its coverage of each pixel: (S, S, 3), (S, S)."""
         size = self.size
         if shot.occluder == "":
             return scene, np.zeros((size, size), np.float32)
@@ -427,27 +427,27 @@ class Studio:
         return scene * (1 - alpha[..., None]) + LINEAR[color] * (alpha[..., None] * light), alpha
 
     def whole_counts(self, parts: np.ndarray, view: View, body: Body, finish: Finish) -> dict[int, int]:
-        """How many samples each part would have were nothing cut off by the frame or hidden by an occluder."""
+        """Count the samples that each part would have without the frame's edge and without an occluder."""
         at = view.project(body.mesh.vertices)
         low, high = min(0.0, float(at.min())), max(1.0, float(at.max()))
         if low == 0.0 and high == 1.0:
-            found = parts[parts != 255]
+            samples = parts[parts != 255]
         else:
             size = round((high - low) * self.size)
             index = silhouette(view, body.mesh.vertices, size, low, high)
             rays = view.rays(low + grid(size)[index] * (high - low))
             hits = cast(body, finish.canvas, view.origin, rays)
-            found = np.repeat(finish.canvas.part[hits.row, hits.column], SAMPLES**2)
-        return {int(k): int(n) for k, n in zip(*np.unique(found, return_counts=True), strict=True)}
+            samples = np.repeat(finish.canvas.part[hits.row, hits.column], SAMPLES**2)
+        return {int(k): int(n) for k, n in zip(*np.unique(samples, return_counts=True), strict=True)}
 
 
 def gain(moment: Moment) -> float:
-    """What a camera's automatic exposure leaves of the difference between a dull and a bright day."""
+    """Gain of a camera's automatic exposure, which leaves a part of the difference between dull and bright days."""
     return float((1.15 / (0.9 * moment.sky + 1.3 * moment.sun * np.sin(moment.sun_elevation))) ** 0.55)
 
 
 def develop(scene: np.ndarray, camera: Camera, rng: np.random.Generator) -> np.ndarray:
-    """From light to the camera's picture: exposure, colour, blur and noise; (S, S, 3) uint8 RGB."""
+    """Convert light to the camera's picture: exposure, colour, blur and noise; (S, S, 3) uint8 RGB."""
     size = scene.shape[0]
     picture = to_stored(scene * (camera.exposure * np.array([1 + camera.warmth, 1, 1 - camera.warmth], np.float32)))
     grey = picture.mean(-1, keepdims=True)

@@ -207,7 +207,7 @@ def draw_parked(sheet: Sheet, rng: np.random.Generator, x: float) -> None:
 
 
 def draw_trees(rng: np.random.Generator, scale: float) -> np.ndarray:
-    """What stands on a pavement: trees, lamp posts, hedges, railings, parked cars, people; (H, W, 4) uint8."""
+    """Draw what stands on a pavement: trees, lamp posts, hedges, railings, parked cars, people; (H, W, 4) uint8."""
     sheet = Sheet(LENGTH, WALL_HEIGHT, scale, 0, channels=4)
     kind = rng.integers(4)
     if kind == 0:
@@ -253,8 +253,8 @@ def look_up(texture: np.ndarray, x: np.ndarray, row: np.ndarray, scale: float) -
     places = np.zeros((-(-len(x) // 256), 256, 2), np.float32)  # remap wants images, and none wider than 32,767
     flat = places.reshape(-1, 2)
     flat[: len(x), 0], flat[: len(x), 1] = np.mod(x, LENGTH) * scale, row * scale
-    found = cv2.remap(texture, places, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    return found.reshape(-1, texture.shape[2])[: len(x)]
+    values = cv2.remap(texture, places, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return values.reshape(-1, texture.shape[2])[: len(x)]
 
 
 def background(street: Street, moment: Moment, origin: np.ndarray, rays: np.ndarray, shade: np.ndarray) -> np.ndarray:
@@ -283,9 +283,9 @@ def background(street: Street, moment: Moment, origin: np.ndarray, rays: np.ndar
     near = np.minimum(t_ground, 400)
     x, y = origin[0] + near * dx, origin[1] + near * dy
     ground = t_ground < 1e8
-    found = LINEAR[look_up(street.ground, x[ground], HALF - y[ground], street.scale)]
+    road = LINEAR[look_up(street.ground, x[ground], HALF - y[ground], street.scale)]
     bright = np.sin(moment.sun_elevation)
-    out[ground] = found * (light * (0.45 + 0.55 * shade[ground, None]) * 0.9 + sun * bright * shade[ground, None] * 1.6)
+    out[ground] = road * (light * (0.45 + 0.55 * shade[ground, None]) * 0.9 + sun * bright * shade[ground, None] * 1.6)
     far = (t_walls < t_ground) & (t_walls < 150) & (origin[2] + t_walls * dz < WALL_HEIGHT)
     out = stand(out, far, street.buildings, street, origin, rays, t_walls, light * 0.8 + sun * 0.35)
     high = (t_trees < t_ground) & (t_trees < 150) & (origin[2] + t_trees * dz < WALL_HEIGHT)
@@ -295,16 +295,16 @@ def background(street: Street, moment: Moment, origin: np.ndarray, rays: np.ndar
 
 
 def stand(out, mask, textures, street, origin, rays, t, light) -> np.ndarray:
-    """Put what stands upright along the street in front of ``out`` where ``mask``."""
+    """Draw what stands upright along the street over ``out``, where ``mask`` is true."""
     for number, sign in enumerate((-1, 1)):
         here = np.flatnonzero(mask & (np.sign(rays[:, 1]) == sign))
         if len(here) == 0:
             continue
         x, z = origin[0] + t[here] * rays[here, 0], origin[2] + t[here] * rays[here, 2]
-        found = look_up(textures[number], x, WALL_HEIGHT - z, street.scale)
-        color = LINEAR[found[:, :3]] * light
-        if found.shape[1] == 4:
-            alpha = found[:, 3:] / np.float32(255)
+        texels = look_up(textures[number], x, WALL_HEIGHT - z, street.scale)
+        color = LINEAR[texels[:, :3]] * light
+        if texels.shape[1] == 4:
+            alpha = texels[:, 3:] / np.float32(255)
             color = color * alpha + out[here] * (1 - alpha)
         out[here] = color
     return out

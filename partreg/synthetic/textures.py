@@ -1,4 +1,4 @@
-"""How a model looks: windows, lamps, grille, badge, doors and wheels, painted on its atlas in the maker's style."""
+"""Paint a model's atlas in the maker's style: windows, lamps, grille, badge, doors and wheels."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ AMBER, RED, DEEP_RED, CLEAR = (235, 140, 30), (200, 18, 16), (120, 8, 10), (225,
 def screens(outline: Outline) -> dict[str, np.ndarray]:
     """The outlines of front and rear window (y, z) and of the side windows (x, z)."""
     o, m = outline, outline.model
-    found = {}
+    outlines = {}
     for name, x_low, x_high in (("front", o.cowl, o.roof_front), ("rear", o.deck, o.roof_back)):
         low, high = float(o.top(x_low)) + 0.035, float(o.top(x_high)) - 0.055
         wide = float(o.half_width(np.array(x_low), np.array(low))) - 0.10
         narrow = float(o.half_width(np.array(x_high), np.array(high))) - 0.12
         half = [(wide, low), (narrow, high), (narrow * 0.5, high + 0.012)]
-        found[name] = np.array(
+        outlines[name] = np.array(
             [(wide * 0.6, low - 0.012), *half, *((-y, z) for y, z in half[::-1]), (-wide * 0.6, low - 0.012)]
         )
     start = o.deck if m.style not in ("pickup",) else o.roof_back - 0.08
     x = np.linspace(start - 0.05, o.cowl - 0.05, 40)
     upper, lower = o.top(x) - 0.115, np.full_like(x, m.belt + 0.035)
     keep = upper > lower + 0.03
-    found["side"] = np.concatenate([np.stack([x, lower], -1)[keep], np.stack([x, upper], -1)[keep][::-1]])
-    return found
+    outlines["side"] = np.concatenate([np.stack([x, lower], -1)[keep], np.stack([x, upper], -1)[keep][::-1]])
+    return outlines
 
 
 def paint_glass(canvas: Canvas, outline: Outline) -> None:
-    """Windows with their black borders, pillars, wipers and demister."""
+    """Paint the windows with their black borders, pillars, wipers and demister."""
     o, m = outline, outline.model
     glass = screens(o)
     for chart in ("front", "rear"):
@@ -90,7 +90,7 @@ def lamp_shape(model: Model, front: bool, edge: float) -> np.ndarray:
 
 
 def paint_lamps(canvas: Canvas, outline: Outline) -> None:
-    """Head and tail lamps, on the front or rear and round the corner on the sides."""
+    """Paint head and tail lamps, on the front or rear and round the corner on the sides."""
     o, m = outline, outline.model
     for front in (True, False):
         chart, end = ("front", o.front - 0.10) if front else ("rear", o.back + 0.08)
@@ -112,7 +112,7 @@ def paint_lamps(canvas: Canvas, outline: Outline) -> None:
 
 
 def paint_lens(canvas: Canvas, m: Model, chart: str, sign: int, shape: np.ndarray) -> None:
-    """What is inside a lamp: reflectors of a headlamp, indicator and reversing light of a tail lamp."""
+    """Paint the inside of a lamp: reflectors of a headlamp, indicator and reversing light of a tail lamp."""
     (x0, z0), (x1, z1) = shape.min(0), np.minimum(shape.max(0), [9, 9])
     middle, r = (z0 + z1) / 2, (z1 - z0) * 0.34
     if chart == "front":
@@ -138,7 +138,7 @@ BADGE_COLORS = (
 
 
 def paint_badge(canvas: Canvas, maker: int, chart: str, y: float, z: float, r: float) -> None:
-    """The maker's badge."""
+    """Paint the maker's badge."""
     shapes = (
         disc(y, z, r), disc(y, z, r * 1.35, r * 0.9), star(y, z, r * 1.15, r * 0.5, 4),
         box(y - r, z - r, y + r, z + r, r * 0.5), star(y, z, r * 1.2, r * 0.55, 5),
@@ -154,7 +154,7 @@ def paint_badge(canvas: Canvas, maker: int, chart: str, y: float, z: float, r: f
 
 
 def paint_grille(canvas: Canvas, m: Model, half: float, low: float, high: float) -> None:
-    """The maker's grille between the head lamps."""
+    """Paint the maker's grille between the head lamps."""
     kind = m.maker % 4
     top, foot = half, half * (0.72, 1.0, 0.85, 0.6)[kind]
     frame = np.array([(-foot, low), (foot, low), (top, high), (-top, high)])
@@ -171,7 +171,7 @@ def paint_grille(canvas: Canvas, m: Model, half: float, low: float, high: float)
 
 
 def paint_front(canvas: Canvas, outline: Outline) -> None:
-    """Grille, badge, bumper, fog lamps and the blanked plate."""
+    """Paint grille, badge, bumper, fog lamps and the blank plate."""
     o, m = outline, outline.model
     edge = float(o.half_width(np.array(o.front - 0.1), np.array(m.belt - 0.2)))
     low = m.clearance
@@ -194,7 +194,7 @@ def paint_front(canvas: Canvas, outline: Outline) -> None:
 
 
 def paint_rear(canvas: Canvas, outline: Outline) -> None:
-    """Badge, lettering, tail gate, bumper and the blanked plate."""
+    """Paint badge, lettering, tail gate, bumper and the blank plate."""
     o, m = outline, outline.model
     edge = float(o.half_width(np.array(o.back + 0.08), np.array(m.belt - 0.2)))
     low = m.clearance
@@ -217,7 +217,7 @@ def paint_rear(canvas: Canvas, outline: Outline) -> None:
 
 
 def paint_sides(canvas: Canvas, outline: Outline) -> None:
-    """Doors, handles, sills and wheel arches."""
+    """Paint doors, handles, sills and wheel arches."""
     o, m = outline, outline.model
     front_axle, rear_axle = axles(m)
     seam, low = (70, 70, 72), m.clearance
@@ -241,7 +241,7 @@ def paint_sides(canvas: Canvas, outline: Outline) -> None:
 
 
 def paint_top(canvas: Canvas, outline: Outline) -> None:
-    """Bonnet seams, sunroof, roof rails, the bed of a pickup."""
+    """Paint bonnet seams, sunroof, roof rails, the bed of a pickup."""
     o, m = outline, outline.model
     wide = float(o.half_width(np.array(o.cowl), np.array(m.belt))) - 0.10
     canvas.line(
@@ -272,7 +272,7 @@ def paint_top(canvas: Canvas, outline: Outline) -> None:
 
 
 def paint_wheel(canvas: Canvas, spokes: int, color: tuple[int, int, int]) -> None:
-    """The wheel's disc: tyre, rim, spokes; the chart is scaled so that the tyre's edge is 0.40 from the hub."""
+    """Paint the wheel's disc: tyre, rim, spokes; the chart is scaled so that the tyre's edge is 0.40 from the hub."""
     canvas.fill("wheel", box(-0.44, -0.44, 0.44, 0.44), (12, 12, 13), MATTE, "wheel")
     canvas.fill("wheel", disc(0, 0, 0.29, n=36), (40, 40, 42), MATTE)
     for k in range(spokes):
@@ -283,7 +283,7 @@ def paint_wheel(canvas: Canvas, spokes: int, color: tuple[int, int, int]) -> Non
 
 
 def paint_model(model: Model, scale: float) -> Canvas:
-    """The atlas of a model at ``scale`` texels a metre; its paint is left white and coloured when it is shaded."""
+    """Paint the atlas of a model at ``scale`` texels a metre; the paint is white, and `shade` colours it."""
     outline, canvas = Outline(model), Canvas(scale)
     paint_front(canvas, outline)
     paint_rear(canvas, outline)

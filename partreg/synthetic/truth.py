@@ -1,7 +1,7 @@
-"""What is exactly known of a rendered picture: part boxes with their visibility, key points and orientation.
+"""The exact truth of a rendered picture: part boxes with their visibility, key points and orientation.
 
 A box is the hull of the samples that show the part, after occlusion and the frame's edge. A part of which little is
-left, or a lamp that is a sliver on the far side, has no box: nobody could annotate it.
+visible, or a lamp that is a sliver on the far side, has no box, because nobody could annotate it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ KEYPOINTS = (
     "right_headlight", "left_headlight", "front_logo", "front_plate", "left_mirror", "right_mirror", "right_front_top",
     "left_front_top", "left_back_top", "right_back_top", "left_rear_lamp", "right_rear_lamp", "rear_logo", "rear_plate",
 )  # fmt: skip
-# A box needs this share of the part to be seen, this width and this area (of the image's side and area).
+# A box needs this visible share of the part, this width and this area (relative to the image's side and area).
 NEEDS = {
     "window": (0.35, 0.09, 0.004),
     "light": (0.35, 0.050, 0.0014),
@@ -29,7 +29,7 @@ BRAND_SHARE = 0.45
 
 
 def orientation(azimuth: float) -> str:
-    """The name of a view from ``azimuth`` radians (0 the front, positive from the vehicle's left)."""
+    """Name the view from ``azimuth`` radians (0 is the front, positive the vehicle's left)."""
     a = (azimuth + np.pi) % (2 * np.pi) - np.pi
     side, turn = ("left" if a > 0 else "right"), abs(np.degrees(a))
     if turn < 15:
@@ -40,7 +40,7 @@ def orientation(azimuth: float) -> str:
 
 
 def hull(shown: np.ndarray) -> tuple[float, float, float, float] | None:
-    """The box of the true samples of a square image, relative to its side; None where there are none."""
+    """Box of the true samples of a square image, relative to its side; None if there are none."""
     rows, columns = np.flatnonzero(shown.any(1)), np.flatnonzero(shown.any(0))
     if len(rows) == 0:
         return None
@@ -49,7 +49,7 @@ def hull(shown: np.ndarray) -> tuple[float, float, float, float] | None:
 
 
 def find(picture: Picture, visible: np.ndarray, names: tuple[str, ...], kind: str) -> dict:
-    """Box, visibility and presence of the part made up of ``names``."""
+    """Find box, visibility and presence of the part that consists of ``names``."""
     shown = np.isin(picture.parts, [PART[n] for n in names]) & visible
     whole = sum(picture.whole.get(PART[n], 0) for n in names)
     box, seen = hull(shown), int(shown.sum())
@@ -60,11 +60,11 @@ def find(picture: Picture, visible: np.ndarray, names: tuple[str, ...], kind: st
 
 
 def part_truth(picture: Picture) -> dict:
-    """All parts of a picture.
+    """Describe all parts of a picture.
 
     Returns:
         ``view`` ("front", "rear" or "unknown") and, for vehicle, window, left_light, right_light (the image's left and
-        right), badge and brand: ``box`` (relative, tight; brand already down to the bottom), ``visibility`` and
+        right), badge and brand: ``box`` (relative, tight; the brand's extends to the bottom), ``visibility`` and
         ``present``.
     """
     size = picture.parts.shape[0]
@@ -78,32 +78,32 @@ def part_truth(picture: Picture) -> dict:
     known = scores[view] > 0.004 * size * size
     names = (f"{view}_left_lamp", f"{view}_right_lamp")
     sides = names[::-1] if view == "front" else names  # the vehicle's right is the image's left in front
-    found = {
+    parts = {
         "vehicle": find(picture, visible, tuple(PART), "vehicle"),
         "window": find(picture, visible, (f"{view}_window",), "window"),
         "left_light": find(picture, visible, sides[:1], "light"),
         "right_light": find(picture, visible, sides[1:], "light"),
         "badge": find(picture, visible, (f"{view}_badge",), "badge"),
     }
-    found["brand"] = brand(picture, visible, found, view)
+    parts["brand"] = brand(picture, visible, parts, view)
     if not known:
         for part in ("window", "left_light", "right_light", "badge", "brand"):
-            found[part]["present"] = False
-    return {"view": view if known else "unknown", "parts": found}
+            parts[part]["present"] = False
+    return {"view": view if known else "unknown", "parts": parts}
 
 
-def brand(picture: Picture, visible: np.ndarray, found: dict, view: str) -> dict:
-    """The head or rear area: the hull of lamps, badge and plate, down to the bottom of the vehicle."""
+def brand(picture: Picture, visible: np.ndarray, parts: dict, view: str) -> dict:
+    """Describe the head or rear area: the hull of lamps, badge and plate, down to the bottom of the vehicle."""
     names = [f"{view}_{n}" for n in ("left_lamp", "right_lamp", "badge", "plate", "face")]
     shown = np.isin(picture.parts, [PART[n] for n in names]) & visible
-    both = [found[n]["box"] for n in ("left_light", "right_light") if found[n]["present"]]
+    both = [parts[n]["box"] for n in ("left_light", "right_light") if parts[n]["present"]]
     box = hull(shown)
     whole = sum(picture.whole.get(PART[n], 0) for n in names)
     visibility = min(1.0, float(shown.sum()) / whole) if whole else 0.0
     if len(both) == 2:
         box = (min(b[0] for b in both), min(b[1] for b in both), max(b[2] for b in both), max(b[3] for b in both))
-    if box is not None and found["vehicle"]["box"] is not None:
-        box = (*box[:3], max(box[3], found["vehicle"]["box"][3]))
+    if box is not None and parts["vehicle"]["box"] is not None:
+        box = (*box[:3], max(box[3], parts["vehicle"]["box"][3]))
     wide = box is not None and box[2] - box[0] >= 0.15
     return {"box": box, "visibility": round(visibility, 4), "present": bool(wide and visibility >= BRAND_SHARE)}
 
@@ -133,7 +133,7 @@ def keypoint_places(outline: Outline) -> np.ndarray:
 
 
 def keypoints(picture: Picture, body: Body) -> list[tuple[float, float, int]]:
-    """Relative x, y and whether it is seen (1) or hidden or outside (0) of each key point."""
+    """Relative x, y of each key point, and 1 if it is visible, 0 if it is hidden or outside."""
     places = keypoint_places(Outline(body.model))
     at = picture.view.project(places)
     gap = places - picture.view.origin
@@ -149,7 +149,7 @@ def keypoints(picture: Picture, body: Body) -> list[tuple[float, float, int]]:
 
 
 def describe(picture: Picture, body: Body, shot: Shot) -> dict:
-    """The whole truth of a picture as plain values."""
+    """Describe the whole truth of a picture in plain values."""
     truth = part_truth(picture)
     truth["keypoints"] = keypoints(picture, body)
     truth["azimuth"] = round(float(np.degrees(shot.azimuth)) % 360, 2)

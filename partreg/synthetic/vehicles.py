@@ -1,7 +1,7 @@
-"""Who drives through the benchmark (the near-duplicates of Figure 1): models, vehicles and their identity marks.
+"""The vehicles of the benchmark (the near-duplicates of Figure 1): models, identities and their marks.
 
-A model fixes the geometry, a model and a colour make a group of near-duplicates, and an identity differs from the
-others of its group in small marks only: mostly behind the windows, some on lights and badge, few on body and wheels.
+A model decides the geometry; a model and a colour make a group of near-duplicates. An identity differs from the others
+of its group only in small marks: mostly behind the windows, some on lights and badge, few on body and wheels.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ SHAPE_FIELDS = (
 
 @dataclass(frozen=True)
 class Model:
-    """One model of one maker: everything that its vehicles have in common. Lengths in metres."""
+    """One model of one maker: all that its vehicles have in common. Lengths in metres."""
 
     number: int
     maker: int
@@ -81,7 +81,7 @@ class Model:
 
 @dataclass(frozen=True)
 class Mark:
-    """A small thing that tells an identity: ``place`` is the surface, ``kind`` the thing; u, v, size in [0, 1]."""
+    """A small thing that identifies a vehicle: ``place`` is the surface, ``kind`` the thing; u, v, size in [0, 1]."""
 
     place: str
     kind: str
@@ -131,7 +131,7 @@ MARKS = (
 
 
 def make_models(count: int, seed: int) -> list[Model]:
-    """``count`` models, styles and makers spread evenly and shapes jittered around their style's."""
+    """Make ``count`` models: spread styles and makers evenly, and jitter each shape around its style's."""
     models = []
     for number in range(count):
         rng = np.random.default_rng([seed, 11, number])
@@ -146,19 +146,21 @@ def make_models(count: int, seed: int) -> list[Model]:
 
 
 def kinds(identities: int, near_duplicates: float) -> int:
-    """How many groups of one model and colour make ``near_duplicates`` the mean size of a group, as near as whole ones
-    can.
-    """
+    """Number of groups of one model and colour whose mean size is nearest to ``near_duplicates``."""
     return int(np.clip(round(identities / near_duplicates), 1, identities))
 
 
 def models_needed(identities: int, near_duplicates: float) -> int:
-    """How many models it takes to give every group a model and colour of its own."""
+    """Number of models that give every group its own model and colour."""
     return -(-kinds(identities, near_duplicates) // len(PAINTS))
 
 
 def check_kinds(identities: int, near_duplicates: float, models: int) -> None:
-    """Raise a PartregError where so many vehicles cannot have ``near_duplicates`` of a kind on average."""
+    """Check that ``identities`` vehicles can have ``near_duplicates`` of a kind on average.
+
+    Raises:
+        PartregError: they cannot; the error says what would do.
+    """
     needed, least = models_needed(identities, near_duplicates), identities / (models * len(PAINTS))
     if needed > models:
         raise PartregError(
@@ -173,12 +175,12 @@ def check_kinds(identities: int, near_duplicates: float, models: int) -> None:
 
 
 def group_sizes(identities: int, mean: float, rng: np.random.Generator) -> np.ndarray:
-    """Identities of each group of near-duplicates: long-tailed, summing to ``identities``, ``mean`` on average.
+    """Draw the size of each group of near-duplicates: long-tailed, with the sum ``identities`` and the mean ``mean``.
 
     Args:
-        identities: how many vehicles there are in all.
+        identities: number of vehicles in all.
         mean: the mean number of identities of one model and colour, at least 1.
-        rng: drawn from once.
+        rng: generator, used for one draw.
 
     Returns:
         (groups,) int array, every size at least 1, largest first.
@@ -198,7 +200,7 @@ def make_mark(place: str, kinds: tuple[str, ...], u: tuple, v: tuple, rng: np.ra
 
 
 def make_vehicle(identity: int, model: Model, color: str, seed: int) -> Vehicle:
-    """One identity: the model's geometry, the group's paint, marks and plate of its own."""
+    """Make one identity: the model's geometry, the group's paint, its own marks and plate."""
     rng = np.random.default_rng([seed, 12, identity])
     marks = []
     for place, kinds, mean, u, v in MARKS:
@@ -221,9 +223,9 @@ def make_vehicle(identity: int, model: Model, color: str, seed: int) -> Vehicle:
 
 
 def make_fleet(identities: int, near_duplicates: float, models: list[Model], seed: int) -> list[Vehicle]:
-    """All vehicles, in random order of identity, numbered from 1.
+    """Make all vehicles, numbered from 1, their groups in random order.
 
-    Models and colours are long-tailed: a few groups of near-duplicates are large and most are small.
+    Models and colours are long-tailed: a few groups of near-duplicates are large, most are small.
 
     Raises:
         PartregError: there are more groups than pairs of a model and a colour, or fewer vehicles than one group's.
@@ -246,7 +248,7 @@ def make_fleet(identities: int, near_duplicates: float, models: list[Model], see
 
 
 def more_of_the_kinds(fleet: list[Vehicle], count: int, models: list[Model], seed: int) -> list[Vehicle]:
-    """``count`` further vehicles, numbered on: each of the model and colour of a vehicle of the fleet, drawn anew."""
+    """Make ``count`` more vehicles, numbered on, each of the model and colour of a random vehicle of the fleet."""
     like = np.random.default_rng([seed, 14]).integers(len(fleet), size=count)
     return [
         make_vehicle(len(fleet) + k, models[fleet[n].model], COLOR_NAMES[fleet[n].color - 1], seed)

@@ -224,7 +224,7 @@ def test_a_plain_script_may_render_in_several_processes(vehicleid_root, tmp_path
 
 def test_a_killed_process_is_told_and_the_rest_is_kept(vehicleid_root, tiny, tmp_path, monkeypatch):
     monkeypatch.setattr(layouts, "render_piece", killed_once)
-    with pytest.raises(PartregError, match="a process that renders was killed"):
+    with pytest.raises(PartregError, match="a rendering process was killed"):
         write_vehicleid(tiny, tmp_path / "root", jobs=2)
     assert not (tmp_path / "root").exists()
     monkeypatch.undo()
