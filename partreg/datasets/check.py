@@ -149,10 +149,14 @@ def _indices(path: Path, expected: list[np.ndarray]) -> Iterator[Problem]:
         yield unreadable[0]
         return
     if len(lines) != len(expected):
-        yield Problem(str(path), 0, f"expected {len(expected)} lines, one a query, found {len(lines)}; make it anew.")
+        yield Problem(
+            str(path), 0, f"expected {len(expected)} lines, one a query, found {len(lines)}; make the file again."
+        )
     for number, (line, rows) in enumerate(zip(lines, expected, strict=False), start=1):
         if sorted(line.split()) != sorted(map(str, rows.tolist())):
-            message = f"expected the {len(rows)} images that the names say, found {line.strip()[:60]!r}; make it anew."
+            message = (
+                f"expected the {len(rows)} images that the names say, found {line.strip()[:60]!r}; make the file again."
+            )
             yield Problem(str(path), number, message)
 
 

@@ -170,7 +170,7 @@ def read_camera_distances(root: str | Path) -> pd.DataFrame:
         rows.append(words)
     if len(rows) != len(numbers) or not rows:
         raise PartregError(
-            f"{measured}: expected {len(numbers)} lines of {wanted}, found {len(rows)}; copy the file anew."
+            f"{measured}: expected {len(numbers)} lines of {wanted}, found {len(rows)}; copy the file again."
         )
     columns = [f"distance {k}" for k in range(1, len(numbers) + 1)]
     matrix = _numbers(measured, lines, np.array(rows), columns, np.float64)
@@ -214,7 +214,7 @@ def read_columns(path: Path, columns: tuple[str, ...]) -> tuple[list[int], dict[
         heading = next(reader, [])
         table = [(reader.line_num, row) for row in reader if row]
     except csv.Error as error:
-        raise PartregError(f"{path}: could not be read as a CSV ({error}); save it anew.") from error
+        raise PartregError(f"{path}: could not be read as a CSV ({error}); save it again.") from error
     missing = [name for name in columns if name not in heading]
     if missing:
         raise PartregError(f"{path}:1: expected a heading with the column {missing[0]!r}; add it.")

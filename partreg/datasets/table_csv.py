@@ -48,7 +48,7 @@ def read_rows(path: Path, on_problem: OnProblem = stop) -> pd.DataFrame:
         raw = [(reader.line_num, row) for row in reader]
         faults = [] if text is None else _heading(reader.fieldnames or [])
     except csv.Error as error:
-        columns, raw, faults = [], [], [f"could not be read as a CSV ({error}); save it anew."]
+        columns, raw, faults = [], [], [f"could not be read as a CSV ({error}); save it again."]
     for fault in faults:
         on_problem(Problem(str(path), 1, fault))
     good: list[dict[str, Any]] = []
@@ -77,7 +77,7 @@ def _heading(names: Sequence[str]) -> list[str]:
     twice = [name for name in COLUMNS if names.count(name) > 1]
     if twice:
         return [f"expected each column once, {twice[0]!r} appears twice; delete one."]
-    absent = [name for name in COLUMNS if name not in names]  # camera_id means camera, where there is no camera
+    absent = [name for name in COLUMNS if name not in names]  # camera_id means camera if the file has no column camera
     for name in names:
         near = difflib.get_close_matches(name.strip().lower(), absent, 1, NEAR) if name not in COLUMNS else []
         if near:

@@ -128,10 +128,10 @@ def read_labels(path: Path, on_problem: OnProblem = stop) -> dict[str, tuple[int
         items = list(fromstring(text, forbid_dtd=True).iter("Item"))
     except (OSError, ParseError, UnicodeDecodeError, DefusedXmlException) as error:
         line = error.position[0] if isinstance(error, ParseError) else 0
-        on_problem(Problem(str(path), line, f"expected XML in gb2312 or UTF-8 ({error}); copy the file anew."))
+        on_problem(Problem(str(path), line, f"expected XML in gb2312 or UTF-8 ({error}); copy the file again."))
         return {}
     if not items:
-        on_problem(Problem(str(path), 0, "expected an Item for each image, found none; copy the file anew."))
+        on_problem(Problem(str(path), 0, "expected an Item for each image, found none; copy the file again."))
     labels: dict[str, tuple[int, int]] = {}
     for item in items:
         name = item.get("imageName", "")
@@ -169,7 +169,7 @@ def read_words(path: Path) -> dict[int, str]:
         content = path.read_bytes()
         text = _or_none(content) or decoded(content, "gb18030")
     except (OSError, UnicodeDecodeError) as error:
-        raise PartregError(f"{path}: could not be read as text in gb18030 ({error}); copy the file anew.") from error
+        raise PartregError(f"{path}: could not be read as text in gb18030 ({error}); copy the file again.") from error
     names: dict[int, str] = {}
     for line, words in enumerate(text.split("\n"), start=1):
         pair = re.fullmatch(r"\s*([0-9]{1,9})[\s.:,]+(\S.*?)\s*", words)

@@ -212,7 +212,7 @@ def to_array(boxes: pd.DataFrame, images: pd.DataFrame) -> np.ndarray:
     """Convert boxes to an array in the order of a table of images.
 
     Returns:
-        (N, 4, 4) float32: image, part in the order of `PART_BOXES`, corner x0, y0, x1, y1; NaN where there is no box.
+        (N, 4, 4) float32: image, part in the order of `PART_BOXES`, corner x0, y0, x1, y1; NaN for a missing box.
     """
     array = np.full((len(images), len(PART_BOXES), 4), np.nan, dtype=np.float32)
     row = pd.Index(images["image"]).get_indexer(boxes["image"])

@@ -27,7 +27,7 @@ def cells(boxes: torch.Tensor, grid: int) -> torch.Tensor:
             [0, 0, 0, 0]], dtype=torch.int32)
 
     Args:
-        boxes: (..., 4) corners x0, y0, x1, y1 relative to the image; NaN where there is no box.
+        boxes: (..., 4) corners x0, y0, x1, y1 relative to the image; NaN for a missing box.
         grid: S, the side of the feature map.
 
     Returns:
@@ -45,7 +45,7 @@ def branch_cells(boxes: torch.Tensor, parts: tuple[str, ...], grid: int) -> torc
     """Mark the cells of each part branch; the light branch pools the left and the right light together (*assumed*).
 
     Args:
-        boxes: (B, 4, 4) in the order of `PART_BOXES`, relative corners, NaN where there is no box.
+        boxes: (B, 4, 4) in the order of `PART_BOXES`, relative corners, NaN for a missing box.
         parts: the branches, from ("window", "light", "brand").
         grid: S, the side of the feature map.
 

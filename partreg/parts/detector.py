@@ -158,7 +158,7 @@ def load_detector(weights: str | Path) -> tuple[torch.nn.Module, int]:
     """Build the network from its description and load its weights; loading runs no code from the file.
 
     Returns:
-        The network in evaluation mode, on the GPU where there is one, and the size of its input in pixels.
+        The network in evaluation mode, on the GPU if there is one, and the size of its input in pixels.
 
     Raises:
         PartregError: a file is missing or is not a detector's.
@@ -182,7 +182,7 @@ def load_detector(weights: str | Path) -> tuple[torch.nn.Module, int]:
     return network.to("cuda" if torch.cuda.is_available() else "cpu"), size
 
 
-def average_precision(found: pd.DataFrame, truth: pd.DataFrame, threshold: float = 0.5) -> pd.DataFrame:
+def average_precision(detections: pd.DataFrame, truth: pd.DataFrame, threshold: float = 0.5) -> pd.DataFrame:
     """Average precision of each class; a detection is right if it overlaps a box of its class by ``threshold``.
 
     Detections take boxes in the order of their scores, each box once. As in COCO's evaluation, average precision is the
@@ -190,7 +190,7 @@ def average_precision(found: pd.DataFrame, truth: pd.DataFrame, threshold: float
     finds all boxes and nothing else has 1.
 
     Args:
-        found: `OBJECT_COLUMNS` of detections down to low scores (from `predict`), of the images in ``truth`` only.
+        detections: `OBJECT_COLUMNS` of detections down to low scores (from `predict`), of the images in ``truth`` only.
         truth: `OBJECT_COLUMNS`, lights extended.
         threshold: intersection over union, 0 to 1.
 
@@ -198,11 +198,11 @@ def average_precision(found: pd.DataFrame, truth: pd.DataFrame, threshold: float
         One row for each class, in the order of `CLASSES`: ``ap`` (NaN where the truth has no box), ``boxes`` (how many
         the truth has), ``found`` (share of these that a detection of at least `THRESHOLD` overlaps).
     """
-    found = found.sort_values("score", ascending=False, kind="stable").reset_index(drop=True)
-    right = _right(found, truth, threshold)
+    detections = detections.sort_values("score", ascending=False, kind="stable").reset_index(drop=True)
+    right = _right(detections, truth, threshold)
     boxes = truth["name"].value_counts().reindex(CLASSES, fill_value=0)
-    ap = pd.Series({name: _area(right[(found["name"] == name).to_numpy()], boxes[name]) for name in CLASSES})
-    hits = found.loc[right & (found["score"] >= THRESHOLD).to_numpy(), "name"].value_counts()
+    ap = pd.Series({name: _area(right[(detections["name"] == name).to_numpy()], boxes[name]) for name in CLASSES})
+    hits = detections.loc[right & (detections["score"] >= THRESHOLD).to_numpy(), "name"].value_counts()
     share = hits.reindex(CLASSES, fill_value=0) / boxes
     return pd.DataFrame({"ap": ap, "boxes": boxes, "found": share}).rename_axis("class")
 
@@ -217,13 +217,13 @@ def _area(right: np.ndarray, boxes: int) -> float:
     return float(best[np.searchsorted(100 * hits, np.arange(101) * boxes)].mean())  # whole numbers compare exactly
 
 
-def _right(found: pd.DataFrame, truth: pd.DataFrame, threshold: float) -> np.ndarray:
+def _right(detections: pd.DataFrame, truth: pd.DataFrame, threshold: float) -> np.ndarray:
     """(N,) bool: which detections, best score first, overlap a box of the truth that no better one has taken."""
-    right = np.zeros(len(found), dtype=bool)
+    right = np.zeros(len(detections), dtype=bool)
     boxes = {key: rows[list(CORNERS)].to_numpy() for key, rows in truth.groupby(["image", "name"])}
     free = {key: np.ones(len(rows), dtype=bool) for key, rows in boxes.items()}
-    corners = found[list(CORNERS)].to_numpy(float)
-    for at, key in enumerate(zip(found["image"], found["name"], strict=True)):
+    corners = detections[list(CORNERS)].to_numpy(float)
+    for at, key in enumerate(zip(detections["image"], detections["name"], strict=True)):
         if key in boxes:
             overlap = np.where(free[key], iou(corners[at], boxes[key]), -1.0)
             if overlap.max() >= threshold:

@@ -23,7 +23,7 @@ def choose_device(name: str = "") -> torch.device:
     except RuntimeError as error:
         raise PartregError(f"device: {name!r} is not a device's name; expected 'cpu' or 'cuda'.") from error
     if device.type == "cuda" and not torch.cuda.is_available():
-        raise PartregError(f"device: {name!r} was asked for, but torch sees no GPU here; use 'cpu' or ''.")
+        raise PartregError(f"device: {name!r} needs a GPU, but torch sees none here; use 'cpu' or ''.")
     return device
 
 
