@@ -44,7 +44,7 @@ from partreg.reid.pixels import decoded
 from partreg.reid.run import Run
 from partreg.reid.step import Step, make_step
 from partreg.reid.train import train
-from partreg.retrieval.protocols import vehicleid
+from partreg.retrieval.protocols import vehicleid_protocol
 from partreg.synthetic import Benchmark, write_vehicleid
 from partreg.workflow.runs import TABLE_4
 
@@ -345,10 +345,10 @@ def speed(run: Run, work: Path, plan: Plan, gpu: str) -> dict[str, float]:
 
 def judged(found: np.ndarray, vehicles: np.ndarray) -> tuple[dict[str, float], np.ndarray]:
     """CMC@1 and @5 over all test vehicles, their mean over disjoint lists of `LISTED` vehicles, and hits by vehicle."""
-    scores = vehicleid(found, vehicles)
+    scores = vehicleid_protocol(found, vehicles)
     mixed = np.random.default_rng(0).permutation(np.unique(vehicles))
     lists = [part for k in range(LISTS) if len(part := mixed[k * LISTED : (k + 1) * LISTED]) == LISTED]
-    each = [vehicleid(found[np.isin(vehicles, part)], vehicles[np.isin(vehicles, part)]) for part in lists]
+    each = [vehicleid_protocol(found[np.isin(vehicles, part)], vehicles[np.isin(vehicles, part)]) for part in lists]
     hits = pd.Series(scores.hits).groupby(vehicles).mean().to_numpy()
     row = {"cmc1": scores.cmc1, "cmc5": scores.cmc5}
     if each:

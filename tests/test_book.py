@@ -107,7 +107,7 @@ def test_every_network_left_its_description_scores_and_provenance(built):
 @pytest.mark.chain
 @pytest.mark.parametrize("method", table_methods("veri").values())
 def test_every_other_method_of_table_3_left_its_distances_cost_and_provenance(built, method):
-    data = workflow.veri(built)
+    data = workflow.load_veri(built)
     for seed in built.profile.seeds:
         folder = methods.method_folder(built, method, seed)
         found = np.load(folder / "distances.npy", allow_pickle=False)

@@ -12,12 +12,12 @@ from scipy import stats
 from partreg import paper, workflow
 from partreg.datasets.veri import cross_camera
 from partreg.figures import origins, ranklist, tables
-from partreg.parts.cells import cells
+from partreg.parts.cells import covered_cells
 from partreg.reid.activation import class_activation
 from partreg.reid.network import PartRegularizedNet
 from partreg.retrieval import metrics
 from partreg.retrieval.distances import l2
-from partreg.retrieval.protocols import draw_gallery, vehicleid, veri_scores
+from partreg.retrieval.protocols import draw_gallery, vehicleid_protocol, veri_scores
 from partreg.retrieval.statistics import mean_interval, paired_difference
 from tests.conftest import REPOSITORY
 
@@ -45,7 +45,7 @@ def run(chapter: str, cell: str = "hand", /, **names):
 
 
 def test_cmc_in_chapter_05():
-    judged = {60: vehicleid(FEATURES, VEHICLES)}
+    judged = {60: vehicleid_protocol(FEATURES, VEHICLES)}
     workflow = SimpleNamespace(vehicleid_scores=lambda ws, run: judged)
     data = {"features": FEATURES, "vehicles": VEHICLES, "test": VEHICLES, "full": [None], "ws": None}
     shown = run("05_vehicleid", **data, workflow=workflow, sets={"Large": 60}, largest="Large")
@@ -69,7 +69,10 @@ def test_one_query_in_chapter_06(number):
 
 def test_an_interval_over_vehicles_in_chapter_07():
     worse = FEATURES + RNG.normal(size=FEATURES.shape)
-    judged = {paper.FULL: [vehicleid(FEATURES, VEHICLES)] * 2, paper.BASELINE: [vehicleid(worse, VEHICLES)]}
+    judged = {
+        paper.FULL: [vehicleid_protocol(FEATURES, VEHICLES)] * 2,
+        paper.BASELINE: [vehicleid_protocol(worse, VEHICLES)],
+    }
     shown = run("07_ablation", judged=judged)
     assert shown.by_hand == pytest.approx(shown.library[1:])
     assert shown.by_hand[0] < shown.library.mean < shown.by_hand[1]
@@ -78,7 +81,7 @@ def test_an_interval_over_vehicles_in_chapter_07():
 def test_the_cells_of_a_box_in_chapter_08():
     windows = pd.DataFrame([{"x0": 0.15, "y0": 0.26, "x1": 0.61, "y1": 0.44}])
     picture = np.full((30, 40, 3), 200, np.uint8)
-    shown = run("08_resolution", windows=windows, picture=picture, sides={32: 2, 128: 8}, cells=cells)
+    shown = run("08_resolution", windows=windows, picture=picture, sides={32: 2, 128: 8}, covered_cells=covered_cells)
     assert [line[-2:] for line in shown.lines.values()] == [[2, 2], [8, 8]]
     assert [line[:4] for line in shown.lines.values()] == [
         ["1,024", "1.0", "2 × 2", "20.0 × 15.0"],

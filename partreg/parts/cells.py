@@ -16,11 +16,11 @@ from partreg.parts.boxes import BRANCH_BOXES, PART_BOXES
 TOUCH = 1e-4  # cells; an overlap thinner than this is a touch, so that float32 rounding cannot mark a neighbour
 
 
-def cells(boxes: torch.Tensor, grid: int) -> torch.Tensor:
+def covered_cells(boxes: torch.Tensor, grid: int) -> torch.Tensor:
     """Mark every grid cell that a box overlaps; a box that only touches a cell's edge does not overlap it.
 
     >>> box = torch.tensor([0.3, 0.0, 0.9, 0.4])
-    >>> cells(box, 4).int()
+    >>> covered_cells(box, 4).int()
     tensor([[0, 1, 1, 1],
             [0, 1, 1, 1],
             [0, 0, 0, 0],
@@ -52,7 +52,7 @@ def branch_cells(boxes: torch.Tensor, parts: tuple[str, ...], grid: int) -> torc
     Returns:
         (B, len(parts), S, S) bool.
     """
-    marked = cells(boxes, grid)
+    marked = covered_cells(boxes, grid)
     boxes_of = [[marked[:, PART_BOXES.index(name)] for name in BRANCH_BOXES[part]] for part in parts]
     branches = [torch.stack(masks).any(dim=0) for masks in boxes_of]
     return torch.stack(branches, dim=1) if branches else marked[:, :0]

@@ -63,7 +63,7 @@ class VehicleIDScores:
         return tuple(curve.std(axis=0, ddof=1 if len(curve) > 1 else 0).tolist())
 
 
-def vehicleid(
+def vehicleid_protocol(
     features: np.ndarray, vehicles: np.ndarray, *, galleries: int = 10, seed: int = 0, k_max: int = K_MAX
 ) -> VehicleIDScores:
     """Score features by VehicleID's protocol: the CMC curve.
@@ -73,7 +73,7 @@ def vehicleid(
     distances, gallery order decides (ascending vehicle number).
 
     >>> features = np.array([[0.0], [0.1], [5.0], [5.1]])
-    >>> vehicleid(features, np.array([1, 1, 2, 2])).cmc1
+    >>> vehicleid_protocol(features, np.array([1, 1, 2, 2])).cmc1
     1.0
 
     Args:
@@ -187,7 +187,7 @@ class VeRiScores:
         return int(np.count_nonzero(self.image_ranks == 0))
 
 
-def veri(
+def veri_protocol(
     query_features: np.ndarray,
     gallery_features: np.ndarray,
     query: pd.DataFrame,

@@ -23,7 +23,7 @@ from partreg.retrieval.metrics import (
     match_ranks,
     mean_average_precision,
 )
-from partreg.retrieval.protocols import draw_gallery, vehicleid
+from partreg.retrieval.protocols import draw_gallery, vehicleid_protocol
 from partreg.retrieval.tracks import track_numbers
 
 WHOLE, NO_QUERIES, NO_JUNK = "whole", "without queries", "nothing left out"
@@ -191,7 +191,7 @@ def vehicleid_variants(
     """
     vehicles = np.asarray(vehicles)
     features = check_features(features, "test", len(vehicles))
-    protocol = vehicleid(features, vehicles, galleries=galleries, seed=seed)
+    protocol = vehicleid_protocol(features, vehicles, galleries=galleries, seed=seed)
     curves = protocol.cmc[np.argsort(protocol.cmc[:, 0], kind="stable")]
     first = np.unique(vehicles, return_index=True)[1]
     rng = np.random.default_rng(seed)

@@ -6,7 +6,7 @@ twice.
 """
 
 from partreg.workflow.chapters import CHAPTERS
-from partreg.workflow.data import all_images, benchmark, test_images, vehicleid, veri
+from partreg.workflow.data import all_images, benchmark, load_vehicleid, load_veri, test_images
 from partreg.workflow.fields import CHOICES, DATASETS, Profile, layouts
 from partreg.workflow.methods import Judged, judge, method_networks
 from partreg.workflow.origins import annotated_origin, detector_origin, origins, parts_origins
@@ -80,6 +80,8 @@ __all__ = [
     "judge",
     "layouts",
     "left_out",
+    "load_vehicleid",
+    "load_veri",
     "locked",
     "make_run",
     "method_networks",
@@ -100,9 +102,7 @@ __all__ = [
     "test_images",
     "train_images",
     "trained",
-    "vehicleid",
     "vehicleid_scores",
-    "veri",
     "veri_scores",
     "with_drawn_boxes",
 ]

@@ -42,12 +42,12 @@ def data(ws: Workspace, dataset: str) -> Any:
     return read(dataset, root)
 
 
-def vehicleid(ws: Workspace) -> Any:
+def load_vehicleid(ws: Workspace) -> Any:
     """The data set in VehicleID's layout (`partreg.datasets.VehicleID`), rendered first where it is the benchmark."""
     return data(ws, "vehicleid")
 
 
-def veri(ws: Workspace) -> Any:
+def load_veri(ws: Workspace) -> Any:
     """The data set in VeRi-776's layout (`partreg.datasets.VeRi`), rendered first where it is the benchmark."""
     return data(ws, "veri")
 

@@ -21,7 +21,7 @@ from partreg.retrieval.statistics import bootstrap_over_vehicles
 from partreg.synthetic.dials import informed_cmc1
 from partreg.workflow import keys, methods
 from partreg.workflow.code import code_key
-from partreg.workflow.data import vehicleid, veri
+from partreg.workflow.data import load_vehicleid, load_veri
 from partreg.workflow.profile import Workspace
 from partreg.workflow.runs import STRONG, compared_size, make_run, method_run, strong_runs, table_methods
 from partreg.workflow.stages import vehicleid_scores, veri_scores
@@ -123,7 +123,7 @@ def informed(ws: Workspace, layout: str, draws: int = 10) -> float:
     On VehicleID's longest list it is 1 / n among n vehicles alike, on average; on VeRi-776 the tracks of vehicles alike
     are put in random order, several times.
     """
-    data, rng = vehicleid(ws) if layout == "vehicleid" else veri(ws), np.random.default_rng(0)
+    data, rng = load_vehicleid(ws) if layout == "vehicleid" else load_veri(ws), np.random.default_rng(0)
     truth = pd.read_csv(ws.root(layout) / "truth" / "images.csv")  # rendered by now
     if layout == "vehicleid":
         return informed_cmc1(truth[truth.image.isin(data.tests[max(data.tests)].image)])

@@ -26,7 +26,7 @@ from partreg.retrieval.protocols import draw_gallery
 from partreg.synthetic.benchmark import described as described_benchmark
 from partreg.workflow import keys
 from partreg.workflow.code import code_key
-from partreg.workflow.data import test_images, vehicleid
+from partreg.workflow.data import load_vehicleid, test_images
 from partreg.workflow.effects import COLUMNS, WITHDRAWN, Evidence, read_evidence
 from partreg.workflow.profile import Workspace
 from partreg.workflow.runs import CONTROLS, TABLE_4, control_changes, make_run
@@ -252,7 +252,7 @@ def vehicleid_record(ws: Workspace, run: Run, what: Record) -> Record:
     Raises:
         PartregError: the network was trained before without being scored on these test images on its way.
     """
-    tests = vehicleid(ws).tests
+    tests = load_vehicleid(ws).tests
     longest = tests[max(tests)]
     folder = trained(ws, run, watch=longest)
     past, watched = history(ws, run), files.read_json(folder / "provenance.json").get("watched")

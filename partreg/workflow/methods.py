@@ -27,7 +27,7 @@ from partreg.retrieval import protocols
 from partreg.retrieval.distances import l2
 from partreg.workflow import keys
 from partreg.workflow.code import code_key
-from partreg.workflow.data import test_images, veri
+from partreg.workflow.data import load_veri, test_images
 from partreg.workflow.origins import origins
 from partreg.workflow.profile import Workspace, digest
 from partreg.workflow.provenance import left_origin, origin, provenance
@@ -70,7 +70,7 @@ def judge(ws: Workspace, dataset: str, method: str, seed: int | None = None, **c
         raise PartregError(
             f"method {method!r} is no network of its own: {', '.join(changes)} cannot be changed for it."
         )
-    data = veri(ws)
+    data = load_veri(ws)
     found, cost = distances(ws, method, seed, **changes)
     scores = protocols.veri_scores(found, data.query, data.gallery)
     return Judged(replace(scores, origins=method_origins(ws, method, seed, **changes)), cost)
@@ -169,7 +169,7 @@ def task(ws: Workspace, run: Run | None, seed: int, folder: Path, made: Mapping[
     from partreg.datasets.split import hold_out
     from partreg.reid.pixels import decoded
 
-    data = veri(ws)
+    data = load_veri(ws)
     train = hold_out(data.train, ws.profile.held_out["veri"], seed=0)[0]  # as for networks: `stages.halves`
 
     @cache

@@ -23,14 +23,14 @@ from partreg.reid.pixels import fingerprint
 from partreg.reid.run import Run
 from partreg.retrieval import protocols
 from partreg.workflow import keys
-from partreg.workflow.data import all_images, data, test_images, tests_of, vehicleid
+from partreg.workflow.data import all_images, data, load_vehicleid, test_images, tests_of
 from partreg.workflow.keys import annotations, boxes_file, detector_folder, run_folder
 from partreg.workflow.origins import origins, parts_origins
 from partreg.workflow.profile import Workspace, digest, drawn_boxes, finished_boxes
 from partreg.workflow.provenance import provenance
 
 
-def kept(path: Path, key: str, make: Callable[[Path], None]) -> Path:
+def fresh(path: Path, key: str, make: Callable[[Path], None]) -> Path:
     """``path`` as it is, or made anew where it is absent or was made from something else.
 
     Its key lies beside it as ``<stem>.key``. That is taken away before the work begins and written when it is done, so
@@ -60,7 +60,7 @@ def drawing(ws: Workspace, finish: bool = False) -> Any:
 
     With ``finish``, the boxes become those that the detector learns from as soon as all images are drawn.
     """
-    chosen = annotation.sample(vehicleid(ws).train, ws.profile.annotate)
+    chosen = annotation.sample(load_vehicleid(ws).train, ws.profile.annotate)
     return annotation.Session(drawn_boxes(ws), chosen, finished_boxes(ws) if finish else None)
 
 
@@ -73,7 +73,7 @@ def annotated(ws: Workspace) -> Any:
         PartregError: there is none of these; the sentence says how many images are drawn.
     """
     own = ws.profile.annotations and not ws.drawn_here
-    root = ws.vehicleid if own else vehicleid(ws).root  # rendered by now
+    root = ws.vehicleid if own else load_vehicleid(ws).root  # rendered by now
     if not ws.profile.annotations and not (root / "truth" / "parts.json").exists():
         done, asked = drawing(ws).progress
         raise PartregError(
@@ -248,7 +248,7 @@ def watched_key(ws: Workspace, watch: pd.DataFrame | None) -> str:
 
 def validation_score(found: np.ndarray, vehicles: np.ndarray) -> float:
     """CMC@1 by VehicleID's protocol of images that are not learnt, while a network learns."""
-    return float(protocols.vehicleid(found, vehicles, galleries=10, seed=0).cmc1)
+    return float(protocols.vehicleid_protocol(found, vehicles, galleries=10, seed=0).cmc1)
 
 
 def history(ws: Workspace, run: Run) -> pd.DataFrame:
@@ -283,7 +283,7 @@ def features(ws: Workspace, run: Run, images: pd.DataFrame, name: str) -> np.nda
             np.save(temporary, found, allow_pickle=False)
 
     path = run_folder(ws, run) / f"features_{name}.npy"
-    path = kept(path, digest(keys.extracted(ws, run, images)), make)
+    path = fresh(path, digest(keys.extracted(ws, run, images)), make)
     refuse_other_pictures(ws, run)
     return files.read_array(path)
 
@@ -323,7 +323,7 @@ def vehicleid_scores(ws: Workspace, run: Run) -> dict[int, Any]:
 def vehicleid_judged(found: np.ndarray, images: pd.DataFrame, test: pd.DataFrame, galleries: int) -> Any:
     """Scores of one test list, from the features of ``images``, which hold those of the list."""
     mine = pd.DataFrame(found, index=images.image).loc[test.image].to_numpy()
-    return protocols.vehicleid(mine, test.vehicle.to_numpy(), galleries=galleries)
+    return protocols.vehicleid_protocol(mine, test.vehicle.to_numpy(), galleries=galleries)
 
 
 def veri_scores(ws: Workspace, run: Run, rule: str = "rectangular") -> Any:
@@ -336,7 +336,7 @@ def veri_scores(ws: Workspace, run: Run, rule: str = "rectangular") -> Any:
 def veri_judged(found: np.ndarray, among: Any, rule: str) -> Any:
     """Scores of VeRi-776, from the features of its queries and then its gallery."""
     queries = len(among.query)
-    return protocols.veri(found[:queries], found[queries:], among.query, among.gallery, rule=rule)
+    return protocols.veri_protocol(found[:queries], found[queries:], among.query, among.gallery, rule=rule)
 
 
 def scores(ws: Workspace, run: Run) -> dict[str, Any]:
@@ -353,4 +353,4 @@ def scores(ws: Workspace, run: Run) -> dict[str, Any]:
             found = {"mAP": s.mAP, "hit1": s.hit1, "hit5": s.hit5}
         files.write_json(path, found)
 
-    return files.read_json(kept(run_folder(ws, run) / "scores.json", digest(keys.scored(ws, run)), make))
+    return files.read_json(fresh(run_folder(ws, run) / "scores.json", digest(keys.scored(ws, run)), make))

@@ -3,7 +3,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from partreg.parts.cells import branch_cells, cells
+from partreg.parts.cells import branch_cells, covered_cells
 
 NAN = [float("nan")] * 4
 
@@ -14,32 +14,32 @@ def picture(marked):
 
 def test_a_box_marks_every_cell_it_overlaps():
     # Sides at 0.3 and 0.6 of 4 cells: cells 1 and 2 across; 0.1 to 0.2 lies within cell 0 down.
-    assert picture(cells(torch.tensor([0.3, 0.1, 0.6, 0.2]), 4)) == [".##.", "....", "....", "...."]
+    assert picture(covered_cells(torch.tensor([0.3, 0.1, 0.6, 0.2]), 4)) == [".##.", "....", "....", "...."]
 
 
 def test_a_box_exactly_on_cell_borders_marks_no_neighbour():
-    assert picture(cells(torch.tensor([0.25, 0.25, 0.5, 0.75]), 4)) == ["....", ".#..", ".#..", "...."]
+    assert picture(covered_cells(torch.tensor([0.25, 0.25, 0.5, 0.75]), 4)) == ["....", ".#..", ".#..", "...."]
 
 
 @pytest.mark.parametrize("grid", [3, 5, 6, 7, 12, 16])
 def test_borders_that_float32_cannot_hold_mark_no_neighbour(grid):
     for cell in range(grid):
         box = torch.tensor([cell / grid, 0, (cell + 1) / grid, 1], dtype=torch.float32)
-        assert cells(box, grid).any(dim=0).nonzero().flatten().tolist() == [cell]
+        assert covered_cells(box, grid).any(dim=0).nonzero().flatten().tolist() == [cell]
 
 
 def test_a_box_a_little_over_a_border_marks_the_neighbour():
-    assert picture(cells(torch.tensor([0.25, 0.25, 0.51, 0.49]), 4)) == ["....", ".##.", "....", "...."]
+    assert picture(covered_cells(torch.tensor([0.25, 0.25, 0.51, 0.49]), 4)) == ["....", ".##.", "....", "...."]
 
 
 def test_the_whole_image_marks_all_and_a_missing_box_nothing():
-    marked = cells(torch.tensor([[0.0, 0, 1, 1], NAN, [0.5, 0.5, 0.5, 0.5], [1.2, 0.1, 1.4, 0.3]]), 3)
+    marked = covered_cells(torch.tensor([[0.0, 0, 1, 1], NAN, [0.5, 0.5, 0.5, 0.5], [1.2, 0.1, 1.4, 0.3]]), 3)
     assert marked[0].all()
     assert not marked[1:].any()
 
 
 def test_rows_are_y_and_columns_are_x():
-    assert picture(cells(torch.tensor([0.0, 0.6, 0.4, 1.0]), 2)) == ["..", "#."]
+    assert picture(covered_cells(torch.tensor([0.0, 0.6, 0.4, 1.0]), 2)) == ["..", "#."]
 
 
 def test_branches_light_is_left_and_right_together():
@@ -60,7 +60,7 @@ low = st.floats(0, 0.98)
 @given(low, low, st.floats(0.01, 1), st.floats(0.01, 1), st.integers(1, 16))
 def test_cells_cover_the_box_and_nothing_beyond_a_cell(x0, y0, wide, high, grid):
     box = torch.tensor([x0, y0, min(x0 + wide, 1), min(y0 + high, 1)])
-    marked = cells(box, grid)
+    marked = covered_cells(box, grid)
     across, down = marked.any(0).nonzero().flatten(), marked.any(1).nonzero().flatten()
     assert marked.sum() == len(across) * len(down) > 0  # a filled rectangle
     slack = 2e-4
@@ -77,7 +77,7 @@ def test_a_batch_is_its_images_one_by_one(grid, seed):
     boxes = torch.cat(
         [torch.minimum(boxes[..., :2], boxes[..., 2:]), torch.maximum(boxes[..., :2], boxes[..., 2:])], dim=-1
     )
-    together = cells(boxes, grid)
+    together = covered_cells(boxes, grid)
     for image in range(3):
         for part in range(4):
-            assert torch.equal(together[image, part], cells(boxes[image, part], grid))
+            assert torch.equal(together[image, part], covered_cells(boxes[image, part], grid))

@@ -12,8 +12,8 @@ from partreg.errors import PartregError
 from partreg.retrieval.protocols import (
     draw_gallery,
     single_match_ranks,
-    vehicleid,
-    veri,
+    vehicleid_protocol,
+    veri_protocol,
     veri_scores,
 )
 from partreg.retrieval.tracks import track_numbers
@@ -41,7 +41,7 @@ def test_single_match_ranks_by_hand():
 
 def test_vehicleid_on_perfect_features():
     vehicles = np.repeat([4, 2, 9], [3, 2, 1])
-    scores = vehicleid(np.eye(10)[vehicles], vehicles, galleries=4)
+    scores = vehicleid_protocol(np.eye(10)[vehicles], vehicles, galleries=4)
     assert scores.cmc.shape == (4, 3), "the curve is no longer than the gallery"
     assert scores.cmc1 == scores.cmc5 == 1
     assert scores.spread == (0, 0)
@@ -53,7 +53,7 @@ def test_vehicleid_counts_as_equation_4_says():
     rng = np.random.default_rng(3)
     vehicles = rng.integers(0, 12, 60)
     features = rng.standard_normal((60, 3)) + 0.2 * vehicles[:, None]
-    scores = vehicleid(features, vehicles, galleries=3, seed=5)
+    scores = vehicleid_protocol(features, vehicles, galleries=3, seed=5)
     draw = np.random.default_rng(5)
     curves, found = [], np.zeros((3, 60))
     found[:] = np.nan
@@ -75,13 +75,13 @@ def test_vehicleid_counts_as_equation_4_says():
 
 def test_vehicleid_is_deterministic():
     features, vehicles = np.random.default_rng(0).standard_normal((30, 4)), np.arange(30) % 6
-    first, again, other = (vehicleid(features, vehicles, seed=seed) for seed in (1, 1, 2))
+    first, again, other = (vehicleid_protocol(features, vehicles, seed=seed) for seed in (1, 1, 2))
     assert first.cmc.tolist() == again.cmc.tolist() != other.cmc.tolist()
 
 
 def test_vehicleid_needs_a_vehicle_with_two_images():
     with pytest.raises(PartregError, match="no query has a match"):
-        vehicleid(np.zeros((3, 2)), np.arange(3))
+        vehicleid_protocol(np.zeros((3, 2)), np.arange(3))
 
 
 def test_veri_by_hand():
@@ -112,10 +112,10 @@ def test_veri_skips_and_counts_queries_without_a_match():
 
 def test_veri_with_cameras_unknown_or_all_equal():
     gallery = table([1, 1, 2, 2], [-1] * 4)
-    assert veri(np.eye(4), np.eye(4), gallery, gallery).skipped == 0, "unknown cameras are not equal ones"
+    assert veri_protocol(np.eye(4), np.eye(4), gallery, gallery).skipped == 0, "unknown cameras are not equal ones"
     equal = table([1, 1, 2, 2], [0] * 4)
     with pytest.raises(PartregError, match="no query has a match"):
-        veri(np.eye(4), np.eye(4), equal, equal)
+        veri_protocol(np.eye(4), np.eye(4), equal, equal)
 
 
 def test_images_in_no_track_are_tracks_of_their_own():
@@ -150,7 +150,7 @@ def test_veri_agrees_with_the_definition(seed):
 def test_veri_refuses_what_does_not_fit():
     gallery = table([1, 1], [1, 2])
     with pytest.raises(PartregError, match=r"query features have shape \(3, 2\), expected \(2, width\)"):
-        veri(np.zeros((3, 2)), np.zeros((2, 2)), gallery, gallery)
+        veri_protocol(np.zeros((3, 2)), np.zeros((2, 2)), gallery, gallery)
     with pytest.raises(PartregError, match=r"expected \(2, 2\)"):
         veri_scores(np.zeros((2, 3)), gallery, gallery)
     with pytest.raises(PartregError, match="'oxford'"):
@@ -176,4 +176,4 @@ def test_a_track_of_two_vehicles_is_refused():
 @pytest.mark.parametrize("galleries", [0, -1])
 def test_no_gallery_is_refused(galleries):
     with pytest.raises(PartregError, match="expected at least one; raise it"):
-        vehicleid(np.eye(4), np.array([0, 0, 1, 1]), galleries=galleries)
+        vehicleid_protocol(np.eye(4), np.array([0, 0, 1, 1]), galleries=galleries)

@@ -18,7 +18,7 @@ from torchmetrics.functional.retrieval import retrieval_average_precision, retri
 from partreg.datasets.images import images_table
 from partreg.errors import PartregError
 from partreg.retrieval.distances import l2
-from partreg.retrieval.protocols import draw_gallery, single_match_ranks, vehicleid, veri_scores
+from partreg.retrieval.protocols import draw_gallery, single_match_ranks, vehicleid_protocol, veri_scores
 from partreg.retrieval.variants import (
     EVERY,
     NO_JUNK,
@@ -210,7 +210,7 @@ def features_of(seed, ties):
 def test_vehicleid_as_the_rules_read(ties):
     for seed in SEEDS:
         features, vehicles = features_of(seed, ties)
-        scores = vehicleid(features, vehicles, galleries=2, seed=seed)
+        scores = vehicleid_protocol(features, vehicles, galleries=2, seed=seed)
         draw = np.random.default_rng(seed)
         for curve in scores.cmc:
             gallery = draw_gallery(vehicles, draw).tolist()
@@ -231,7 +231,7 @@ def test_vehicleid_variants_as_their_rules_read():
     for seed in range(50):
         features, vehicles = features_of(seed, ties=False)
         table = vehicleid_variants(features, vehicles, galleries=3, seed=seed).set_index("variant")
-        scores = vehicleid(features, vehicles, galleries=3, seed=seed)
+        scores = vehicleid_protocol(features, vehicles, galleries=3, seed=seed)
         low, high = (table.loc[f"the same, the draw with the {word} score", "cmc1"] for word in ("lowest", "highest"))
         assert (low, high) == (scores.cmc[:, 0].min(), scores.cmc[:, 0].max())
         first = [vehicles.tolist().index(vehicle) for vehicle in sorted(set(vehicles))]

@@ -3,7 +3,7 @@ import pytest
 
 from partreg.datasets.images import images_table
 from partreg.retrieval.distances import l2
-from partreg.retrieval.protocols import vehicleid, veri_scores
+from partreg.retrieval.protocols import vehicleid_protocol, veri_scores
 from partreg.retrieval.variants import drawn_features, noisy, rules_by_score, vehicleid_variants, veri_variants
 
 
@@ -54,7 +54,7 @@ def test_vehicleid_variants_by_hand():
     features, vehicles = np.array([[0.0], [4], [1], [9]]), np.array([1, 1, 2, 2])
     table = vehicleid_variants(features, vehicles, galleries=3, seed=2).set_index("variant")
     assert table.loc["the first-listed image is the gallery"].tolist() == [0.5, 1]
-    expected = vehicleid(features, vehicles, galleries=3, seed=2)
+    expected = vehicleid_protocol(features, vehicles, galleries=3, seed=2)
     assert table.loc["one random image is the gallery", "cmc1"] == expected.cmc1
     # Swapped, whichever is drawn: both others of vehicle 1 or 2 compete; here only 0 or 1 may be right.
     assert 0 <= table.loc["one random image is the query", "cmc1"] <= 1

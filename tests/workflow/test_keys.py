@@ -272,12 +272,12 @@ def test_a_result_is_kept_under_its_key_whenever_its_making_is_killed(tmp_path):
         return work
 
     stages = workflow.stages
-    stages.kept(path, "old", make("old"))
-    stages.kept(path, "old", make("again"))
+    stages.fresh(path, "old", make("old"))
+    stages.fresh(path, "old", make("again"))
     assert (path.read_text(), made) == ("old", ["old"])
     with pytest.raises(KeyboardInterrupt):
-        stages.kept(path, "new", make("half", killed=True))
-    stages.kept(path, "old", make("old once more"))
+        stages.fresh(path, "new", make("half", killed=True))
+    stages.fresh(path, "old", make("old once more"))
     assert path.read_text() == "old once more"
 
 
