@@ -15,10 +15,10 @@ from claims import ledger, read_claims
 from pages import PAGES, marks_table, methods_reference, own_part, paper_recipe, runs_table, statistics
 from partreg import files
 from partreg.errors import PartregError
+from partreg.verify import record
 from partreg.workflow.chapters import CHAPTERS, chapter_path
 from partreg.workflow.effects import read_evidence
 from partreg.workflow.profile import REPOSITORY, Workspace, open_workspace
-from partreg.workflow.verify import record
 from promises import faults, fuzz, gpu, machines, scores
 
 

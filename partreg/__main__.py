@@ -37,7 +37,7 @@ def verify(run: Path, again: Path | None, tolerance: float) -> None:
 
     Exit status 1 where they differ.
     """
-    from partreg.workflow import verify as verification
+    from partreg import verify as verification
 
     found = verification.against_rerun(run, again, tolerance) if again else verification.against_record(run)
     click.echo(verification.report(found, len(verification.results(run))))

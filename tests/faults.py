@@ -25,8 +25,8 @@ from typing import Any
 import psutil
 
 from partreg import files
+from partreg.verify import Difference, against_record, recorded, report
 from partreg.workflow.profile import REPOSITORY
-from partreg.workflow.verify import Difference, against_record, recorded, report
 from tests.origin import origin
 
 FOLDER = REPOSITORY / "build" / "faults"

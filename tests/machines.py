@@ -22,10 +22,10 @@ import pandas as pd
 
 from partreg import files
 from partreg.paper import BASELINE
+from partreg.verify import against_rerun, results
 from partreg.workflow.profile import REPOSITORY, open_workspace
 from partreg.workflow.studies import STUDIES
 from partreg.workflow.study import record_path
-from partreg.workflow.verify import against_rerun, results
 from tests.origin import origin
 
 # How a machine with fewer instructions computes, by the switches of torch, oneDNN, NumPy, its BLAS and OpenCV. embree,

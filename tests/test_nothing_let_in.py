@@ -16,7 +16,7 @@ import pandas as pd
 import pytest
 import torch
 
-from partreg import files, workflow
+from partreg import files, verify, workflow
 from partreg.baselines import plates, siamese_path
 from partreg.datasets.check import check
 from partreg.datasets.veri import read_labels
@@ -27,7 +27,6 @@ from partreg.parts import annotation, detector
 from partreg.parts.formats import read_coco
 from partreg.reid import features, network, train
 from partreg.reid.pixels import decode
-from partreg.workflow import verify
 from partreg.workflow.profile import read_choices, read_profile
 from tests.conftest import REPOSITORY
 

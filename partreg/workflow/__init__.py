@@ -9,10 +9,9 @@ from partreg.workflow.chapters import CHAPTERS
 from partreg.workflow.data import all_images, benchmark, load_vehicleid, load_veri, test_images
 from partreg.workflow.fields import CHOICES, DATASETS, Profile, layouts
 from partreg.workflow.methods import Judged, judge, method_networks
-from partreg.workflow.origins import annotated_origin, detector_origin, origins, parts_origins
 from partreg.workflow.parameters import check_injected, described_method, described_run, open_notebook
 from partreg.workflow.profile import Workspace, open_workspace, with_drawn_boxes
-from partreg.workflow.provenance import origin, provenance
+from partreg.workflow.provenance import annotated_origin, detector_origin, origin, origins, parts_origins, provenance
 from partreg.workflow.runs import (
     CONTROLS,
     STRONG,

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from partreg.baselines import declarations
+from partreg.baselines import declarations, table_methods
 from partreg.reid.run import Run
 from partreg.workflow.effects import COLUMNS, kept_files
 from partreg.workflow.methods import method_key, network
@@ -20,25 +20,15 @@ KEPT = tuple(COLUMNS)  # all tables of trainings that lie under reference/
 
 @dataclass(frozen=True)
 class Needs:
-    """What a chapter waits for.
+    """What a chapter waits for."""
 
-    Attributes:
-        after: another chapter.
-        boxes: whether it is due again with the part boxes; a chapter that trains or shows networks follows them.
-        networks: the tables of `partreg.workflow.runs` whose networks it shows.
-        methods: whether it shows the methods of Table 3 that are more than a network.
-        points: whether it shows the points of this book's own study.
-        kept: the tables under ``reference/`` that it shows.
-        copied: whether it is the executed notebook of one network, see `copied_run`.
-    """
-
-    after: str = ""
-    boxes: bool = False
-    networks: tuple[str, ...] = ()
-    methods: bool = False
-    points: bool = False
-    kept: tuple[str, ...] = ()
-    copied: bool = False
+    after: str = ""  # another chapter
+    boxes: bool = False  # due again with the part boxes; a chapter that trains or shows networks follows them
+    networks: tuple[str, ...] = ()  # shows those of these tables of `partreg.workflow.runs`
+    methods: bool = False  # shows the methods of Table 3 that are more than a network
+    points: bool = False  # shows the points of this book's own study
+    kept: tuple[str, ...] = ()  # shows these tables under ``reference/``
+    copied: bool = False  # is the executed notebook of one network, see `copied_run`
 
 
 NEEDS = {
@@ -62,10 +52,14 @@ CHAPTERS = tuple(NEEDS)
 
 
 def copied_run(ws: Workspace, name: str) -> Run:
-    """The network whose executed notebook is chapter 04 or 11; the latter is there without the other methods, too."""
+    """The network whose executed notebook is chapter 04 or 11, the paper's own or the first of Table 1 that can be run.
+
+    The latter is there without the other methods, too.
+    """
     if name == "04_reid_training":
         return make_run(ws, "vehicleid")
-    return method_run(ws, "vehicleid", "vgg_ccl" if lacking(ws, "vehicleid", "oife") else "oife")
+    runnable = (method for method in table_methods("vehicleid").values() if not lacking(ws, "vehicleid", method))
+    return method_run(ws, "vehicleid", next(runnable))
 
 
 def trained_by(run: Run) -> str:
@@ -111,22 +105,10 @@ def built_on(ws: Workspace, method: str, seed: int) -> list[Path]:
 def awaited(
     ws: Workspace, name: str, tables: Tables, methods: Iterable[str], points: Iterable[str]
 ) -> list[str | Path]:
-    """What a chapter waits for, by `NEEDS`.
-
-    Args:
-        ws: the workspace.
-        name: of the chapter.
-        tables: the networks of the book, see `partreg.workflow.runs`.
-        methods: the executed notebooks of methods that are more than a network.
-        points: the records of this book's own study.
-    """
+    """What a chapter waits for, by `NEEDS`, of the book's networks, executed notebooks of methods, and own records."""
     needs = NEEDS[name]
     if needs.copied:
         return [run_path(ws, copied_run(ws, name))]
-    found = [
-        source(name),
-        *([chapter_path(ws, needs.after)] if needs.after else []),
-        *shown(ws, tables, needs.networks),
-    ]
-    found += [*(methods if needs.methods else ()), *(points if needs.points else ())]
-    return found + (kept_files(*needs.kept) if needs.kept else [])
+    found = [source(name), *shown(ws, tables, needs.networks), *(kept_files(*needs.kept) if needs.kept else ())]
+    found += [chapter_path(ws, needs.after)] if needs.after else []
+    return [*found, *(methods if needs.methods else ()), *(points if needs.points else ())]

@@ -28,9 +28,8 @@ from partreg.retrieval.distances import l2
 from partreg.workflow import keys
 from partreg.workflow.code import code_key
 from partreg.workflow.data import load_veri, test_images
-from partreg.workflow.origins import origins
 from partreg.workflow.profile import Workspace, digest
-from partreg.workflow.provenance import left_origin, origin, provenance
+from partreg.workflow.provenance import left_origin, origin, origins, provenance
 from partreg.workflow.runs import lacking, method_run, other_methods
 from partreg.workflow.stages import features, locked, trained, vehicleid_scores
 

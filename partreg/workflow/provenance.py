@@ -1,4 +1,4 @@
-"""Where each number comes from: profile, seeds, device, commit and versions."""
+"""Where each number, network and box came from: profile, seeds, device, commit and versions, kept beside each."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 import platform
 import subprocess
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import version
@@ -14,6 +15,8 @@ from typing import Any
 
 from partreg import files
 from partreg.figures.origins import RENDERED, Origin
+from partreg.reid.run import Run
+from partreg.workflow.keys import boxes_file, detector_folder, run_folder
 from partreg.workflow.profile import REPOSITORY, Workspace
 
 PACKAGES = ("partreg", "torch", "torchvision", "ultralytics", "numpy", "pandas", "pillow", "opencv-python")
@@ -63,14 +66,7 @@ def provenance(ws: Workspace) -> dict[str, Any]:
     }
 
 
-def origin(
-    ws: Workspace,
-    dataset: str,
-    step: str,
-    facts: Mapping[str, Any] | None = None,
-    seed: int | None = None,
-    size: int | None = None,
-) -> Origin:
+def origin(ws: Workspace, dataset: str, step: str, facts: Mapping[str, Any] | None = None, **training: int) -> Origin:
     """Where one step on the way to a number came from, for the line under it.
 
     Args:
@@ -78,15 +74,48 @@ def origin(
         dataset: "vehicleid" or "veri", whose images were used.
         step: what was done, such as "trained".
         facts: what `provenance` gave when and where it was done; of this process where not given.
-        seed: of the training.
-        size: of the network's input, in pixels.
+        training: "seed", and "size" of the network's input in pixels.
     """
     facts = provenance(ws) if facts is None else facts
     data = RENDERED if ws.is_synthetic(dataset) else ws.root(dataset).name
     made = {name: facts[name] for name in ("profile", "device", "commit", "clean", "threads")}
-    return Origin(step, data, **made, seed=seed, size=size, torch=facts["versions"]["torch"], day=facts["made"][:10])
+    return Origin(step, data, **made, **training, torch=facts["versions"]["torch"], day=facts["made"][:10])
 
 
 def left_origin(ws: Workspace, dataset: str, step: str, path: Path, **more: Any) -> tuple[Origin, ...]:
     """The `origin` of what left ``path``, a JSON file with its `provenance`, beside it; () where there is none."""
     return (origin(ws, dataset, step, files.read_json(path), **more),) if path.exists() else ()
+
+
+def origins(ws: Workspace, run: Run, name: str = "test") -> tuple[Origin, ...]:
+    """Where a network's numbers come from: boxes, training, ``features_<name>`` and this process, which judges them.
+
+    Without a name it is not the features that are judged, but the network that is drawn.
+    """
+    folder, about = run_folder(ws, run), {"seed": run.seed, "size": run.size}
+    paths = {"trained": folder / "provenance.json", "features": folder / f"features_{name}.json"}
+    left = {step: files.read_json(path) for step, path in paths.items() if path.exists()}
+    return (
+        *(origin(ws, run.dataset, step, facts, **about) for step, facts in left.items()),
+        *(Origin(**one) for one in left.get("trained", {}).get("boxes", ())),
+        origin(ws, run.dataset, "judged" if name else "drawn"),
+    )
+
+
+def parts_origins(ws: Workspace, dataset: str) -> tuple[Origin, ...]:
+    """Where the detected boxes of ``dataset`` came from: the detector's training, and its use on these images."""
+    used = boxes_file(ws, dataset, "detected").with_suffix(".provenance.json")
+    return (*detector_origin(ws), *left_origin(ws, dataset, "boxes", used))
+
+
+def detector_origin(ws: Workspace) -> tuple[Origin, ...]:
+    """Where the detector came from: its training on the annotated images."""
+    left = left_origin(ws, "vehicleid", "detector", detector_folder(ws) / "provenance.json")
+    return tuple(replace(one, data=annotated_origin(ws).data) for one in left)
+
+
+def annotated_origin(ws: Workspace) -> Origin:
+    """The annotated images, as this process shows them; a reader's own are photographs of another folder."""
+    shown = origin(ws, "vehicleid", "drawn")
+    photographs = ws.profile.photographs
+    return replace(shown, data=Path(photographs).name) if photographs else shown

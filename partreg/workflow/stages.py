@@ -25,9 +25,8 @@ from partreg.retrieval import protocols
 from partreg.workflow import keys
 from partreg.workflow.data import all_images, data, load_vehicleid, test_images, tests_of
 from partreg.workflow.keys import annotations, boxes_file, detector_folder, run_folder
-from partreg.workflow.origins import origins, parts_origins
 from partreg.workflow.profile import Workspace, digest, drawn_boxes, finished_boxes
-from partreg.workflow.provenance import provenance
+from partreg.workflow.provenance import origins, parts_origins, provenance
 
 
 def fresh(path: Path, key: str, make: Callable[[Path], None]) -> Path:

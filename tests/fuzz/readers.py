@@ -39,9 +39,9 @@ from partreg.reid.pixels import decode
 from partreg.reid.run import Run, from_dict, from_json
 from partreg.reid.train import learnt_from, resumed
 from partreg.retrieval.distances import check_features
+from partreg.verify import recorded
 from partreg.workflow.effects import read_evidence
 from partreg.workflow.profile import read_choices, read_profile
-from partreg.workflow.verify import recorded
 from tests.conftest import REPOSITORY
 
 NAMES = ["0001_c001_00000010_0.jpg", "0001_c002_00000020_0.jpg", "0002_c001_00000030_0.jpg"]

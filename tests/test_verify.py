@@ -8,9 +8,9 @@ import pytest
 import torch
 from click.testing import CliRunner
 
+from partreg import verify
 from partreg.__main__ import commands
 from partreg.errors import PartregError
-from partreg.workflow import verify
 
 RECORD = "studies/own_dial/one.json"
 

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,21 +29,16 @@ KINDS = {".txt", ".csv", ".xml", ".json", ".jpg", ".npy", ".pt"}
 BESIDE = {"notebooks", "site", "pixels", "yolo-example", "drawn"}
 TIMED = {"provenance.json", "training.json", "cost.json", "net.json", "choices.json"}
 KEY = re.compile(r"(?<![0-9a-f])[0-9a-f]{12}(?![0-9a-f])")  # in the names of folders and files
-# Where a result came from, in files that hold both.
-ORIGIN = ("commit", "clean", "device", "key", "code")
+ORIGIN = {"commit", "clean", "device", "key", "code"}  # where a result came from, in files that hold both
 
 
 @dataclass(frozen=True)
 class Difference:
-    """A file that is not as it should be: its name in the folder, what is wrong, and by how much where that is known.
+    """A file that is not as it should be."""
 
-    ``largest`` is the largest difference between two numbers at the same place; None where the files cannot be compared
-    number by number.
-    """
-
-    name: str
+    name: str  # in the folder
     message: str
-    largest: float | None = None
+    largest: float | None = None  # difference of two numbers at the same place; None where they cannot be compared
 
     def __str__(self) -> str:
         return f"{self.name}: {self.message}"
@@ -101,11 +98,7 @@ def recorded(folder: Path) -> dict[str, str]:
 
 
 def against_record(folder: Path) -> list[Difference]:
-    """How a results folder differs from its own ``SHA256SUMS``; [] where every file is as recorded.
-
-    Raises:
-        PartregError: there is no such folder or no record.
-    """
+    """How a results folder differs from its own ``SHA256SUMS``; [] where every file is as recorded."""
     here, there = set(results(folder)), recorded(folder)
     found = [Difference(name, "is missing") for name in sorted(set(there) - here)]
     found += [Difference(name, "is not in the record") for name in sorted(here - set(there))]
@@ -114,51 +107,28 @@ def against_record(folder: Path) -> list[Difference]:
 
 
 def against_rerun(folder: Path, again: Path, tolerance: float = 0.0) -> list[Difference]:
-    """How the results of a folder differ from those of a re-run; [] where all are the same, or near enough.
+    """How the results of a folder differ from those of a re-run; [] where no number is further off than ``tolerance``.
 
     Folders are named by keys, which other code, or pictures of other times, give other names. A file that has no
     counterpart of its own name is compared with the one of the same description, see `described`.
 
-    Args:
-        folder: a results folder.
-        again: the results folder of a run of the same description.
-        tolerance: numbers that differ by no more than this count as the same.
-
     Raises:
         PartregError: one of them is no results folder.
     """
-    pairs, here, there = paired(folder, again)
-    found = [Difference(name, f"is missing in {again}") for name in here]
-    found += [Difference(name, f"is missing in {folder}") for name in there]
-    for name, other in pairs:
-        one = compared(folder / name, again / other, name)
-        if one is not None and (one.largest is None or one.largest > tolerance):
-            found.append(one)
-    return found
-
-
-def paired(folder: Path, again: Path) -> tuple[list[tuple[str, str]], list[str], list[str]]:
-    """Files of two results folders side by side, and those that only one of them has, by their names there.
-
-    Where several of one description are on both sides (a benchmark turned to several settings), equal files go
-    together first.
-    """
     here, there = set(results(folder)), set(results(again))
     pairs = {name: name for name in here & there}
+    # Where several are of one description (a benchmark turned to several settings), equal files go together first.
     for known in (lambda root, name: (described(root, name), sha256(root / name)), described):
-        mine = grouped((known(folder, name), name) for name in sorted(here - set(pairs)))
-        theirs = grouped((known(again, name), name) for name in sorted(there - set(pairs.values())))
-        for one in mine.keys() & theirs.keys():
-            pairs |= zip(mine[one], theirs[one], strict=False)
-    return sorted(pairs.items()), sorted(here - set(pairs)), sorted(there - set(pairs.values()))
-
-
-def grouped(pairs: Iterable[tuple[Any, str]]) -> dict[Any, list[str]]:
-    """The second of each pair, by the first."""
-    found: dict[Any, list[str]] = {}
-    for one, other in pairs:
-        found.setdefault(one, []).append(other)
-    return found
+        waiting = defaultdict(list)
+        for name in sorted(there - set(pairs.values())):
+            waiting[known(again, name)].append(name)
+        for name in sorted(here - set(pairs)):
+            if alike := waiting[known(folder, name)]:
+                pairs[name] = alike.pop(0)
+    found = [Difference(name, f"is missing in {again}") for name in sorted(here - set(pairs))]
+    found += [Difference(name, f"is missing in {folder}") for name in sorted(there - set(pairs.values()))]
+    both = (compared(folder / name, again / other, name) for name, other in sorted(pairs.items()))
+    return found + [one for one in both if one and (one.largest is None or one.largest > tolerance)]
 
 
 def described(folder: Path, name: str) -> str:
@@ -170,7 +140,7 @@ def described(folder: Path, name: str) -> str:
     for at, part in enumerate(parts):
         if at and parts[at - 1] == "runs" and KEY.fullmatch(part):
             path = folder.joinpath(*parts[: at + 1], "run.json")
-            run = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+            run = files.read_json(path) if path.is_file() else {}
             parts[at] = json.dumps({**run, "data": ""}, sort_keys=True)
         else:
             parts[at] = KEY.sub("", part)
@@ -189,11 +159,11 @@ def compared(first: Path, second: Path, name: str) -> Difference | None:
         return Difference(name, "has other bytes")
     if any(mine[key].shape != theirs[key].shape for key in mine):
         return Difference(name, "has other values, and another number of them")
-    largest = max((_apart(mine[key], theirs[key]) for key in mine), default=0.0)
+    largest = max((apart(mine[key], theirs[key]) for key in mine), default=0.0)
     return Difference(name, f"numbers differ by up to {largest:.2g}", largest) if largest else None
 
 
-def _apart(first: np.ndarray, second: np.ndarray) -> float:
+def apart(first: np.ndarray, second: np.ndarray) -> float:
     """The largest difference of two arrays; infinite where only one of two is NaN, or where texts differ."""
     if first.dtype.kind not in "biuf" or second.dtype.kind not in "biuf":
         return 0.0 if np.array_equal(first, second) else float("inf")
@@ -204,35 +174,41 @@ def _apart(first: np.ndarray, second: np.ndarray) -> float:
 
 
 def numbers(path: Path) -> dict[str, np.ndarray]:
-    """What can be compared number by number in a result file, by name.
+    """What can be compared number by number in a result file, by its place there, without where it came from.
 
     Raises:
         Exception: of many kinds, where the file is not what its suffix says, or of a kind that has no numbers.
     """
-    if path.suffix == ".npy":
-        return {"": np.load(path, allow_pickle=False)}
-    if path.suffix == ".csv":
-        return {name: column.to_numpy() for name, column in pd.read_csv(path).items()}
-    if path.suffix == ".pt":
-        import torch  # which the book's build need not wait for
-
-        value = torch.load(path, map_location="cpu", weights_only=True)
-    else:
-        value = json.loads(path.read_text(encoding="utf-8"))
-        if path.name == "run.json":
-            value.pop("data", "")  # the digest of a network's data and code
-    return {name: np.array(one) for name, one in _leaves(value, "")}
+    return dict(leaves(READERS[path.suffix](path), "", {*ORIGIN, *(["data"] if path.name == "run.json" else [])}))
 
 
-def _leaves(value: Any, name: str) -> Iterator[tuple[str, Any]]:
-    """Numbers and texts of nested lists and dictionaries by their place, without where they come from."""
+def read_weights(path: Path) -> Any:
+    """A state dict, of tensors alone."""
+    import torch  # which the book's build need not wait for
+
+    return torch.load(path, map_location="cpu", weights_only=True)
+
+
+# How a file is read that has numbers, by its suffix.
+READERS = {
+    ".npy": partial(np.load, allow_pickle=False),
+    ".csv": lambda path: dict(pd.read_csv(path).items()),
+    ".json": files.read_json,
+    ".pt": read_weights,
+}
+
+
+def leaves(value: Any, name: str, left_out: set[str]) -> Iterator[tuple[str, np.ndarray]]:
+    """The arrays, numbers and texts in nested lists and dictionaries by their place; of what is named, none."""
     if isinstance(value, dict | list | tuple):
-        pairs = value.items() if isinstance(value, dict) else enumerate(value)
-        for key, inner in pairs:
-            if key not in ORIGIN:
-                yield from _leaves(inner, f"{name}/{key}")
+        for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
+            if key not in left_out:
+                yield from leaves(inner, f"{name}/{key}", left_out)
     else:
-        yield name, value.float().numpy() if hasattr(value, "numpy") else str(value) if value is None else value
+        yield (
+            name,
+            value.float().numpy() if hasattr(value, "float") else np.array(str(value) if value is None else value),
+        )
 
 
 def report(found: list[Difference], count: int) -> str:
