@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import difflib
 import sys
-from collections.abc import Iterable, Mapping
-from functools import lru_cache
+from collections.abc import Iterable
 from typing import Annotated, Any, Self, get_type_hints
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
@@ -46,33 +45,22 @@ class Guarded:
             raise refused(error, cls, cls.__name__.lower()) from error
 
     @classmethod
-    def of(cls, values: Mapping[str, Any], source: str) -> Self:
-        """The description with these fields; those left out take their defaults.
-
-        Raises:
-            PartregError: a field is unknown or missing, or its value not allowed; the sentence starts with ``source``.
-        """
+    def of(cls, values: dict[str, Any], source: str) -> Self:
+        """The description with these fields; those left out take their defaults, and refusals name the ``source``."""
+        if not isinstance(values, dict):
+            raise PartregError(f'{source}: expected a JSON object as {{"name": "value"}}; found {str(values)[:40]!r}.')
         try:
             return cls(**values)
         except PartregError as error:
-            raise PartregError(f"{source}: {str(error).removeprefix(f'{cls.__name__.lower()}: ')}") from error
+            raise PartregError(str(error).replace(cls.__name__.lower(), source, 1)) from error
 
 
 def checked(kind: Any, value: Any, name: str, source: str = "") -> Any:
-    """``value`` as a type of Python with the kinds below takes it.
-
-    Raises:
-        PartregError: it does not; the sentence has ``source`` and then ``name``.
-    """
+    """``value`` as a type of Python with the kinds below takes it; a refusal names ``source`` and then ``name``."""
     try:
-        return _adapter(kind).validate_python(value, strict=True)
+        return TypeAdapter(kind).validate_python(value, strict=True)
     except ValidationError as error:
         raise refused(error, kind, source, name) from error
-
-
-@lru_cache
-def _adapter(kind: Any) -> TypeAdapter[Any]:
-    return TypeAdapter(kind)
 
 
 def expected(words: str) -> PydanticCustomError:
@@ -86,14 +74,7 @@ def objection(words: str) -> PydanticCustomError:
 
 
 def refused(error: ValidationError, kind: Any, source: str, name: str = "") -> PartregError:
-    """The sentence about the first fault that pydantic found in a value; a name that is unknown goes first.
-
-    Args:
-        error: what pydantic raised.
-        kind: the type that it checked.
-        source: the file or object that the value stands in.
-        name: what the value is called there.
-    """
+    """The sentence about the first fault that pydantic found in a value of this kind; an unknown name goes first."""
     first, *_ = found = sorted(error.errors(include_url=False), key=lambda one: one["type"] not in UNKNOWN)
     fault, value, (*above, last) = first["type"], first["input"], first["loc"] or ("",)
     if fault in UNKNOWN:
@@ -126,14 +107,9 @@ def unknown(where: str, name: Any, names: Iterable[str]) -> PartregError:
 
 
 def known(where: str, names: Iterable[Any], all_names: Iterable[str]) -> None:
-    """Refuse names that nothing reads, so that a typing error does not go unheard.
-
-    Raises:
-        PartregError: one of ``names`` is not among ``all_names``.
-    """
-    all_names = list(all_names)
+    """Refuse names that are not among ``all_names``, so that a typing error does not go unheard."""
     for name in names:
-        if name not in all_names:
+        if name not in (all_names := list(all_names)):
             raise unknown(where, name, all_names)
 
 

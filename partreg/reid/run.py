@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict
+import os
+from dataclasses import asdict, replace
 from functools import lru_cache
-from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic.dataclasses import dataclass
@@ -27,8 +27,8 @@ AUGMENTATIONS = ("flip", "affine", "color", "erase")
 
 
 @dataclass(frozen=True)
-class DataFields(Guarded):
-    """What it is trained on (Sections 3.2 and 4.1).
+class Run(Guarded):
+    """One network and its training, as Section 3 describes them; what the paper leaves open is marked *assumed*.
 
     Attributes:
         dataset: "vehicleid" or "veri", whose training half is learnt.
@@ -40,22 +40,6 @@ class DataFields(Guarded):
         size: images are resized to size x size pixels; smaller ones are enlarged, which shows nothing more.
         augment: which of `AUGMENTATIONS` are applied (*assumed* all but "erase").
         held_out: training identities kept for validation.
-    """
-
-    dataset: Annotated[str, one_of(DATASETS)] = "vehicleid"
-    data: str = ""
-    boxes: Annotated[str, one_of(BOXES)] = "filled"
-    hidden: Annotated[float, number(0, 1)] = 0.0
-    size: Annotated[int, whole(32, 2048)] = 96
-    augment: Annotated[tuple[str, ...], some_of(AUGMENTATIONS)] = ("flip", "affine", "color")
-    held_out: Annotated[int, whole(0, 10**7)] = 0
-
-
-@dataclass(frozen=True)
-class NetworkFields(Guarded):
-    """The network (Section 3.2 and Figure 2).
-
-    Attributes:
         method: "partreg", the paper's, or that of another row of Tables 1 to 3, by its module in `partreg.baselines`.
         parts: which part branches there are, any of ("window", "light", "brand"); none is Table 4's baseline.
         use_global: whether there is the global branch; without it, the feature is the part features side by side.
@@ -66,8 +50,31 @@ class NetworkFields(Guarded):
         part_stage: stage of the ResNet whose map the part branches pool: 4, the last, is the paper's; 2 and 3 are
             extensions of this book.
         dim: width of every branch's feature (256 in Section 4.2; *assumed* the same for the parts).
+        part_weight: lambda, the weight of each part's loss in Eq. 3 (*assumed* 0.3).
+        global_weight: weight of the global loss, 1 in Eq. 3; the control of equal total weight has less.
+        part_dropout: how often a part of a training image is taken for missing, 0 in the paper (an extension).
+        agreement: weight of a penalty between part and global predictions, 0 in the paper (an extension).
+        margin: of the losses that compare distances; the paper's method has none.
+        epochs: passes over the training images (*assumed*).
+        batch: images in a step (*assumed*).
+        lr: first, or after warm-up, learning rate; 0.01 in Section 3.3 for pretrained weights.
+        schedule: "exponential" (Section 3.3) or "cosine" (*assumed*, for training from scratch).
+        decay: factor an epoch of the exponential schedule (*assumed*).
+        warmup: epochs over which the rate grows from nothing (*assumed*).
+        momentum: of SGD (*assumed*).
+        weight_decay: of SGD (*assumed*).
+        seed: of everything random.
     """
 
+    # What it is trained on (Sections 3.2 and 4.1).
+    dataset: Annotated[str, one_of(DATASETS)] = "vehicleid"
+    data: str = ""
+    boxes: Annotated[str, one_of(BOXES)] = "filled"
+    hidden: Annotated[float, number(0, 1)] = 0.0
+    size: Annotated[int, whole(32, 2048)] = 96
+    augment: Annotated[tuple[str, ...], some_of(AUGMENTATIONS)] = ("flip", "affine", "color")
+    held_out: Annotated[int, whole(0, 10**7)] = 0
+    # The network (Section 3.2 and Figure 2).
     method: str = "partreg"
     parts: Annotated[tuple[str, ...], some_of(tuple(BRANCH_BOXES))] = PARTS
     use_global: bool = True
@@ -77,42 +84,13 @@ class NetworkFields(Guarded):
     last_stride: Annotated[int, one_of((1, 2))] = 1
     part_stage: Annotated[int, one_of((2, 3, 4))] = 4
     dim: Annotated[int, whole(1, 4096)] = 256
-
-
-@dataclass(frozen=True)
-class LossFields(Guarded):
-    """The loss (Section 3.3, Eq. 1 to 3).
-
-    Attributes:
-        part_weight: lambda, the weight of each part's loss in Eq. 3 (*assumed* 0.3).
-        global_weight: weight of the global loss, 1 in Eq. 3; the control of equal total weight has less.
-        part_dropout: how often a part of a training image is taken for missing, 0 in the paper (an extension).
-        agreement: weight of a penalty between part and global predictions, 0 in the paper (an extension).
-        margin: of the losses that compare distances; the paper's method has none.
-    """
-
+    # The loss (Section 3.3, Eq. 1 to 3).
     part_weight: Annotated[float, number(0, 1e3)] = 0.3
     global_weight: Annotated[float, number(0, 1e3)] = 1.0
     part_dropout: Annotated[float, number(0, 1)] = 0.0
     agreement: Annotated[float, number(0, 1e3)] = 0.0
     margin: Annotated[float, number(0, 1e3)] = 0.3
-
-
-@dataclass(frozen=True)
-class OptimiserFields(Guarded):
-    """How the loss is made small (Section 3.3).
-
-    Attributes:
-        epochs: passes over the training images (*assumed*).
-        batch: images in a step (*assumed*).
-        lr: first, or after warm-up, learning rate; 0.01 in Section 3.3 for pretrained weights.
-        schedule: "exponential" (Section 3.3) or "cosine" (*assumed*, for training from scratch).
-        decay: factor an epoch of the exponential schedule (*assumed*).
-        warmup: epochs over which the rate grows from nothing (*assumed*).
-        momentum: of SGD (*assumed*).
-        weight_decay: of SGD (*assumed*).
-    """
-
+    # How the loss is made small (Section 3.3).
     epochs: Annotated[int, whole(1, 10_000)] = 20
     batch: Annotated[int, whole(2, 65_536)] = 32
     lr: Annotated[float, number(0, 1e3)] = 0.1
@@ -121,16 +99,6 @@ class OptimiserFields(Guarded):
     warmup: Annotated[float, number(0, 1e4)] = 2.0
     momentum: Annotated[float, number(0, 1)] = 0.9
     weight_decay: Annotated[float, number(0, 1)] = 5e-4
-
-
-@dataclass(frozen=True)
-class Run(OptimiserFields, LossFields, NetworkFields, DataFields):
-    """One network and its training, as Section 3 describes them; what the paper leaves open is marked *assumed*.
-
-    Attributes:
-        seed: of everything random.
-    """
-
     seed: Annotated[int, whole(0, 2**31 - 1)] = 0
 
     def __post_init__(self) -> None:
@@ -146,21 +114,13 @@ class Run(OptimiserFields, LossFields, NetworkFields, DataFields):
 
     @property
     def key(self) -> str:
-        """Twelve hexadecimal digits that are the same for the same description; weights from a file count as its bytes.
-
-        Raises:
-            PartregError: the file of weights cannot be read.
-        """
+        """Twelve hexadecimal digits, the same for the same description; weights from a file count as its bytes."""
         values = {**asdict(self), "weights": self.weights_content}
         return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:12]
 
     @property
     def weights_content(self) -> str:
-        """``weights``, or the SHA-256 of the file that it names.
-
-        Raises:
-            PartregError: the file cannot be read.
-        """
+        """``weights``, or the SHA-256 of the file that it names, which must be there."""
         return self.weights if self.weights in ("", "imagenet") else _file_hash(self.weights)
 
     @property
@@ -189,7 +149,7 @@ class Run(OptimiserFields, LossFields, NetworkFields, DataFields):
 
     def changed(self, **changes: Any) -> Run:
         """The same run but for ``changes``, whose values may be written as text ("window,light")."""
-        return from_dict({**asdict(self), **changes})
+        return replace(self, **changes)
 
     def to_json(self) -> str:
         """One line of JSON that `from_json` reads back to an equal run."""
@@ -197,32 +157,22 @@ class Run(OptimiserFields, LossFields, NetworkFields, DataFields):
 
 
 def from_dict(values: dict[str, Any], source: str = "run") -> Run:
-    """A run from a dictionary of its fields; those left out take their defaults.
-
-    Raises:
-        PartregError: no dictionary, a field is unknown or its value not allowed; the sentence starts with ``source``.
-    """
-    if not isinstance(values, dict):
-        raise PartregError(f'{source}: expected a JSON object such as {{"dataset": "veri"}}; got {str(values)[:40]!r}.')
+    """A run from a dictionary of its fields; the sentence about one that it does not take starts with ``source``."""
     return Run.of(values, source)
 
 
 def from_json(text: str, source: str = "run") -> Run:
-    """A run from the text that `Run.to_json` gives.
-
-    Raises:
-        PartregError: the text is not a JSON object of a run's fields.
-    """
-    return from_dict(parse_json(text, source), source)
+    """A run from the text that `Run.to_json` gives."""
+    return Run.of(parse_json(text, source), source)
 
 
 def _file_hash(path: str) -> str:
-    try:
-        status = Path(path).stat()
-    except OSError as error:
-        raise PartregError(f"{path}: no such file of weights; check the path given as weights=<file>.") from error
-    if not Path(path).is_file():
-        raise PartregError(f"{path}: expected a file of weights, found a folder; check the path given as weights.")
+    if not os.path.isfile(path):
+        found = "a folder" if os.path.isdir(path) else "none"
+        raise PartregError(
+            f"{path}: expected a file of weights, found {found}; check the path given as weights=<file>."
+        )
+    status = os.stat(path)
     return _hash_of_bytes(path, status.st_mtime_ns, status.st_ctime_ns, status.st_size)
 
 

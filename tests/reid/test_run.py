@@ -63,7 +63,7 @@ def test_weights_from_a_file_count_as_their_bytes(tmp_path):
     (tmp_path / "c.pth").write_bytes(b"2")
     keys = [Run(weights=str(tmp_path / name)).key for name in ("a.pth", "b.pth", "c.pth")]
     assert keys[0] == keys[1] != keys[2]
-    with pytest.raises(PartregError, match=r"gone\.pth: no such file of weights"):
+    with pytest.raises(PartregError, match=r"gone\.pth: expected a file of weights, found none"):
         _ = Run(weights=str(tmp_path / "gone.pth")).key
 
 

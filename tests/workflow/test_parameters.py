@@ -1,6 +1,7 @@
 """The first cell of a notebook: a parameter that is misspelt or of another kind stops it, plain papermill included."""
 
 import json
+import os
 import subprocess
 import sys
 
@@ -12,6 +13,7 @@ from partreg.workflow.fields import layouts
 from partreg.workflow.parameters import check_injected, described_method, described_run, open_notebook
 from tests.conftest import REPOSITORY
 
+HERE = {**os.environ, "PYTHONPATH": str(REPOSITORY)}  # a kernel elsewhere imports the code beside these tests
 DECLARED = 'profile = "laptop"  # a name\ninteractive = False\nrows = 3\nwords = ""\nepochs = None\noverrides = {}\n'
 NOTHING = dict.fromkeys(("parts", "size", "epochs", "lr", "weights", "margin"))
 
@@ -144,7 +146,7 @@ def papermill(notebook, folder, *words):
     """Plain papermill, as a reader starts it; its exit status and what it said."""
     source = REPOSITORY / "notebooks" / f"{notebook}.ipynb"
     command = [sys.executable, "-m", "papermill", str(source), str(folder / "out.ipynb"), "--no-progress-bar", *words]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder, env=HERE)
     return done.returncode, done.stdout + done.stderr
 
 
@@ -178,7 +180,7 @@ def test_papermills_words_arrive_as_they_are_meant(tmp_path):
     (tmp_path / "in.ipynb").write_text(json.dumps(notebook))
     words = ["-p", "seeds", "0", "-p", "overrides", '{"reid": {"epochs": 1}}', "-p", "profile", "mine.yaml"]
     command = [sys.executable, "-m", "papermill", "in.ipynb", "out.ipynb", "--no-progress-bar", *words]
-    subprocess.run(command, check=True, capture_output=True, cwd=tmp_path)
+    subprocess.run(command, check=True, capture_output=True, cwd=tmp_path, env=HERE)
     printed = json.loads((tmp_path / "out.ipynb").read_text())["cells"][-1]["outputs"][0]["text"]
     said = "".join(printed)
     assert said.startswith(f"{tmp_path / 'out'} Profile(name='mine'")
