@@ -69,8 +69,7 @@ def rough_seconds(ws: Workspace) -> dict[str, float]:
 def absolute(choices: dict[str, str]) -> dict[str, str]:
     """The choices with whole paths, for Snakemake and its notebooks run in folders of their own."""
     paths = {"weights", "output", *PATHS}
-    if choices.get("profile", "").endswith((".yaml", ".yml")):
-        paths.add("profile")
+    paths |= {"profile"} if choices.get("profile", "").endswith((".yaml", ".yml")) else set()
     return {name: whole_path(value, Path.cwd()) if name in paths else value for name, value in choices.items()}
 
 
@@ -79,10 +78,9 @@ def snakemake_command(choices: dict[str, Any], folder: Path, cores: int, target:
     gpus = 1 if shutil.which("nvidia-smi") else cores
     words = [sys.executable, "-m", "snakemake", target, "--snakefile", str(REPOSITORY / "Snakefile")]
     words += ["--directory", str(folder), "--cores", str(cores), "--resources", f"gpu={gpus}"]
-    words += ["--rerun-incomplete", "--keep-going"]
     # In a file and not by --config, which would turn numbers into text and other letters into escapes.
     files.write_json(folder / "choices.json", choices)
-    return [*words, "--configfile", str(folder / "choices.json")]
+    return [*words, "--rerun-incomplete", "--keep-going", "--configfile", str(folder / "choices.json")]
 
 
 @contextlib.contextmanager
@@ -110,11 +108,12 @@ class Progress:
         self.bar, self.done = tqdm(disable=True), 0
 
     def hear(self, line: str) -> None:
-        """Follow a line of Snakemake's: of its table of jobs, or that one of them has ended."""
+        """Follow a line of Snakemake's: of its table of jobs, whose last line is their total, or that one has ended."""
         if self.bar.disable and (found := re.fullmatch(r"(\w+) +(\d+)", line)):
-            self.due[found[1]] = int(found[2])
             if found[1] == "total":
-                self.begin(self.due.pop("total"))
+                self.begin(int(found[2]))
+            else:
+                self.due[found[1]] = int(found[2])
         elif found := re.match(r"Finished jobid: \d+ \(Rule: (\w+)\)", line):
             self.done += 1
             self.bar.set_description_str(f"{self.done} of {sum(self.due.values())} steps", refresh=False)
@@ -130,10 +129,7 @@ class Progress:
 
 
 def follow(command: list[str], log: Path, seconds: dict[str, float], cores: int = 1, stdin: int | None = None) -> int:
-    """Run ``command``, its words into ``log``, and its jobs' progress onto the terminal with the time left.
-
-    Its standard input, which all that it starts inherit, is ``stdin``; nothing is read from it.
-    """
+    """Run ``command``, its words into ``log``, its progress onto the terminal; what it starts inherits ``stdin``."""
     progress = Progress(seconds, cores)
     # Not through a pipe: where its reader is killed, Snakemake loses its thread and waits for ever. In memory, if it
     # can be: so what went wrong is heard when the disk is full, too.
@@ -174,8 +170,7 @@ def lines_of(process: subprocess.Popen, said: int) -> Iterator[str | None]:
 
 def bring_up_to_date(choices: dict[str, Any], ws: Workspace, cores: int, target: str) -> int:
     """Run Snakemake in the results folder of a workspace, one run at a time; its exit status."""
-    folder = ws.folder
-    folder.mkdir(parents=True, exist_ok=True)
+    (folder := ws.folder).mkdir(parents=True, exist_ok=True)
     with only_one(folder) as descriptor:
         files.sweep(folder)
         command = snakemake_command(choices, folder, cores, target)
@@ -243,11 +238,7 @@ def as_choices(baselines: bool, given: dict[str, str]) -> dict[str, Any]:
 
 
 def refuse(ws: Workspace, target: str) -> None:
-    """Refuse what Snakemake could only fail at, in one sentence.
-
-    Raises:
-        PartregError: there is nothing to do for the target, or the results folder has braces in its name.
-    """
+    """Raise a PartregError for what Snakemake could only fail at: a target without jobs, a folder with braces."""
     if target in STUDIES and not STUDIES[target].listed(ws):
         raise PartregError(f"profile {ws.profile.name!r}: {STUDIES[target].without_jobs}")
     if set("{}") & set(str(ws.folder)):

@@ -45,14 +45,9 @@ class Judged:
 
 
 def judge(ws: Workspace, dataset: str, method: str, seed: int | None = None, **changes: Any) -> Judged:
-    """Scores and cost of a method, which is trained first where need be.
+    """Scores and cost of a method of "vehicleid" (Tables 1 and 2) or "veri" (Table 3), trained first where need be.
 
-    Args:
-        ws: the workspace.
-        dataset: "vehicleid" (Tables 1 and 2) or "veri" (Table 3).
-        method: by its module in `partreg.baselines`.
-        seed: of training; the profile's first unless given.
-        changes: of `partreg.reid.run.Run`'s fields, where the method is one network.
+    The seed is the profile's first unless given; ``changes`` are of `partreg.reid.run.Run`'s fields, for one network.
 
     Raises:
         PartregError: the method is none of that data set's, or a side file that it needs is not there.

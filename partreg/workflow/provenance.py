@@ -29,17 +29,15 @@ def committed() -> tuple[str, bool]:
 
     "unknown" without git, and in a copy that only lies inside another repository.
     """
-    # The caller's own GIT_DIR, as in a hook, would name another repository.
+    # The caller's own GIT_DIR, as in a hook, would name another repository, and so would a folder further up.
     plain = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
-    how: dict[str, Any] = {"cwd": REPOSITORY, "env": plain, "capture_output": True, "text": True, "check": True}
-    said = []
-    for words in ("rev-parse --show-toplevel", "rev-parse --short=10 HEAD", "status --porcelain --untracked-files=no"):
-        try:
-            said.append(subprocess.run(["git", *words.split()], **how).stdout.strip())  # noqa: S603, S607
-        except (OSError, subprocess.CalledProcessError):
-            return "unknown", True
-    top, commit, changes = said
-    return (commit, not changes) if Path(top).resolve() == REPOSITORY else ("unknown", True)
+    how: dict[str, Any] = {"cwd": REPOSITORY, "env": plain | {"GIT_CEILING_DIRECTORIES": str(REPOSITORY.parent)}}
+    words = ["git", "status", "--porcelain=v2", "--branch", "--untracked-files=no"]
+    try:
+        said = subprocess.run(words, **how, capture_output=True, text=True, check=True).stdout.splitlines()  # noqa: S603
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown", True
+    return said[0].removeprefix("# branch.oid ")[:10], all(line.startswith("# ") for line in said)
 
 
 def device() -> str:

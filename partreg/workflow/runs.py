@@ -38,15 +38,12 @@ EQUAL = "Equal total weight of the losses"
 def make_run(ws: Workspace, dataset: str, **changes: Any) -> Run:
     """The description of one training run: the profile's, with ``changes`` of `partreg.reid.run.Run`'s fields.
 
-    The full model at the data set's main size (its last for VeRi-776, its last for VehicleID) and seed, unless changed.
+    The full model at the data set's last size and the first seed, unless changed.
     """
-    start = {
-        "dataset": dataset,
-        "size": ws.profile.sizes[dataset][-1],
-        "held_out": ws.profile.held_out[dataset],
-        "seed": ws.profile.seeds[0],
-    }
-    run = from_dict({**start, **ws.profile.reid, **changes}, f"profile {ws.profile.name}")
+    asked = ws.profile
+    start = {"dataset": dataset, "seed": asked.seeds[0]}
+    start |= {"size": asked.sizes[dataset][-1], "held_out": asked.held_out[dataset]}
+    run = from_dict({**start, **asked.reid, **changes}, f"profile {asked.name}")
     return run.changed(data=digest(keys.network(ws, run)))
 
 
@@ -84,8 +81,7 @@ def method_run(ws: Workspace, dataset: str, method: str, **changes: Any) -> Run:
 def lacking(ws: Workspace, dataset: str, method: str) -> str:
     """What a method needs and has not, in words; "" where all is there, as for the paper's own.
 
-    That is a side file that a folder of one's own is without, by its path; or, for a method that also learns from the
-    other data set, photographs there where these are photographs, and rendered vehicles where these are rendered.
+    That is a side file, by its path; or, for one that also learns from the other data set, images of the same kind.
     """
     for owner, *names in declarations()[method].side_files if method in declarations() else ():
         root = ws.root(owner or dataset)
@@ -146,10 +142,11 @@ def runs(ws: Workspace) -> dict[str, dict[str, list[Run]]]:
         return [make_run(ws, dataset, seed=seed, **changes) for seed in seeds]
 
     def others(dataset: str) -> dict[str, list[Run]]:
-        trained = {row: method for row, method in other_methods(ws, dataset).items() if declarations()[method].trains}
+        about = {row: (method, declarations()[method]) for row, method in other_methods(ws, dataset).items()}
         return {
-            row: [method_run(ws, declarations()[method].learns_from or dataset, method, seed=seed) for seed in seeds]
-            for row, method in trained.items()
+            row: [method_run(ws, it.learns_from or dataset, method, seed=seed) for seed in seeds]
+            for row, (method, it) in about.items()
+            if it.trains
         }
 
     found = {
@@ -159,7 +156,5 @@ def runs(ws: Workspace) -> dict[str, dict[str, list[Run]]]:
         "table_6": {str(size): seeded("veri", size=size) for size in ws.profile.sizes["veri"]},
     }
     if ws.profile.other_rows:
-        found["table_1"] = others("vehicleid")
-        found["table_3"] = others("veri")
-        found["strong"] = strong_runs(ws, seeds)
+        found |= {"table_1": others("vehicleid"), "table_3": others("veri"), "strong": strong_runs(ws, seeds)}
     return found

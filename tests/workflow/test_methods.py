@@ -28,7 +28,7 @@ def data(monkeypatch):
     gallery = pd.DataFrame({"image": list("abcd"), "vehicle": [1, 2, 3, 1], "camera": 2, "track": list("abca")})
     train = pd.DataFrame({"image": list("efghijkl"), "vehicle": [5, 6, 7, 8] * 2})
     found = SimpleNamespace(train=train, query=query, gallery=gallery)
-    monkeypatch.setattr(methods, "veri", lambda ws: found)
+    monkeypatch.setattr(methods, "load_veri", lambda ws: found)
     monkeypatch.setattr(methods, "test_images", lambda ws, dataset: pd.concat([query, gallery], ignore_index=True))
     return found
 
