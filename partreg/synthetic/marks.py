@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from partreg.synthetic.cameras import Camera
-from partreg.synthetic.canvas import CHROME, LAMP, MATTE, SHIFT, TAIL, Canvas, box, disc, star
+from partreg.synthetic.canvas import CHROME, LAMP, MATTE, PART, SHIFT, TAIL, Canvas, box, disc, star
 from partreg.synthetic.geometry import Outline
 from partreg.synthetic.textures import lamp_shape, paint_wheel, screens
 from partreg.synthetic.vehicles import Mark, Model, Vehicle
@@ -17,7 +17,8 @@ from partreg.synthetic.vehicles import Mark, Model, Vehicle
 LAYER_WIDTH, LAYER_LOW, LAYER_HIGH = 1.1, 0.45, 2.05
 PLATE_NEAR = 600.0  # pixels times metres: 60 pixels for 7 symbols at 10 metres, 30 at 20
 LAYERS = ("hang", "dash", "front_seats", "rear_seats", "shelf")
-WHITE, CLOTH = (240, 240, 236), ((46, 46, 50), (92, 84, 74), (60, 34, 30), (120, 112, 98))
+WHITE, SCRATCH = (240, 240, 236), (190, 186, 180)
+CLOTH = ((46, 46, 50), (92, 84, 74), (60, 34, 30), (120, 112, 98))
 
 
 class Layer:
@@ -27,16 +28,17 @@ class Layer:
         self.scale = scale
         self.image = np.zeros((round((LAYER_HIGH - LAYER_LOW) * scale), round(2 * LAYER_WIDTH * scale), 4), np.uint8)
 
-    def fill(self, points: np.ndarray, color: tuple[int, int, int]) -> None:
+    def fill(self, points, color: tuple[int, int, int]) -> None:
         """Fill a polygon (N, 2)."""
-        at = np.stack([points[:, 0] + LAYER_WIDTH, LAYER_HIGH - points[:, 1]], -1) * self.scale - 0.5
+        y, z = np.asarray(points, float).T
+        at = np.stack([y + LAYER_WIDTH, LAYER_HIGH - z], -1) * self.scale - 0.5
         at = [np.round(at * 2**SHIFT).astype(np.int32)]
         cv2.fillPoly(self.image, at, (*(int(c) for c in color), 255), cv2.LINE_AA, SHIFT)
 
 
 @dataclass(frozen=True)
 class Cabin:
-    """The inside of a vehicle: where each layer stands (x), the height of the dash, the layers (5, H, W, 4) uint8."""
+    """The inside of a vehicle: x of each layer, heights of dash board and shelf, the layers (5, H, W, 4) uint8."""
 
     places: tuple[float, ...]
     dash: float
@@ -45,49 +47,43 @@ class Cabin:
     scale: float
 
 
-def seat(layer: Layer, y: float, base: float, color: tuple, wide: float = 0.24) -> None:
-    """A seat's back and head rest, seen from the front or rear."""
-    layer.fill(box(y - wide, 0.3, y + wide, base + 0.14, 0.10), color)
-    layer.fill(box(y - 0.13, base + 0.17, y + 0.13, base + 0.34, 0.05), color)
-    layer.fill(box(y - 0.04, base + 0.10, y + 0.04, base + 0.20), (20, 20, 20))
-
-
 def cabin_things(layer: Layer, mark: Mark, y: float, foot: float) -> None:
     """Draw one thing on the dash board or rear shelf, with its foot at height ``foot``."""
     s, a, b = 0.8 + 0.5 * mark.size, mark.color, mark.second
-    if mark.kind in ("tissue", "box"):
-        layer.fill(box(y - 0.12 * s, foot, y + 0.12 * s, foot + 0.10 * s), a)
-        layer.fill(box(y - 0.12 * s, foot + 0.03, y + 0.12 * s, foot + 0.055), b)
-        if mark.kind == "tissue":
-            layer.fill(
-                np.array([(y - 0.05, foot + 0.10 * s), (y + 0.05, foot + 0.10 * s), (y + 0.02, foot + 0.17 * s)]), WHITE
-            )
-    elif mark.kind in ("toy", "plush"):
-        layer.fill(disc(y, foot + 0.06 * s, 0.08 * s, 0.065 * s), a)
-        layer.fill(disc(y, foot + 0.15 * s, 0.06 * s), a)
-        for k in (-1, 1):
-            layer.fill(disc(y + k * 0.05 * s, foot + 0.20 * s, 0.028 * s), b)
-    elif mark.kind == "bottle":
-        layer.fill(box(y - 0.035, foot, y + 0.035, foot + 0.17 * s, 0.02), a)
-        layer.fill(box(y - 0.025, foot + 0.17 * s, y + 0.025, foot + 0.21 * s), b)
-    elif mark.kind == "papers":
-        layer.fill(
-            np.array(
-                [(y - 0.16 * s, foot), (y + 0.12 * s, foot), (y + 0.16 * s, foot + 0.06), (y - 0.10 * s, foot + 0.07)]
-            ),
-            WHITE,
-        )
-        layer.fill(box(y - 0.06, foot + 0.02, y + 0.04, foot + 0.045), a)
-    elif mark.kind == "phone":
-        layer.fill(box(y - 0.05, foot + 0.02, y + 0.05, foot + 0.16, 0.015), (15, 15, 16))
-        layer.fill(box(y - 0.038, foot + 0.04, y + 0.038, foot + 0.145), a)
-    elif mark.kind == "cushion":
-        layer.fill(box(y - 0.13 * s, foot, y + 0.13 * s, foot + 0.16 * s, 0.05), a)
-        layer.fill(disc(y, foot + 0.08 * s, 0.05 * s), b)
-    else:
-        layer.fill(disc(y, foot + 0.05, 0.15 * s, 0.04), a)
-        layer.fill(disc(y, foot + 0.09, 0.085 * s, 0.065), a)
-        layer.fill(box(y - 0.085 * s, foot + 0.055, y + 0.085 * s, foot + 0.085), b)
+    parcel = [
+        (box(y - 0.12 * s, foot, y + 0.12 * s, foot + 0.10 * s), a),
+        (box(y - 0.12 * s, foot + 0.03, y + 0.12 * s, foot + 0.055), b),
+    ]
+    tip = [(y - 0.05, foot + 0.10 * s), (y + 0.05, foot + 0.10 * s), (y + 0.02, foot + 0.17 * s)]
+    ears = [(disc(y + k * 0.05 * s, foot + 0.20 * s, 0.028 * s), b) for k in (-1, 1)]
+    animal = [(disc(y, foot + 0.06 * s, 0.08 * s, 0.065 * s), a), (disc(y, foot + 0.15 * s, 0.06 * s), a), *ears]
+    sheet = [(y - 0.16 * s, foot), (y + 0.12 * s, foot), (y + 0.16 * s, foot + 0.06), (y - 0.10 * s, foot + 0.07)]
+    shapes = {
+        "box": parcel,
+        "tissue": [*parcel, (tip, WHITE)],
+        "toy": animal,
+        "plush": animal,
+        "bottle": [
+            (box(y - 0.035, foot, y + 0.035, foot + 0.17 * s, 0.02), a),
+            (box(y - 0.025, foot + 0.17 * s, y + 0.025, foot + 0.21 * s), b),
+        ],
+        "papers": [(sheet, WHITE), (box(y - 0.06, foot + 0.02, y + 0.04, foot + 0.045), a)],
+        "phone": [
+            (box(y - 0.05, foot + 0.02, y + 0.05, foot + 0.16, 0.015), (15, 15, 16)),
+            (box(y - 0.038, foot + 0.04, y + 0.038, foot + 0.145), a),
+        ],
+        "cushion": [
+            (box(y - 0.13 * s, foot, y + 0.13 * s, foot + 0.16 * s, 0.05), a),
+            (disc(y, foot + 0.08 * s, 0.05 * s), b),
+        ],
+        "hat": [
+            (disc(y, foot + 0.05, 0.15 * s, 0.04), a),
+            (disc(y, foot + 0.09, 0.085 * s, 0.065), a),
+            (box(y - 0.085 * s, foot + 0.055, y + 0.085 * s, foot + 0.085), b),
+        ],
+    }
+    for shape, color in shapes[mark.kind]:
+        layer.fill(shape, color)
 
 
 def hanging(layer: Layer, mark: Mark, top: float) -> None:
@@ -97,22 +93,14 @@ def hanging(layer: Layer, mark: Mark, top: float) -> None:
     if mark.kind == "knot":
         layer.fill(disc(y, z - 0.06 * s, 0.075 * s, n=4), mark.color)
         layer.fill(disc(y, z - 0.06 * s, 0.03 * s, n=4), mark.second)
-        layer.fill(np.array([(y - 0.03, z - 0.21 * s), (y + 0.03, z - 0.21 * s), (y, z - 0.10 * s)]), mark.color)
+        layer.fill([(y - 0.03, z - 0.21 * s), (y + 0.03, z - 0.21 * s), (y, z - 0.10 * s)], mark.color)
     elif mark.kind == "beads":
         for k in range(5):
             layer.fill(disc(y, z - 0.045 * k * s, 0.028), mark.color if k % 2 else mark.second)
     elif mark.kind == "tree":
         for k in range(2):
-            layer.fill(
-                np.array(
-                    [
-                        (y - 0.065 * s, z - 0.13 * s + 0.06 * k),
-                        (y + 0.065 * s, z - 0.13 * s + 0.06 * k),
-                        (y, z + 0.07 * k),
-                    ]
-                ),
-                mark.color,
-            )
+            foot = z - 0.13 * s + 0.06 * k
+            layer.fill([(y - 0.065 * s, foot), (y + 0.065 * s, foot), (y, z + 0.07 * k)], mark.color)
     else:
         layer.fill(disc(y, z - 0.06 * s, 0.07 * s), mark.color)
         layer.fill(disc(y, z - 0.06 * s, 0.035 * s), mark.second)
@@ -120,24 +108,9 @@ def hanging(layer: Layer, mark: Mark, top: float) -> None:
 
 def build_cabin(model: Model, vehicle: Vehicle, scale: float) -> Cabin:
     """Build the cabin of an identity: dash, steering wheel, seats, mirror, and the things in it."""
-    o = Outline(model)
+    o, base = Outline(model), model.belt
     layers = {name: Layer(scale) for name in LAYERS}
-    base = model.belt
-    cloth = CLOTH[model.seed % len(CLOTH)]
-    seats = [mark for mark in vehicle.marks if mark.place == "seats"]
-    covers = next((mark.color for mark in seats if mark.kind == "covers"), cloth)
-    for y in (-0.37, 0.37):
-        seat(layers["front_seats"], y, base, covers)
-    layers["rear_seats"].fill(box(-0.62, 0.3, 0.62, base + 0.08, 0.08), cloth)
-    for y in (-0.40, 0.0, 0.40):
-        layers["rear_seats"].fill(box(y - 0.11, base + 0.08, y + 0.11, base + 0.23, 0.04), cloth)
-    for mark in seats:
-        if mark.kind == "cushion":
-            layers["rear_seats"].fill(box(mark.u - 0.66, base - 0.04, mark.u - 0.34, base + 0.24, 0.06), mark.color)
-        elif mark.kind == "child_seat":
-            y = 0.4 if mark.u > 0.5 else -0.4
-            layers["rear_seats"].fill(box(y - 0.22, 0.4, y + 0.22, base + 0.26, 0.10), mark.color)
-            layers["rear_seats"].fill(disc(y, base + 0.05, 0.12, 0.16), mark.second)
+    seats(layers["front_seats"], layers["rear_seats"], model, vehicle)
     top = float(o.top(o.roof_front)) - 0.06
     layers["hang"].fill(box(-0.12, top - 0.10, 0.12, top - 0.04, 0.02), (12, 12, 13))
     wide = float(o.half_width(np.array(o.cowl), np.array(base))) - 0.25
@@ -148,25 +121,34 @@ def build_cabin(model: Model, vehicle: Vehicle, scale: float) -> Cabin:
             cabin_things(layers["dash"], mark, (mark.u - 0.5) * 2 * wide, base + 0.035)
         elif mark.place == "rear_shelf":
             cabin_things(layers["shelf"], mark, (mark.u - 0.5) * 2 * wide, screens(o)["rear"][0, 1] + 0.01)
-    ring = disc(0.37, base + 0.03, 0.17, 0.13, n=30)
-    steering = np.concatenate(
-        [
-            ring,
-            ring[:1],
-            (ring[:1] - [0.37, base + 0.03]) * 0.8 + [0.37, base + 0.03],
-            ((ring - [0.37, base + 0.03]) * 0.8 + [0.37, base + 0.03])[::-1],
-        ]
-    )
-    layers["dash"].fill(steering, (14, 14, 15))
+    ring, centre = disc(0.37, base + 0.03, 0.17, 0.13, n=30), [0.37, base + 0.03]
+    inner = (ring - centre) * 0.8 + centre
+    layers["dash"].fill(np.concatenate([ring, ring[:1], inner[:1], inner[::-1]]), (14, 14, 15))  # the steering wheel
     back = min(o.roof_back, 0.0) if model.style == "pickup" else o.roof_back
-    places = (
-        o.roof_front + 0.18,
-        o.cowl - 0.30,
-        o.roof_front - 0.55,
-        max(o.roof_front - 1.45, back + 0.12),
-        (o.deck + o.roof_back) / 2 + 0.10,
-    )
+    rear_seats, shelf = max(o.roof_front - 1.45, back + 0.12), (o.deck + o.roof_back) / 2 + 0.10
+    places = (o.roof_front + 0.18, o.cowl - 0.30, o.roof_front - 0.55, rear_seats, shelf)
     return Cabin(places, base + 0.03, base - 0.02, np.stack([layers[name].image for name in LAYERS]), scale)
+
+
+def seats(front: Layer, rear: Layer, model: Model, vehicle: Vehicle) -> None:
+    """Draw the seats with their head rests, and the marks on them."""
+    base, cloth = model.belt, CLOTH[model.seed % len(CLOTH)]
+    marks = [mark for mark in vehicle.marks if mark.place == "seats"]
+    covers = next((mark.color for mark in marks if mark.kind == "covers"), cloth)
+    for y in (-0.37, 0.37):
+        front.fill(box(y - 0.24, 0.3, y + 0.24, base + 0.14, 0.10), covers)
+        front.fill(box(y - 0.13, base + 0.17, y + 0.13, base + 0.34, 0.05), covers)
+        front.fill(box(y - 0.04, base + 0.10, y + 0.04, base + 0.20), (20, 20, 20))
+    rear.fill(box(-0.62, 0.3, 0.62, base + 0.08, 0.08), cloth)
+    for y in (-0.40, 0.0, 0.40):
+        rear.fill(box(y - 0.11, base + 0.08, y + 0.11, base + 0.23, 0.04), cloth)
+    for mark in marks:
+        if mark.kind == "cushion":
+            rear.fill(box(mark.u - 0.66, base - 0.04, mark.u - 0.34, base + 0.24, 0.06), mark.color)
+        elif mark.kind == "child_seat":
+            y = 0.4 if mark.u > 0.5 else -0.4
+            rear.fill(box(y - 0.22, 0.4, y + 0.22, base + 0.26, 0.10), mark.color)
+            rear.fill(disc(y, base + 0.05, 0.12, 0.16), mark.second)
 
 
 def glass_mark(canvas: Canvas, chart: str, mark: Mark, shape: np.ndarray, squeeze: float) -> None:
@@ -176,25 +158,20 @@ def glass_mark(canvas: Canvas, chart: str, mark: Mark, shape: np.ndarray, squeez
     inset = 0.10 + 0.12 * mark.v
     y = x0 + inset + (x1 - x0 - 2 * inset) * mark.u
     s = 0.055 + 0.03 * mark.size
-    if mark.kind == "round_sticker":
-        outer, inner = disc(y, z, s, s * squeeze), disc(y, z, s * 0.55, s * 0.55 * squeeze)
-    elif mark.kind == "permit":
-        outer, inner = (
-            box(y - s * 1.5, z - s * squeeze, y + s * 1.5, z + s * squeeze),
-            box(y - s * 1.2, z - s * 0.2, y + s * 1.2, z + s * 0.3 * squeeze),
-        )
-    elif mark.kind == "strip":
-        outer, inner = (
-            box(y - s * 3.2, z - s * 0.55 * squeeze, y + s * 3.2, z + s * 0.55 * squeeze),
-            disc(y, z, s * 0.4, s * 0.4 * squeeze),
-        )
-    elif mark.kind == "sign":
-        outer, inner = disc(y, z, s * 1.5, s * 1.5 * squeeze, n=4), disc(y, z, s * 0.7, s * 0.7 * squeeze, n=4)
-    else:
-        outer, inner = (
-            box(y - s, z - s * squeeze, y + s, z + s * squeeze),
-            box(y - s * 0.5, z - s * 0.5 * squeeze, y + s * 0.5, z + s * 0.5 * squeeze),
-        )
+
+    def round_(r: float, n: int = 24) -> np.ndarray:
+        return disc(y, z, s * r, s * r * squeeze, n)
+
+    def flat(wide: float, high: float) -> np.ndarray:
+        return box(y - s * wide, z - s * high * squeeze, y + s * wide, z + s * high * squeeze)
+
+    outer, inner = {
+        "round_sticker": (round_(1.0), round_(0.55)),
+        "permit": (flat(1.5, 1.0), box(y - s * 1.2, z - s * 0.2, y + s * 1.2, z + s * 0.3 * squeeze)),
+        "strip": (flat(3.2, 0.55), round_(0.4)),
+        "sign": (round_(1.5, 4), round_(0.7, 4)),
+        "sticker": (flat(1.0, 1.0), flat(0.5, 0.5)),
+    }[mark.kind]
     canvas.fill(chart, outer, mark.color, MATTE)
     canvas.fill(chart, inner, mark.second, MATTE)
 
@@ -222,18 +199,13 @@ def lamp_mark(canvas: Canvas, outline: Outline, mark: Mark) -> None:
 
 
 def face_mark(canvas: Canvas, outline: Outline, mark: Mark) -> None:
-    """Draw a badge, letters, plate frame, scratch or patch on the front or rear."""
+    """Draw a badge, letters, scratch or patch on the front or rear."""
     m = outline.model
-    half = m.width / 2 - 0.25
-    y, s = (mark.u - 0.5) * 2 * half, 0.05 + 0.035 * mark.size
+    y, s = (mark.u - 0.5) * 2 * (m.width / 2 - 0.25), 0.05 + 0.035 * mark.size
     if mark.place == "front_badge":
         z = m.belt - 0.06
-        canvas.fill(
-            "front",
-            disc(y, z, s, s * 0.7) if mark.kind == "badge" else star(y, z, s * 1.4, s * 0.5, 2),
-            mark.color,
-            MATTE,
-        )
+        shape = disc(y, z, s, s * 0.7) if mark.kind == "badge" else star(y, z, s * 1.4, s * 0.5, 2)
+        canvas.fill("front", shape, mark.color, MATTE)
     elif mark.place == "rear_badge":
         z = m.belt - 0.13
         if mark.kind == "letters":
@@ -241,22 +213,21 @@ def face_mark(canvas: Canvas, outline: Outline, mark: Mark) -> None:
                 canvas.fill("rear", box(y + 0.06 * k, z, y + 0.06 * k + 0.04, z + 0.06), mark.color, CHROME)
         else:
             canvas.fill("rear", disc(y, z, s * 1.5, s * (1.2 if mark.kind == "badge" else 0.6)), mark.color, MATTE)
-    elif mark.place == "plate_frame":
-        for chart in ("front", "rear"):
-            rows, columns = np.nonzero(canvas.part == {"front": 11, "rear": 12}[chart])
-            if len(rows):
-                pad = max(1, round(0.02 * canvas.scale))
-                corners = (
-                    (int(columns.min()) - pad, int(rows.min()) - pad),
-                    (int(columns.max()) + pad, int(rows.max()) + pad),
-                )
-                cv2.rectangle(canvas.color, *corners, mark.color, max(1, round(0.03 * canvas.scale)))
     else:
         chart, z = ("front", "rear")[int(mark.size > 0.5)], m.clearance + 0.15 + 0.35 * mark.v
         if mark.kind == "scratch":
-            canvas.line(chart, [(y, z), (y + 0.22, z + 0.05), (y + 0.3, z + 0.02)], 0.022, (190, 186, 180), MATTE)
+            canvas.line(chart, [(y, z), (y + 0.22, z + 0.05), (y + 0.3, z + 0.02)], 0.022, SCRATCH, MATTE)
         else:
             canvas.fill(chart, box(y - 0.10, z - 0.06, y + 0.10, z + 0.06, 0.02), (70, 70, 72), MATTE)
+
+
+def plate_frame(canvas: Canvas, color: tuple[int, int, int]) -> None:
+    """Draw a frame around both plates."""
+    pad = max(1, round(0.02 * canvas.scale))
+    for part in ("front_plate", "rear_plate"):
+        rows, columns = np.nonzero(canvas.part == PART[part])
+        low, high = (int(columns.min()) - pad, int(rows.min()) - pad), (int(columns.max()) + pad, int(rows.max()) + pad)
+        cv2.rectangle(canvas.color, low, high, color, max(1, round(0.03 * canvas.scale)))
 
 
 def side_mark(canvas: Canvas, outline: Outline, mark: Mark) -> None:
@@ -265,7 +236,7 @@ def side_mark(canvas: Canvas, outline: Outline, mark: Mark) -> None:
     if mark.place == "hood":
         x, y = o.front - 0.3 - 0.6 * mark.v, (mark.u - 0.5) * 1.2
         if mark.kind == "scratch":
-            canvas.line("top", [(x, y), (x - 0.3, y + 0.08)], 0.022, (190, 186, 180), MATTE)
+            canvas.line("top", [(x, y), (x - 0.3, y + 0.08)], 0.022, SCRATCH, MATTE)
         else:
             canvas.fill("top", star(x, y, 0.13, 0.06, 5), mark.color, MATTE)
         return
@@ -278,7 +249,7 @@ def side_mark(canvas: Canvas, outline: Outline, mark: Mark) -> None:
         canvas.fill(chart, box(x - 0.28, z - 0.12, x + 0.28, z + 0.12, 0.05), mark.color, MATTE)
         canvas.fill(chart, disc(x, z, 0.08), mark.second, MATTE)
     elif mark.kind == "scratch":
-        canvas.line(chart, [(x, z), (x + 0.35, z + 0.04), (x + 0.6, z + 0.01)], 0.025, (190, 186, 180), MATTE)
+        canvas.line(chart, [(x, z), (x + 0.35, z + 0.04), (x + 0.6, z + 0.01)], 0.025, SCRATCH, MATTE)
     else:
         canvas.fill(chart, disc(x, z, 0.14, 0.09), (150, 150, 150))
 
@@ -295,8 +266,10 @@ def paint_vehicle(base: Canvas, model: Model, vehicle: Vehicle) -> Canvas:
             glass_mark(canvas, chart, mark, glass[chart], float(np.clip(rise / np.hypot(run, rise), 0.5, 1.0)))
         elif mark.place in ("front_lamp", "rear_lamp"):
             lamp_mark(canvas, outline, mark)
-        elif mark.place in ("front_badge", "rear_badge", "plate_frame", "face"):
+        elif mark.place in ("front_badge", "rear_badge", "face"):
             face_mark(canvas, outline, mark)
+        elif mark.place == "plate_frame":
+            plate_frame(canvas, mark.color)
         elif mark.place in ("side", "hood"):
             side_mark(canvas, outline, mark)
         elif mark.place == "wheel":
@@ -309,16 +282,14 @@ def plate(text: str) -> np.ndarray:
     """Draw a number plate, seen straight and near, as (96, 288, 3) uint8 RGB; do not write to it."""
     image = np.full((96, 288, 3), (24, 66, 150), np.uint8)
     cv2.rectangle(image, (4, 4), (283, 91), (235, 235, 235), 3)
-    scale = 1.75
-    (w, h), _ = cv2.getTextSize(text, cv2.FONT_HERSHEY_DUPLEX, scale, 4)
-    cv2.putText(
-        image, text, ((288 - w) // 2, (96 + h) // 2), cv2.FONT_HERSHEY_DUPLEX, scale, (240, 240, 240), 4, cv2.LINE_AA
-    )
+    font, scale = cv2.FONT_HERSHEY_DUPLEX, 1.75
+    (w, h), _ = cv2.getTextSize(text, font, scale, 4)
+    cv2.putText(image, text, ((288 - w) // 2, (96 + h) // 2), font, scale, (240, 240, 240), 4, cv2.LINE_AA)
     return image
 
 
 def plate_width(turn: float, distance: float) -> float:
-    """Width in pixels of a plate that a camera sees from ``turn`` radians off its end and ``distance`` metres away."""
+    """Return the width in pixels of a plate seen from ``turn`` radians off its end and ``distance`` metres away."""
     return float(PLATE_NEAR * np.cos(turn) / distance)
 
 
