@@ -28,21 +28,11 @@ from partreg.synthetic.vehicles import (
 
 MOST, MANY = math.inf, 10**6
 LIMITS = {
-    "seed": (0, 2**31 - 1),
-    "size": (32, 4096),
-    "train_vehicles": (1, MOST),
-    "test_vehicles": (1, MOST),
-    "images_per_vehicle": (2, MOST),
-    "veri_train_vehicles": (1, MOST),
-    "veri_test_vehicles": (1, MOST),
-    "tracks_per_vehicle": (2, CAMERAS),  # each from another camera
-    "images_per_track": (1, MOST),
-    "models": (1, MOST),
-    "near_duplicates": (1, MOST),
-    "shortcuts": (0, 1),
-    "fleet": (0, MOST),
-    "test_images": (0, MOST),
-}
+    "seed": (0, 2**31 - 1), "size": (32, 4096), "train_vehicles": (1, MOST), "test_vehicles": (1, MOST),
+    "images_per_vehicle": (2, MOST), "veri_train_vehicles": (1, MOST), "veri_test_vehicles": (1, MOST),
+    "tracks_per_vehicle": (2, CAMERAS), "images_per_track": (1, MOST), "models": (1, MOST),
+    "near_duplicates": (1, MOST), "shortcuts": (0, 1), "fleet": (0, MOST), "test_images": (0, MOST),
+}  # fmt: skip
 FRACTIONS = ("near_duplicates", "shortcuts")
 
 
@@ -107,13 +97,13 @@ class Benchmark:
 
     @property
     def identities(self) -> tuple[int, int]:
-        """Number of identities that receive a kind, in VehicleID's layout and in VeRi's."""
+        """Count the identities that receive a kind, in VehicleID's layout and in VeRi's."""
         vehicleid = self.fleet or self.train_vehicles + self.pool
         return vehicleid, self.veri_train_vehicles + self.veri_test_vehicles
 
     @property
     def pool(self) -> int:
-        """Number of test identities of VehicleID's layout; its lists are not nested, so several need a few more."""
+        """Count the test identities of VehicleID's layout; its lists are not nested, so several need a few more."""
         lists = self.test_vehicles
         return lists[-1] + (max(1, lists[0] // 4) if len(lists) > 1 else 0)
 
@@ -129,10 +119,10 @@ def described(fields: dict[str, Any]) -> Benchmark:
     Raises:
         PartregError: a field does not exist, or the benchmark cannot be rendered.
     """
-    unknown = sorted(set(fields) - {field.name for field in dataclasses.fields(Benchmark)})
+    known = [field.name for field in dataclasses.fields(Benchmark)]
+    unknown = sorted(set(fields) - set(known))
     if unknown:
-        known = ", ".join(field.name for field in dataclasses.fields(Benchmark))
-        raise PartregError(f"benchmark: there is no field {unknown[0]!r}; expected some of {known}.")
+        raise PartregError(f"benchmark: there is no field {unknown[0]!r}; expected some of {', '.join(known)}.")
     return Benchmark(**{name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()})
 
 
@@ -163,7 +153,7 @@ class Plan:
     tracks: list[str]
 
     def of(self, identities: list[int]) -> list[tuple[str, Shot]]:
-        """Name and shot of every image of ``identities``, identity by identity."""
+        """Return name and shot of every image of ``identities``, identity by identity."""
         wanted = set(identities)
         pairs = [(n, s) for n, s in zip(self.names, self.shots, strict=True) if s.vehicle in wanted]
         return sorted(pairs, key=lambda pair: pair[1].vehicle)
@@ -177,10 +167,8 @@ def split(identities: int, train: int, seed: list[int]) -> tuple[list[int], list
 
 def test_lists(pool: list[int], sizes: tuple[int, ...]) -> dict[int, list[int]]:
     """Choose test identities of each size, from alternate ends of the pool: like VehicleID's lists, not nested."""
-    lists = {}
-    for turn, size in enumerate(reversed(sizes)):
-        lists[size] = sorted(pool[:size] if turn % 2 == 0 else pool[-size:])
-    return {size: lists[size] for size in sizes}
+    turns = range(len(sizes) - 1, -1, -1)  # the largest list has the first turn
+    return {n: sorted(pool[-n:] if turn % 2 else pool[:n]) for turn, n in zip(turns, sizes, strict=True)}
 
 
 def take_shot(vehicle: int, moment: Moment, camera: Camera, rng: np.random.Generator, step: int = 0) -> Shot:

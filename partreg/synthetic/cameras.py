@@ -85,7 +85,7 @@ def make_cameras(views: str, seed: int) -> list[Camera]:
 
 
 def camera_distances(cameras: list[Camera]) -> np.ndarray:
-    """Distances between all pairs of cameras on the map: (20, 20) whole metres."""
+    """Return the distances between all pairs of cameras on the map: (20, 20) whole metres."""
     at = np.array([(c.map_x, c.map_y) for c in cameras])
     return np.round(np.linalg.norm(at[:, None] - at[None], axis=-1)).astype(int)
 

@@ -31,7 +31,7 @@ class Canvas:
             self.color, self.material, self.part = like.color.copy(), like.material.copy(), like.part.copy()
 
     def pixels(self, chart: str, points: np.ndarray) -> np.ndarray:
-        """Points (N, 2) of a chart in metres, as fixed-point pixels of the atlas."""
+        """Convert points (N, 2) of a chart from metres to fixed-point pixels of the atlas."""
         points = np.asarray(points, float)
         column, row = CORNERS[chart]
         if chart == "wheel":
@@ -75,13 +75,13 @@ class Canvas:
 
 
 def disc(x: float, y: float, rx: float, ry: float | None = None, n: int = 24, turn: float = 0.0) -> np.ndarray:
-    """An ellipse as a polygon (n, 2)."""
+    """Return an ellipse as a polygon (n, 2)."""
     t = np.linspace(0, 2 * np.pi, n, endpoint=False) + turn
     return np.stack([x + rx * np.cos(t), y + (rx if ry is None else ry) * np.sin(t)], -1)
 
 
 def box(x0: float, y0: float, x1: float, y1: float, cut: float = 0.0) -> np.ndarray:
-    """A rectangle as a polygon, its corners cut off by ``cut`` metres."""
+    """Return a rectangle as a polygon, its corners cut off by ``cut`` metres."""
     if cut <= 0:
         return np.array([(x0, y0), (x1, y0), (x1, y1), (x0, y1)])
     c = min(cut, abs(x1 - x0) / 2, abs(y1 - y0) / 2)
@@ -91,7 +91,7 @@ def box(x0: float, y0: float, x1: float, y1: float, cut: float = 0.0) -> np.ndar
 
 
 def star(x: float, y: float, r: float, inner: float, points: int) -> np.ndarray:
-    """A star as a polygon."""
+    """Return a star as a polygon."""
     t = np.pi / 2 + np.arange(2 * points) * np.pi / points
     radius = np.where(np.arange(2 * points) % 2 == 0, r, inner)
     return np.stack([x + radius * np.cos(t), y + radius * np.sin(t)], -1)

@@ -19,14 +19,10 @@ HALF_WIDTH, HALF_LENGTH, CHART_HEIGHT = 1.25, 2.9, 2.3  # what a chart covers, i
 ATLAS_WIDTH, ATLAS_HEIGHT = 5.9, 2.3 + 2.5 + 2.3 + 2.3
 # Upper left corner of each chart in the atlas (column, row), in metres.
 CORNERS = {
-    "front": (0.0, 0.0),
-    "rear": (2.5, 0.0),
-    "top": (0.0, 2.3),
-    "left": (0.0, 4.8),
-    "right": (0.0, 7.1),
-    "wheel": (5.0, 0.0),
-    "dark": (5.1, 1.2),
-}
+    "front": (0.0, 0.0), "rear": (2.5, 0.0), "top": (0.0, 2.3), "left": (0.0, 4.8), "right": (0.0, 7.1),
+    "wheel": (5.0, 0.0), "dark": (5.1, 1.2),
+}  # fmt: skip
+DARK_SPOT = np.array(CORNERS["dark"]) + 0.2  # a place in the atlas that is plain dark
 SIDE_LEVELS, GLASS_LEVELS, CORNER_LEVELS, ROOF_LEVELS = 6, 4, 4, 5
 
 
@@ -41,7 +37,7 @@ class Mesh:
 
 
 def chart_position(chart: str, points: np.ndarray) -> np.ndarray:
-    """Where points (..., 3) of the vehicle lie in the atlas: (..., 2), column and row in metres."""
+    """Place points (..., 3) of the vehicle in the atlas: (..., 2), column and row in metres."""
     x, y, z = np.moveaxis(points, -1, 0)
     across = {"front": y, "rear": y, "top": x, "left": x, "right": x}[chart]
     half = HALF_LENGTH if chart in ("top", "left", "right") else HALF_WIDTH
@@ -76,11 +72,11 @@ class Outline:
         self.z = gaussian_filter1d(top, (0.05 if m.style in ("van", "pickup") else 0.075) / step, mode="nearest")
 
     def top(self, x: np.ndarray) -> np.ndarray:
-        """Height of the top at ``x``."""
+        """Return the height of the top at ``x``."""
         return np.interp(x, self.x, self.z)
 
     def half_width(self, x: np.ndarray, z: np.ndarray) -> np.ndarray:
-        """Half the width at ``x`` and ``z``: rounded nose and tail, waist, shoulder and tumblehome."""
+        """Return half the width at ``x`` and ``z``: rounded nose and tail, waist, shoulder and tumblehome."""
         m = self.model
         nose = np.clip((x - (self.front - 0.55)) / 0.55, 0, 1) ** 2.6 * 0.17
         tail = np.clip((self.back + 0.45 - x) / 0.45, 0, 1) ** 2.6 * 0.10
@@ -91,13 +87,13 @@ class Outline:
         return m.width / 2 * (1 - nose - tail - low - shoulder - lean + waist - 0.012)
 
     def bottom(self, x: np.ndarray) -> np.ndarray:
-        """Height of the floor at ``x``, rising at both ends."""
+        """Return the height of the floor at ``x``; it rises at both ends."""
         ends = np.clip((np.abs(x) - (self.front - 0.3)) / 0.3, 0, 1) ** 2
         return self.model.clearance + 0.07 * ends
 
 
 def stations(outline: Outline) -> np.ndarray:
-    """Cross-section positions: dense at both ends and where the profile bends."""
+    """Choose the x of cross-sections: dense at both ends and where the profile bends."""
     o = outline
     ends = np.array([0, 0.02, 0.05, 0.10, 0.17, 0.26, 0.38, 0.55])
     bends = [o.cowl, o.roof_front, o.roof_back, o.deck]
@@ -109,7 +105,7 @@ def stations(outline: Outline) -> np.ndarray:
 
 
 def section(outline: Outline, x: float) -> np.ndarray:
-    """One closed cross-section (K, 2) of y and z, from the floor's centre up the left side, over the top and back."""
+    """Return a closed cross-section (K, 2) of y and z: from the floor's centre up the left side, over the top, back."""
     m = outline.model
     top, low = float(outline.top(x)), float(outline.bottom(x))
     radius = 0.07 if m.style == "van" else 0.09
@@ -123,29 +119,36 @@ def section(outline: Outline, x: float) -> np.ndarray:
     corner = np.stack([y[-1] - radius * (1 - np.cos(bend)), edge + radius * np.sin(bend) * 0.8], -1)
     roof_y = np.linspace(corner[-1, 0], 0, ROOF_LEVELS + 1)[1:]
     crown = radius * 0.8 + 0.028 * (1 - (roof_y / max(corner[-1, 0], 1e-3)) ** 2)
-    half = np.concatenate(
-        [[[0, low], [y[0] * 0.93, low]], np.stack([y, z], -1), corner, np.stack([roof_y, edge + crown], -1)]
-    )
+    floor, roof = [[0, low], [y[0] * 0.93, low]], np.stack([roof_y, edge + crown], -1)
+    half = np.concatenate([floor, np.stack([y, z], -1), corner, roof])
     right = half[-2::-1] * [-1, 1]
     return np.concatenate([half, right])
 
 
 def smooth_normals(vertices: np.ndarray, triangles: np.ndarray) -> np.ndarray:
-    """Vertex normals (V, 3): the area-weighted mean of the adjoining triangles', of length one."""
-    corners = vertices[triangles]
-    face = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    """Compute vertex normals (V, 3): the area-weighted mean of the adjoining triangles', of length one."""
+    face = face_normals(vertices[triangles])
     total = np.zeros_like(vertices)
     for k in range(3):
         np.add.at(total, triangles[:, k], face)
     return total / np.maximum(np.linalg.norm(total, axis=1, keepdims=True), 1e-9)
 
 
-def loft(rings: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Vertices and triangles of rings (N, K, 3) joined along x, with both ends closed."""
-    n, k, _ = rings.shape
+def face_normals(corners: np.ndarray) -> np.ndarray:
+    """Compute the normals (T, 3) of triangles (T, 3, 3), twice as long as their areas."""
+    return np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+
+
+def quads(n: int, k: int) -> np.ndarray:
+    """Join the vertices of an n x k grid by triangles (T, 3)."""
     index = np.arange(n * k).reshape(n, k)
     a, b, c, d = index[:-1, :-1], index[1:, :-1], index[1:, 1:], index[:-1, 1:]
-    quads = np.concatenate([np.stack([a, c, b], -1).reshape(-1, 3), np.stack([a, d, c], -1).reshape(-1, 3)])
+    return np.concatenate([np.stack([a, c, b], -1).reshape(-1, 3), np.stack([a, d, c], -1).reshape(-1, 3)])
+
+
+def loft(rings: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Join rings (N, K, 3) along x and close both ends: vertices and triangles."""
+    n, k, _ = rings.shape
     caps, extra = [], []
     for row, flip in ((0, True), (n - 1, False)):
         ring = rings[row]
@@ -155,13 +158,13 @@ def loft(rings: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         i = np.arange(k - 1)
         fan = np.stack([base + i, base + i + 1, np.full(k - 1, base + k)], -1)
         caps.append(fan[:, ::-1] if flip else fan)
-    return np.concatenate([rings.reshape(-1, 3), *extra]), np.concatenate([quads, *caps])
+    return np.concatenate([rings.reshape(-1, 3), *extra]), np.concatenate([quads(n, k), *caps])
 
 
 def choose_charts(outline: Outline, vertices: np.ndarray, triangles: np.ndarray) -> np.ndarray:
     """Choose the chart that paints each triangle: (T,) indices into CHARTS."""
     o, corners = outline, vertices[triangles]
-    normal = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    normal = face_normals(corners)
     normal /= np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-12)
     x, z = corners[..., 0].mean(1), corners[..., 2].mean(1)
     nx, ny, nz = normal.T
@@ -182,7 +185,7 @@ def choose_charts(outline: Outline, vertices: np.ndarray, triangles: np.ndarray)
 
 
 def wheel(centre: tuple[float, float], outer: float, radius: float, width: float = 0.2) -> tuple[np.ndarray, ...]:
-    """A wheel's vertices, triangles and atlas positions; ``outer`` is the y of its outer face."""
+    """Make a wheel: its vertices, triangles and atlas positions; ``outer`` is the y of its outer face."""
     turn = np.linspace(0, 2 * np.pi, 25)[:-1]
     ring = np.stack([centre[0] + radius * np.cos(turn), np.zeros(24), centre[1] + radius * np.sin(turn)], -1)
     sign = np.sign(outer)
@@ -194,9 +197,8 @@ def wheel(centre: tuple[float, float], outer: float, radius: float, width: float
     tread = np.concatenate([np.stack([25 + i, 25 + j, 49 + j], -1), np.stack([25 + i, 49 + j, 49 + i], -1)])
     flat = (vertices[disc][..., [0, 2]] - np.array(centre)) / radius * 0.40
     column, row = CORNERS["wheel"]
-    atlas = np.concatenate(
-        [np.stack([column + 0.45 + flat[..., 0], row + 0.45 - flat[..., 1]], -1), np.tile(dark_spot(), (48, 3, 1))]
-    )
+    face = np.stack([column + 0.45 + flat[..., 0], row + 0.45 - flat[..., 1]], -1)
+    atlas = np.concatenate([face, np.tile(DARK_SPOT, (48, 3, 1))])
     triangles = np.concatenate([disc, tread])
     if sign > 0:
         triangles = triangles[:, [0, 2, 1]]
@@ -204,19 +206,12 @@ def wheel(centre: tuple[float, float], outer: float, radius: float, width: float
     return vertices, triangles, atlas
 
 
-def dark_spot() -> np.ndarray:
-    """Place in the atlas that is plain dark."""
-    return np.array(CORNERS["dark"]) + 0.2
-
-
 def mirror(centre: np.ndarray, atlas_spot: np.ndarray) -> tuple[np.ndarray, ...]:
-    """Make a door mirror, a rounded box."""
+    """Make a door mirror, a rounded box: its vertices, triangles and atlas positions."""
     up, around = np.meshgrid(np.linspace(-np.pi / 2, np.pi / 2, 7), np.linspace(0, 2 * np.pi, 13), indexing="ij")
     ball = np.stack([np.cos(up) * np.cos(around), np.cos(up) * np.sin(around), np.sin(up)], -1)
     ball = np.sign(ball) * np.abs(ball) ** 0.6 * np.array([0.07, 0.12, 0.08]) + centre
-    index = np.arange(7 * 13).reshape(7, 13)
-    a, b, c, d = index[:-1, :-1], index[1:, :-1], index[1:, 1:], index[:-1, 1:]
-    triangles = np.concatenate([np.stack([a, c, b], -1).reshape(-1, 3), np.stack([a, d, c], -1).reshape(-1, 3)])
+    triangles = quads(7, 13)
     return ball.reshape(-1, 3), triangles, np.tile(atlas_spot, (len(triangles), 3, 1))
 
 
@@ -230,7 +225,7 @@ def build_mesh(model: Model) -> Mesh:
     for number, chart in enumerate(CHARTS[:5]):
         painted = charts == number
         atlas[painted] = chart_position(chart, vertices[triangles[painted]])
-    atlas[charts == CHARTS.index("dark")] = dark_spot()
+    atlas[charts == CHARTS.index("dark")] = DARK_SPOT
     pieces = [(vertices, triangles, atlas)]
     axle_y = model.width / 2 - 0.045
     for x in axles(model):
@@ -239,19 +234,14 @@ def build_mesh(model: Model) -> Mesh:
     for s in (1, -1):
         y = float(o.half_width(np.array(o.cowl - 0.25), np.array(model.belt + 0.05))) + 0.13
         pieces.append(mirror(np.array([o.cowl - 0.30, s * y, model.belt + 0.10]), spot))
-    start, all_triangles = 0, []
-    for part, faces, _ in pieces:
-        all_triangles.append(faces + start)
-        start += len(part)
-    vertices = np.concatenate([p[0] for p in pieces])
-    triangles = np.concatenate(all_triangles)
+    starts = np.cumsum([0] + [len(p[0]) for p in pieces[:-1]])
+    vertices, atlas = np.concatenate([p[0] for p in pieces]), np.concatenate([p[2] for p in pieces])
+    triangles = np.concatenate([p[1] + start for p, start in zip(pieces, starts, strict=True)])
     normals = smooth_normals(vertices, triangles)
-    return Mesh(
-        vertices.astype(np.float32), triangles.astype(np.int32), normals.astype(np.float32),
-        np.concatenate([p[2] for p in pieces]).astype(np.float32),
-    )  # fmt: skip
+    vertices, normals, atlas = (array.astype(np.float32) for array in (vertices, normals, atlas))
+    return Mesh(vertices, triangles.astype(np.int32), normals, atlas)
 
 
 def axles(model: Model) -> tuple[float, float]:
-    """X of the front and of the rear axle."""
+    """Return the x of the front and of the rear axle."""
     return model.length / 2 - 0.82 * model.length / 4.6, -model.length / 2 + 0.80 * model.length / 4.6

@@ -18,13 +18,14 @@ import pandas as pd
 from joblib import Parallel, delayed
 from tqdm import tqdm
 
+from partreg.datasets.side import KEYPOINTS
 from partreg.errors import PartregError
 from partreg.files import read_json, whole, writable, write_json, write_text
 from partreg.synthetic.benchmark import Benchmark, Plan, plan_vehicleid, plan_veri
 from partreg.synthetic.cameras import camera_distances
 from partreg.synthetic.marks import plate_crop, plate_width
 from partreg.synthetic.render import Shot, Studio
-from partreg.synthetic.truth import KEYPOINTS, describe
+from partreg.synthetic.truth import describe
 from partreg.synthetic.vehicles import COLOR_NAMES, STYLES, TYPE_CODES, TYPE_NAMES
 
 VERSION = 2  # raise it if the same description gives other pictures
@@ -78,7 +79,7 @@ def write_layout(benchmark: Benchmark, root: str | Path, layout: str, jobs: int)
     plan = WRITTEN[layout].plan(benchmark)
     with writable(root):
         rows = render(benchmark, plan, layout, work, jobs)
-        WRITTEN[layout].lists(plan, work, benchmark)
+        WRITTEN[layout].lists(plan, work)
         write_truth(plan, rows, work, fields, benchmark)
         shutil.rmtree(work / "rows")
         if root.exists():
@@ -146,20 +147,17 @@ def save(path: Path, image: np.ndarray, quality: int) -> None:
     path.write_bytes(data.tobytes())
 
 
-def write_vehicleid_lists(plan: Plan, root: Path, benchmark: Benchmark) -> None:
+def write_vehicleid_lists(plan: Plan, root: Path) -> None:
     """Write attribute/ and train_test_split/ of VehicleID_V1.0: lines `name identity`, without extensions."""
-    stems = [Path(name).stem for name in plan.names]
-    owners = [shot.vehicle for shot in plan.shots]
-    shown = sorted(set(owners))
+    pairs = [(Path(name).stem, shot.vehicle) for name, shot in zip(plan.names, plan.shots, strict=True)]
+    shown = [plan.vehicles[v - 1] for v in sorted({v for _, v in pairs})]
     attribute, lists = root / "attribute", root / "train_test_split"
-    write_lines(attribute / "img2vid.txt", [f"{s} {v}" for s, v in zip(stems, owners, strict=True)])
-    write_lines(attribute / "model_attr.txt", [f"{v} {plan.vehicles[v - 1].model}" for v in shown])
-    write_lines(attribute / "color_attr.txt", [f"{v} {plan.vehicles[v - 1].color - 1}" for v in shown])
-    pairs = list(zip(stems, owners, strict=True))
-    write_lines(lists / "train_list.txt", [f"{s} {v}" for s, v in pairs if v in plan.train])
-    for size, identities in plan.tests.items():
-        chosen = set(identities)
-        write_lines(lists / f"test_list_{size}.txt", [f"{s} {v}" for s, v in pairs if v in chosen])
+    write_lines(attribute / "model_attr.txt", [f"{v.identity} {v.model}" for v in shown])
+    write_lines(attribute / "color_attr.txt", [f"{v.identity} {v.color - 1}" for v in shown])
+    tests = {lists / f"test_list_{size}.txt": set(identities) for size, identities in plan.tests.items()}
+    everyone = {v.identity for v in shown}
+    for path, chosen in ({attribute / "img2vid.txt": everyone, lists / "train_list.txt": plan.train} | tests).items():
+        write_lines(path, [f"{s} {v}" for s, v in pairs if v in chosen])
 
 
 def write_lines(path: Path, lines: list[str]) -> None:
@@ -167,31 +165,25 @@ def write_lines(path: Path, lines: list[str]) -> None:
     write_text(path, "".join(line + "\n" for line in lines))
 
 
-def write_veri_lists(plan: Plan, root: Path, benchmark: Benchmark) -> None:
+def write_veri_lists(plan: Plan, root: Path) -> None:
     """Write all side files of VeRi-776; the first image of each test track is a query and stays in the gallery."""
     files = [Path(name).name for name in plan.names]
-    train = [f for f, s in zip(files, plan.shots, strict=True) if s.vehicle in plan.train]
+    train = [k for k, s in enumerate(plan.shots) if s.vehicle in plan.train]
     test = [k for k, s in enumerate(plan.shots) if s.vehicle not in plan.train]
     query = [k for k in test if k == 0 or plan.tracks[k] != plan.tracks[k - 1]]
     (root / "image_query").mkdir(exist_ok=True)
     for k in query:
         shutil.copyfile(root / plan.names[k], root / "image_query" / files[k])
-    write_lines(root / "name_train.txt", train)
-    write_lines(root / "name_test.txt", [files[k] for k in test])
-    write_lines(root / "name_query.txt", [files[k] for k in query])
+    for name, chosen in (("train", train), ("test", test), ("query", query)):
+        write_lines(root / f"name_{name}.txt", [files[k] for k in chosen])
     tracks: dict[str, list[str]] = {}
     for k in test:
         tracks.setdefault(plan.tracks[k], []).append(files[k])
-    write_text(root / "test_track.txt", "".join(f"{name} {' '.join(images)} \n" for name, images in tracks.items()))
-    write_labels(
-        root / "train_label.xml",
-        "TrainingImages",
-        plan,
-        [k for k, s in enumerate(plan.shots) if s.vehicle in plan.train],
-    )
+    write_lines(root / "test_track.txt", [f"{name} {' '.join(images)} " for name, images in tracks.items()])
+    write_labels(root / "train_label.xml", "TrainingImages", plan, train)
     write_labels(root / "test_label.xml", "TestImages", plan, test)
-    write_lines(root / "list_color.txt", [f"{k} {name}" for k, name in enumerate(COLOR_NAMES, 1)])
-    write_lines(root / "list_type.txt", [f"{k} {name}" for k, name in enumerate(TYPE_NAMES, 1)])
+    for file, names in (("list_color.txt", COLOR_NAMES), ("list_type.txt", TYPE_NAMES)):
+        write_lines(root / file, [f"{k} {name}" for k, name in enumerate(names, 1)])
     write_lines(root / "camera_ID.txt", [f"c{c.number:03d}" for c in plan.cameras])
     write_lines(root / "camera_Dist.txt", [" ".join(str(d) for d in row) for row in camera_distances(plan.cameras)])
     write_indices(plan, root, test, query)
@@ -216,38 +208,37 @@ def write_indices(plan: Plan, root: Path, test: list[int], query: list[int]) -> 
     """Write gt_index.txt and jk_index.txt: gallery positions, from 1, of each query's good and junk images."""
     vehicles = np.array([plan.shots[k].vehicle for k in test])
     cameras = np.array([plan.shots[k].moment.camera for k in test])
-    good, junk = [], []
-    for k in query:
-        same = vehicles == plan.shots[k].vehicle
-        here = cameras == plan.shots[k].moment.camera
-        good.append(" ".join(str(n + 1) for n in np.flatnonzero(same & ~here)))
-        junk.append(" ".join(str(n + 1) for n in np.flatnonzero(same & here)))
-    write_lines(root / "gt_index.txt", good)
-    write_lines(root / "jk_index.txt", junk)
+    for name, same_camera in (("gt_index.txt", False), ("jk_index.txt", True)):
+        lines = []
+        for shot in (plan.shots[k] for k in query):
+            found = (vehicles == shot.vehicle) & ((cameras == shot.moment.camera) == same_camera)
+            lines.append(" ".join(str(n + 1) for n in np.flatnonzero(found)))
+        write_lines(root / name, lines)
 
 
 def write_truth(plan: Plan, rows: list[dict], root: Path, fields: dict, benchmark: Benchmark) -> None:
     """Write the truth/ folder: boxes, visibility, COCO parts, key points, orientation, plates and the description."""
     folder = root / "truth"
-    write_frame(folder / "boxes.csv", box_rows(plan.names, rows))
     pairs = list(zip(plan.names, rows, strict=True))
-    seen = ("visibility", "present")
-    write_frame(
-        folder / "visibility.csv",
-        [
+    columns = [f"{name}_{axis}" for name in KEYPOINTS for axis in ("x", "y", "seen")]
+    poses, seen = ("orientation", "azimuth", "view", "occluder"), ("visibility", "present")
+    tables = {
+        "boxes": box_rows(pairs),
+        "visibility": [
             {"image": name, "part": part, **{key: float(row["parts"][part][key]) for key in seen}}
             for name, row in pairs
             for part in BOX_PARTS
         ],
-    )
-    write_json(folder / "parts.json", coco(plan.names, rows, benchmark.size))
-    columns = [f"{name}_{axis}" for name in KEYPOINTS for axis in ("x", "y", "seen")]
-    values = [[value for point in row["keypoints"] for value in point] for row in rows]
-    points = [{"image": n, **dict(zip(columns, v, strict=True))} for n, v in zip(plan.names, values, strict=True)]
-    write_frame(folder / "keypoints.csv", points)
-    poses = ("orientation", "azimuth", "view", "occluder")
-    write_frame(folder / "orientation.csv", [{"image": n, **{key: row[key] for key in poses}} for n, row in pairs])
-    write_frame(folder / "images.csv", [image_row(plan, k) for k in range(len(plan.names))])
+        "keypoints": [
+            {"image": name, **dict(zip(columns, [v for point in row["keypoints"] for v in point], strict=True))}
+            for name, row in pairs
+        ],
+        "orientation": [{"image": name, **{key: row[key] for key in poses}} for name, row in pairs],
+        "images": [image_row(plan, k) for k in range(len(plan.names))],
+    }
+    for name, table in tables.items():
+        write_frame(folder / f"{name}.csv", table)
+    write_json(folder / "parts.json", coco(pairs, benchmark.size))
     if WRITTEN[fields["layout"]].plates:
         write_plates(plan, rows, folder)
     missing = [any(not row["parts"][part]["present"] for part in BOX_PARTS) for row in rows]
@@ -256,14 +247,9 @@ def write_truth(plan: Plan, rows: list[dict], root: Path, fields: dict, benchmar
         "cameras": [asdict(c) for c in plan.cameras], "models": [asdict(m) for m in plan.models],
         "vehicles": [asdict(v) | {"train": v.identity in plan.train} for v in plan.vehicles],
     })  # fmt: skip
-    write_json(
-        folder / "done.json",
-        {
-            "images": len(rows),
-            "missing_a_part": round(float(np.mean(missing)), 4),
-            "missing_a_branch": round(missing_branch(rows), 4),
-        },
-    )
+    shares = {"missing_a_part": float(np.mean(missing)), "missing_a_branch": missing_branch(rows)}
+    shares = {name: round(share, 4) for name, share in shares.items()}
+    write_json(folder / "done.json", {"images": len(rows), **shares})
 
 
 def missing_branch(rows: list[dict]) -> float:
@@ -293,26 +279,23 @@ def image_row(plan: Plan, k: int) -> dict:
     }  # fmt: skip
 
 
-def box_rows(names: list[str], rows: list[dict]) -> list[dict]:
+def box_rows(pairs: list[tuple[str, dict]]) -> list[dict]:
     """Make the rows of the boxes table, lights extended to the bottom of the vehicle (Section 3.2)."""
     table = []
-    for name, row in zip(names, rows, strict=True):
+    for name, row in pairs:
         bottom = (row["parts"]["vehicle"]["box"] or (0, 0, 1, 1))[3]
-        for part in BOX_PARTS:
-            truth = row["parts"][part]
-            if not truth["present"]:
-                continue
-            x0, y0, x1, y1 = truth["box"]
+        for part in (part for part in BOX_PARTS if row["parts"][part]["present"]):
+            x0, y0, x1, y1 = row["parts"][part]["box"]
             y1 = max(y1, bottom) if part.endswith("light") else y1
             box = {"x0": x0, "y0": y0, "x1": x1, "y1": y1}
             table.append({"image": name, "view": row["view"], "part": part, **box, "score": 1.0, "source": "truth"})
     return table
 
 
-def coco(names: list[str], rows: list[dict], size: int) -> dict:
+def coco(pairs: list[tuple[str, dict]], size: int) -> dict:
     """Make a COCO file of the tight boxes; every annotation has its visibility."""
     annotations = []
-    for image, row in enumerate(rows, 1):
+    for image, (_, row) in enumerate(pairs, 1):
         for part in ("vehicle", "window", "left_light", "right_light", "badge"):
             truth = row["parts"][part]
             if not truth["present"]:
@@ -324,12 +307,9 @@ def coco(names: list[str], rows: list[dict], size: int) -> dict:
                 "bbox": [x0, y0, x1 - x0, y1 - y0], "area": (x1 - x0) * (y1 - y0), "iscrowd": 0,
                 "visibility": truth["visibility"],
             })  # fmt: skip
-    images = [{"id": k, "file_name": name, "width": size, "height": size} for k, name in enumerate(names, 1)]
-    return {
-        "images": images,
-        "annotations": annotations,
-        "categories": [{"id": k, "name": name} for k, name in enumerate(CATEGORIES, 1)],
-    }
+    images = [{"id": k, "file_name": name, "width": size, "height": size} for k, (name, _) in enumerate(pairs, 1)]
+    categories = [{"id": k, "name": name} for k, name in enumerate(CATEGORIES, 1)]
+    return {"images": images, "annotations": annotations, "categories": categories}
 
 
 def write_plates(plan: Plan, rows: list[dict], folder: Path) -> None:
@@ -367,7 +347,7 @@ class Written(NamedTuple):
     """What a layout holds: its plan, what writes its lists, and whether there are number plates."""
 
     plan: Callable[[Benchmark], Plan]
-    lists: Callable[[Plan, Path, Benchmark], None]
+    lists: Callable[[Plan, Path], None]
     plates: bool
 
 

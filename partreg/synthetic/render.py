@@ -23,7 +23,7 @@ from partreg.synthetic.geometry import Mesh, build_mesh
 from partreg.synthetic.light import LINEAR, to_stored
 from partreg.synthetic.marks import LAYER_HIGH, LAYER_WIDTH, Cabin, build_cabin, paint_vehicle
 from partreg.synthetic.occluders import draw_occluder
-from partreg.synthetic.streets import Street, background, make_street
+from partreg.synthetic.streets import background, make_street
 from partreg.synthetic.textures import paint_model
 from partreg.synthetic.vehicles import PAINTS, Model, Vehicle
 
@@ -59,12 +59,12 @@ class View:
     side: float
 
     def project(self, points: np.ndarray) -> np.ndarray:
-        """Points (N, 3) to image coordinates (N, 2), relative to the image's side."""
+        """Project points (N, 3) to image coordinates (N, 2), relative to the image's side."""
         p = np.einsum("ij,kj->ik", points - self.origin, self.axes)
         return (p[:, :2] / p[:, 2:] - [self.left, self.top]) / self.side
 
     def rays(self, at: np.ndarray) -> np.ndarray:
-        """Unit directions (N, 3) float32 through image coordinates (N, 2)."""
+        """Return unit directions (N, 3) float32 through image coordinates (N, 2)."""
         x, y = self.left + at[:, 0] * self.side, self.top + at[:, 1] * self.side
         d = x[:, None] * self.axes[0] + y[:, None] * self.axes[1] + self.axes[2]
         d /= np.sqrt(np.einsum("ij,ij->i", d, d))[:, None]
@@ -128,10 +128,15 @@ def make_body(model: Model, size: int) -> Body:
     return Body(model, mesh, scene, canvas, np.ascontiguousarray(corners, np.float32), geometry)
 
 
+def direction(azimuth: float, elevation: float) -> np.ndarray:
+    """Return the unit vector (3,) towards two angles in radians."""
+    a, e = azimuth, elevation
+    return np.array([np.cos(e) * np.cos(a), np.cos(e) * np.sin(a), np.sin(e)])
+
+
 def look(shot: Shot, mesh: Mesh) -> View:
-    """The view of a shot: the camera looks at the vehicle, the frame is its projection with a margin, shifted."""
-    a, e = shot.azimuth, shot.elevation
-    away = np.array([np.cos(e) * np.cos(a), np.cos(e) * np.sin(a), np.sin(e)])
+    """Aim at a shot's vehicle; the frame is its projection with a margin, shifted."""
+    away = direction(shot.azimuth, shot.elevation)
     origin = np.array([0, 0, 0.7]) + shot.distance * away
     right = np.cross(-away, UP)
     right /= np.sqrt(np.sum(right**2))
@@ -146,13 +151,13 @@ def look(shot: Shot, mesh: Mesh) -> View:
 
 
 def grid(size: int) -> np.ndarray:
-    """Centres of size x size pixels in image coordinates: (size * size, 2)."""
+    """Return the centres of size x size pixels in image coordinates: (size * size, 2)."""
     line = (np.arange(size) + 0.5) / size
     return np.stack(np.meshgrid(line, line), -1).reshape(-1, 2)
 
 
 def silhouette(view: View, vertices: np.ndarray, size: int, low: float = 0.0, high: float = 1.0) -> np.ndarray:
-    """Indices of the samples of a size x size grid over [low, high] that a convex hull of the vertices covers."""
+    """Find the samples of a size x size grid over [low, high] under the vertices' convex hull: their indices."""
     at = (view.project(vertices) - low) / (high - low) * size
     hull = cv2.convexHull(at.astype(np.float32))
     mask = np.zeros((size, size), np.uint8)
@@ -161,7 +166,7 @@ def silhouette(view: View, vertices: np.ndarray, size: int, low: float = 0.0, hi
 
 
 def cast(body: Body, canvas: Canvas, origin: np.ndarray, rays: np.ndarray) -> Hits:
-    """Where rays (N, 3) from ``origin`` meet a body."""
+    """Find where rays (N, 3) from ``origin`` meet a body."""
     start = np.empty_like(rays)
     start[:] = origin
     hits = body.scene.run(start, rays, output=True)
@@ -181,7 +186,7 @@ def cast(body: Body, canvas: Canvas, origin: np.ndarray, rays: np.ndarray) -> Hi
 
 
 def environment(direction_z: np.ndarray, sky: float, ground: float) -> np.ndarray:
-    """Brightness of the surroundings in a direction's height: dark road, bright horizon, sky."""
+    """Return the brightness of the surroundings in a direction's height: dark road, bright horizon, sky."""
     up = np.clip(direction_z, 0, 1)
     street = ground + (0.42 - ground) * np.clip((direction_z + 0.25) / 0.25, 0, 1)
     return sky * np.where(
@@ -200,7 +205,7 @@ GLOSSINESS = np.array([0.04, 0.075, 0.02, 0.45, 0.07, 0.06, 0.05], np.float32)  
 
 
 def shade(finish: Finish, hits: Hits, moment: Moment, sun: np.ndarray) -> np.ndarray:
-    """Light that the samples send to the camera: (N, 3) float32 linear RGB."""
+    """Compute the light that the samples send to the camera: (N, 3) float32 linear RGB."""
     canvas = finish.canvas
     material = canvas.material[hits.row, hits.column]
     albedo = LINEAR[canvas.color[hits.row, hits.column]]
@@ -217,9 +222,8 @@ def shade(finish: Finish, hits: Hits, moment: Moment, sun: np.ndarray) -> np.nda
     diffuse = (ambient + moment.sun * 1.35 * cosine) * np.where(material == PAINT, flakes, 1)
     fresnel = GLOSSINESS[material]
     fresnel = fresnel + (1 - fresnel) * np.clip(1 - sheen, 0, 1) ** 5 * np.where(material == MATTE, 0.1, 0.75)
-    glint = (
-        np.clip(np.einsum("ij,j->i", mirrored, sun), 0, 1) ** 70 * moment.sun * np.where(material == MATTE, 0.0, 1.6)
-    )
+    toward_sun = np.clip(np.einsum("ij,j->i", mirrored, sun), 0, 1)
+    glint = toward_sun**70 * moment.sun * np.where(material == MATTE, 0.0, 1.6)
     reflection = fresnel * environment(mirrored[:, 2], moment.sky, 0.12) + glint * np.clip(fresnel * 6, 0, 1)
     glow = np.where(material == LAMP, 0.16, np.where(material == TAIL, 0.10, 0.0)).astype(np.float32)
     out = albedo * (diffuse + glow)[:, None] + reflection[:, None]
@@ -233,7 +237,7 @@ def shade(finish: Finish, hits: Hits, moment: Moment, sun: np.ndarray) -> np.nda
 
 
 def cabin_light(cabin: Cabin, point: np.ndarray, ray: np.ndarray, moment: Moment) -> np.ndarray:
-    """Light that comes through a window: (N, 3) float32. Each ray meets the sheets in the order of its direction."""
+    """Compute the light (N, 3) float32 that comes through a window; a ray meets the sheets in its direction's order."""
     light = 0.55 * moment.sky + 0.45 * moment.sun
     out = np.empty_like(ray)
     # Behind everything: the cabin's dark, or the street seen through the window opposite.
@@ -244,8 +248,6 @@ def cabin_light(cabin: Cabin, point: np.ndarray, ray: np.ndarray, moment: Moment
     ahead = ray[:, 0] < 0
     for toward in (True, False):
         rows = np.flatnonzero(ahead == toward)
-        if len(rows) == 0:
-            continue
         names = (3, 2, "dash", 1, 0) if toward else (0, 2, 3, "shelf", 4)
         for name in names:
             if isinstance(name, str):
@@ -299,7 +301,7 @@ def sheet(cabin: Cabin, number: int, point, ray, rows, out, light: float) -> Non
 
 
 def ground_shade(view: View, mesh: Mesh, sun: np.ndarray, size: int, offset: np.ndarray) -> np.ndarray:
-    """Share of the sun that reaches the ground at each pixel, (size, size) float32: the vehicle's soft shadow."""
+    """Draw the vehicle's soft shadow: the share of the sun that reaches the ground, (size, size) float32."""
     v = mesh.vertices + offset
     reach = v[:, 2:] / max(sun[2], 0.2)
     shadow = v[:, :2] - reach * sun[:2]
@@ -322,11 +324,11 @@ class Studio:
         self.finishes: dict[int, Finish] = {}
 
     def body(self, number: int) -> Body:
-        """The body of a model."""
+        """Return the body of a model."""
         return make_body(self.models[number], self.size)
 
     def finish(self, vehicle: Vehicle) -> Finish:
-        """The finish of an identity; only the last few are kept."""
+        """Return the finish of an identity; only the last few are kept."""
         if vehicle.identity not in self.finishes:
             body = self.body(vehicle.model)
             while len(self.finishes) > 3:
@@ -336,10 +338,6 @@ class Studio:
             self.finishes[vehicle.identity] = Finish(canvas, cabin, np.array(vehicle.paint, np.float32), vehicle.flakes)
         return self.finishes[vehicle.identity]
 
-    def street(self, number: int) -> Street:
-        """The street of a camera."""
-        return make_street(self.cameras[number - 1], self.size)
-
     def take(self, shot: Shot) -> Picture:
         """Render a shot."""
         vehicle = self.vehicles[shot.vehicle - 1]
@@ -347,8 +345,7 @@ class Studio:
         camera, moment, size = self.cameras[shot.moment.camera - 1], shot.moment, self.size
         rng = np.random.default_rng([shot.seed, 40])
         view = look(shot, body.mesh)
-        a, e = moment.sun_azimuth, moment.sun_elevation
-        sun = np.array([np.cos(e) * np.cos(a), np.cos(e) * np.sin(a), np.sin(e)], np.float32)
+        sun = direction(moment.sun_azimuth, moment.sun_elevation).astype(np.float32)
         scene = self.behind(view, body, shot, sun)
         fine = size * SAMPLES
         index = silhouette(view, body.mesh.vertices, fine)
@@ -366,14 +363,14 @@ class Studio:
         return picture
 
     def behind(self, view: View, body: Body, shot: Shot, sun: np.ndarray) -> np.ndarray:
-        """The street, the shadows on it and the traffic behind the vehicle: (S, S, 3) linear."""
+        """Draw the street, the shadows on it and the traffic behind the vehicle: (S, S, 3) linear."""
         moment, size = shot.moment, self.size
         rays = view.rays(grid(size))
         c, s = np.cos(moment.heading), np.sin(moment.heading)
         turn = np.array([[c, -s, 0], [s, c, 0], [0, 0, 1]], np.float32)
         origin = np.einsum("ij,j->i", turn, view.origin) + np.array([moment.place + shot.along, moment.lane, 0])
-        soft = 0.30 if moment.sun == 0 else 1.0
-        shadow = ground_shade(view, body.mesh, sun if moment.sun else np.array([0, 0, 1.0]), size, np.zeros(3))
+        above = sun if moment.sun else UP
+        shadow = ground_shade(view, body.mesh, above, size, np.zeros(3))
         other = None
         if moment.traffic:
             rng = np.random.default_rng([moment.traffic, 41])
@@ -382,23 +379,23 @@ class Studio:
             if offset[1] == 0:
                 offset[0] *= 1.15
             other = self.passing(rng, view, offset, moment, sun, rays)
-            shadow *= ground_shade(view, other[2], sun if moment.sun else np.array([0, 0, 1.0]), size, offset)
-        shadow = 1 - (1 - shadow) * (1.0 if soft == 1 else 0.75)
+            shadow *= ground_shade(view, other[2], above, size, offset)
+        shadow = 1 - (1 - shadow) * (1.0 if moment.sun else 0.75)
         turned = np.einsum("ij,kj->ik", rays, turn)
-        out = background(self.street(moment.camera), moment, origin, turned, shadow.ravel()).reshape(size, size, 3)
+        street = make_street(self.cameras[moment.camera - 1], size)
+        out = background(street, moment, origin, turned, shadow.ravel()).reshape(size, size, 3)
         if other is not None:
             out = out * (1 - other[1]) + other[0]
         return out
 
     def passing(self, rng: np.random.Generator, view: View, offset: np.ndarray, moment: Moment, sun, rays) -> tuple:
-        """Another vehicle at ``offset`` from ours: its light (S, S, 3), coverage (S, S, 1) and mesh."""
+        """Draw another vehicle at ``offset`` from ours: its light (S, S, 3), coverage (S, S, 1) and mesh."""
         size = self.size
         body = self.body(int(rng.integers(len(self.models))))
         paint, _, flakes = PAINTS[list(PAINTS)[int(rng.integers(5))]]
         nobody = Vehicle(0, body.model.number, 0, paint, flakes, "", (), 0)
-        finish = Finish(
-            body.canvas, build_cabin(body.model, nobody, body.canvas.scale), np.array(paint, np.float32), flakes
-        )
+        cabin = build_cabin(body.model, nobody, body.canvas.scale)
+        finish = Finish(body.canvas, cabin, np.array(paint, np.float32), flakes)
         moved = View(view.origin - offset, view.axes, view.left, view.top, view.side)
         layer = np.zeros((size * size, 4), np.float32)
         ahead = np.einsum("ij,j->i", body.mesh.vertices - moved.origin, moved.axes[2])
@@ -442,7 +439,7 @@ class Studio:
 
 
 def gain(moment: Moment) -> float:
-    """Gain of a camera's automatic exposure, which leaves a part of the difference between dull and bright days."""
+    """Return the gain of automatic exposure, which leaves a part of the difference between dull and bright days."""
     return float((1.15 / (0.9 * moment.sky + 1.3 * moment.sun * np.sin(moment.sun_elevation))) ** 0.55)
 
 

@@ -13,10 +13,17 @@ import cv2
 import numpy as np
 
 from partreg.synthetic.cameras import Camera, Moment
+from partreg.synthetic.canvas import box
 from partreg.synthetic.light import LINEAR
 
 LENGTH, HALF, WALL_HEIGHT = 80.0, 16.0, 14.0  # metres of street drawn before it repeats
 KERB, TREES, BUILDINGS = 7.2, 8.6, 13.0  # distance of these from the middle, in metres
+WALLS = ((176, 160, 140), (150, 146, 144), (190, 180, 166), (140, 110, 92), (112, 118, 126), (198, 192, 184))
+PANES = ((58, 70, 84), (44, 48, 54), (86, 98, 106))
+SIGNS = ((170, 50, 44), (44, 90, 150), (200, 170, 70), (60, 120, 80), (230, 226, 216), (90, 84, 80))
+CAR_PAINTS = ((210, 210, 208), (40, 40, 42), (120, 122, 126), (130, 34, 30), (40, 60, 110))
+CAR = np.array([(0, 0.3), (4.3, 0.3), (4.3, 0.75), (3.3, 0.92), (2.7, 1.4), (1.0, 1.42), (0.3, 0.95), (0, 0.85)])
+CAR_GLASS = np.array([(3.15, 0.93), (2.65, 1.33), (1.05, 1.35), (0.5, 0.95)])
 
 
 @dataclass(frozen=True)
@@ -30,10 +37,8 @@ class Street:
     scale: float
 
 
-def cloud(
-    rng: np.random.Generator, shape: tuple[int, int], sizes: tuple[int, ...], weights: tuple[float, ...]
-) -> np.ndarray:
-    """Smooth noise (H, W) float32 about 0: sums of random grids with cells of ``sizes`` pixels."""
+def cloud(rng: np.random.Generator, shape: tuple[int, int], sizes: tuple, weights: tuple) -> np.ndarray:
+    """Draw smooth noise (H, W) float32 about 0: sums of random grids with cells of ``sizes`` pixels."""
     total = np.zeros(shape, np.float32)
     for size, weight in zip(sizes, weights, strict=True):
         small = rng.standard_normal((shape[0] // size + 2, shape[1] // size + 2)).astype(np.float32)
@@ -49,19 +54,16 @@ class Sheet:
         self.image = np.zeros((round(height * scale), round(width * scale), channels), np.uint8)
         self.image[:] = color
 
-    def at(self, points) -> np.ndarray:
-        """Metres to fixed-point pixels."""
-        points = np.asarray(points, float)
-        pixels = np.stack([points[:, 0], self.height - (points[:, 1] - self.low)], -1) * self.scale
-        return np.round(pixels * 16).astype(np.int32)
-
     def fill(self, points, color) -> None:
         """Fill a polygon."""
-        cv2.fillPoly(self.image, [self.at(points)], tuple(int(c) for c in color), cv2.LINE_AA, 4)
+        points = np.asarray(points, float)
+        pixels = np.stack([points[:, 0], self.height - (points[:, 1] - self.low)], -1) * self.scale
+        at = [np.round(pixels * 16).astype(np.int32)]
+        cv2.fillPoly(self.image, at, tuple(int(c) for c in color), cv2.LINE_AA, 4)
 
     def box(self, x0: float, y0: float, x1: float, y1: float, color) -> None:
         """Fill a rectangle."""
-        self.fill([(x0, y0), (x1, y0), (x1, y1), (x0, y1)], color)
+        self.fill(box(x0, y0, x1, y1), color)
 
     def spot(self, x: float, y: float, r: float, color) -> None:
         """Fill a circle."""
@@ -76,7 +78,7 @@ def shade_noise(image: np.ndarray, noise: np.ndarray) -> np.ndarray:
 
 
 def draw_ground(rng: np.random.Generator, scale: float) -> np.ndarray:
-    """The ground seen from above: lanes, kerbs, pavement, crossing, patches and manholes."""
+    """Draw the ground seen from above: lanes, kerbs, pavement, crossing, patches and manholes."""
     tone = rng.uniform(78, 118)
     sheet = Sheet(LENGTH, 2 * HALF, scale, tone + np.array([0, 1, 3]), -HALF)
     grass = rng.random() < 0.5
@@ -102,7 +104,7 @@ def draw_ground(rng: np.random.Generator, scale: float) -> np.ndarray:
 
 
 def leaf_shade(rng: np.random.Generator, rows: np.ndarray) -> np.ndarray:
-    """The dappled shadow of trees along one kerb, as a relative darkening; none in some streets."""
+    """Draw the shadow of trees along one kerb as a relative darkening; some streets have none."""
     if rng.random() < 0.35:
         return np.zeros((len(rows), 1), np.float32)
     shape = (len(rows), round(len(rows) * LENGTH / (2 * HALF)))
@@ -113,7 +115,7 @@ def leaf_shade(rng: np.random.Generator, rows: np.ndarray) -> np.ndarray:
 
 
 def draw_markings(sheet: Sheet, rng: np.random.Generator) -> None:
-    """Lane lines, arrows, a crossing, manholes."""
+    """Draw lane lines, arrows, a crossing and manholes."""
     white, middle = (222, 222, 216), (214, 172, 70) if rng.random() < 0.6 else (222, 222, 216)
     for y in (-0.15, 0.15):
         sheet.box(0, y - 0.06, LENGTH, y + 0.06, middle)
@@ -125,12 +127,8 @@ def draw_markings(sheet: Sheet, rng: np.random.Generator) -> None:
         for lane in (1.75, 5.2):
             x, y = rng.uniform(0, LENGTH - 6), side * lane
             sheet.box(x, y - 0.09, x + 3, y + 0.09, white)
-            sheet.fill(
-                [(x + 3, y - 0.35), (x + 3, y + 0.35), (x + 4.4, y)]
-                if side > 0
-                else [(x, y - 0.35), (x, y + 0.35), (x - 1.4, y)],
-                white,
-            )
+            foot, tip = (x + 3, x + 4.4) if side > 0 else (x, x - 1.4)
+            sheet.fill([(foot, y - 0.35), (foot, y + 0.35), (tip, y)], white)
     start = rng.uniform(0, LENGTH - 4)
     for y in np.arange(-KERB + 0.3, KERB, 0.95):
         sheet.box(start, y, start + 3.2, y + 0.5, white)
@@ -139,18 +137,14 @@ def draw_markings(sheet: Sheet, rng: np.random.Generator) -> None:
 
 
 def draw_buildings(rng: np.random.Generator, scale: float) -> np.ndarray:
-    """One row of facades: shops below, windows above."""
+    """Draw one row of facades: shops below, windows above."""
     sheet = Sheet(LENGTH, WALL_HEIGHT, scale, (190, 205, 220))
     x = 0.0
     while x < LENGTH:
         width = rng.uniform(7, 16)
-        wall = np.array(
-            [(176, 160, 140), (150, 146, 144), (190, 180, 166), (140, 110, 92), (112, 118, 126), (198, 192, 184)][
-                rng.integers(6)
-            ]
-        ) * rng.uniform(0.85, 1.05)
+        wall = np.array(WALLS[rng.integers(6)]) * rng.uniform(0.85, 1.05)
         sheet.box(x, 0, x + width, WALL_HEIGHT, wall)
-        glass, frame = np.array([(58, 70, 84), (44, 48, 54), (86, 98, 106)][rng.integers(3)]), wall * 0.72
+        glass, frame = np.array(PANES[rng.integers(3)]), wall * 0.72
         wide, gap = rng.uniform(1.0, 2.0), rng.uniform(0.6, 1.4)
         for z in np.arange(4.2, WALL_HEIGHT - 1, 3.0):
             for w in np.arange(x + gap, x + width - wide, wide + gap):
@@ -159,11 +153,7 @@ def draw_buildings(rng: np.random.Generator, scale: float) -> np.ndarray:
         sheet.box(x + 0.3, 0.3, x + width - 0.3, 2.7, np.array((52, 56, 60)) * rng.uniform(0.7, 1.6))
         for w in np.arange(x + 0.3, x + width - 0.3, 2.2):
             sheet.box(w, 0, w + 0.15, 2.8, wall * 0.8)
-        sign = np.array(
-            [(170, 50, 44), (44, 90, 150), (200, 170, 70), (60, 120, 80), (230, 226, 216), (90, 84, 80)][
-                rng.integers(6)
-            ]
-        )
+        sign = np.array(SIGNS[rng.integers(6)])
         sheet.box(x + 0.2, 2.8, x + width - 0.2, 3.5, sign)
         for w in np.arange(x + 1.0, x + width * rng.uniform(0.4, 0.8), 0.55):
             sheet.box(w, 2.98, w + 0.36, 3.32, 255 - sign * 0.4)
@@ -172,7 +162,7 @@ def draw_buildings(rng: np.random.Generator, scale: float) -> np.ndarray:
 
 
 def draw_tree(sheet: Sheet, rng: np.random.Generator, x: float) -> None:
-    """A trunk and a crown of leaves, light above and dark below."""
+    """Draw a trunk and a crown of leaves, light above and dark below."""
     crown, r = rng.uniform(3.2, 4.6), rng.uniform(1.2, 1.9)
     sheet.box(x - 0.13, 0, x + 0.13, crown, (74, 60, 48, 255))
     green = np.array((70, 104, 50)) * rng.uniform(0.75, 1.2) + [rng.uniform(-5, 25), 0, 0]
@@ -185,22 +175,9 @@ def draw_tree(sheet: Sheet, rng: np.random.Generator, x: float) -> None:
 
 
 def draw_parked(sheet: Sheet, rng: np.random.Generator, x: float) -> None:
-    """A parked car from its side."""
-    paint = np.array([(210, 210, 208), (40, 40, 42), (120, 122, 126), (130, 34, 30), (40, 60, 110)][rng.integers(5)])
-    sheet.fill(
-        [
-            (x, 0.3),
-            (x + 4.3, 0.3),
-            (x + 4.3, 0.75),
-            (x + 3.3, 0.92),
-            (x + 2.7, 1.4),
-            (x + 1.0, 1.42),
-            (x + 0.3, 0.95),
-            (x, 0.85),
-        ],
-        (*paint, 255),
-    )
-    sheet.fill([(x + 3.15, 0.93), (x + 2.65, 1.33), (x + 1.05, 1.35), (x + 0.5, 0.95)], (34, 38, 42, 255))
+    """Draw a parked car from its side."""
+    sheet.fill(CAR + np.array([x, 0]), (*CAR_PAINTS[rng.integers(5)], 255))
+    sheet.fill(CAR_GLASS + np.array([x, 0]), (34, 38, 42, 255))
     for wheel in (0.85, 3.45):
         sheet.spot(x + wheel, 0.32, 0.34, (18, 18, 19, 255))
         sheet.spot(x + wheel, 0.32, 0.19, (120, 122, 124, 255))
@@ -249,7 +226,7 @@ def make_street(camera: Camera, size: int) -> Street:
 
 
 def look_up(texture: np.ndarray, x: np.ndarray, row: np.ndarray, scale: float) -> np.ndarray:
-    """Texture values at x (metres, repeating) and row (metres from the top); (N, C) uint8."""
+    """Look up texture values at x (metres, repeating) and row (metres from the top); (N, C) uint8."""
     places = np.zeros((-(-len(x) // 256), 256, 2), np.float32)  # remap wants images, and none wider than 32,767
     flat = places.reshape(-1, 2)
     flat[: len(x), 0], flat[: len(x), 1] = np.mod(x, LENGTH) * scale, row * scale
@@ -258,7 +235,7 @@ def look_up(texture: np.ndarray, x: np.ndarray, row: np.ndarray, scale: float) -
 
 
 def background(street: Street, moment: Moment, origin: np.ndarray, rays: np.ndarray, shade: np.ndarray) -> np.ndarray:
-    """Radiance of the street behind a vehicle.
+    """Compute the light of the street behind a vehicle.
 
     Args:
         street: the camera's.

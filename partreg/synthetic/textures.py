@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from partreg.synthetic.canvas import CHROME, GLASS, GLOSS, LAMP, MATTE, TAIL, Canvas, box, disc, star
-from partreg.synthetic.geometry import Outline, axles
+from partreg.synthetic.geometry import CORNERS, Outline, axles
 from partreg.synthetic.vehicles import Model
 
 BLACK, DARK, GREY, SILVER = (10, 10, 11), (28, 28, 30), (90, 92, 95), (200, 202, 205)
@@ -13,7 +13,7 @@ AMBER, RED, DEEP_RED, CLEAR = (235, 140, 30), (200, 18, 16), (120, 8, 10), (225,
 
 
 def screens(outline: Outline) -> dict[str, np.ndarray]:
-    """The outlines of front and rear window (y, z) and of the side windows (x, z)."""
+    """Outline the front and rear window (y, z) and the side windows (x, z)."""
     o, m = outline, outline.model
     outlines = {}
     for name, x_low, x_high in (("front", o.cowl, o.roof_front), ("rear", o.deck, o.roof_back)):
@@ -21,10 +21,9 @@ def screens(outline: Outline) -> dict[str, np.ndarray]:
         wide = float(o.half_width(np.array(x_low), np.array(low))) - 0.10
         narrow = float(o.half_width(np.array(x_high), np.array(high))) - 0.12
         half = [(wide, low), (narrow, high), (narrow * 0.5, high + 0.012)]
-        outlines[name] = np.array(
-            [(wide * 0.6, low - 0.012), *half, *((-y, z) for y, z in half[::-1]), (-wide * 0.6, low - 0.012)]
-        )
-    start = o.deck if m.style not in ("pickup",) else o.roof_back - 0.08
+        left = [(wide * 0.6, low - 0.012), *half]
+        outlines[name] = np.array([*left, *((-y, z) for y, z in left[::-1])])
+    start = o.deck if m.style != "pickup" else o.roof_back - 0.08
     x = np.linspace(start - 0.05, o.cowl - 0.05, 40)
     upper, lower = o.top(x) - 0.115, np.full_like(x, m.belt + 0.035)
     keep = upper > lower + 0.03
@@ -64,49 +63,39 @@ def paint_glass(canvas: Canvas, outline: Outline) -> None:
 
 
 def lamp_shape(model: Model, front: bool, edge: float) -> np.ndarray:
-    """Outline, as pairs (abs(y), z), of a lamp; it runs past ``edge``, the corner of the body, on to the side."""
+    """Outline, as pairs (abs(y), z), a lamp; it runs past ``edge``, the corner of the body, on to the side."""
     kind = (model.maker + (0 if front else 3)) % 4
     high = model.belt - (0.11 if front else -0.01)
     out = edge + 0.06
     if model.style in ("van", "mpv", "pickup", "suv") and not front and kind != 1:
         return box(edge - 0.17, high - 0.30, out, high + (0.16 if model.style != "pickup" else -0.06), 0.03)
     if kind == 0:
-        return np.array(
-            [
-                (out, high - 0.17),
-                (edge - 0.18, high - 0.21),
-                (edge - 0.42, high - 0.15),
-                (edge - 0.37, high - 0.05),
-                (out, high + 0.01),
-            ]
-        )
+        inner = [(edge - 0.18, high - 0.21), (edge - 0.42, high - 0.15), (edge - 0.37, high - 0.05)]
+        return np.array([(out, high - 0.17), *inner, (out, high + 0.01)])
     if kind == 1:
         return disc(edge - 0.16, high - 0.10, 0.155, 0.13)
     if kind == 2:
-        return np.array(
-            [(out, high - 0.14), (edge - 0.40, high - 0.19), (edge - 0.46, high - 0.07), (out, high + 0.02)]
-        )
+        inner = [(edge - 0.40, high - 0.19), (edge - 0.46, high - 0.07)]
+        return np.array([(out, high - 0.14), *inner, (out, high + 0.02)])
     return box(edge - 0.33, high - 0.19, out, high - 0.01, 0.03)
 
 
 def paint_lamps(canvas: Canvas, outline: Outline) -> None:
     """Paint head and tail lamps, on the front or rear and round the corner on the sides."""
     o, m = outline, outline.model
-    for front in (True, False):
-        chart, end = ("front", o.front - 0.10) if front else ("rear", o.back + 0.08)
+    for chart, end, sx, tip, *colors in (
+        ("front", o.front - 0.10, o.front, o.front - 0.26, (128, 132, 138), LAMP),
+        ("rear", o.back + 0.08, o.back, o.back + 0.22, RED, TAIL),
+    ):
         edge = float(o.half_width(np.array(end), np.array(m.belt - 0.2)))
-        shape = lamp_shape(m, front, edge)
+        shape = lamp_shape(m, chart == "front", edge)
         low, high = shape[:, 1].min(), shape[:, 1].max()
-        for sign, name, side in ((1, "left", "left"), (-1, "right", "right")):
-            part = f"{chart}_{name}_lamp"
-            colors = ((128, 132, 138), LAMP) if front else (RED, TAIL)
+        wedge = [(sx, low + 0.02), (sx, high - 0.01), (tip, high), (tip, (low + high) / 2 + 0.02)]
+        for sign, side in ((1, "left"), (-1, "right")):
+            part = f"{chart}_{side}_lamp"
             canvas.fill(chart, shape * [sign, 1], *colors, part)
             canvas.line(chart, shape * [sign, 1], 0.012, DARK, closed=True)
             paint_lens(canvas, m, chart, sign, shape)
-            wrap = 0.26 if front else 0.22
-            sx = o.front if front else o.back
-            tip = sx - wrap if front else sx + wrap
-            wedge = [(sx, low + 0.02), (sx, high - 0.01), (tip, high), (tip, (low + high) / 2 + 0.02)]
             if shape[:, 0].max() > edge + 0.03:
                 canvas.fill(side, wedge, *colors, part)
 
@@ -123,10 +112,10 @@ def paint_lens(canvas: Canvas, m: Model, chart: str, sign: int, shape: np.ndarra
         x = x1 - 0.10
         canvas.fill(chart, box(sign * x, z0 + 0.03, sign * (x + 0.035), z1 - 0.03), AMBER, LAMP)
         return
-    tall = z1 - z0 > 0.28
-    if tall:
-        canvas.fill(chart, box(sign * x0, z0, sign * x1, z0 + (z1 - z0) * 0.22), CLEAR, LAMP)
-        canvas.fill(chart, box(sign * x0, z0 + (z1 - z0) * 0.22, sign * x1, z0 + (z1 - z0) * 0.42), AMBER, LAMP)
+    if z1 - z0 > 0.28:
+        first, second = z0 + (z1 - z0) * 0.22, z0 + (z1 - z0) * 0.42
+        canvas.fill(chart, box(sign * x0, z0, sign * x1, first), CLEAR, LAMP)
+        canvas.fill(chart, box(sign * x0, first, sign * x1, second), AMBER, LAMP)
     else:
         canvas.fill(chart, disc(sign * (x0 + (x1 - x0) * 0.35), middle, r * 0.75), CLEAR, LAMP)
         canvas.fill(chart, disc(sign * (x1 - 0.14), middle, r), DEEP_RED, TAIL)
@@ -145,10 +134,10 @@ def paint_badge(canvas: Canvas, maker: int, chart: str, y: float, z: float, r: f
         box(y - 1.3 * r, z - 0.6 * r, y + 1.3 * r, z + 0.6 * r, 0.02), disc(y, z, r, n=6),
         disc(y, z, r * 1.1, n=3, turn=np.pi / 2),
     )  # fmt: skip
-    ring, inner = shapes[maker], BADGE_COLORS[maker]
+    ring = shapes[maker]
     canvas.fill(chart, ring, (225, 226, 230), CHROME, f"{chart}_badge")
     centre = ring.mean(0)
-    canvas.fill(chart, centre + (ring - centre) * 0.62, inner, MATTE)
+    canvas.fill(chart, centre + (ring - centre) * 0.62, BADGE_COLORS[maker], MATTE)
     if maker in (0, 1, 6):
         canvas.line(chart, [(y - r * 0.6, centre[1]), (y + r * 0.6, centre[1])], 0.014, (225, 226, 230), CHROME)
 
@@ -229,9 +218,8 @@ def paint_sides(canvas: Canvas, outline: Outline) -> None:
         for x in doors[1:]:
             canvas.fill(chart, box(x + 0.06, m.belt - 0.14, x + 0.22, m.belt - 0.105, 0.01), (160, 160, 162))
         if m.maker % 2:
-            canvas.line(
-                chart, [(rear_axle, low + 0.32), (front_axle, low + 0.32)], 0.03, DARK if m.seed % 2 else SILVER, MATTE
-            )
+            color = DARK if m.seed % 2 else SILVER
+            canvas.line(chart, [(rear_axle, low + 0.32), (front_axle, low + 0.32)], 0.03, color, MATTE)
         canvas.line(chart, [(o.back + 0.2, m.belt - 0.03), (o.front - 0.5, m.belt - 0.05)], 0.012, (150, 150, 150))
         for x in (front_axle, rear_axle):
             r = m.wheel * 1.16
@@ -244,27 +232,19 @@ def paint_top(canvas: Canvas, outline: Outline) -> None:
     """Paint bonnet seams, sunroof, roof rails, the bed of a pickup."""
     o, m = outline, outline.model
     wide = float(o.half_width(np.array(o.cowl), np.array(m.belt))) - 0.10
-    canvas.line(
-        "top",
-        [(o.front - 0.18, -wide * 0.82), (o.cowl, -wide), (o.cowl, wide), (o.front - 0.18, wide * 0.82)],
-        0.012,
-        (90, 90, 92),
-    )
+    nose = o.front - 0.18
+    seam = [(nose, -wide * 0.82), (o.cowl, -wide), (o.cowl, wide), (nose, wide * 0.82)]
+    canvas.line("top", seam, 0.012, (90, 90, 92))
     for sign in (1, -1):
         canvas.line("top", [(o.front - 0.25, sign * wide * 0.45), (o.cowl, sign * wide * 0.6)], 0.03, (225, 225, 225))
     roof = float(o.half_width(np.array(0.0), np.array(m.height))) - 0.08
     rng = np.random.default_rng([m.seed, 3])
-    if rng.random() < 0.45 and m.style not in ("pickup",):
+    if rng.random() < 0.45 and m.style != "pickup":
         canvas.fill("top", box(o.roof_front - 0.75, -roof * 0.6, o.roof_front - 0.22, roof * 0.6, 0.06), BLACK, GLOSS)
     if m.style in ("suv", "estate", "mpv"):
-        for sign in (1, -1):
-            canvas.line(
-                "top",
-                [(o.roof_back + 0.1, sign * roof), (o.roof_front - 0.1, sign * roof)],
-                0.05,
-                SILVER if m.seed % 2 else DARK,
-                CHROME,
-            )
+        for y in (roof, -roof):
+            rail = [(o.roof_back + 0.1, y), (o.roof_front - 0.1, y)]
+            canvas.line("top", rail, 0.05, SILVER if m.seed % 2 else DARK, CHROME)
     if m.style == "pickup":
         canvas.fill("top", box(o.back + 0.10, -wide + 0.08, o.deck - 0.03, wide - 0.08), (20, 20, 21), MATTE)
         for y in np.linspace(-wide + 0.2, wide - 0.2, 7):
@@ -285,14 +265,10 @@ def paint_wheel(canvas: Canvas, spokes: int, color: tuple[int, int, int]) -> Non
 def paint_model(model: Model, scale: float) -> Canvas:
     """Paint the atlas of a model at ``scale`` texels a metre; the paint is white, and `shade` colours it."""
     outline, canvas = Outline(model), Canvas(scale)
-    paint_front(canvas, outline)
-    paint_rear(canvas, outline)
-    paint_sides(canvas, outline)
-    paint_top(canvas, outline)
-    paint_lamps(canvas, outline)
-    paint_glass(canvas, outline)
+    for paint in (paint_front, paint_rear, paint_sides, paint_top, paint_lamps, paint_glass):
+        paint(canvas, outline)
     paint_wheel(canvas, 5 + model.maker % 3 * 2, (150, 152, 155))
-    x, y = 5.1, 1.2
+    x, y = CORNERS["dark"]
     rows, columns = slice(round(y * scale), round((y + 0.6) * scale)), slice(round(x * scale), round((x + 0.6) * scale))
     canvas.color[rows, columns], canvas.material[rows, columns] = 8, MATTE
     return canvas

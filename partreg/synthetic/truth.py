@@ -12,19 +12,11 @@ from partreg.synthetic.canvas import PART
 from partreg.synthetic.geometry import Outline, axles
 from partreg.synthetic.render import Body, Picture, Shot
 
-ORIENTATIONS = ("front", "rear", "left", "left front", "left rear", "right", "right front", "right rear")
-KEYPOINTS = (
-    "left_front_wheel", "left_back_wheel", "right_front_wheel", "right_back_wheel", "right_fog_lamp", "left_fog_lamp",
-    "right_headlight", "left_headlight", "front_logo", "front_plate", "left_mirror", "right_mirror", "right_front_top",
-    "left_front_top", "left_back_top", "right_back_top", "left_rear_lamp", "right_rear_lamp", "rear_logo", "rear_plate",
-)  # fmt: skip
 # A box needs this visible share of the part, this width and this area (relative to the image's side and area).
 NEEDS = {
-    "window": (0.35, 0.09, 0.004),
-    "light": (0.35, 0.050, 0.0014),
-    "badge": (0.4, 0.02, 0.0002),
+    "window": (0.35, 0.09, 0.004), "light": (0.35, 0.050, 0.0014), "badge": (0.4, 0.02, 0.0002),
     "vehicle": (0.0, 0.05, 0.01),
-}
+}  # fmt: skip
 BRAND_SHARE = 0.45
 
 
@@ -40,7 +32,7 @@ def orientation(azimuth: float) -> str:
 
 
 def hull(shown: np.ndarray) -> tuple[float, float, float, float] | None:
-    """Box of the true samples of a square image, relative to its side; None if there are none."""
+    """Return the box of the true samples of a square image, relative to its side; None if there are none."""
     rows, columns = np.flatnonzero(shown.any(1)), np.flatnonzero(shown.any(0))
     if len(rows) == 0:
         return None
@@ -50,13 +42,17 @@ def hull(shown: np.ndarray) -> tuple[float, float, float, float] | None:
 
 def find(picture: Picture, visible: np.ndarray, names: tuple[str, ...], kind: str) -> dict:
     """Find box, visibility and presence of the part that consists of ``names``."""
+    shown, visibility = count(picture, visible, names)
+    box, (share, width, area) = hull(shown), NEEDS[kind]
+    large = box is not None and box[2] - box[0] >= width and shown.sum() >= area * shown.size
+    return {"box": box, "visibility": round(visibility, 4), "present": bool(large and visibility >= share)}
+
+
+def count(picture: Picture, visible: np.ndarray, names: tuple[str, ...]) -> tuple[np.ndarray, float]:
+    """Find the visible samples of the parts ``names``, (S, S) bool, and what share of the parts they are."""
     shown = np.isin(picture.parts, [PART[n] for n in names]) & visible
     whole = sum(picture.whole.get(PART[n], 0) for n in names)
-    box, seen = hull(shown), int(shown.sum())
-    share, width, area = NEEDS[kind]
-    visibility = min(1.0, seen / whole) if whole else 0.0
-    large = box is not None and box[2] - box[0] >= width and seen >= area * shown.size
-    return {"box": box, "visibility": round(visibility, 4), "present": bool(large and visibility >= share)}
+    return shown, min(1.0, int(shown.sum()) / whole) if whole else 0.0
 
 
 def part_truth(picture: Picture) -> dict:
@@ -94,12 +90,10 @@ def part_truth(picture: Picture) -> dict:
 
 def brand(picture: Picture, visible: np.ndarray, parts: dict, view: str) -> dict:
     """Describe the head or rear area: the hull of lamps, badge and plate, down to the bottom of the vehicle."""
-    names = [f"{view}_{n}" for n in ("left_lamp", "right_lamp", "badge", "plate", "face")]
-    shown = np.isin(picture.parts, [PART[n] for n in names]) & visible
+    names = tuple(f"{view}_{n}" for n in ("left_lamp", "right_lamp", "badge", "plate", "face"))
+    shown, visibility = count(picture, visible, names)
     both = [parts[n]["box"] for n in ("left_light", "right_light") if parts[n]["present"]]
     box = hull(shown)
-    whole = sum(picture.whole.get(PART[n], 0) for n in names)
-    visibility = min(1.0, float(shown.sum()) / whole) if whole else 0.0
     if len(both) == 2:
         box = (min(b[0] for b in both), min(b[1] for b in both), max(b[2] for b in both), max(b[3] for b in both))
     if box is not None and parts["vehicle"]["box"] is not None:
@@ -109,7 +103,7 @@ def brand(picture: Picture, visible: np.ndarray, parts: dict, view: str) -> dict
 
 
 def keypoint_places(outline: Outline) -> np.ndarray:
-    """The 20 key points in vehicle coordinates, (20, 3), in the order of KEYPOINTS."""
+    """Place the 20 key points in the vehicle: (20, 3), in the order of `partreg.datasets.side.KEYPOINTS`."""
     o, m = outline, outline.model
     f, r = axles(m)
     half = m.width / 2
@@ -133,7 +127,7 @@ def keypoint_places(outline: Outline) -> np.ndarray:
 
 
 def keypoints(picture: Picture, body: Body) -> list[tuple[float, float, int]]:
-    """Relative x, y of each key point, and 1 if it is visible, 0 if it is hidden or outside."""
+    """Return relative x, y of each key point, and 1 if it is visible, 0 if it is hidden or outside."""
     places = keypoint_places(Outline(body.model))
     at = picture.view.project(places)
     gap = places - picture.view.origin
@@ -150,9 +144,7 @@ def keypoints(picture: Picture, body: Body) -> list[tuple[float, float, int]]:
 
 def describe(picture: Picture, body: Body, shot: Shot) -> dict:
     """Describe the whole truth of a picture in plain values."""
-    truth = part_truth(picture)
-    truth["keypoints"] = keypoints(picture, body)
-    truth["azimuth"] = round(float(np.degrees(shot.azimuth)) % 360, 2)
-    truth["orientation"] = orientation(shot.azimuth)
-    truth["occluder"] = shot.occluder
-    return truth
+    return part_truth(picture) | {
+        "keypoints": keypoints(picture, body), "azimuth": round(float(np.degrees(shot.azimuth)) % 360, 2),
+        "orientation": orientation(shot.azimuth), "occluder": shot.occluder,
+    }  # fmt: skip

@@ -43,18 +43,8 @@ SHAPES = {
     "estate": (4.72, 1.80, 1.50, 0.93, 0.20, 0.28, 1.22, 0.82, 0.36, 0.42, 0.98),
 }
 SHAPE_FIELDS = (
-    "length",
-    "width",
-    "height",
-    "belt",
-    "clearance",
-    "tumble",
-    "hood",
-    "screen",
-    "overhang",
-    "backlight",
-    "tail",
-)
+    "length", "width", "height", "belt", "clearance", "tumble", "hood", "screen", "overhang", "backlight", "tail",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -146,12 +136,12 @@ def make_models(count: int, seed: int) -> list[Model]:
 
 
 def kinds(identities: int, near_duplicates: float) -> int:
-    """Number of groups of one model and colour whose mean size is nearest to ``near_duplicates``."""
+    """Return the number of groups of one model and colour whose mean size is nearest to ``near_duplicates``."""
     return int(np.clip(round(identities / near_duplicates), 1, identities))
 
 
 def models_needed(identities: int, near_duplicates: float) -> int:
-    """Number of models that give every group its own model and colour."""
+    """Return the number of models that give every group its own model and colour."""
     return -(-kinds(identities, near_duplicates) // len(PAINTS))
 
 
@@ -175,15 +165,9 @@ def check_kinds(identities: int, near_duplicates: float, models: int) -> None:
 
 
 def group_sizes(identities: int, mean: float, rng: np.random.Generator) -> np.ndarray:
-    """Draw the size of each group of near-duplicates: long-tailed, with the sum ``identities`` and the mean ``mean``.
+    """Draw the size of each group of near-duplicates: (groups,) int, long-tailed, largest first, each at least 1.
 
-    Args:
-        identities: number of vehicles in all.
-        mean: the mean number of identities of one model and colour, at least 1.
-        rng: generator, used for one draw.
-
-    Returns:
-        (groups,) int array, every size at least 1, largest first.
+    Their sum is ``identities``; their mean is as near to ``mean`` as whole groups can come.
     """
     groups = kinds(identities, mean)
     weights = (np.arange(groups) + 1.5) ** -0.7
@@ -210,16 +194,8 @@ def make_vehicle(identity: int, model: Model, color: str, seed: int) -> Vehicle:
     paint, _, flakes = PAINTS[color]
     shade = np.random.default_rng([seed, 13, model.number, COLOR_NAMES.index(color)]).uniform(0.88, 1.1)
     paint = tuple(round(float(min(p * shade, 0.85)), 4) for p in paint)
-    return Vehicle(
-        identity,
-        model.number,
-        COLOR_NAMES.index(color) + 1,
-        paint,
-        flakes,
-        plate,
-        tuple(marks),
-        int(rng.integers(2**31)),
-    )
+    code = COLOR_NAMES.index(color) + 1
+    return Vehicle(identity, model.number, code, paint, flakes, plate, tuple(marks), int(rng.integers(2**31)))
 
 
 def make_fleet(identities: int, near_duplicates: float, models: list[Model], seed: int) -> list[Vehicle]:

@@ -5,7 +5,6 @@ import pytest
 from partreg.datasets import side
 from partreg.datasets.images import images_table
 from partreg.errors import PartregError
-from partreg.synthetic import truth
 from tests.datasets.layouts import write
 from tests.test_files import WRITTEN_BY
 
@@ -23,11 +22,6 @@ def keypoints_row(image, **seen):
 
 
 HEADING = ",".join(["image", *(f"{n}_{what}" for n in side.KEYPOINTS for what in ("x", "y", "seen"))])
-
-
-def test_names_are_those_of_the_rendered_truth():
-    assert side.KEYPOINTS == truth.KEYPOINTS
-    assert side.ORIENTATIONS == truth.ORIENTATIONS
 
 
 def test_keypoints_in_the_order_of_the_images(tmp_path):

@@ -14,6 +14,7 @@ import pytest
 
 from partreg.datasets import side
 from partreg.datasets.check import check
+from partreg.datasets.side import KEYPOINTS
 from partreg.datasets.vehicleid import read_vehicleid
 from partreg.datasets.veri import good_junk, read_veri
 from partreg.errors import PartregError
@@ -21,7 +22,6 @@ from partreg.parts.boxes import read_boxes
 from partreg.synthetic import layouts, write_vehicleid
 from partreg.synthetic.benchmark import plan_veri
 from partreg.synthetic.render import Studio
-from partreg.synthetic.truth import KEYPOINTS
 from partreg.workflow.profile import REPOSITORY
 
 

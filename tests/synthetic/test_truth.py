@@ -3,13 +3,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from partreg.datasets.side import KEYPOINTS
 from partreg.synthetic.benchmark import Benchmark, plan_vehicleid, plan_veri
 from partreg.synthetic.canvas import PART, Canvas, box, disc
 from partreg.synthetic.light import LINEAR, to_stored
 from partreg.synthetic.occluders import OCCLUDERS, draw_occluder
 from partreg.synthetic.render import Picture, Studio, grid
 from partreg.synthetic.streets import LENGTH, look_up
-from partreg.synthetic.truth import KEYPOINTS, describe, hull, orientation, part_truth
+from partreg.synthetic.truth import describe, hull, orientation, part_truth
 
 
 def painted(**areas) -> Picture:
