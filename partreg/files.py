@@ -23,15 +23,8 @@ if TYPE_CHECKING:
 TEMPORARY = re.compile(r"\..+\.~[a-z0-9_]{8}(\.[a-z0-9]+)?")  # names that `whole` gives, and nobody else
 MARKS = {codecs.BOM_UTF8: "utf-8", codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
 UNWRITABLE = {
-    errno.ENOSPC,
-    errno.EDQUOT,
-    errno.EROFS,
-    errno.EACCES,
-    errno.EPERM,
-    errno.EFBIG,
-    errno.ENOTDIR,
-    errno.EEXIST,
-}
+    errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EFBIG, errno.ENOTDIR, errno.EEXIST,
+}  # fmt: skip
 
 
 @contextmanager
@@ -63,20 +56,18 @@ def whole(path: str | Path) -> Iterator[Path]:
         PartregError: the folder is not writable or the disk is full.
     """
     path = Path(path)
-    temporary = None
-    try:
-        with writable(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            handle, name = tempfile.mkstemp(prefix=f".{path.stem}.~", suffix=path.suffix, dir=path.parent)
-            os.close(handle)
-            temporary = Path(name)
+    with writable(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f".{path.stem}.~", suffix=path.suffix, dir=path.parent)
+        os.close(handle)
+        temporary = Path(name)
+        try:
             temporary.chmod(0o644)
             yield temporary
             with open(temporary, "rb") as written:
                 os.fsync(written.fileno())
             os.replace(temporary, path)
-    finally:
-        if temporary is not None:
+        finally:
             with suppress(OSError):
                 temporary.unlink(missing_ok=True)
 
@@ -128,10 +119,8 @@ def decoded(content: bytes, encoding: str = "utf-8") -> str:
     Raises:
         UnicodeDecodeError: the bytes are not in that encoding.
     """
-    for mark, marked in MARKS.items():
-        if content.startswith(mark):
-            content, encoding = content[len(mark) :], marked
-            break
+    mark = next((mark for mark in MARKS if content.startswith(mark)), b"")
+    content, encoding = content.removeprefix(mark), MARKS.get(mark, encoding)
     return content.decode(encoding).replace("\r\n", "\n").replace("\r", "\n")
 
 

@@ -11,10 +11,6 @@ from math import nan
 
 import pandas as pd
 
-TITLE = "Part-regularized Near-duplicate Vehicle Re-identification"
-AUTHORS = "Bing He, Jia Li, Yifan Zhao, Yonghong Tian"
-VENUE = "IEEE/CVF Conference on Computer Vision and Pattern Recognition (CVPR), 2019"
-
 OURS = "Ours"
 FULL = "Global+Light+Brand+Window"
 BASELINE = "Baseline (w/o parts)"

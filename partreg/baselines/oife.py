@@ -164,12 +164,6 @@ def keypoint_loss(scores: Tensor, keypoints: Tensor) -> Tensor:
     return entropy.mean(1).where(annotated, 0).sum() / annotated.sum().clamp(min=1)
 
 
-def peaks(maps: Tensor) -> Tensor:
-    """Return each key point's x, y, the centre of the map's largest cell, and the map's sum, (B, 20, 3)."""
-    side, cell = maps.shape[-1], maps.flatten(2).argmax(2)
-    return torch.stack([(cell % side + 0.5) / side, (cell // side + 0.5) / side, maps.sum((2, 3))], dim=-1)
-
-
 def losses(run: Run, network: Trunk, output: Output, targets: dict[str, Tensor]) -> dict[str, Tensor]:
     """The fused feature's identity loss, plus `BRANCH_WEIGHT` of each branch's, plus the key points' loss.
 

@@ -76,7 +76,6 @@ def vehicleid_lists(root: Path, problems: list[Problem]) -> tuple[dict[str, pd.D
     of_image = read_numbers(root / "attribute/img2vid.txt", vehicleid.PAIR, problems.append)
     for name, frame in lists.items():
         _unusable(str(root / name), frame, 2 if name == vehicleid.TRAIN_LIST else 1, problems)
-        problems += _contradictions(str(root / name), frame, of_image)
         if name == vehicleid.TRAIN_LIST:
             continue
         size = vehicleid.test_size(name)
@@ -88,27 +87,21 @@ def vehicleid_lists(root: Path, problems: list[Problem]) -> tuple[dict[str, pd.D
     for name in ("model_attr", "color_attr"):
         table = read_numbers(root / f"attribute/{name}.txt", "a vehicle and a number", problems.append)
         counts |= {f"vehicles in {name}.txt": len(table)} if table else {}
-    problems += _other_vehicle(files)
+    problems += _other_vehicle(files, of_image)
     problems += _side_files(root, images_table(pd.concat([train, tests]).drop_duplicates("image")))
     return files, counts
 
 
-def _other_vehicle(files: dict[str, pd.DataFrame]) -> Iterator[Problem]:
-    """Yield a problem for each image that is another vehicle in an earlier list; we may train on its vehicle."""
+def _other_vehicle(files: dict[str, pd.DataFrame], of_image: dict[int, int]) -> Iterator[Problem]:
+    """Yield a problem for each image that is another vehicle in ``of_image`` (by number) or in an earlier list."""
     first: dict[str, tuple[int, str]] = {}
     for file, listed in files.items():
         for image, vehicle, line in listed[["image", "vehicle", "line"]].itertuples(index=False):
-            before, place = first.setdefault(image, (vehicle, f"{Path(file).name}:{line}"))
-            if before != vehicle:
-                yield Problem(file, line, f"{image} is vehicle {vehicle} here and {before} in {place}; fix one.")
-
-
-def _contradictions(file: str, listed: pd.DataFrame, of_image: dict[int, int]) -> Iterator[Problem]:
-    for image, vehicle, line in listed[["image", "vehicle", "line"]].itertuples(index=False):
-        listed_as = of_image.get(int(Path(image).stem), vehicle)
-        if listed_as != vehicle:
-            message = f"{image} is vehicle {vehicle} here and {listed_as} in attribute/img2vid.txt; fix one."
-            yield Problem(file, line, message)
+            elsewhere = first.setdefault(image, (vehicle, f"{Path(file).name}:{line}"))
+            attribute = of_image.get(int(Path(image).stem), vehicle), "attribute/img2vid.txt"
+            for other, place in (elsewhere, attribute):
+                if other != vehicle:
+                    yield Problem(file, line, f"{image} is vehicle {vehicle} here and {other} in {place}; fix one.")
 
 
 def veri_lists(root: Path, problems: list[Problem]) -> tuple[dict[str, pd.DataFrame], dict[str, int]]:
@@ -130,7 +123,7 @@ def veri_lists(root: Path, problems: list[Problem]) -> tuple[dict[str, pd.DataFr
     good, junk = veri.good_junk(lists["query"], lists["test"])
     counts["queries without a match in another camera, which are skipped"] = sum(not len(rows) for rows in good)
     for name, expected in (("gt_index.txt", good), ("jk_index.txt", junk)):
-        problems += _indices(root / name, expected)
+        _indices(root / name, expected, problems)
     counts |= _tracks(root, gallery, problems)
     for name in ("train_label.xml", "test_label.xml"):
         labels = veri.read_labels(root / name, problems.append)
@@ -139,38 +132,31 @@ def veri_lists(root: Path, problems: list[Problem]) -> tuple[dict[str, pd.DataFr
     return {files[split]: frame for split, frame in lists.items()}, counts
 
 
-def _indices(path: Path, expected: list[np.ndarray]) -> Iterator[Problem]:
+def _indices(path: Path, expected: list[np.ndarray], problems: list[Problem]) -> None:
     """Check ``gt_index.txt`` or ``jk_index.txt`` if it exists: one line a query, images counted from 1."""
-    if not path.exists():
+    text = text_of(path, problems.append, "a line for each query") if path.exists() else None
+    if text is None:
         return
-    unreadable: list[Problem] = []
-    lines = (text_of(path, unreadable.append, "a line for each query") or "").splitlines()
-    if unreadable:
-        yield unreadable[0]
-        return
+    lines = text.splitlines()
     if len(lines) != len(expected):
-        yield Problem(
-            str(path), 0, f"expected {len(expected)} lines, one a query, found {len(lines)}; make the file again."
-        )
+        message = f"expected {len(expected)} lines, one a query, found {len(lines)}; make the file again."
+        problems.append(Problem(str(path), 0, message))
     for number, (line, rows) in enumerate(zip(lines, expected, strict=False), start=1):
         if sorted(line.split()) != sorted(map(str, rows.tolist())):
-            message = (
-                f"expected the {len(rows)} images that the names say, found {line.strip()[:60]!r}; make the file again."
-            )
-            yield Problem(str(path), number, message)
+            what = f"the {len(rows)} images that the names say, found {line.strip()[:60]!r}"
+            problems.append(Problem(str(path), number, f"expected {what}; make the file again."))
 
 
 def _tracks(root: Path, gallery: set[str], problems: list[Problem]) -> dict[str, int]:
     tracks, lines = veri.read_tracks(root, problems.append)
+    if not tracks:
+        return {"tracks": 0}
     file = str(root / veri.TRACKS)
     for track, names in tracks.items():
-        strange = [name for name in names if name not in gallery]
-        if strange:
+        if strange := [name for name in names if name not in gallery]:
             message = f"{strange[0]} is not in name_test.txt, expected gallery images only; fix the line."
             problems.append(Problem(file, lines[track], message))
     listed = {name for names in tracks.values() for name in names}
-    if not tracks:
-        return {"tracks": 0}
     for name in sorted(gallery - listed):
         message = f"the gallery image {name} is in no track, expected it in one; add it to its track."
         problems.append(Problem(file, 0, message))
@@ -187,8 +173,7 @@ def csv_lists(root: Path, problems: list[Problem]) -> tuple[dict[str, pd.DataFra
         _unusable(str(path), frame, 1, problems)
         return {str(path): frame}, counts
     parts = {split: frame[frame["split"] == split] for split in table_csv.SPLITS}
-    for split, part in parts.items():
-        counts |= _count(split, part)
+    counts |= {name: count for split, part in parts.items() for name, count in _count(split, part).items()}
     problems += _both_sides(str(path), parts["train"], frame[frame["split"] != "train"])
     if len(parts["train"]):
         _unusable(str(path), parts["train"], 2, problems)
@@ -253,11 +238,9 @@ def _both_sides(file: str, train: pd.DataFrame, test: pd.DataFrame) -> Iterator[
     trained = dict(zip(train["vehicle"][::-1], train["line"][::-1], strict=True))
     for vehicle, line in test[["vehicle", "line"]].drop_duplicates("vehicle").itertuples(index=False):
         if vehicle in trained:
-            message = (
-                f"vehicle {vehicle} is in the training list too (line {trained[vehicle]} there), expected vehicles "
-                "that were never trained on; take it out of one of them."
-            )
-            yield Problem(file, line, message)
+            found = f"vehicle {vehicle} is in the training list too (line {trained[vehicle]} there)"
+            wanted = "expected vehicles that were never trained on; take it out of one of them."
+            yield Problem(file, line, f"{found}, {wanted}")
 
 
 def _images(lists: dict[str, pd.DataFrame], decode: bool) -> list[Problem]:

@@ -36,7 +36,6 @@ KEYPOINTS = (
 )  # fmt: skip
 ORIENTATIONS = ("front", "rear", "left", "left front", "left rear", "right", "right front", "right rear")
 CAMERA = re.compile(r"c?0*([0-9]{1,6})")
-ODD = re.compile(r"[^0-9eE.+\-\n]")  # on text without these, NumPy reads the same numbers as `real`, and faster
 SLACK = 0.05  # how far a visible key point may lie outside the image, as a share of the side
 QUERY, GALLERY = "image_query/", "image_test/"
 
@@ -164,10 +163,8 @@ def read_camera_distances(root: str | Path) -> pd.DataFrame:
                 raise PartregError(f"{named}:{line}: expected {why}, found {word[:60]!r}; fix the line.")
             numbers.append(int(match.group(1)))
     wanted = f"{len(numbers)} distances, one for each camera of {named.name}"
-    lines, rows = [], []
-    for line, words in read_lines(measured, max(len(numbers), 1), wanted):
-        lines.append(line)
-        rows.append(words)
+    read = read_lines(measured, max(len(numbers), 1), wanted)
+    lines, rows = [line for line, _ in read], [words for _, words in read]
     if len(rows) != len(numbers) or not rows:
         raise PartregError(
             f"{measured}: expected {len(numbers)} lines of {wanted}, found {len(rows)}; copy the file again."
@@ -190,9 +187,8 @@ def find(root: str | Path, name: str, methods: str) -> Path:
         PartregError: the file is neither in ``root`` nor in ``root/truth``; the error says which ``methods`` need it.
     """
     places = (Path(root) / name, Path(root) / "truth" / name)
-    for path in places:
-        if path.is_file():
-            return path
+    if found := [path for path in places if path.is_file()]:
+        return found[0]
     raise PartregError(
         f"{places[0]}: no such side file (nor truth/{name} there); {methods} cannot be computed without it: put it "
         "there, or leave these methods out."
@@ -266,20 +262,8 @@ def _numbers(
     path: Path, lines: list[int], text: np.ndarray, columns: list[str], dtype: type = np.float32
 ) -> np.ndarray:
     """Convert text to finite numbers, (rows, columns)."""
-    plain = not ODD.search("\n".join(text.ravel().tolist()))
-    try:
-        values = text.astype(dtype) if plain else _each(text, dtype)
-    except ValueError:
-        values = _each(text, dtype)
-    bad = np.argwhere(~np.isfinite(values))
-    if len(bad):
-        row, column = bad[0]
-        cell = str(text[row, column])[:60]
-        raise PartregError(
-            f"{path}:{lines[row]}: expected a number as {columns[column]}, found {cell!r}; fix the line."
-        )
+    values: np.ndarray = np.array([real(word) for word in text.ravel()], dtype).reshape(text.shape)
+    for row, column in np.argwhere(~np.isfinite(values)):
+        what = f"expected a number as {columns[column]}, found {str(text[row, column])[:60]!r}"
+        raise PartregError(f"{path}:{lines[row]}: {what}; fix the line.")
     return values
-
-
-def _each(text: np.ndarray, dtype: type) -> np.ndarray:
-    return np.array([[real(word) for word in row] for row in text], dtype).reshape(text.shape)

@@ -226,5 +226,5 @@ def no_match(query: pd.DataFrame, gallery: pd.DataFrame) -> str:
 
 def good_junk(query: pd.DataFrame, gallery: pd.DataFrame) -> tuple[list[np.ndarray], list[np.ndarray]]:
     """Make the lists of ``gt_index.txt`` and ``jk_index.txt``: each query's good and junk gallery images, from 1."""
-    good, junk = cross_camera(query, gallery)
-    return [rows + 1 for rows in good], [rows + 1 for rows in junk]
+    good, junk = ([rows + 1 for rows in part] for part in cross_camera(query, gallery))
+    return good, junk

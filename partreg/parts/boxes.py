@@ -51,15 +51,10 @@ def boxes_table(data: pd.DataFrame | dict[str, Any], where: str = "the boxes tab
     _known(table, "part", PART_BOXES, where)
     _known(table, "source", SOURCES, where)
     _corners(table, where)
-    _first(
-        table, table.duplicated(["image", "part"]), where, "expected one box of a part in an image; remove the second"
-    )
-    _first(
-        table,
-        table["view"] != table.groupby("image")["view"].transform("first"),
-        where,
-        "expected one view in all rows of an image; make them agree",
-    )
+    twice = table.duplicated(["image", "part"])
+    _first(table, twice, where, "expected one box of a part in an image; remove the second")
+    other = table["view"] != table.groupby("image")["view"].transform("first")
+    _first(table, other, where, "expected one view in all rows of an image; make them agree")
     return table
 
 
@@ -106,11 +101,8 @@ def extend_lights(objects: pd.DataFrame) -> pd.DataFrame:
     The bottom is the lowest edge of all boxes in the image, so an annotation should contain a box of the whole vehicle,
     or boxes of its lower parts.
 
-    Args:
-        objects: `OBJECT_COLUMNS`, with tight light boxes.
-
     Returns:
-        The same rows, with ``y1`` of the lights at the bottom.
+        The same rows of `OBJECT_COLUMNS`, with ``y1`` of the lights at the bottom.
     """
     bottoms = objects.groupby("image")["y1"].transform("max")
     lights = objects["name"].isin(["left_light", "right_light"])
@@ -118,11 +110,7 @@ def extend_lights(objects: pd.DataFrame) -> pd.DataFrame:
 
 
 def tight_lights(boxes: pd.DataFrame, objects: pd.DataFrame) -> pd.DataFrame:
-    """Undo `extend_lights`: each light ends again where its tight object ends.
-
-    Args:
-        boxes: boxes table, lights extended.
-        objects: `OBJECT_COLUMNS`, lights tight, at most one of each side in an image.
+    """Undo `extend_lights`: each light ends again where its tight object (one of each side at most) ends.
 
     Returns:
         The boxes in their order; other parts, and lights without an object, are unchanged.
@@ -188,15 +176,9 @@ def infer_brand(boxes: pd.DataFrame) -> pd.DataFrame:
     source = np.select(
         [(doubt == "fallback").any(axis=1), (doubt == "average").any(axis=1)], ["fallback", "average"], "inferred"
     )
-    brand = both.assign(
-        part="brand",
-        x0=both[["x0", "x0_right"]].min(axis=1),
-        y0=both[["y0", "y0_right"]].min(axis=1),
-        x1=both[["x1", "x1_right"]].max(axis=1),
-        y1=both[["y1", "y1_right"]].max(axis=1),
-        score=both[["score", "score_right"]].min(axis=1),
-        source=source.astype(object),
-    )
+    brand = both.assign(part="brand", source=source.astype(object))
+    for name, extreme in {"x0": "min", "y0": "min", "x1": "max", "y1": "max", "score": "min"}.items():
+        brand[name] = both[[name, f"{name}_right"]].agg(extreme, axis=1)
     return pd.concat([rest, brand[list(BOX_COLUMNS)]], ignore_index=True)
 
 
@@ -245,10 +227,6 @@ def iou(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 def overlaps(boxes: pd.DataFrame, truth: pd.DataFrame) -> pd.DataFrame:
     """Measure how well boxes agree with those of the same image and part in another table.
 
-    Args:
-        boxes: boxes table.
-        truth: boxes table to compare with.
-
     Returns:
         One row for each box that is in both tables: ``image``, ``part``, ``source`` (of ``boxes``) and ``iou``,
         in [0, 1].
@@ -286,22 +264,15 @@ def _columns(data: pd.DataFrame | dict[str, Any], columns: tuple[str, ...], wher
 
 
 def _known(table: pd.DataFrame, column: str, values: tuple[str, ...], where: str) -> None:
-    _first(
-        table,
-        ~table[column].isin(values),
-        where,
-        f"unknown {column}, expected one of {', '.join(values)}; fix the row",
-    )
+    sentence = f"unknown {column}, expected one of {', '.join(values)}; fix the row"
+    _first(table, ~table[column].isin(values), where, sentence)
 
 
 def _corners(table: pd.DataFrame, where: str) -> None:
     corners = table[list(CORNERS)].to_numpy()
     outside = ~((corners >= 0) & (corners <= 1)).all(axis=1)
     _first(
-        table,
-        outside,
-        where,
-        "the box lies outside the image, expected corners from 0 to 1 (relative); fix the row",
+        table, outside, where, "the box lies outside the image, expected corners from 0 to 1 (relative); fix the row"
     )
     empty = (table["x0"] >= table["x1"]) | (table["y0"] >= table["y1"])
     _first(table, empty, where, "the box has no area, expected x0 < x1 and y0 < y1; fix or remove the row")

@@ -80,17 +80,9 @@ def train_detector(
     known = objects[objects["image"].isin(images["image"])]
     if known.empty:
         raise PartregError(f"{folder}: there are no boxes to train the detector on; annotate images first.")
-    description = {
-        "model": model,
-        "classes": list(CLASSES),
-        "size": size,
-        "epochs": epochs,
-        "seed": seed,
-        "batch": batch,
-        "images": len(images),
-        "objects": len(known),
-        "learnt_from": _learnt_from(images, known),
-    }
+    training = {"model": model, "classes": list(CLASSES), "size": size, "epochs": epochs, "seed": seed, "batch": batch}
+    counts = {"images": len(images), "objects": len(known)}
+    description = {**training, **counts, "learnt_from": _learnt_from(images, known)}
     if (folder / "weights.pt").exists():
         if read_json(folder / "detector.json") != description:
             raise PartregError(
@@ -235,20 +227,15 @@ def _right(detections: pd.DataFrame, truth: pd.DataFrame, threshold: float) -> n
 def _write_training_set(images: pd.DataFrame, objects: pd.DataFrame, folder: Path, size: int) -> Path:
     """Write the images and their mirror images as a YOLO data set; return the path of its ``data.yaml``."""
     (folder / "images").mkdir()
-    mirrored = objects.assign(
-        image="mirrored__" + objects["image"],
-        name=objects["name"].replace(MIRRORED),
-        x0=1 - objects["x1"],
-        x1=1 - objects["x0"],
-    )
+    mirrored = objects.assign(image="mirrored__" + objects["image"], name=objects["name"].replace(MIRRORED))
+    mirrored = mirrored.assign(x0=1 - objects["x1"], x1=1 - objects["x0"])
     names = [*images["image"], *("mirrored__" + images["image"])]
     files = {name: str(folder / "images" / Path(file).with_suffix(".png")) for name, file in yolo_names(names).items()}
     for row in tqdm(images.itertuples(), total=len(images), desc="reading photographs", unit="image", mininterval=1):
         pixels = read_fitted(row.path, size)
         for name, picture in ((row.image, pixels), ("mirrored__" + row.image, pixels[:, ::-1])):
-            Path(files[name]).write_bytes(
-                cv2.imencode(".png", picture)[1].tobytes()
-            )  # cv2.imwrite reports no full disk
+            # cv2.imwrite reports no full disk
+            Path(files[name]).write_bytes(cv2.imencode(".png", picture)[1].tobytes())
     write_yolo(folder, pd.concat([objects, mirrored], ignore_index=True), names)
     return folder / "data.yaml"
 
@@ -320,10 +307,8 @@ def _predict(
         scaled: Any = scale_boxes((size, size), boxes[:, :4], (height, width))
         corners = scaled.cpu().numpy().astype(float)
         table = pd.DataFrame(corners / [width, height, width, height], columns=list(CORNERS))
-        classes = boxes[:, 5].int().tolist()
-        table = table.assign(
-            image=name, name=[CLASSES[i] for i in classes], score=boxes[:, 4].cpu().numpy().astype(float)
-        )
+        names, scores = [CLASSES[i] for i in boxes[:, 5].int().tolist()], boxes[:, 4].cpu().numpy().astype(float)
+        table = table.assign(image=name, name=names, score=scores)
         rows.append(table[(table["x0"] < table["x1"]) & (table["y0"] < table["y1"])][list(OBJECT_COLUMNS)])
     return rows
 

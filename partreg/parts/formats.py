@@ -28,16 +28,12 @@ from partreg.parts.boxes import BODY, CLASSES, OBJECT_COLUMNS, choose, extend_li
 NAMES = {
     **{name: name for name in CLASSES},
     **dict.fromkeys(["vehicle", "badge", BODY], BODY),
-    "front_glass": "front_window",
-    "back_glass": "rear_window",
-    "front_left_light": "right_light",
-    "front_right_light": "left_light",
-    "back_left_light": "left_light",
-    "back_right_light": "right_light",
-    **dict.fromkeys(
-        ["front_bumper", "back_bumper", "hood", "trunk", "tailgate", "wheel", "left_mirror", "right_mirror"], BODY
-    ),
-    **dict.fromkeys(["front_left_door", "front_right_door", "back_left_door", "back_right_door"], BODY),
+    **{"front_glass": "front_window", "back_glass": "rear_window"},
+    **dict.fromkeys(["front_right_light", "back_left_light"], "left_light"),
+    **dict.fromkeys(["front_left_light", "back_right_light"], "right_light"),
+    **dict.fromkeys(["front_bumper", "back_bumper", "hood", "trunk", "tailgate", "wheel"], BODY),
+    **dict.fromkeys(["left_mirror", "right_mirror", "front_left_door", "front_right_door"], BODY),
+    **dict.fromkeys(["back_left_door", "back_right_door"], BODY),
 }
 FIELDS = {  # the three lists of a COCO file, and the keys that each of their entries needs
     "images": ("id", "file_name", "width", "height"),
@@ -114,8 +110,7 @@ def _entries(path: Path, coco: Any, field: str) -> dict[str, dict[str, Any]]:
     Raises:
         PartregError: there is no such list, an entry lacks a key, or an id is not one or appears twice.
     """
-    entries = coco.get(field) if isinstance(coco, dict) else None
-    keys = FIELDS[field]
+    entries, keys = coco.get(field) if isinstance(coco, dict) else None, FIELDS[field]
     if not isinstance(entries, list):
         raise PartregError(
             f"{path}: expected a COCO file, an object with the lists {', '.join(FIELDS)}; found no list {field}."
@@ -183,16 +178,9 @@ def write_coco(annotations: Annotations, path: str | Path) -> None:
             raise PartregError(f"{path}: a box belongs to {row.image!r}, which is not among the images; add the image.")
         width, height = sizes.loc[row.image]
         pixels = [row.x0 * width, row.y0 * height, (row.x1 - row.x0) * width, (row.y1 - row.y0) * height]
-        entries.append(
-            {
-                "id": len(entries) + 1,
-                "image_id": number[row.image],
-                "category_id": names.index(row.name) + 1,
-                "bbox": [round(float(v), 3) for v in pixels],
-                "area": round(float(pixels[2] * pixels[3]), 3),
-                "iscrowd": 0,
-            }
-        )
+        box, area = [round(float(v), 3) for v in pixels], round(float(pixels[2] * pixels[3]), 3)
+        refers = {"image_id": number[row.image], "category_id": names.index(row.name) + 1}
+        entries.append({"id": len(entries) + 1, **refers, "bbox": box, "area": area, "iscrowd": 0})
     images = [
         {"id": number[r.image], "file_name": r.image, "width": int(r.width), "height": int(r.height)}
         for r in annotations.images.itertuples()
@@ -300,12 +288,9 @@ def _relative(box: list[float], width: float, height: float, where: str) -> tupl
         raise PartregError(f"{where}: the bbox {box} is not finite; fix or remove it.")
     if w <= 0 or h <= 0:
         raise PartregError(f"{where}: the bbox {box} has no area, expected width and height above 0; fix or remove it.")
-    if x < -SLACK or y < -SLACK or x + w > width + SLACK or y + h > height + SLACK:
-        raise PartregError(
-            f"{where}: the bbox {box} lies outside its image of {width} x {height} pixels; fix or remove it."
-        )
+    outside = x < -SLACK or y < -SLACK or x + w > width + SLACK or y + h > height + SLACK
     corners = max(x / width, 0.0), max(y / height, 0.0), min((x + w) / width, 1.0), min((y + h) / height, 1.0)
-    if corners[0] >= corners[2] or corners[1] >= corners[3]:
+    if outside or corners[0] >= corners[2] or corners[1] >= corners[3]:
         raise PartregError(
             f"{where}: the bbox {box} lies outside its image of {width} x {height} pixels; fix or remove it."
         )

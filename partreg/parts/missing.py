@@ -17,12 +17,8 @@ SEEN = ("window", "left_light", "right_light")  # the brand is inferred from the
 # Where a missing box comes from: the first level that has one. The last level takes the whole image: a part that no
 # image of the data set shows teaches nothing, and its branch then sees what the global branch sees.
 LEVELS = (
-    "same vehicle, same view",
-    "same vehicle, any view",
-    "data set, same view",
-    "data set, any view",
-    "whole image",
-)
+    "same vehicle, same view", "same vehicle, any view", "data set, same view", "data set, any view", "whole image",
+)  # fmt: skip
 
 
 def fill_missing(boxes: pd.DataFrame, images: pd.DataFrame) -> pd.DataFrame:
@@ -49,12 +45,8 @@ def fill_missing(boxes: pd.DataFrame, images: pd.DataFrame) -> pd.DataFrame:
         Boxes table of 4 N rows in the images' order; the given boxes are unchanged.
     """
     wanted = _wanted(boxes, images)
-    filled = wanted.assign(
-        source=wanted["source"].fillna(
-            wanted["level"].map(lambda level: "average" if level in LEVELS[:2] else "fallback")
-        ),
-        score=wanted["score"].fillna(0.0),
-    )
+    source = wanted["level"].map(lambda level: "average" if level in LEVELS[:2] else "fallback")
+    filled = wanted.assign(source=wanted["source"].fillna(source), score=wanted["score"].fillna(0.0))
     return boxes_table(in_order(infer_brand(filled[list(BOX_COLUMNS)]), images["image"]))
 
 
@@ -98,12 +90,8 @@ def _wanted(boxes: pd.DataFrame, images: pd.DataFrame) -> pd.DataFrame:
     shown = wanted[~missing & ~wanted["source"].isin(["average", "fallback"])]
     groups = (["vehicle", "view", "part"], ["vehicle", "part"], ["view", "part"], ["part"])
     for level, keys in zip(LEVELS, groups, strict=False):
-        if not missing.any():
-            break
-        means = wanted.loc[missing, keys].merge(
-            shown.groupby(keys)[corners].mean(), left_on=keys, right_index=True, how="left"
-        )
-        known = means[corners].dropna()
+        means = shown.groupby(keys)[corners].mean()
+        known = wanted.loc[missing, keys].merge(means, left_on=keys, right_index=True, how="left")[corners].dropna()
         wanted.loc[known.index, corners] = known
         wanted.loc[known.index, "level"] = level
         missing = missing & ~missing.index.isin(known.index)

@@ -18,12 +18,8 @@ def l2(query: np.ndarray, gallery: np.ndarray) -> np.ndarray:
     >>> l2(np.array([[0.0, 0.0]]), np.array([[3.0, 4.0], [0.0, 1.0]]))
     array([[5., 1.]], dtype=float32)
 
-    Args:
-        query: (Q, D) features.
-        gallery: (G, D) features.
-
     Returns:
-        (Q, G) float32 distances, at least 0.
+        (Q, G) float32 distances, at least 0, for features (Q, D) and (G, D).
 
     Raises:
         PartregError: the shapes do not fit or a feature is NaN or infinite.

@@ -195,23 +195,14 @@ def veri_protocol(
     rule: str = "rectangular",
     ties: str = "stable",
 ) -> VeRiScores:
-    """Score features by VeRi-776's protocol; see ``veri_scores``.
-
-    Args:
-        query_features: (Q, D), rows as in ``query``.
-        gallery_features: (G, D), rows as in ``gallery``.
-        query: table of images.
-        gallery: table of images, with tracks.
-        rule: the rule of average precision, one of ``AP_RULES``.
-        ties: which of two images at the same distance comes first, one of ``TIES``.
+    """Score features (Q, D) and (G, D), rows as in the tables, by VeRi-776's protocol; see ``veri_scores``.
 
     Raises:
         PartregError: features and tables do not fit, features hold NaN, or no query has a match.
     """
-    features = check_features(query_features, "query", len(query))
-    return veri_scores(
-        l2(features, check_features(gallery_features, "gallery", len(gallery))), query, gallery, rule, ties
-    )
+    queries = check_features(query_features, "query", len(query))
+    others = check_features(gallery_features, "gallery", len(gallery))
+    return veri_scores(l2(queries, others), query, gallery, rule, ties)
 
 
 def veri_scores(

@@ -90,12 +90,9 @@ def same_picture(images: pd.DataFrame) -> pd.Series:
 
 
 def ranked(distances: np.ndarray, query: pd.DataFrame, gallery: pd.DataFrame) -> dict[str, RankedGallery]:
-    """Rank the three variants of VeRi-776's gallery; returns them by name.
+    """Rank the three variants of VeRi-776's gallery by distances (Q, G); returns them by name.
 
-    Args:
-        distances: (Q, G).
-        query: table of images.
-        gallery: table of images; the copy of a query has the same file name, vehicle and camera.
+    The copy of a query in the gallery has its file name, vehicle and camera.
     """
     queries, names = (same_picture(table) for table in (query, gallery))
     every = np.ones(len(gallery), dtype=bool)
@@ -109,12 +106,7 @@ def ranked(distances: np.ndarray, query: pd.DataFrame, gallery: pd.DataFrame) ->
 
 
 def veri_variants(distances: np.ndarray, query: pd.DataFrame, gallery: pd.DataFrame) -> pd.DataFrame:
-    """VeRi-776's scores under each rule of average precision and of ties, for each variant of the gallery.
-
-    Args:
-        distances: (Q, G).
-        query: table of images.
-        gallery: table of images, see `ranked`.
+    """VeRi-776's scores of distances (Q, G) under each rule of average precision and of ties, for each gallery.
 
     Returns:
         One row for each variant: gallery (see `Toolbox`), ties, rule, mAP, rank1 and rank5 (image to image), hit1 and
@@ -140,10 +132,6 @@ def every_match_cmc(ranks: MatchRanks, k_max: int) -> np.ndarray:
 
     Each of a query's m matches counts 1/m; its other matches are not in the list. For m = 1 this is Equation 4.
 
-    Args:
-        ranks: ranks of the matches.
-        k_max: length of the curve.
-
     Returns:
         (k_max,) fractions in [0, 1], never falling; the mean over the queries that have a match.
     """
@@ -154,12 +142,7 @@ def every_match_cmc(ranks: MatchRanks, k_max: int) -> np.ndarray:
 
 
 def veri_toolboxes(distances: np.ndarray, query: pd.DataFrame, gallery: pd.DataFrame) -> pd.DataFrame:
-    """Scores that each evaluator would print for the same distances.
-
-    Args:
-        distances: (Q, G).
-        query: table of images.
-        gallery: table of images, see `ranked`.
+    """Scores that each evaluator would print for the same distances (Q, G), see `ranked`.
 
     Returns:
         One row for each of `TOOLBOXES`: toolbox, does, mAP, rank1, rank5; fractions.
@@ -176,13 +159,9 @@ def veri_toolboxes(distances: np.ndarray, query: pd.DataFrame, gallery: pd.DataF
 def vehicleid_variants(
     features: np.ndarray, vehicles: np.ndarray, *, galleries: int = 10, seed: int = 0
 ) -> pd.DataFrame:
-    """VehicleID's CMC under the protocol and as other toolboxes draw the gallery.
+    """VehicleID's CMC of features (N, D) under the protocol and as other toolboxes draw the gallery.
 
-    Args:
-        features: (N, D).
-        vehicles: (N,) vehicle numbers, in the order of the test list.
-        galleries: number of random galleries to average over.
-        seed: seed of the draws.
+    The vehicles' numbers (N,) are in the order of the test list; ``galleries`` random galleries are averaged.
 
     Returns:
         One row for each variant, with cmc1 and cmc5. First the protocol, whose gallery is one random image of each
@@ -219,16 +198,10 @@ def _curve(
 
 
 def noisy(features: np.ndarray, names: np.ndarray, noise: float, seed: int = 0) -> np.ndarray:
-    """Add normal noise to features, to imitate a worse network; copies of an image receive the same noise.
+    """Add normal noise to features (N, D), to imitate a worse network; gives (N, D) float32.
 
-    Args:
-        features: (N, D).
-        names: (N,) names of the image files; a query of VeRi-776 and its copy in the gallery have the same name.
-        noise: standard deviation of the noise, in standard deviations of the features.
-        seed: seed of the noise.
-
-    Returns:
-        (N, D) float32.
+    The standard deviation ``noise`` is in standard deviations of the features. Images of one file name receive the same
+    noise, as a query of VeRi-776 and its copy in the gallery.
     """
     copies = np.unique(names, return_inverse=True)[1]
     drawn = np.random.default_rng(seed).standard_normal((copies.max() + 1, features.shape[1]))
@@ -247,11 +220,7 @@ def rules_by_score(
 ) -> pd.DataFrame:
     """Measure how much two rules change VeRi-776's scores while noise makes the features worse (see `noisy`).
 
-    Args:
-        features: (Q + G, D), of the queries and then of the gallery.
-        query: table of images.
-        gallery: table of images, see `ranked`.
-        noises: the amounts of noise, see `noisy`.
+    Features are (Q + G, D), of the queries and then of the gallery.
 
     Returns:
         One row for each noise: noise, mAP, ``trapezoidal`` (mAP by that rule minus mAP), rank1, and ``no_queries``
@@ -267,9 +236,7 @@ def rules_by_score(
         worse = noisy(features, names, noise)
         galleries = ranked(l2(worse[: len(query)], worse[len(query) :]), query, gallery)
         ranks = {name: variant.ranks for name, variant in galleries.items()}
-        score, trapezoidal = (
-            mean_average_precision(average_precision(ranks[WHOLE], rule)) for rule in ("rectangular", "trapezoidal")
-        )
+        score, trapezoidal = (mean_average_precision(average_precision(ranks[WHOLE], rule)) for rule in AP_RULES[:2])
         rank1, fewer = (cmc(ranks[name].first(), 1)[0] for name in (WHOLE, NO_QUERIES))
         rows.append((noise, score, trapezoidal - score, rank1, fewer - rank1))
     return pd.DataFrame(rows, columns=["noise", "mAP", "trapezoidal", "rank1", "no_queries"])
