@@ -71,11 +71,20 @@ class Outline:
         step = self.x[1] - self.x[0]
         self.z = gaussian_filter1d(top, (0.05 if m.style in ("van", "pickup") else 0.075) / step, mode="nearest")
 
-    def top(self, x: np.ndarray) -> np.ndarray:
+    def edge(self, end: str) -> float:
+        """Return half the width where the lamps of an end, "front" or "rear", are."""
+        x = self.front - 0.10 if end == "front" else self.back + 0.08
+        return float(self.half_width(x, self.model.belt - 0.2))
+
+    def mirror(self) -> float:
+        """Return the y of the left mirror."""
+        return float(self.half_width(self.cowl - 0.25, self.model.belt + 0.05)) + 0.13
+
+    def top(self, x: float | np.ndarray) -> np.ndarray:
         """Return the height of the top at ``x``."""
         return np.interp(x, self.x, self.z)
 
-    def half_width(self, x: np.ndarray, z: np.ndarray) -> np.ndarray:
+    def half_width(self, x: float | np.ndarray, z: float | np.ndarray) -> np.ndarray:
         """Return half the width at ``x`` and ``z``: rounded nose and tail, waist, shoulder and tumblehome."""
         m = self.model
         nose = np.clip((x - (self.front - 0.55)) / 0.55, 0, 1) ** 2.6 * 0.17
@@ -231,9 +240,7 @@ def build_mesh(model: Model) -> Mesh:
     for x in axles(model):
         pieces += [wheel((x, model.wheel), s * axle_y, model.wheel) for s in (1, -1)]
     spot = chart_position("top", np.array([o.front - 0.5, 0.35, 0.0]))
-    for s in (1, -1):
-        y = float(o.half_width(np.array(o.cowl - 0.25), np.array(model.belt + 0.05))) + 0.13
-        pieces.append(mirror(np.array([o.cowl - 0.30, s * y, model.belt + 0.10]), spot))
+    pieces += [mirror(np.array([o.cowl - 0.30, s * o.mirror(), model.belt + 0.10]), spot) for s in (1, -1)]
     starts = np.cumsum([0] + [len(p[0]) for p in pieces[:-1]])
     vertices, atlas = np.concatenate([p[0] for p in pieces]), np.concatenate([p[2] for p in pieces])
     triangles = np.concatenate([p[1] + start for p, start in zip(pieces, starts, strict=True)])

@@ -113,7 +113,7 @@ def build_cabin(model: Model, vehicle: Vehicle, scale: float) -> Cabin:
     seats(layers["front_seats"], layers["rear_seats"], model, vehicle)
     top = float(o.top(o.roof_front)) - 0.06
     layers["hang"].fill(box(-0.12, top - 0.10, 0.12, top - 0.04, 0.02), (12, 12, 13))
-    wide = float(o.half_width(np.array(o.cowl), np.array(base))) - 0.25
+    wide = float(o.half_width(o.cowl, base)) - 0.25
     for mark in vehicle.marks:
         if mark.place == "front_hang":
             hanging(layers["hang"], mark, top)
@@ -178,14 +178,9 @@ def glass_mark(canvas: Canvas, chart: str, mark: Mark, shape: np.ndarray, squeez
 
 def lamp_mark(canvas: Canvas, outline: Outline, mark: Mark) -> None:
     """Draw a lamp that is replaced, yellowed or has a ring."""
-    m, front = outline.model, mark.place == "front_lamp"
-    chart = "front" if front else "rear"
-    end = outline.front - 0.10 if front else outline.back + 0.08
-    edge = float(outline.half_width(np.array(end), np.array(m.belt - 0.2)))
-    sign = 1 if mark.u > 0.5 else -1
-    shape = lamp_shape(m, front, edge) * [sign, 1]
+    chart, material = ("front", LAMP) if mark.place == "front_lamp" else ("rear", TAIL)
+    shape = lamp_shape(outline, chart) * [1 if mark.u > 0.5 else -1, 1]
     (x0, z0), (x1, z1) = shape.min(0), shape.max(0)
-    material = LAMP if front else TAIL
     x, z, r = (x0 + x1) / 2, (z0 + z1) / 2, (z1 - z0) * 0.4
     if mark.kind == "ring":
         canvas.line(chart, disc(x, z, r * 1.1), 0.03, mark.color, material, closed=True)

@@ -245,59 +245,58 @@ def cabin_light(cabin: Cabin, point: np.ndarray, ray: np.ndarray, moment: Moment
     through = point[:, 2] + (np.sign(dy) * 0.72 - point[:, 1]) / dy * ray[:, 2]
     clear = (through > cabin.dash + 0.03) & (through < cabin.dash + 0.42) & (np.abs(dy) > 0.15)
     out[:] = np.where(clear, 0.16, 0.022)[:, None] * light
-    ahead = ray[:, 0] < 0
-    for toward in (True, False):
-        rows = np.flatnonzero(ahead == toward)
-        names = (3, 2, "dash", 1, 0) if toward else (0, 2, 3, "shelf", 4)
-        for name in names:
+    for backwards, order in ((True, (3, 2, "dash", 1, 0)), (False, (0, 2, 3, "shelf", 4))):
+        rows = np.flatnonzero((ray[:, 0] < 0) == backwards)
+        start, way, seen = point[rows], ray[rows], out[rows]
+        for name in order:
             if isinstance(name, str):
-                flat_board(cabin, name, point, ray, rows, out, light)
+                flat_board(cabin, name, start, way, seen, light)
             else:
-                sheet(cabin, name, point, ray, rows, out, light)
+                sheet(cabin, name, start, way, seen, light)
             if name == 2:
-                driver(cabin, moment, point[rows], ray[rows], rows, out, light)
+                driver(cabin, moment, start, way, seen, light)
+        out[rows] = seen
     return out
 
 
-def driver(cabin: Cabin, moment: Moment, point, ray, rows, out, light: float) -> None:
+def driver(cabin: Cabin, moment: Moment, point, ray, out, light: float) -> None:
     """Draw the driver of the day, in the front left seat; a driver is no mark of the vehicle."""
-    dx = np.where(np.abs(ray[:, 0]) < 1e-3, 1e-3, ray[:, 0])
-    t = (cabin.places[2] + 0.14 - point[:, 0]) / dx
+    t = (cabin.places[2] + 0.14 - point[:, 0]) / ahead(ray)
     y, z = point[:, 1] + t * ray[:, 1] - 0.37, point[:, 2] + t * ray[:, 2] - cabin.dash
     head = (y / 0.095) ** 2 + ((z - 0.27) / 0.125) ** 2 < 1
-    hair = head & (z > 0.31)
     torso = (y / 0.23) ** 4 + ((z + 0.10) / 0.25) ** 4 < 1
-    for shape, color in ((torso, moment.driver), (head, (186, 140, 116)), (hair, (34, 28, 24))):
-        out[rows[shape & (t > 0)]] = LINEAR[list(color)] * (light * 0.5)
+    for shape, color in ((torso, moment.driver), (head, (186, 140, 116)), (head & (z > 0.31), (34, 28, 24))):
+        out[shape & (t > 0)] = LINEAR[list(color)] * (light * 0.5)
 
 
-def flat_board(cabin: Cabin, name: str, point, ray, rows, out, light: float) -> None:
+def ahead(ray: np.ndarray) -> np.ndarray:
+    """Return x of rays (N, 3), without values so near to 0 that nothing can be divided by them."""
+    return np.where(np.abs(ray[:, 0]) < 1e-3, 1e-3, ray[:, 0])
+
+
+def flat_board(cabin: Cabin, name: str, point, ray, out, light: float) -> None:
     """Draw the top of the dash board or rear shelf, seen from above."""
     height = cabin.dash if name == "dash" else cabin.shelf
-    dz = np.minimum(ray[rows, 2], -1e-4)
-    x = point[rows, 0] + (height - point[rows, 2]) / dz * ray[rows, 0]
-    near = cabin.places[1] - 0.25 if name == "dash" else cabin.places[4] + 0.35
-    hit = (x > near) if name == "dash" else (x < near)
-    hit &= (ray[rows, 2] < -1e-3) & (point[rows, 2] > height)
-    out[rows[hit]] = np.array([0.035, 0.036, 0.038], np.float32) * light
+    x = point[:, 0] + (height - point[:, 2]) / np.minimum(ray[:, 2], -1e-4) * ray[:, 0]
+    hit = x > cabin.places[1] - 0.25 if name == "dash" else x < cabin.places[4] + 0.35
+    hit &= (ray[:, 2] < -1e-3) & (point[:, 2] > height)
+    out[hit] = np.array([0.035, 0.036, 0.038], np.float32) * light
 
 
 SHEET_LIGHT = (0.95, 0.9, 0.42, 0.30, 0.85)  # how much daylight reaches hang, dash, front seats, rear seats, shelf
 
 
-def sheet(cabin: Cabin, number: int, point, ray, rows, out, light: float) -> None:
+def sheet(cabin: Cabin, number: int, point, ray, out, light: float) -> None:
     """Draw one sheet of the cabin over the light from behind it."""
-    dx = ray[rows, 0]
-    t = (cabin.places[number] - point[rows, 0]) / np.where(np.abs(dx) < 1e-3, 1e-3, dx)
-    y, z = point[rows, 1] + t * ray[rows, 1], point[rows, 2] + t * ray[rows, 2]
+    t = (cabin.places[number] - point[:, 0]) / ahead(ray)
+    y, z = point[:, 1] + t * ray[:, 1], point[:, 2] + t * ray[:, 2]
     image = cabin.layers[number]
     column = ((y + LAYER_WIDTH) * cabin.scale).astype(np.int32)
     row = ((LAYER_HIGH - z) * cabin.scale).astype(np.int32)
     good = (t > 0) & (column >= 0) & (column < image.shape[1]) & (row >= 0) & (row < image.shape[0])
     texel = image[row[good], column[good]]
     alpha = texel[:, 3:] / np.float32(255)
-    at = rows[good]
-    out[at] = out[at] * (1 - alpha) + LINEAR[texel[:, :3]] * alpha * (light * SHEET_LIGHT[number])
+    out[good] = out[good] * (1 - alpha) + LINEAR[texel[:, :3]] * alpha * (light * SHEET_LIGHT[number])
 
 
 def ground_shade(view: View, mesh: Mesh, sun: np.ndarray, size: int, offset: np.ndarray) -> np.ndarray:

@@ -18,8 +18,8 @@ def screens(outline: Outline) -> dict[str, np.ndarray]:
     outlines = {}
     for name, x_low, x_high in (("front", o.cowl, o.roof_front), ("rear", o.deck, o.roof_back)):
         low, high = float(o.top(x_low)) + 0.035, float(o.top(x_high)) - 0.055
-        wide = float(o.half_width(np.array(x_low), np.array(low))) - 0.10
-        narrow = float(o.half_width(np.array(x_high), np.array(high))) - 0.12
+        wide = float(o.half_width(x_low, low)) - 0.10
+        narrow = float(o.half_width(x_high, high)) - 0.12
         half = [(wide, low), (narrow, high), (narrow * 0.5, high + 0.012)]
         left = [(wide * 0.6, low - 0.012), *half]
         outlines[name] = np.array([*left, *((-y, z) for y, z in left[::-1])])
@@ -62,8 +62,9 @@ def paint_glass(canvas: Canvas, outline: Outline) -> None:
             canvas.line(chart, [(x, m.belt), (x - 0.02, m.height)], wide, BLACK, GLOSS)
 
 
-def lamp_shape(model: Model, front: bool, edge: float) -> np.ndarray:
-    """Outline, as pairs (abs(y), z), a lamp; it runs past ``edge``, the corner of the body, on to the side."""
+def lamp_shape(outline: Outline, end: str) -> np.ndarray:
+    """Outline a lamp of an end, "front" or "rear", as pairs (abs(y), z); it runs past the corner on to the side."""
+    model, edge, front = outline.model, outline.edge(end), end == "front"
     kind = (model.maker + (0 if front else 3)) % 4
     high = model.belt - (0.11 if front else -0.01)
     out = edge + 0.06
@@ -83,12 +84,11 @@ def lamp_shape(model: Model, front: bool, edge: float) -> np.ndarray:
 def paint_lamps(canvas: Canvas, outline: Outline) -> None:
     """Paint head and tail lamps, on the front or rear and round the corner on the sides."""
     o, m = outline, outline.model
-    for chart, end, sx, tip, *colors in (
-        ("front", o.front - 0.10, o.front, o.front - 0.26, (128, 132, 138), LAMP),
-        ("rear", o.back + 0.08, o.back, o.back + 0.22, RED, TAIL),
+    for chart, sx, tip, *colors in (
+        ("front", o.front, o.front - 0.26, (128, 132, 138), LAMP),
+        ("rear", o.back, o.back + 0.22, RED, TAIL),
     ):
-        edge = float(o.half_width(np.array(end), np.array(m.belt - 0.2)))
-        shape = lamp_shape(m, chart == "front", edge)
+        shape = lamp_shape(outline, chart)
         low, high = shape[:, 1].min(), shape[:, 1].max()
         wedge = [(sx, low + 0.02), (sx, high - 0.01), (tip, high), (tip, (low + high) / 2 + 0.02)]
         for sign, side in ((1, "left"), (-1, "right")):
@@ -96,7 +96,7 @@ def paint_lamps(canvas: Canvas, outline: Outline) -> None:
             canvas.fill(chart, shape * [sign, 1], *colors, part)
             canvas.line(chart, shape * [sign, 1], 0.012, DARK, closed=True)
             paint_lens(canvas, m, chart, sign, shape)
-            if shape[:, 0].max() > edge + 0.03:
+            if shape[:, 0].max() > o.edge(chart) + 0.03:
                 canvas.fill(side, wedge, *colors, part)
 
 
@@ -162,8 +162,7 @@ def paint_grille(canvas: Canvas, m: Model, half: float, low: float, high: float)
 def paint_front(canvas: Canvas, outline: Outline) -> None:
     """Paint grille, badge, bumper, fog lamps and the blank plate."""
     o, m = outline, outline.model
-    edge = float(o.half_width(np.array(o.front - 0.1), np.array(m.belt - 0.2)))
-    low = m.clearance
+    edge, low = o.edge("front"), m.clearance
     canvas.fill("front", box(-1.1, 0, 1.1, low + 0.12), DARK, MATTE)
     intake = edge * (0.55 + 0.08 * (m.seed % 3))
     canvas.fill("front", box(-intake, low + 0.05, intake, low + 0.19, 0.05), BLACK, MATTE)
@@ -185,8 +184,7 @@ def paint_front(canvas: Canvas, outline: Outline) -> None:
 def paint_rear(canvas: Canvas, outline: Outline) -> None:
     """Paint badge, lettering, tail gate, bumper and the blank plate."""
     o, m = outline, outline.model
-    edge = float(o.half_width(np.array(o.back + 0.08), np.array(m.belt - 0.2)))
-    low = m.clearance
+    edge, low = o.edge("rear"), m.clearance
     rng = np.random.default_rng([m.seed, 2])
     canvas.fill("rear", box(-1.1, 0, 1.1, low + 0.16), DARK, MATTE)
     for sign in (1, -1):
@@ -231,13 +229,13 @@ def paint_sides(canvas: Canvas, outline: Outline) -> None:
 def paint_top(canvas: Canvas, outline: Outline) -> None:
     """Paint bonnet seams, sunroof, roof rails, the bed of a pickup."""
     o, m = outline, outline.model
-    wide = float(o.half_width(np.array(o.cowl), np.array(m.belt))) - 0.10
+    wide = float(o.half_width(o.cowl, m.belt)) - 0.10
     nose = o.front - 0.18
     seam = [(nose, -wide * 0.82), (o.cowl, -wide), (o.cowl, wide), (nose, wide * 0.82)]
     canvas.line("top", seam, 0.012, (90, 90, 92))
     for sign in (1, -1):
         canvas.line("top", [(o.front - 0.25, sign * wide * 0.45), (o.cowl, sign * wide * 0.6)], 0.03, (225, 225, 225))
-    roof = float(o.half_width(np.array(0.0), np.array(m.height))) - 0.08
+    roof = float(o.half_width(0.0, m.height)) - 0.08
     rng = np.random.default_rng([m.seed, 3])
     if rng.random() < 0.45 and m.style != "pickup":
         canvas.fill("top", box(o.roof_front - 0.75, -roof * 0.6, o.roof_front - 0.22, roof * 0.6, 0.06), BLACK, GLOSS)

@@ -107,11 +107,9 @@ def keypoint_places(outline: Outline) -> np.ndarray:
     o, m = outline, outline.model
     f, r = axles(m)
     half = m.width / 2
-    edge = float(o.half_width(np.array(o.front - 0.1), np.array(m.belt - 0.2)))
-    back = float(o.half_width(np.array(o.back + 0.08), np.array(m.belt - 0.2)))
+    edge, back, mirror_y = o.edge("front"), o.edge("rear"), o.mirror()
     lamp, fog = m.belt - 0.2, m.clearance + 0.12
-    roof = float(o.half_width(np.array(0.0), np.array(m.height - 0.08))) - 0.05
-    mirror_y = float(o.half_width(np.array(o.cowl - 0.25), np.array(m.belt + 0.05))) + 0.13
+    roof = float(o.half_width(0.0, m.height - 0.08)) - 0.05
     top_f, top_b = float(o.top(o.roof_front)), float(o.top(o.roof_back))
     return np.array([
         (f, half, m.wheel), (r, half, m.wheel), (f, -half, m.wheel), (r, -half, m.wheel),
