@@ -7,6 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 
 CAMERAS = 20
+LENS = {
+    "saturation": (0.9, 1.25), "contrast": (0.96, 1.18), "exposure": (0.88, 1.15), "warmth": (-0.035, 0.035),
+    "blur": (0.0, 0.75), "noise": (0.006, 0.026),
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -58,23 +62,17 @@ def make_cameras(views: str, seed: int) -> list[Camera]:
     rng = np.random.default_rng([seed, 20, len(views)])
     cameras = []
     for number in range(1, CAMERAS + 1):
-        rear = number % 2 == 0
         azimuth = rng.uniform(-0.62, 0.62)
         if views == "all" and number % 5 == 0:
             azimuth = (1 if number <= CAMERAS // 2 else -1) * rng.uniform(1.1, 1.5)
         cameras.append(
             Camera(
                 number=number,
-                azimuth=float(azimuth + (np.pi if rear else 0.0)),
+                azimuth=float(azimuth + (0.0 if number % 2 else np.pi)),
                 elevation=float(np.radians(rng.uniform(9, 27))),
                 distance=float(rng.uniform(11, 24)),
                 lanes=(-5.2, -1.75, 1.75, 5.2)[:: 1 if number % 3 else 2],
-                saturation=float(rng.uniform(0.9, 1.25)),
-                contrast=float(rng.uniform(0.96, 1.18)),
-                exposure=float(rng.uniform(0.88, 1.15)),
-                warmth=float(rng.uniform(-0.035, 0.035)),
-                blur=float(rng.uniform(0.0, 0.75)),
-                noise=float(rng.uniform(0.006, 0.026)),
+                **{name: float(rng.uniform(*span)) for name, span in LENS.items()},
                 quality=int(rng.integers(68, 95)),
                 map_x=float(rng.uniform(0, 1400)),
                 map_y=float(rng.uniform(0, 900)),

@@ -20,15 +20,10 @@ SHIFT = 4
 class Canvas:
     """Three images of the same size: ``color`` (H, W, 3) uint8 RGB, ``material`` and ``part`` (H, W) uint8."""
 
-    def __init__(self, scale: float, like: Canvas | None = None):
-        self.scale = scale
-        if like is None:
-            shape = (round(ATLAS_HEIGHT * scale), round(ATLAS_WIDTH * scale))
-            self.color = np.full((*shape, 3), 255, np.uint8)
-            self.material = np.zeros(shape, np.uint8)
-            self.part = np.zeros(shape, np.uint8)
-        else:
-            self.color, self.material, self.part = like.color.copy(), like.material.copy(), like.part.copy()
+    def __init__(self, scale: float):
+        self.scale, shape = scale, (round(ATLAS_HEIGHT * scale), round(ATLAS_WIDTH * scale))
+        self.color = np.full((*shape, 3), 255, np.uint8)
+        self.material, self.part = np.zeros(shape, np.uint8), np.zeros(shape, np.uint8)
 
     def pixels(self, chart: str, points: np.ndarray) -> np.ndarray:
         """Convert points (N, 2) of a chart from metres to fixed-point pixels of the atlas."""

@@ -42,7 +42,7 @@ def thumbnails(pictures: np.ndarray, side: int = 8) -> np.ndarray:
 
 
 def borders(pictures: np.ndarray, side: int = 12) -> np.ndarray:
-    """The outermost cells of each thumbnail, mostly street: (N, 3 * (4 * side - 4)) float32 in [0, 1]."""
+    """Return the outermost cells of each thumbnail, mostly street: (N, 3 * (4 * side - 4)) float32 in [0, 1]."""
     small = thumbnails(pictures, side).reshape(len(pictures), side, side, 3)
     edge = np.ones((side, side), bool)
     edge[1:-1, 1:-1] = False
@@ -67,11 +67,8 @@ def near_duplicate_rows(images: pd.DataFrame, rows: int, columns: int) -> list[l
         For each group the positions in ``images`` of its pictures, without groups of a single vehicle and without
         images of unknown model or colour.
     """
-    frame = images.reset_index(drop=True)
-    if "view" not in frame:
-        frame = frame.assign(view="unknown")
-    if "whole" not in frame:
-        frame = frame.assign(whole=True)
+    missing = {name: value for name, value in (("view", "unknown"), ("whole", True)) if name not in images}
+    frame = images.reset_index(drop=True).assign(**missing)
     chosen, seen = [], {}
     known = frame[kinds(frame) >= 0]
     sizes = known.groupby(["model", "color", "view"])["vehicle"].nunique().sort_values(ascending=False, kind="stable")
@@ -82,7 +79,7 @@ def near_duplicate_rows(images: pd.DataFrame, rows: int, columns: int) -> list[l
         seen[model, color] = view
         group = frame[(frame.model == model) & (frame.color == color) & (frame["view"] == view)]
         group = group.sort_values("whole", ascending=False, kind="stable").drop_duplicates("vehicle")
-        chosen.append([int(k) for k in group.sort_values("whole", ascending=False, kind="stable").index[:columns]])
+        chosen.append([int(k) for k in group.index[:columns]])
         if len(chosen) == rows:
             break
     return chosen

@@ -39,8 +39,7 @@ class Mesh:
 def chart_position(chart: str, points: np.ndarray) -> np.ndarray:
     """Place points (..., 3) of the vehicle in the atlas: (..., 2), column and row in metres."""
     x, y, z = np.moveaxis(points, -1, 0)
-    across = {"front": y, "rear": y, "top": x, "left": x, "right": x}[chart]
-    half = HALF_LENGTH if chart in ("top", "left", "right") else HALF_WIDTH
+    across, half = (y, HALF_WIDTH) if chart in ("front", "rear") else (x, HALF_LENGTH)
     down = HALF_WIDTH - y if chart == "top" else CHART_HEIGHT - z
     column, row = CORNERS[chart]
     return np.stack([column + half + across, row + down], -1)
@@ -120,9 +119,7 @@ def section(outline: Outline, x: float) -> np.ndarray:
     radius = 0.07 if m.style == "van" else 0.09
     edge = top - radius
     belt = min(m.belt, edge)
-    side = np.linspace(low + 0.04, belt, SIDE_LEVELS)
-    glass = np.linspace(belt, edge, GLASS_LEVELS + 1)[1:]
-    z = np.concatenate([side, glass])
+    z = np.concatenate([np.linspace(low + 0.04, belt, SIDE_LEVELS), np.linspace(belt, edge, GLASS_LEVELS + 1)[1:]])
     y = outline.half_width(np.full_like(z, x), z)
     bend = np.linspace(0, np.pi / 2, CORNER_LEVELS + 1)[1:]
     corner = np.stack([y[-1] - radius * (1 - np.cos(bend)), edge + radius * np.sin(bend) * 0.8], -1)

@@ -6,11 +6,9 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict
 from pathlib import Path
-from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -76,10 +74,10 @@ def write_layout(benchmark: Benchmark, root: str | Path, layout: str, jobs: int)
             )
     key = hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()[:12]
     work = root.parent / f".{root.name}.{key}"
-    plan = WRITTEN[layout].plan(benchmark)
+    plan = PLANS[layout](benchmark)
     with writable(root):
         rows = render(benchmark, plan, layout, work, jobs)
-        WRITTEN[layout].lists(plan, work)
+        LISTS[layout](plan, work)
         write_truth(plan, rows, work, fields, benchmark)
         shutil.rmtree(work / "rows")
         if root.exists():
@@ -121,7 +119,7 @@ STUDIOS: dict[tuple, tuple[Plan, Studio]] = {}  # at most one in a process, whic
 def render_piece(benchmark: Benchmark, layout: str, work: Path, identities: list[int]) -> int:
     """Render all images of a few identities; returns their number."""
     if (benchmark, layout) not in STUDIOS:
-        plan = WRITTEN[layout].plan(benchmark)
+        plan = PLANS[layout](benchmark)
         STUDIOS.clear()
         STUDIOS[benchmark, layout] = plan, Studio(plan.models, plan.vehicles, plan.cameras, benchmark.size)
     plan, studio = STUDIOS[benchmark, layout]
@@ -239,7 +237,7 @@ def write_truth(plan: Plan, rows: list[dict], root: Path, fields: dict, benchmar
     for name, table in tables.items():
         write_frame(folder / f"{name}.csv", table)
     write_json(folder / "parts.json", coco(pairs, benchmark.size))
-    if WRITTEN[fields["layout"]].plates:
+    if fields["layout"] == "veri":
         write_plates(plan, rows, folder)
     missing = [any(not row["parts"][part]["present"] for part in BOX_PARTS) for row in rows]
     write_json(folder / "benchmark.json", {
@@ -253,13 +251,10 @@ def write_truth(plan: Plan, rows: list[dict], root: Path, fields: dict, benchmar
 
 
 def missing_branch(rows: list[dict]) -> float:
-    """Share of images that lack the window, both lights or the brand."""
-
-    def lacks(parts: dict) -> bool:
-        light = parts["left_light"]["present"] or parts["right_light"]["present"]
-        return not (parts["window"]["present"] and light and parts["brand"]["present"])
-
-    return float(np.mean([lacks(row["parts"]) for row in rows]))
+    """Return the share of images that lack the window, both lights or the brand."""
+    shown = [{name: part["present"] for name, part in row["parts"].items()} for row in rows]
+    whole = [s["window"] and (s["left_light"] or s["right_light"]) and s["brand"] for s in shown]
+    return float(np.mean([not w for w in whole]))
 
 
 def write_frame(path: Path, rows: list[dict], columns: tuple[str, ...] | None = None) -> None:
@@ -329,7 +324,7 @@ def write_plates(plan: Plan, rows: list[dict], folder: Path) -> None:
 
 
 def plate_turn(shot: Shot, row: dict) -> float | None:
-    """Angle in radians between the camera and straight in front of the plate; None if nobody could annotate the plate.
+    """Return the angle in radians of the camera to the side of the plate; None if nobody could annotate the plate.
 
     An annotator needs to see the front or the rear plate, less than `PLATE_TURN` from its side and at least
     `PLATE_PIXELS` wide; dirt and glare hide some.
@@ -343,15 +338,5 @@ def plate_turn(shot: Shot, row: dict) -> float | None:
     return None
 
 
-class Written(NamedTuple):
-    """What a layout holds: its plan, what writes its lists, and whether there are number plates."""
-
-    plan: Callable[[Benchmark], Plan]
-    lists: Callable[[Plan, Path], None]
-    plates: bool
-
-
-WRITTEN = {
-    "vehicleid": Written(plan_vehicleid, write_vehicleid_lists, plates=False),
-    "veri": Written(plan_veri, write_veri_lists, plates=True),
-}
+PLANS = {"vehicleid": plan_vehicleid, "veri": plan_veri}
+LISTS = {"vehicleid": write_vehicleid_lists, "veri": write_veri_lists}

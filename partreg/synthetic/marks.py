@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -151,9 +152,12 @@ def seats(front: Layer, rear: Layer, model: Model, vehicle: Vehicle) -> None:
             rear.fill(disc(y, base + 0.05, 0.12, 0.16), mark.second)
 
 
-def glass_mark(canvas: Canvas, chart: str, mark: Mark, shape: np.ndarray, squeeze: float) -> None:
-    """Draw a sticker on a window; ``squeeze`` flattens it as the window slopes."""
+def glass_mark(canvas: Canvas, outline: Outline, mark: Mark) -> None:
+    """Draw a sticker on a window, the flatter the more the window slopes."""
+    chart, run = ("front", outline.model.screen) if mark.place == "front_glass" else ("rear", outline.model.backlight)
+    shape = screens(outline)[chart]
     (x0, z0), (x1, z1) = shape.min(0), shape.max(0)
+    squeeze = float(np.clip((z1 - z0) / np.hypot(run, z1 - z0), 0.5, 1.0))
     z = z0 + (z1 - z0) * mark.v
     inset = 0.10 + 0.12 * mark.v
     y = x0 + inset + (x1 - x0 - 2 * inset) * mark.u
@@ -216,13 +220,18 @@ def face_mark(canvas: Canvas, outline: Outline, mark: Mark) -> None:
             canvas.fill(chart, box(y - 0.10, z - 0.06, y + 0.10, z + 0.06, 0.02), (70, 70, 72), MATTE)
 
 
-def plate_frame(canvas: Canvas, color: tuple[int, int, int]) -> None:
+def plate_frame(canvas: Canvas, outline: Outline, mark: Mark) -> None:
     """Draw a frame around both plates."""
     pad = max(1, round(0.02 * canvas.scale))
     for part in ("front_plate", "rear_plate"):
         rows, columns = np.nonzero(canvas.part == PART[part])
         low, high = (int(columns.min()) - pad, int(rows.min()) - pad), (int(columns.max()) + pad, int(rows.max()) + pad)
-        cv2.rectangle(canvas.color, low, high, color, max(1, round(0.03 * canvas.scale)))
+        cv2.rectangle(canvas.color, low, high, mark.color, max(1, round(0.03 * canvas.scale)))
+
+
+def wheel_mark(canvas: Canvas, outline: Outline, mark: Mark) -> None:
+    """Draw other rims."""
+    paint_wheel(canvas, 4 + int(mark.size * 4), mark.color if mark.size > 0.6 else (40, 40, 42))
 
 
 def side_mark(canvas: Canvas, outline: Outline, mark: Mark) -> None:
@@ -249,26 +258,19 @@ def side_mark(canvas: Canvas, outline: Outline, mark: Mark) -> None:
         canvas.fill(chart, disc(x, z, 0.14, 0.09), (150, 150, 150))
 
 
+PAINTERS = {
+    "front_glass": glass_mark, "rear_glass": glass_mark, "front_lamp": lamp_mark, "rear_lamp": lamp_mark,
+    "front_badge": face_mark, "rear_badge": face_mark, "face": face_mark, "plate_frame": plate_frame,
+    "side": side_mark, "hood": side_mark, "wheel": wheel_mark,
+}  # fmt: skip
+
+
 def paint_vehicle(base: Canvas, model: Model, vehicle: Vehicle) -> Canvas:
-    """Paint the atlas of an identity: its model's atlas with its own marks."""
-    outline, canvas = Outline(model), Canvas(base.scale, base)
-    glass = screens(outline)
+    """Paint the atlas of an identity: its model's atlas with its own marks; those of the cabin are not on it."""
+    outline, canvas = Outline(model), copy.deepcopy(base)
     for mark in vehicle.marks:
-        if mark.place in ("front_glass", "rear_glass"):
-            chart = mark.place.split("_")[0]
-            run = model.screen if chart == "front" else model.backlight
-            rise = np.ptp(glass[chart][:, 1])
-            glass_mark(canvas, chart, mark, glass[chart], float(np.clip(rise / np.hypot(run, rise), 0.5, 1.0)))
-        elif mark.place in ("front_lamp", "rear_lamp"):
-            lamp_mark(canvas, outline, mark)
-        elif mark.place in ("front_badge", "rear_badge", "face"):
-            face_mark(canvas, outline, mark)
-        elif mark.place == "plate_frame":
-            plate_frame(canvas, mark.color)
-        elif mark.place in ("side", "hood"):
-            side_mark(canvas, outline, mark)
-        elif mark.place == "wheel":
-            paint_wheel(canvas, 4 + int(mark.size * 4), mark.color if mark.size > 0.6 else (40, 40, 42))
+        if mark.place in PAINTERS:
+            PAINTERS[mark.place](canvas, outline, mark)
     return canvas
 
 
@@ -291,22 +293,14 @@ def plate_width(turn: float, distance: float) -> float:
 def plate_crop(
     text: str, camera: Camera, turn: float, fall: float, roll: float, distance: float, seed: int
 ) -> np.ndarray:
-    """Draw a number plate as a camera sees it from afar, cut out and resized.
+    """Draw a number plate as a camera sees it from afar, cut out and resized: (24, 72, 3) uint8 RGB.
 
     The views from the side and from above shear the plate. It shrinks to the few pixels that the camera has for it, and
     receives the camera's exposure, contrast, blur and noise there. The cut is never quite tight.
 
-    Args:
-        text: the text on the plate.
-        camera: the camera.
-        turn: angle of the camera to the side of the plate, in radians.
-        fall: angle of the camera above the plate, in radians.
-        roll: angle by which the camera leans, in radians.
-        distance: distance of the camera in metres.
-        seed: seed of the cut, the surroundings, the light on the plate, and the noise.
-
-    Returns:
-        (24, 72, 3) uint8 RGB.
+    ``turn`` and ``fall`` are the camera's angles to the side of the plate and above it, ``roll`` is the angle by which
+    it leans, all in radians; ``distance`` is in metres. ``seed`` decides the cut, the surroundings, the light and the
+    noise.
     """
     rng = np.random.default_rng([seed, 19])
     spin = np.array([[np.cos(roll), -np.sin(roll)], [np.sin(roll), np.cos(roll)]])

@@ -9,7 +9,7 @@ in a thousand pictures is enough to train another network.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 
 import cv2
@@ -105,15 +105,15 @@ class Hits:
     ray: np.ndarray
 
 
-@dataclass
+@dataclass(frozen=True)
 class Picture:
     """An image (S, S, 3) uint8 RGB, and the samples from which its truth comes."""
 
     image: np.ndarray
     parts: np.ndarray
-    whole: dict[int, int] = field(default_factory=dict)
-    view: View | None = None
-    cover: np.ndarray | None = None
+    whole: dict[int, int]
+    view: View
+    cover: np.ndarray
 
 
 @lru_cache(maxsize=64)
@@ -126,6 +126,13 @@ def make_body(model: Model, size: int) -> Body:
     corners[:, 1:] -= corners[:, :1]
     canvas = paint_model(model, 100.0 * float(np.clip(size / 128, 0.8, 2.0)))
     return Body(model, mesh, scene, canvas, np.ascontiguousarray(corners, np.float32), geometry)
+
+
+def make_finish(body: Body, vehicle: Vehicle) -> Finish:
+    """Paint an identity and build its cabin."""
+    canvas = paint_vehicle(body.canvas, body.model, vehicle)
+    cabin = build_cabin(body.model, vehicle, body.canvas.scale)
+    return Finish(canvas, cabin, np.array(vehicle.paint, np.float32), vehicle.flakes)
 
 
 def direction(azimuth: float, elevation: float) -> np.ndarray:
@@ -332,9 +339,7 @@ class Studio:
             body = self.body(vehicle.model)
             while len(self.finishes) > 3:
                 self.finishes.pop(next(iter(self.finishes)))
-            canvas = paint_vehicle(body.canvas, body.model, vehicle)
-            cabin = build_cabin(body.model, vehicle, body.canvas.scale)
-            self.finishes[vehicle.identity] = Finish(canvas, cabin, np.array(vehicle.paint, np.float32), vehicle.flakes)
+            self.finishes[vehicle.identity] = make_finish(body, vehicle)
         return self.finishes[vehicle.identity]
 
     def take(self, shot: Shot) -> Picture:
@@ -357,9 +362,8 @@ class Studio:
         parts = np.full(fine * fine, 255, np.uint8)
         parts[at] = finish.canvas.part[hits.row, hits.column]
         scene, cover = self.before(scene, view, body, shot, sun, rng)
-        picture = Picture(develop(scene * gain(moment), camera, rng), parts.reshape(fine, fine), {}, view, cover)
-        picture.whole = self.whole_counts(picture.parts, view, body, finish)
-        return picture
+        image, parts = develop(scene * gain(moment), camera, rng), parts.reshape(fine, fine)
+        return Picture(image, parts, self.whole_counts(parts, view, body, finish), view, cover)
 
     def behind(self, view: View, body: Body, shot: Shot, sun: np.ndarray) -> np.ndarray:
         """Draw the street, the shadows on it and the traffic behind the vehicle: (S, S, 3) linear."""
@@ -393,17 +397,15 @@ class Studio:
         body = self.body(int(rng.integers(len(self.models))))
         paint, _, flakes = PAINTS[list(PAINTS)[int(rng.integers(5))]]
         nobody = Vehicle(0, body.model.number, 0, paint, flakes, "", (), 0)
-        cabin = build_cabin(body.model, nobody, body.canvas.scale)
-        finish = Finish(body.canvas, cabin, np.array(paint, np.float32), flakes)
+        finish = make_finish(body, nobody)
         moved = View(view.origin - offset, view.axes, view.left, view.top, view.side)
         layer = np.zeros((size * size, 4), np.float32)
-        ahead = np.einsum("ij,j->i", body.mesh.vertices - moved.origin, moved.axes[2])
-        if ahead.min() > 1.0:
-            index = silhouette(moved, body.mesh.vertices, size)
-            if len(index):
-                hits = cast(body, finish.canvas, moved.origin, rays[index])
-                at = index[hits.index]
-                layer[at, :3], layer[at, 3] = shade(finish, hits, moment, sun), 1.0
+        depth = np.einsum("ij,j->i", body.mesh.vertices - moved.origin, moved.axes[2])
+        index = silhouette(moved, body.mesh.vertices, size) if depth.min() > 1.0 else ()
+        if len(index):
+            hits = cast(body, finish.canvas, moved.origin, rays[index])
+            at = index[hits.index]
+            layer[at, :3], layer[at, 3] = shade(finish, hits, moment, sun), 1.0
         layer = cv2.GaussianBlur(layer.reshape(size, size, 4), (0, 0), 0.5)
         return layer[..., :3], layer[..., 3:], body.mesh
 

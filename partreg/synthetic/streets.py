@@ -237,15 +237,9 @@ def look_up(texture: np.ndarray, x: np.ndarray, row: np.ndarray, scale: float) -
 def background(street: Street, moment: Moment, origin: np.ndarray, rays: np.ndarray, shade: np.ndarray) -> np.ndarray:
     """Compute the light of the street behind a vehicle.
 
-    Args:
-        street: the camera's.
-        moment: where the vehicle is and in which light.
-        origin: (3,) the camera in street coordinates (x along it, the vehicle at ``moment.place``, ``moment.lane``).
-        rays: (N, 3) directions in street coordinates.
-        shade: (N,) how much of the sun reaches the ground there, in [0, 1]; 1 is unshaded.
-
-    Returns:
-        (N, 3) float32 linear RGB.
+    The camera is at ``origin`` (3,) in the coordinates of the street: x along it, the vehicle at ``moment.place`` and
+    ``moment.lane``. ``rays`` (N, 3) are directions there; ``shade`` (N,) is how much of the sun reaches the ground, in
+    [0, 1], where 1 is unshaded. Returns (N, 3) float32 linear RGB.
     """
     dx, dy, dz = rays.T
     with np.errstate(divide="ignore", invalid="ignore"):

@@ -209,18 +209,12 @@ def make_fleet(identities: int, near_duplicates: float, models: list[Model], see
     check_kinds(identities, near_duplicates, len(models))
     rng = np.random.default_rng([seed, 10])
     sizes = group_sizes(identities, near_duplicates, rng)
-    shares = np.array([share for _, share, _ in PAINTS.values()])
-    names = list(PAINTS)
-    pairs = [(m, c) for m in range(len(models)) for c in range(len(names))]
-    weights = np.array([(m + 2.0) ** -0.5 * shares[c] for m, c in pairs])
+    pairs = [(model, color) for model in models for color in PAINTS]
+    weights = np.array([(model.number + 2.0) ** -0.5 * PAINTS[color][1] for model, color in pairs])
     drawn = rng.choice(len(pairs), len(sizes), replace=False, p=weights / weights.sum())
     owner = np.repeat(np.arange(len(sizes)), sizes)
     rng.shuffle(owner)
-    fleet = []
-    for identity, group in enumerate(owner, start=1):
-        model, color = pairs[drawn[group]]
-        fleet.append(make_vehicle(identity, models[model], names[color], seed))
-    return fleet
+    return [make_vehicle(identity, *pairs[drawn[group]], seed) for identity, group in enumerate(owner, start=1)]
 
 
 def more_of_the_kinds(fleet: list[Vehicle], count: int, models: list[Model], seed: int) -> list[Vehicle]:

@@ -180,7 +180,7 @@ LIGHT = """
 import hashlib
 from partreg.synthetic import layouts, render
 from tests.synthetic.conftest import TINY
-plan, found = layouts.WRITTEN["veri"].plan(TINY), hashlib.sha256()
+plan, found = layouts.PLANS["veri"](TINY), hashlib.sha256()
 render.develop = lambda scene, *_: found.update(scene.tobytes()) or render.to_stored(scene)
 studio = render.Studio(plan.models, plan.vehicles, plan.cameras, TINY.size)
 for shot in plan.shots[::4]:
