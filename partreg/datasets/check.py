@@ -44,9 +44,7 @@ def check(root: str | Path, decode: bool = False) -> Report:
     lists that are useless for training or testing: empty ones, lists in which no vehicle has two images, and queries
     whose matches are all from their own camera.
 
-    Args:
-        root: a folder in one of `partreg.datasets.layouts.LAYOUTS`.
-        decode: decode every image whole, which finds truncated files; otherwise read only the headers.
+    It reads only the images' headers, or with ``decode`` all of them, which finds truncated files.
 
     Raises:
         PartregError: the folder has none of the layouts.
@@ -60,9 +58,7 @@ def check(root: str | Path, decode: bool = False) -> Report:
 
 
 def vehicleid_lists(root: Path, problems: list[Problem]) -> tuple[dict[str, pd.DataFrame], dict[str, int]]:
-    """The lists of a folder in the layout of VehicleID.
-
-    Faults are added to ``problems``.
+    """The lists of a folder in the layout of VehicleID; faults are added to ``problems``.
 
     Returns:
         The lists by file, frames with the columns image, path, vehicle, line; and counts by name.

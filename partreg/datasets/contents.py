@@ -27,9 +27,7 @@ def contents(paths: Sequence[str | Path], folder: str | Path | None = None) -> l
     To read every picture of a large data set each time is slow. So we remember each digest with the file's size and
     times (of its content and of its entry), and read the file again if one of these has changed.
 
-    Args:
-        paths: paths of the files.
-        folder: where ``contents.json`` keeps the digests for other processes; None to keep them in this process only.
+    ``contents.json`` in ``folder`` keeps the digests for other processes; without a folder, only this one keeps them.
 
     Raises:
         PartregError: a file is missing or cannot be read.

@@ -41,8 +41,7 @@ def images_table(columns: Mapping[str, Any] | pd.DataFrame, source: str = "the t
         else:
             table[name] = _integers(given, name, source)
     frame = pd.DataFrame(table).astype(dict.fromkeys(TEXT, "str"))
-    if len(frame) and (frame["vehicle"] < 0).any():
-        row = int(np.flatnonzero(frame["vehicle"] < 0)[0])
+    for row in np.flatnonzero(frame["vehicle"] < 0):
         raise PartregError(f"{source}: row {row} has vehicle {frame['vehicle'][row]}, expected 0 or more; fix it.")
     twice = frame["image"].duplicated()
     if twice.any():
@@ -62,7 +61,6 @@ def _integers(given: pd.DataFrame, name: str, source: str) -> np.ndarray:
     bad |= given[name].map(lambda value: isinstance(value, bool | np.bool_)).to_numpy(dtype=bool)
     if bad.any():
         row = int(np.flatnonzero(bad)[0])
-        raise PartregError(
-            f"{source}: row {row} has {given[name].iloc[row]!r} as {name}, expected a whole number; fix it."
-        )
+        what = f"row {row} has {given[name].iloc[row]!r} as {name}, expected a whole number"
+        raise PartregError(f"{source}: {what}; fix it.")
     return numbers.astype(np.int64)

@@ -33,14 +33,8 @@ def vehicles_alike(images: pd.DataFrame) -> np.ndarray:
 def share_alike(kind: np.ndarray, queries: np.ndarray, results: np.ndarray, matches: np.ndarray) -> float:
     """Share of the wrong answers in rank lists that are of the query's kind, a fraction (Figure 6).
 
-    Args:
-        kind: (N,) kind of every image, from `kinds`.
-        queries: (Q,) rows of the queries.
-        results: (Q, k) rows of the images nearest to each query.
-        matches: (Q, k) bool, which results are right; these do not count.
-
-    Returns:
-        The share among wrong answers of known kind to queries of known kind; NaN if there are none.
+    ``kind`` (N,) is from `kinds`; ``queries`` (Q,) and the ``results`` (Q, k) nearest to them are rows of it;
+    ``matches`` (Q, k) marks right results. Wrong answers and queries of unknown kind do not count; NaN without any.
     """
     of_query, of_results = kind[queries][:, None], kind[results]
     counted = ~matches & (of_query >= 0) & (of_results >= 0)

@@ -70,11 +70,7 @@ LAYOUTS: Mapping[str, Layout] = {
         lists=("name_*.txt",),
         tables=(3,),
     ),
-    "csv": Layout(
-        name="your own",
-        check="partreg.datasets.check:csv_lists",
-        known_by=("images.csv",),
-    ),
+    "csv": Layout("your own", "partreg.datasets.check:csv_lists", ("images.csv",)),
 }
 
 

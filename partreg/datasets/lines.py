@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -60,12 +60,7 @@ def read_lines(
 ) -> list[tuple[int, list[str]]]:
     """Read the lines of a list file, split at white space, without blank lines.
 
-    Args:
-        path: a text file as `partreg.files.read_text` takes it; trailing spaces are accepted.
-        fields: number of fields in a line.
-        expected: what a line should be, for errors.
-        on_problem: called for every wrong line, which is then left out.
-        more: whether a line may have more than ``fields`` fields.
+    ``on_problem`` gets every line that has not as many ``fields`` (or ``more``) as ``expected`` says in words.
 
     Returns:
         (line number from 1, fields) for every good line.
@@ -74,13 +69,26 @@ def read_lines(
     good = []
     for number, line in enumerate((text or "").split("\n"), start=1):
         words = line.split()
-        if not words:
-            continue
         if len(words) == fields or (more and len(words) > fields):
             good.append((number, words))
-        else:
+        elif words:
             on_problem(Problem(str(path), number, f"expected {expected}, found {line.strip()[:60]!r}; fix the line."))
     return good
+
+
+def read_listed(
+    path: Path, fields: int, expected: str, pattern: re.Pattern[str], on_problem: OnProblem
+) -> Iterator[tuple[int, list[str]]]:
+    """Yield the lines of `read_lines` in which each word is of the pattern, and the first one in no line above."""
+    seen: dict[str, int] = {}
+    for line, words in read_lines(path, fields, expected, on_problem):
+        if not all(map(pattern.fullmatch, words)):
+            found = " ".join(words)[:60]
+            on_problem(Problem(str(path), line, f"expected {expected}, found {found!r}; fix the line."))
+        elif (above := seen.setdefault(words[0], line)) != line:
+            on_problem(Problem(str(path), line, f"{words[0]} is in line {above} too; delete one of the lines."))
+        else:
+            yield line, words
 
 
 def text_of(path: Path, on_problem: OnProblem, expected: str) -> str | None:

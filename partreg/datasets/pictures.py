@@ -17,15 +17,8 @@ SIXTEEN = ("I;16", "I;16L", "I;16B", "I;16N", "I")
 # Errors that Pillow raises for files that are damaged or no pictures. ImportError: once ultralytics is loaded, its
 # Image.open asks for a plug-in if Pillow does not know the format.
 BROKEN = (
-    OSError,
-    SyntaxError,
-    ValueError,
-    ImportError,
-    OverflowError,
-    EOFError,
-    TypeError,
-    Image.DecompressionBombError,
-)
+    OSError, SyntaxError, ValueError, ImportError, OverflowError, EOFError, TypeError, Image.DecompressionBombError,
+)  # fmt: skip
 TURNED = range(2, 9)  # EXIF orientations of a picture that is not stored upright
 SWAPPED = range(5, 9)  # those in which width and height are swapped
 ORIENTATION = 0x0112
@@ -45,7 +38,10 @@ def open_picture(path: str | Path) -> Image.Image:
             image.load()
             upright = ImageOps.exif_transpose(image)
         if upright.mode in SIXTEEN:
-            upright = _eight_bits(upright)
+            values = np.asarray(upright).astype(np.int64)
+            if values.min() < 0 or values.max() > 65_535:
+                raise ValueError("more than 16 bits a channel, expected 8 or 16")
+            upright = Image.fromarray((values * 255 // 65_535).astype(np.uint8))
         if upright.mode == "F":
             raise ValueError("floating-point pixels, expected 8 or 16 bits a channel")
         return upright.convert("RGB")
@@ -58,28 +54,13 @@ def open_picture(path: str | Path) -> Image.Image:
         ) from error
 
 
-def _eight_bits(image: Image.Image) -> Image.Image:
-    values = np.asarray(image).astype(np.int64)
-    if values.min() < 0 or values.max() > 65_535:
-        raise ValueError("more than 16 bits a channel, expected 8 or 16")
-    return Image.fromarray((values * 255 // 65_535).astype(np.uint8))
-
-
 def read_picture(path: str | Path) -> np.ndarray:
-    """Open a picture as an array (height, width, 3) uint8: red, green, blue.
-
-    Raises:
-        PartregError: as in `open_picture`.
-    """
+    """Open a picture as an array (height, width, 3) uint8: red, green, blue; errors are those of `open_picture`."""
     return np.asarray(open_picture(path))
 
 
 def picture_size(path: str | Path) -> tuple[int, int]:
-    """Width and height in pixels of the upright picture; reads only its header.
-
-    Raises:
-        PartregError: it is missing or no picture.
-    """
+    """Width and height in pixels of the upright picture; reads only its header, see `picture_header`."""
     width, height, orientation = picture_header(path)
     return (height, width) if orientation in SWAPPED else (width, height)
 
@@ -95,18 +76,14 @@ def picture_header(path: str | Path) -> tuple[int, int, int]:
             orientation = image.getexif().get(ORIENTATION, 1)
             return (*image.size, orientation if orientation in TURNED else 1)
     except BROKEN as error:
-        raise PartregError(
-            f"{path}: not a readable image ({reason(error)}); replace it, or delete it from its list."
-        ) from error
+        what = f"not a readable image ({reason(error)})"
+        raise PartregError(f"{path}: {what}; replace it, or delete it from its list.") from error
 
 
 def fault(path: str | Path, decode: bool) -> str:
     """Say what is wrong with a picture file; "" if nothing is. Reads its header, or with ``decode`` all of it."""
     try:
-        if decode:
-            open_picture(path)
-        else:
-            picture_size(path)
+        open_picture(path) if decode else picture_size(path)
     except PartregError as error:
         return reason(error.__cause__ or error)
     return ""

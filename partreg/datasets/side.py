@@ -41,11 +41,7 @@ QUERY, GALLERY = "image_query/", "image_test/"
 
 
 def read_keypoints(root: str | Path, images: pd.DataFrame) -> np.ndarray:
-    """Read the 20 key points of each image, as Wang et al. annotated them for OIFE (ICCV 2017).
-
-    Args:
-        root: the data set's folder.
-        images: a table of images, of N rows.
+    """Read the 20 key points of each of N images, as Wang et al. annotated them for OIFE (ICCV 2017).
 
     Returns:
         (N, 20, 3) float32: x and y relative to the image's sides, and 1 for a visible point, 0 for a hidden one. An
@@ -63,11 +59,9 @@ def read_keypoints(root: str | Path, images: pd.DataFrame) -> np.ndarray:
         raise PartregError(f"{path}:{lines[int(bad.argmax())]}: expected 0 or 1 as *_seen; fix the line.")
     away = ((np.abs(values[..., :2] - 0.5) > 0.5 + SLACK).any(2) & (values[..., 2] > 0)).any(1)
     if away.any():
-        line = lines[int(away.argmax())]
-        raise PartregError(
-            f"{path}:{line}: a point that is seen lies outside the image, expected x and y from 0 to 1; divide "
-            "pixels by the width and height of the upright image."
-        )
+        what = "a point that is seen lies outside the image, expected x and y from 0 to 1"
+        todo = "divide pixels by the width and height of the upright image."
+        raise PartregError(f"{path}:{lines[int(away.argmax())]}: {what}; {todo}")
     at = rows_of(path, keys, images)
     points = np.zeros((len(images), len(KEYPOINTS), 3), np.float32)
     points[at >= 0] = values[at[at >= 0]]
@@ -166,17 +160,14 @@ def read_camera_distances(root: str | Path) -> pd.DataFrame:
     read = read_lines(measured, max(len(numbers), 1), wanted)
     lines, rows = [line for line, _ in read], [words for _, words in read]
     if len(rows) != len(numbers) or not rows:
-        raise PartregError(
-            f"{measured}: expected {len(numbers)} lines of {wanted}, found {len(rows)}; copy the file again."
-        )
+        what = f"expected {len(numbers)} lines of {wanted}, found {len(rows)}"
+        raise PartregError(f"{measured}: {what}; copy the file again.")
     columns = [f"distance {k}" for k in range(1, len(numbers) + 1)]
     matrix = _numbers(measured, lines, np.array(rows), columns, np.float64)
     bad = (matrix < 0).any(1) | (np.diag(matrix) != 0) | (matrix != matrix.T).any(1)
     if bad.any():
-        line = lines[int(bad.argmax())]
-        raise PartregError(
-            f"{measured}:{line}: expected a symmetric matrix of distances of 0 or more with a zero diagonal; fix it."
-        )
+        what = "a symmetric matrix of distances of 0 or more with a zero diagonal"
+        raise PartregError(f"{measured}:{lines[int(bad.argmax())]}: expected {what}; fix it.")
     return pd.DataFrame(matrix, index=numbers, columns=numbers)
 
 
@@ -253,9 +244,8 @@ def _crop(path: Path, line: int, crop: str) -> Path:
     try:
         return inside(path.parent, crop)
     except PartregError as error:
-        raise PartregError(
-            f"{path}:{line}: the crop {crop[:60]!r} leads out of the file's folder; give a path inside it."
-        ) from error
+        what = f"the crop {crop[:60]!r} leads out of the file's folder"
+        raise PartregError(f"{path}:{line}: {what}; give a path inside it.") from error
 
 
 def _numbers(

@@ -15,10 +15,7 @@ def hold_out(train: pd.DataFrame, vehicles: int, seed: int) -> tuple[pd.DataFram
     >>> train.vehicle.nunique(), validation.vehicle.nunique(), set(train.vehicle) & set(validation.vehicle)
     (2, 1, set())
 
-    Args:
-        train: a table of images.
-        vehicles: how many identities to hold out; 0 holds out none.
-        seed: seed of the draw; the same seed and table give the same split, whatever the order of the rows.
+    The same seed and table give the same split, whatever the order of the rows.
 
     Returns:
         (training, validation): no vehicle is on both sides, rows keep their order, both are indexed from 0.
@@ -28,9 +25,8 @@ def hold_out(train: pd.DataFrame, vehicles: int, seed: int) -> tuple[pd.DataFram
     """
     known = np.unique(train["vehicle"].to_numpy())
     if not 0 <= vehicles < max(len(known), 1):
-        raise PartregError(
-            f"{vehicles} vehicles cannot be held out of {len(known)}: expected 0 to {len(known) - 1}; choose fewer."
-        )
+        what = f"{vehicles} vehicles cannot be held out of {len(known)}: expected 0 to {len(known) - 1}"
+        raise PartregError(f"{what}; choose fewer.")
     drawn = np.random.default_rng(seed).permutation(known)[:vehicles]
     out = train["vehicle"].isin(drawn)
     return train[~out].reset_index(drop=True), train[out].reset_index(drop=True)

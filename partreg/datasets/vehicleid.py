@@ -14,7 +14,7 @@ from pathlib import Path
 import pandas as pd
 
 from partreg.datasets.images import images_table
-from partreg.datasets.lines import NUMBER, OnProblem, Problem, read_lines, read_numbers, stop
+from partreg.datasets.lines import NUMBER, OnProblem, Problem, read_listed, read_numbers, stop
 
 TRAIN_LIST = "train_test_split/train_list.txt"
 PAIR = "an image name and a vehicle number, such as '0000001 25'"
@@ -63,9 +63,8 @@ def read_lists(root: Path, on_problem: OnProblem = stop) -> dict[str, pd.DataFra
     candidates = (root / "train_test_split").glob("test_list_*.txt")
     tests = sorted((path for path in candidates if re.fullmatch(r"test_list_[0-9]{1,9}", path.stem)), key=test_size)
     if not tests:
-        on_problem(
-            Problem(str(root / "train_test_split"), 0, "expected test_list_<vehicles>.txt, found none; add one.")
-        )
+        message = "expected test_list_<vehicles>.txt, found none; add one."
+        on_problem(Problem(str(root / "train_test_split"), 0, message))
     for path, other in pairwise(tests):
         if test_size(path) == test_size(other):
             message = f"{path.name} has the same number, expected one list of each; rename or remove one of them."
@@ -75,16 +74,7 @@ def read_lists(root: Path, on_problem: OnProblem = stop) -> dict[str, pd.DataFra
 
 
 def _read_list(root: Path, name: str, on_problem: OnProblem) -> pd.DataFrame:
-    path = root / name
-    seen: dict[str, int] = {}
     rows = []
-    for line, (image, vehicle) in read_lines(path, 2, PAIR, on_problem):
-        if not (NUMBER.fullmatch(image) and NUMBER.fullmatch(vehicle)):
-            message = f"expected {PAIR}, found {f'{image} {vehicle}'[:60]!r}; fix the line."
-            on_problem(Problem(str(path), line, message))
-        elif image in seen:
-            on_problem(Problem(str(path), line, f"{image} is in line {seen[image]} too; delete one of the lines."))
-        else:
-            seen[image] = line
-            rows.append((f"image/{image}.jpg", str(root / "image" / f"{image}.jpg"), int(vehicle), line))
+    for line, (image, vehicle) in read_listed(root / name, 2, PAIR, NUMBER, on_problem):
+        rows.append((f"image/{image}.jpg", str(root / "image" / f"{image}.jpg"), int(vehicle), line))
     return pd.DataFrame(rows, columns=["image", "path", "vehicle", "line"])

@@ -18,7 +18,7 @@ from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
 from partreg.datasets.images import images_table
-from partreg.datasets.lines import OnProblem, Problem, read_lines, stop
+from partreg.datasets.lines import OnProblem, Problem, read_lines, read_listed, stop
 from partreg.errors import PartregError
 from partreg.files import decoded
 
@@ -74,20 +74,11 @@ def read_veri(root: str | Path) -> VeRi:
 
 def read_names(root: Path, split: str, on_problem: OnProblem = stop) -> pd.DataFrame:
     """Read one of the three name lists as a frame: image, name, path, vehicle, camera, time, line."""
-    path = root / SPLITS[split]
-    seen: dict[str, int] = {}
     rows = []
-    for line, (name,) in read_lines(path, 1, NAMES, on_problem):
-        match = NAME.fullmatch(name)
-        if match is None:
-            on_problem(Problem(str(path), line, f"expected {NAMES}, found {name[:60]!r}; fix the line."))
-        elif name in seen:
-            on_problem(Problem(str(path), line, f"{name} is in line {seen[name]} too; delete one of the lines."))
-        else:
-            seen[name] = line
-            vehicle, camera, time, _ = map(int, match.groups())
-            image = f"image_{split}/{name}"
-            rows.append((image, name, str(root / image), vehicle, camera, time, line))
+    for line, (name,) in read_listed(root / SPLITS[split], 1, NAMES, NAME, on_problem):
+        vehicle, camera, time, _ = map(int, re.findall("[0-9]+", name))
+        image = f"image_{split}/{name}"
+        rows.append((image, name, str(root / image), vehicle, camera, time, line))
     return pd.DataFrame(rows, columns=["image", "name", "path", "vehicle", "camera", "time", "line"])
 
 
@@ -167,7 +158,10 @@ def read_words(path: Path) -> dict[int, str]:
         return {}
     try:
         content = path.read_bytes()
-        text = _or_none(content) or decoded(content, "gb18030")
+        try:
+            text = decoded(content)
+        except UnicodeDecodeError:
+            text = decoded(content, "gb18030")
     except (OSError, UnicodeDecodeError) as error:
         raise PartregError(f"{path}: could not be read as text in gb18030 ({error}); copy the file again.") from error
     names: dict[int, str] = {}
@@ -178,14 +172,6 @@ def read_words(path: Path) -> dict[int, str]:
         if not pair and re.search(r"[0-9]", words):
             raise PartregError(f"{path}:{line}: expected a number and a name, found {words.strip()[:60]!r}; fix it.")
     return names
-
-
-def _or_none(content: bytes) -> str | None:
-    """Decode bytes as UTF-8 or by their byte order mark; None if they are neither."""
-    try:
-        return decoded(content)
-    except UnicodeDecodeError:
-        return None
 
 
 def cross_camera(query: pd.DataFrame, gallery: pd.DataFrame) -> tuple[list[np.ndarray], list[np.ndarray]]:

@@ -27,6 +27,7 @@ VISIBLE = 0.3  # an annotator draws a part if at least this share of it is visib
 JITTER = 1.5  # pixels; standard deviation of each side of a box drawn by hand
 SMALLEST = 2.0  # pixels; a thinner box, after clamping, is a slip of the mouse
 TURNS = (6, 8)  # EXIF orientations that ask to turn a photograph by 90 degrees: to the right, to the left
+NOTHING = pd.DataFrame(columns=list(OBJECT_COLUMNS))
 SHARE = 2 / 3  # of your own photographs, the largest share to train on; the rest test the detector
 
 
@@ -35,17 +36,12 @@ class Session:
 
     Attributes:
         path: the COCO file; it holds the finished images only, in the order in which they were finished.
-        finished: a second COCO file, which exists only while the whole queue is finished; or None.
+        finished: a second COCO file, which exists only while the whole queue is finished (an undo deletes it); or None.
         queue: names of all images to annotate, in order.
     """
 
     def __init__(self, path: str | Path, images: pd.DataFrame, finished: str | Path | None = None) -> None:
-        """Open a session, or go on with the one whose file exists.
-
-        Args:
-            path: the COCO file.
-            images: one row an image, ``image`` (its name) and ``path`` (to read its size).
-            finished: where to write the boxes of all images once the last one is finished; an undo deletes this file.
+        """Open a session on images (``image``, ``path``), or go on with the one whose file exists.
 
         Raises:
             PartregError: the file exists and cannot be read.
@@ -53,25 +49,25 @@ class Session:
         self.path = Path(path)
         self.queue = list(images["image"])
         self._paths = dict(zip(images["image"], images["path"], strict=True))
-        self._done: list[dict[str, Any]] = []
-        self._objects: dict[str, pd.DataFrame] = {}
+        # Width, height and objects of each finished image, in the order in which they were finished.
+        self._done: dict[str, tuple[tuple[int, int], pd.DataFrame]] = {}
         if self.path.exists():
             kept = read_coco(self.path)
-            self._done = kept.images.to_dict("records")
-            self._objects = dict(list(kept.objects.groupby("image")))
+            drawn = dict(list(kept.objects.groupby("image")))
+            for image, width, height in kept.images.itertuples(index=False):
+                self._done[image] = ((width, height), drawn.get(image, NOTHING))
         self.finished = None if finished is None else Path(finished)
         self._finish()
 
     @property
     def current(self) -> str | None:
         """The next image to annotate; None when the queue is finished."""
-        done = {entry["image"] for entry in self._done}
-        return next((image for image in self.queue if image not in done), None)
+        return next((image for image in self.queue if image not in self._done), None)
 
     @property
     def progress(self) -> tuple[int, int]:
         """Number of finished images in the queue, and number of all."""
-        return len({entry["image"] for entry in self._done} & set(self.queue)), len(self.queue)
+        return len(self._done.keys() & set(self.queue)), len(self.queue)
 
     def picture(self) -> str:
         """Path of the current image.
@@ -96,8 +92,7 @@ class Session:
         image = self._needed()
         size = picture_size(self._paths[image])
         rows = [row for box in boxes if (row := _clamped(box, size, image)) is not None]
-        self._done.append({"image": image, "width": size[0], "height": size[1]})
-        self._objects[image] = pd.DataFrame(rows, columns=list(OBJECT_COLUMNS))
+        self._done[image] = (size, pd.DataFrame(rows, columns=list(OBJECT_COLUMNS)))
         self._save()
 
     def undo(self) -> list[dict[str, Any]]:
@@ -108,10 +103,9 @@ class Session:
         """
         if not self._done:
             return []
-        entry = self._done.pop()
-        rows = self._objects.pop(entry["image"], None)
+        size, rows = self._done.popitem()[1]
         self._save()
-        return [] if rows is None else _drawn(rows, entry["width"], entry["height"])
+        return _drawn(rows, *size)
 
     def _needed(self) -> str:
         if self.current is None:
@@ -120,10 +114,10 @@ class Session:
 
     def tables(self) -> tuple[pd.DataFrame, pd.DataFrame]:
         """The finished images (``image``, ``width``, ``height``) and their boxes (`OBJECT_COLUMNS`), in their order."""
-        tables = [self._objects[entry["image"]] for entry in self._done if entry["image"] in self._objects]
-        tables = [table for table in tables if len(table)]
-        objects = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=list(OBJECT_COLUMNS))
-        return pd.DataFrame(self._done, columns=["image", "width", "height"]), objects_table(objects)
+        sizes = [(image, *size) for image, (size, _) in self._done.items()]
+        drawn = [rows for _, rows in self._done.values() if len(rows)]
+        objects = pd.concat(drawn or [NOTHING], ignore_index=True)
+        return pd.DataFrame(sizes, columns=["image", "width", "height"]), objects_table(objects)
 
     def _save(self) -> None:
         write_coco(Annotations(*self.tables()), self.path)
@@ -164,10 +158,7 @@ def drawing_board(session: Session) -> Any:
 def jitter(annotations: Annotations, pixels: float, seed: int) -> Annotations:
     """Move every side of every box by normal noise, as a hand would; boxes stay in the image and keep an area.
 
-    Args:
-        annotations: the boxes to move.
-        pixels: standard deviation of the noise in pixels.
-        seed: the same seed gives the same boxes.
+    The standard deviation is in pixels; the same seed gives the same boxes.
     """
     objects = annotations.objects
     sizes = objects[["image"]].merge(annotations.images, on="image", how="left")[["width", "height"]].to_numpy(float)
@@ -187,11 +178,7 @@ def sample(images: pd.DataFrame, count: int, seed: int = 0) -> pd.DataFrame:
 
 
 def read_truth(root: str | Path, images: Iterable[str] | None = None) -> Annotations:
-    """Read the benchmark's tight boxes (``truth/parts.json``) of the visible parts.
-
-    Args:
-        root: folder of the rendered data set.
-        images: return only these, in this order; all by default.
+    """Read the benchmark's tight boxes (``truth/parts.json``) of the visible parts of these images, or of all.
 
     Raises:
         PartregError: the data set has no truth, as photographs have none.
@@ -212,13 +199,9 @@ def stand_in(root: str | Path, images: Iterable[str], path: str | Path, pixels: 
 
 
 def annotated(path: str | Path, root: str | Path, count: int, names: Mapping[str, str] = NAMES) -> Annotations:
-    """Read the annotations at ``path``; if there are none yet, `stand_in` makes them on the benchmark.
+    """Read the COCO file at ``path``, see `read_coco`; if there is none yet, `stand_in` makes it on the benchmark.
 
-    Args:
-        path: the COCO file.
-        root: folder of the data set in VehicleID's layout.
-        count: number of training images that a stand-in draws at random.
-        names: what the file's categories mean, in addition to those that `read_coco` knows.
+    It annotates ``count`` random training images of ``root``, a folder in VehicleID's layout.
 
     Raises:
         PartregError: there is neither a file nor a benchmark that knows its boxes, or the file is no COCO file or holds
@@ -227,9 +210,8 @@ def annotated(path: str | Path, root: str | Path, count: int, names: Mapping[str
     if not Path(path).exists():
         images = read_vehicleid(root).train
         if count > len(images):
-            raise PartregError(
-                f"annotate: {count} training images are to be annotated, but {root} has {len(images)}; choose fewer."
-            )
+            what = f"{count} training images are to be annotated, but {root} has {len(images)}"
+            raise PartregError(f"annotate: {what}; choose fewer.")
         stand_in(root, sample(images, count)["image"], path)
     return read_coco(path, names)
 
@@ -258,10 +240,6 @@ def upright(annotations: Annotations, folder: str | Path) -> Annotations:
     Some tools draw on the stored photograph, others after EXIF has turned it. The size in the file shows which: if EXIF
     turns a photograph by 90 degrees, and the file gives the width and height of the stored picture, its boxes are
     turned too.
-
-    Args:
-        annotations: the annotations, with each image's size as the file gives it.
-        folder: where the images are.
 
     Raises:
         PartregError: a picture is not in ``folder``, has another size than the file says, or EXIF turns or mirrors it
@@ -311,9 +289,8 @@ def _clamped(box: Mapping[str, Any], size: tuple[int, int], image: str) -> tuple
     """Convert a drawn box to a row of `OBJECT_COLUMNS`; None for a slip of the mouse."""
     label = box.get("label")
     if label not in LABELS:
-        raise PartregError(
-            f"{image}: unknown label {label!r}, expected one of {', '.join(LABELS)}; choose one of them."
-        )
+        known = ", ".join(LABELS)
+        raise PartregError(f"{image}: unknown label {label!r}, expected one of {known}; choose one of them.")
     x, y, wide, high = (float(box[key]) for key in ("x", "y", "width", "height"))
     corners = np.array([min(x, x + wide), min(y, y + high), max(x, x + wide), max(y, y + high)])
     corners = np.clip(corners, 0, [*size, *size])

@@ -33,11 +33,7 @@ OBJECT_COLUMNS = ("image", "name", *CORNERS, "score")
 
 
 def boxes_table(data: pd.DataFrame | dict[str, Any], where: str = "the boxes table") -> pd.DataFrame:
-    """Check a table of boxes and give it fixed columns and types.
-
-    Args:
-        data: columns `BOX_COLUMNS`, one row a box.
-        where: the name for errors, usually a file; its first data row is on line 2.
+    """Check a table of boxes, one row a box; errors name ``where``, usually a file, whose first data row is on line 2.
 
     Returns:
         The table with exactly `BOX_COLUMNS`, corners and score as float64, index 0..n-1.
@@ -131,7 +127,7 @@ def choose(objects: pd.DataFrame, source: str, threshold: float = 0.0) -> pd.Dat
 
     Args:
         objects: `OBJECT_COLUMNS`, lights already extended.
-        source: "truth", "annotated" or "detected".
+        source: of the boxes, one of `SOURCES`.
         threshold: leave out boxes of lower score.
 
     Returns:
@@ -173,9 +169,8 @@ def infer_brand(boxes: pd.DataFrame) -> pd.DataFrame:
     left = rest[rest["part"] == "left_light"]
     both = left.merge(rest[rest["part"] == "right_light"], on="image", suffixes=("", "_right"))
     doubt = both[["source", "source_right"]]
-    source = np.select(
-        [(doubt == "fallback").any(axis=1), (doubt == "average").any(axis=1)], ["fallback", "average"], "inferred"
-    )
+    doubtful = ["fallback", "average"]
+    source = np.select([(doubt == word).any(axis=1) for word in doubtful], doubtful, "inferred")
     brand = both.assign(part="brand", source=source.astype(object))
     for name, extreme in {"x0": "min", "y0": "min", "x1": "max", "y1": "max", "score": "min"}.items():
         brand[name] = both[[name, f"{name}_right"]].agg(extreme, axis=1)
@@ -210,12 +205,8 @@ def iou(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     >>> float(iou(np.array([0.0, 0.0, 0.5, 1.0]), np.array([0.25, 0.0, 0.75, 1.0])).round(3))
     0.333
 
-    Args:
-        a: (..., 4) corners x0, y0, x1, y1.
-        b: corners of the same shape.
-
     Returns:
-        (...) in [0, 1]; NaN where a box is NaN.
+        (...) in [0, 1] for corners x0, y0, x1, y1 of shape (..., 4) each; NaN where a box is NaN.
     """
     sides = np.minimum(a[..., 2:], b[..., 2:]) - np.maximum(a[..., :2], b[..., :2])
     common = np.prod(np.clip(sides, 0, None), axis=-1)
@@ -249,9 +240,8 @@ def _columns(data: pd.DataFrame | dict[str, Any], columns: tuple[str, ...], wher
     table = pd.DataFrame(data)
     missing = [name for name in columns if name not in table]
     if missing:
-        raise PartregError(
-            f"{where}: expected the columns {','.join(columns)}, found no {', '.join(missing)}; add them."
-        )
+        what = f"expected the columns {','.join(columns)}, found no {', '.join(missing)}"
+        raise PartregError(f"{where}: {what}; add them.")
     table = table[list(columns)].reset_index(drop=True)
     table = table.astype({name: "str" for name in columns if name not in (*CORNERS, "score")})
     for name in (*CORNERS, "score"):
@@ -271,9 +261,8 @@ def _known(table: pd.DataFrame, column: str, values: tuple[str, ...], where: str
 def _corners(table: pd.DataFrame, where: str) -> None:
     corners = table[list(CORNERS)].to_numpy()
     outside = ~((corners >= 0) & (corners <= 1)).all(axis=1)
-    _first(
-        table, outside, where, "the box lies outside the image, expected corners from 0 to 1 (relative); fix the row"
-    )
+    sentence = "the box lies outside the image, expected corners from 0 to 1 (relative); fix the row"
+    _first(table, outside, where, sentence)
     empty = (table["x0"] >= table["x1"]) | (table["y0"] >= table["y1"])
     _first(table, empty, where, "the box has no area, expected x0 < x1 and y0 < y1; fix or remove the row")
     _first(table, ~table["score"].between(0, 1), where, "expected a score from 0 to 1; fix the row")

@@ -26,12 +26,9 @@ def covered_cells(boxes: torch.Tensor, grid: int) -> torch.Tensor:
             [0, 0, 0, 0],
             [0, 0, 0, 0]], dtype=torch.int32)
 
-    Args:
-        boxes: (..., 4) corners x0, y0, x1, y1 relative to the image; NaN for a missing box.
-        grid: S, the side of the feature map.
-
     Returns:
-        (..., S, S) bool, row (y) before column (x); empty for a missing box and for one outside the image.
+        (..., S, S) bool, row (y) before column (x), for corners x0, y0, x1, y1 (..., 4) relative to the image; empty
+        for a missing box (NaN) and for one outside the image.
     """
     low = torch.arange(grid, device=boxes.device, dtype=boxes.dtype)
     x0, y0, x1, y1 = (boxes.unsqueeze(-1) * grid).unbind(-2)
@@ -44,13 +41,8 @@ def covered_cells(boxes: torch.Tensor, grid: int) -> torch.Tensor:
 def branch_cells(boxes: torch.Tensor, parts: tuple[str, ...], grid: int) -> torch.Tensor:
     """Mark the cells of each part branch; the light branch pools the left and the right light together (*assumed*).
 
-    Args:
-        boxes: (B, 4, 4) in the order of `PART_BOXES`, relative corners, NaN for a missing box.
-        parts: the branches, from ("window", "light", "brand").
-        grid: S, the side of the feature map.
-
     Returns:
-        (B, len(parts), S, S) bool.
+        (B, len(parts), S, S) bool for boxes (B, 4, 4) in the order of `PART_BOXES`, see `covered_cells`.
     """
     marked = covered_cells(boxes, grid)
     boxes_of = [[marked[:, PART_BOXES.index(name)] for name in BRANCH_BOXES[part]] for part in parts]

@@ -57,17 +57,11 @@ def train_detector(
 ) -> Path:
     """Train the detector from scratch; on one machine, the same seed gives the same weights.
 
-    If the folder already holds the detector of the same training, return at once.
+    If the folder already holds the detector of the same training, return at once. Its files ``weights.pt`` and
+    ``detector.json`` are each whole or absent, even if the training is killed.
 
-    Args:
-        images: one row an image, ``image`` (its name) and ``path``.
-        objects: `OBJECT_COLUMNS` of these images, lights already extended to the vehicle's bottom.
-        folder: where ``weights.pt`` and ``detector.json`` go; each is whole or absent, even if the training is killed.
-        model: one of ultralytics' model descriptions.
-        epochs: passes over the images and their mirror images.
-        size: longest side of an image in pixels, a multiple of 32; longer images are made smaller.
-        seed: seed of the weights, the order and the augmentation.
-        batch: images in each step.
+    Images (``image``, ``path``) and their objects (`OBJECT_COLUMNS`, lights extended to the vehicle's bottom) are seen
+    ``epochs`` times, as they are and mirrored. Images of more than ``size`` pixels (a multiple of 32) are made smaller.
 
     Returns:
         The path of ``weights.pt``.
@@ -111,11 +105,6 @@ def _learnt_from(images: pd.DataFrame, objects: pd.DataFrame) -> str:
 
 def detect(weights: str | Path, images: pd.DataFrame, threshold: float = THRESHOLD) -> pd.DataFrame:
     """Detect the parts of each image: its best window, left and right light, and the brand inferred from the lights.
-
-    Args:
-        weights: ``weights.pt`` of `train_detector`.
-        images: one row an image, ``image`` and ``path``.
-        threshold: detections of lower score do not count.
 
     Returns:
         Boxes table. The view is the class of the best window, even if that scores too low to count. Images without a
@@ -181,10 +170,8 @@ def average_precision(detections: pd.DataFrame, truth: pd.DataFrame, threshold: 
     mean, over the recalls 0, 0.01, ..., 1, of the best precision at that recall or a higher one. So a detector that
     finds all boxes and nothing else has 1.
 
-    Args:
-        detections: `OBJECT_COLUMNS` of detections down to low scores (from `predict`), of the images in ``truth`` only.
-        truth: `OBJECT_COLUMNS`, lights extended.
-        threshold: intersection over union, 0 to 1.
+    Both tables have `OBJECT_COLUMNS`: detections are down to low scores (from `predict`) and of the images in ``truth``
+    only; lights are extended.
 
     Returns:
         One row for each class, in the order of `CLASSES`: ``ap`` (NaN where the truth has no box), ``boxes`` (how many
@@ -280,9 +267,8 @@ def _train(model: str, data: Path, work: Path, **settings: Any) -> dict[str, tor
             trainer.add_callback("on_train_batch_end", lambda t: bar.update())
             trainer.train()
     except FileNotFoundError as error:
-        raise PartregError(
-            f"{model}: ultralytics has no such model; use one of its YAML names, such as yolo11n.yaml."
-        ) from error
+        what = "ultralytics has no such model; use one of its YAML names, such as yolo11n.yaml."
+        raise PartregError(f"{model}: {what}") from error
     return {name: value.float().cpu() if value.is_floating_point() else value.cpu()
             for name, value in trainer.ema.ema.state_dict().items()}  # fmt: skip
 

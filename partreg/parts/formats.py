@@ -112,17 +112,15 @@ def _entries(path: Path, coco: Any, field: str) -> dict[str, dict[str, Any]]:
     """
     entries, keys = coco.get(field) if isinstance(coco, dict) else None, FIELDS[field]
     if not isinstance(entries, list):
-        raise PartregError(
-            f"{path}: expected a COCO file, an object with the lists {', '.join(FIELDS)}; found no list {field}."
-        )
+        what = f"expected a COCO file, an object with the lists {', '.join(FIELDS)}"
+        raise PartregError(f"{path}: {what}; found no list {field}.")
     by_id: dict[str, dict[str, Any]] = {}
     for place, entry in enumerate(entries, start=1):
         where = f"{path}: entry {place} of {field}"
         lacking = [key for key in keys if not isinstance(entry, dict) or key not in entry]
         if lacking:
-            raise PartregError(
-                f"{where}: expected a COCO file, whose {field} have {', '.join(keys)}; found no {lacking[0]}, add it."
-            )
+            what = f"expected a COCO file, whose {field} have {', '.join(keys)}"
+            raise PartregError(f"{where}: {what}; found no {lacking[0]}, add it.")
         number = _id(entry["id"], "id", where) if "id" in entry else f"at place {place}"
         if number in by_id:
             raise PartregError(
@@ -192,10 +190,7 @@ def write_coco(annotations: Annotations, path: str | Path) -> None:
 def write_yolo(folder: str | Path, objects: pd.DataFrame, images: pd.Series | list[str]) -> None:
     """Write YOLO labels: ``labels/<name>.txt`` for every image (empty if it shows no part) and ``data.yaml``.
 
-    Args:
-        folder: the data set's folder; pictures belong in its ``images/``, under the names of `yolo_names`.
-        objects: `OBJECT_COLUMNS`, names from `CLASSES`.
-        images: names of all images; images without objects teach the background.
+    Pictures belong in ``images/`` beside them, under the names of `yolo_names`; one without objects teaches background.
 
     Raises:
         PartregError: an object's image is not among ``images``.
@@ -204,9 +199,8 @@ def write_yolo(folder: str | Path, objects: pd.DataFrame, images: pd.Series | li
     objects = objects_table(objects)
     strangers = set(objects["image"]) - set(names)
     if strangers:
-        raise PartregError(
-            f"{folder}: a box belongs to {min(strangers)!r}, which is not among the images; add the image."
-        )
+        what = f"a box belongs to {min(strangers)!r}, which is not among the images"
+        raise PartregError(f"{folder}: {what}; add the image.")
     groups = dict(list(objects[objects["name"].isin(CLASSES)].groupby("image")))
     for image, name in names.items():
         rows = groups.get(image, objects[:0])
@@ -251,9 +245,8 @@ def yolo_names(images: pd.Series | list[str]) -> dict[str, str]:
         name = str(image).replace("/", "__")
         other = stems.setdefault(Path(name).stem, image)
         if other != image:
-            raise PartregError(
-                f"the images {other!r} and {image!r} would share one YOLO label file; rename one of them."
-            )
+            what = f"the images {other!r} and {image!r} would share one YOLO label file"
+            raise PartregError(f"{what}; rename one of them.")
         names[image] = name
     return names
 
@@ -263,16 +256,14 @@ def _check_images(path: Path, images: dict[str, dict[str, Any]]) -> None:
     for number, entry in images.items():
         name, width, height = (entry[key] for key in ("file_name", "width", "height"))
         if not isinstance(name, str) or not name:
-            raise PartregError(
-                f"{path}: image {number}: expected a path as file_name, found {str(name)[:60]!r}; fix it."
-            )
+            what = f"expected a path as file_name, found {str(name)[:60]!r}"
+            raise PartregError(f"{path}: image {number}: {what}; fix it.")
         if normpath(name) in seen:
             raise PartregError(f"{path}: the image {name!r} is listed twice; remove one of the entries.")
         seen.add(normpath(name))
         if not all(_is_number(side) and math.isfinite(side) and side >= 1 for side in (width, height)):
-            raise PartregError(
-                f"{path}: image {number} has the size {width} x {height}, expected pixels; fix the entry."
-            )
+            what = f"image {number} has the size {width} x {height}, expected pixels"
+            raise PartregError(f"{path}: {what}; fix the entry.")
 
 
 def _is_number(value: Any) -> bool:
@@ -291,9 +282,8 @@ def _relative(box: list[float], width: float, height: float, where: str) -> tupl
     outside = x < -SLACK or y < -SLACK or x + w > width + SLACK or y + h > height + SLACK
     corners = max(x / width, 0.0), max(y / height, 0.0), min((x + w) / width, 1.0), min((y + h) / height, 1.0)
     if outside or corners[0] >= corners[2] or corners[1] >= corners[3]:
-        raise PartregError(
-            f"{where}: the bbox {box} lies outside its image of {width} x {height} pixels; fix or remove it."
-        )
+        what = f"the bbox {box} lies outside its image of {width} x {height} pixels"
+        raise PartregError(f"{where}: {what}; fix or remove it.")
     return corners
 
 
@@ -301,13 +291,11 @@ def _yolo_line(line: str, where: str) -> tuple[str, float, float, float, float]:
     label, *sides = line.split()
     number = whole(label)
     if number is None or len(sides) != 4:
-        raise PartregError(
-            f"{where}: expected 'class x y width height', found {line.strip()[:60]!r}; fix or remove the line."
-        )
+        what = f"expected 'class x y width height', found {line.strip()[:60]!r}"
+        raise PartregError(f"{where}: {what}; fix or remove the line.")
     if not 0 <= number < len(CLASSES):
-        raise PartregError(
-            f"{where}: unknown class {number}, expected 0 to {len(CLASSES) - 1}; fix or remove the line."
-        )
+        what = f"unknown class {number}, expected 0 to {len(CLASSES) - 1}"
+        raise PartregError(f"{where}: {what}; fix or remove the line.")
     x, y, w, h = map(real, sides)
     # The slack is one millionth of a side, for rounded digits.
     corners = (x - w / 2, y - h / 2, x + w / 2, y + h / 2)

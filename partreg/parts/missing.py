@@ -37,9 +37,7 @@ def fill_missing(boxes: pd.DataFrame, images: pd.DataFrame) -> pd.DataFrame:
     >>> [[image, source, round(x0, 1)] for image, source, x0 in window[["image", "source", "x0"]].to_numpy()]
     [['a', 'detected', 0.2], ['b', 'detected', 0.4], ['c', 'average', 0.3]]
 
-    Args:
-        boxes: boxes table, as detected; an image without a box has no row, and its view counts as unknown.
-        images: images table with ``image`` and ``vehicle``; averages are over these images only.
+    Averages are over ``images`` only (``image``, ``vehicle``, N rows). The view of one without a box counts as unknown.
 
     Returns:
         Boxes table of 4 N rows in the images' order; the given boxes are unchanged.
@@ -60,10 +58,7 @@ def missing_levels(boxes: pd.DataFrame, images: pd.DataFrame) -> pd.DataFrame:
 def hide(boxes: pd.DataFrame, share: float, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Remove boxes at random, to measure how well `fill_missing` replaces them.
 
-    Args:
-        boxes: boxes table.
-        share: probability, 0 to 1, that a window or a light is hidden; each is drawn independently.
-        seed: seed of the draw.
+    A window or a light is hidden with the probability ``share``, each drawn independently.
 
     Returns:
         The remaining boxes and the hidden ones; neither table has the brand, which is inferred from the lights.

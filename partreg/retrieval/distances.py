@@ -53,10 +53,8 @@ def check_features(features: np.ndarray, name: str, rows: int | None = None) -> 
     """
     features = np.asarray(features)
     if features.ndim != 2 or (rows is not None and len(features) != rows):
-        expected = f"({'images' if rows is None else rows}, width)"
-        raise PartregError(
-            f"{name} features have shape {features.shape}, expected {expected}; pass one row for each image."
-        )
+        what = f"shape {features.shape}, expected ({'images' if rows is None else rows}, width)"
+        raise PartregError(f"{name} features have {what}; pass one row for each image.")
     finite = np.isfinite(features).all(axis=1)
     if not finite.all():
         row = int(np.flatnonzero(~finite)[0])

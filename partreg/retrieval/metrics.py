@@ -18,6 +18,7 @@ NO_MATCH = (
     "the cameras (-1 means unknown)."
 )
 AP_RULES = ("rectangular", "trapezoidal", "sklearn")
+Columns = Sequence[np.ndarray]  # of the gallery, for each query
 TIES = ("stable", "relevant", "together")
 
 
@@ -46,9 +47,7 @@ class MatchRanks:
         return first
 
 
-def match_ranks(
-    distances: np.ndarray, matches: Sequence[np.ndarray], junk: Sequence[np.ndarray] | None = None
-) -> MatchRanks:
+def match_ranks(distances: np.ndarray, matches: Columns, junk: Columns | None = None) -> MatchRanks:
     """Rank the matches of each query.
 
     >>> distances = np.array([[0.1, 0.4, 0.2, 0.3]])
@@ -84,9 +83,6 @@ def _without_junk(distances: np.ndarray, junk: Sequence[np.ndarray]) -> Iterator
     """Yield each row of distances with its junk at infinity and one more infinity at the end.
 
     All rows share one buffer, which the next row overwrites.
-
-    Raises:
-        PartregError: a distance outside the junk is NaN or infinite.
     """
     buffer = np.empty(distances.shape[1] + 1, dtype=np.result_type(distances.dtype, np.float32))
     for row, bad in zip(distances, junk, strict=True):
@@ -101,9 +97,8 @@ def _nearer(masked: np.ndarray, row: np.ndarray, good: np.ndarray, bad: np.ndarr
     masked.sort()
     last = len(row) - len(bad) - 1
     if last >= 0 and not (masked[0] > -np.inf and masked[last] < np.inf):
-        raise PartregError(
-            "distances hold NaN or infinite values, expected finite numbers; extract the features again."
-        )
+        what = "distances hold NaN or infinite values, expected finite numbers"
+        raise PartregError(f"{what}; extract the features again.")
     own = row[good]
     own.sort()
     nearer = masked.searchsorted(own)
@@ -128,11 +123,7 @@ def _break_ties(
 
 
 def group_ranks(
-    distances: np.ndarray,
-    matches: Sequence[np.ndarray],
-    junk: Sequence[np.ndarray],
-    groups: np.ndarray,
-    ranks: MatchRanks,
+    distances: np.ndarray, matches: Columns, junk: Columns, groups: np.ndarray, ranks: MatchRanks
 ) -> np.ndarray:
     """Rank groups of gallery images (tracks), for image-to-track retrieval.
 
@@ -145,12 +136,8 @@ def group_ranks(
     >>> ranks.first(), group_ranks(distances, matches, junk, tracks, ranks)
     (array([4]), array([2]))
 
-    Args:
-        distances: (Q, G), finite.
-        matches: for each query the gallery columns that match it.
-        junk: for each query the gallery columns to leave out.
-        groups: (G,) the group of each gallery image, numbered from 0; a group's images are of one vehicle.
-        ranks: what ``match_ranks`` returns for the same distances, matches and junk.
+    ``groups`` (G,) number each gallery image's group from 0; a group's images are of one vehicle. ``ranks`` are what
+    ``match_ranks`` returns for the same distances, matches and junk.
 
     Returns:
         (Q,) rank of the nearest group that holds a match, from 1; 0 for a query without a match.
@@ -181,9 +168,7 @@ def cmc(first_ranks: np.ndarray, k_max: int) -> np.ndarray:
     >>> cmc(np.array([1, 3, 1, 2]), k_max=4)
     array([0.5 , 0.75, 1.  , 1.  ])
 
-    Args:
-        first_ranks: (Q,) rank of each query's nearest match, 0 for a query without a match, which does not count.
-        k_max: length of the curve.
+    ``first_ranks`` (Q,) are of each query's nearest match, 0 for a query without a match, which does not count.
 
     Returns:
         (k_max,) fractions in [0, 1], never falling.

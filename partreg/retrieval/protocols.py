@@ -11,15 +11,8 @@ from tqdm import tqdm
 
 from partreg.datasets.veri import cross_camera, no_match
 from partreg.errors import PartregError
+from partreg.retrieval import metrics
 from partreg.retrieval.distances import check_features, l2
-from partreg.retrieval.metrics import (
-    AP_RULES,
-    average_precision,
-    cmc,
-    group_ranks,
-    match_ranks,
-    mean_average_precision,
-)
 from partreg.retrieval.tracks import track_numbers
 
 K_MAX = 50
@@ -76,12 +69,7 @@ def vehicleid_protocol(
     >>> vehicleid_protocol(features, np.array([1, 1, 2, 2])).cmc1
     1.0
 
-    Args:
-        features: (N, D).
-        vehicles: (N,) vehicle numbers.
-        galleries: number of random galleries to average over.
-        seed: seed of the draws.
-        k_max: length of the curve; it is never longer than the gallery.
+    Features are (N, D), ``vehicles`` (N,) numbers. The curve is never longer than the gallery, nor than ``k_max``.
 
     Raises:
         PartregError: the features do not fit or hold NaN, no vehicle has two images, or ``galleries`` is below 1.
@@ -96,7 +84,7 @@ def vehicleid_protocol(
         gallery = draw_gallery(vehicles, rng)
         query = np.setdiff1d(np.arange(len(vehicles)), gallery)
         ranks = single_match_ranks(l2(features[query], features[gallery]), vehicles[query], vehicles[gallery])
-        curves.append(cmc(ranks, min(k_max, len(gallery))))
+        curves.append(metrics.cmc(ranks, min(k_max, len(gallery))))
         hits[:, query] += [ranks == 1, ranks <= 5]
         times[query] += 1  # how often each image was a query
     first, fifth = np.divide(hits, times, out=np.full(hits.shape, np.nan), where=times > 0)
@@ -122,10 +110,7 @@ def single_match_ranks(distances: np.ndarray, query: np.ndarray, gallery: np.nda
     >>> single_match_ranks(np.array([[0.2, 0.1, 0.3]]), query=np.array([5]), gallery=np.array([5, 6, 7]))
     array([2])
 
-    Args:
-        distances: (Q, G).
-        query: (Q,) vehicle numbers.
-        gallery: (G,) vehicle numbers, ascending and each once; they include every vehicle of ``query``.
+    The gallery's vehicle numbers (G,) are ascending and each once; they include every vehicle of ``query`` (Q,).
     """
     match = np.searchsorted(gallery, query)[:, None]
     own = np.take_along_axis(distances, match, axis=1)
@@ -164,7 +149,7 @@ class VeRiScores:
     @property
     def mAP(self) -> float:  # noqa: N802 (the field's name for it)
         """Mean average precision (Equation 6) over the queries that have a match."""
-        return mean_average_precision(self.ap)
+        return metrics.mean_average_precision(self.ap)
 
     @property
     def hit1(self) -> float:
@@ -214,12 +199,7 @@ def veri_scores(
     query included, are junk: the ranking leaves them and their tracks out. Queries without a match are skipped and
     counted. A gallery image that belongs to no track is a track of its own. Equally near tracks keep gallery order.
 
-    Args:
-        distances: (Q, G) finite, smaller is nearer.
-        query: table of images.
-        gallery: table of images, with tracks.
-        rule: the rule of average precision, one of ``AP_RULES``.
-        ties: which of two images at the same distance comes first, one of ``TIES``.
+    Distances are (Q, G), finite, smaller is nearer; ``rule`` is one of ``AP_RULES`` and ``ties`` one of ``TIES``.
 
     Raises:
         PartregError: shapes do not fit, a distance is not finite, or no query has a match. Where all matches are in the
@@ -234,12 +214,10 @@ def veri_scores(
     good, junk = cross_camera(query, gallery)
     if not any(len(rows) for rows in good):
         raise PartregError(no_match(query, gallery))
-    ranks = match_ranks(distances, good, junk)
-    aps = {name: average_precision(ranks, name, ties) for name in AP_RULES}
-    if rule not in aps:
-        raise PartregError(f"no rule of average precision is called {rule!r}, expected one of {', '.join(AP_RULES)}.")
+    ranks = metrics.match_ranks(distances, good, junk)
+    aps = {name: metrics.average_precision(ranks, name, ties) for name in dict.fromkeys([*metrics.AP_RULES, rule])}
     image_ranks = ranks.first(ties)
-    track_ranks = group_ranks(distances, good, junk, track_numbers(gallery), ranks)
+    track_ranks = metrics.group_ranks(distances, good, junk, track_numbers(gallery), ranks)
     vehicles = query["vehicle"].to_numpy()
-    curves = cmc(image_ranks, K_MAX), cmc(track_ranks, K_MAX)
+    curves = metrics.cmc(image_ranks, K_MAX), metrics.cmc(track_ranks, K_MAX)
     return VeRiScores(aps[rule], aps, image_ranks, track_ranks, *curves, vehicles, rule)

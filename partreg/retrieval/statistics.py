@@ -75,10 +75,7 @@ def bootstrap_over_vehicles(values: np.ndarray, vehicles: np.ndarray, seed: int 
 
     Images of one vehicle are not independent, so the bootstrap (percentile) draws whole vehicles.
 
-    Args:
-        values: (N,) score of each query; NaN does not count.
-        vehicles: (N,) vehicle of each query.
-        seed: seed of the resampling.
+    ``values`` (N,) are the queries' scores, of which NaN does not count.
 
     Returns:
         The low and the high end of the interval, in the unit of ``values``.

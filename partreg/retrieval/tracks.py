@@ -20,9 +20,9 @@ def track_numbers(gallery: pd.DataFrame) -> np.ndarray:
     """
     names = gallery["track"].where(gallery["track"] != "", "/" + gallery["image"])
     numbers: np.ndarray = pd.factorize(names)[0]
-    seen = pd.DataFrame({"track": numbers, "vehicle": gallery["vehicle"].to_numpy()}).drop_duplicates()
-    mixed = seen["track"].duplicated().to_numpy()
-    if mixed.any():
-        track = names.iloc[int(np.flatnonzero(numbers == seen["track"][mixed].iloc[0])[0])]
-        raise PartregError(f"the track {track!r} holds images of two vehicles, expected one vehicle in it; split it.")
+    vehicles = gallery.groupby(names.to_numpy(), sort=False)["vehicle"].nunique()
+    if (vehicles > 1).any():
+        raise PartregError(
+            f"the track {(vehicles > 1).idxmax()!r} holds images of two vehicles, expected one vehicle in it; split it."
+        )
     return numbers

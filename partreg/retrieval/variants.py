@@ -12,17 +12,8 @@ import numpy as np
 import pandas as pd
 
 from partreg.datasets.veri import cross_camera
+from partreg.retrieval import metrics
 from partreg.retrieval.distances import check_features, l2
-from partreg.retrieval.metrics import (
-    AP_RULES,
-    TIES,
-    MatchRanks,
-    average_precision,
-    cmc,
-    group_ranks,
-    match_ranks,
-    mean_average_precision,
-)
 from partreg.retrieval.protocols import draw_gallery, vehicleid_protocol
 from partreg.retrieval.tracks import track_numbers
 
@@ -77,7 +68,7 @@ class RankedGallery:
     kept: np.ndarray
     good: list[np.ndarray]
     junk: list[np.ndarray]
-    ranks: MatchRanks
+    ranks: metrics.MatchRanks
 
 
 def same_picture(images: pd.DataFrame) -> pd.Series:
@@ -101,7 +92,8 @@ def ranked(distances: np.ndarray, query: pd.DataFrame, gallery: pd.DataFrame) ->
         good, junk = cross_camera(query, gallery[kept].reset_index(drop=True))
         if name == NO_JUNK:
             good, junk = [np.union1d(*pair) for pair in zip(good, junk, strict=True)], [rows[:0] for rows in junk]
-        galleries[name] = RankedGallery(kept, good, junk, match_ranks(np.asarray(distances)[:, kept], good, junk))
+        ranks = metrics.match_ranks(np.asarray(distances)[:, kept], good, junk)
+        galleries[name] = RankedGallery(kept, good, junk, ranks)
     return galleries
 
 
@@ -118,16 +110,17 @@ def veri_variants(distances: np.ndarray, query: pd.DataFrame, gallery: pd.DataFr
     rows = []
     for name, variant in ranked(distances, query, gallery).items():
         kept_distances, tracks = np.asarray(distances)[:, variant.kept], track_numbers(gallery[variant.kept])
-        hit = cmc(group_ranks(kept_distances, variant.good, variant.junk, tracks, variant.ranks), 5)[[0, 4]]
-        for ties in TIES:
-            for rule in AP_RULES:
+        of_tracks = metrics.group_ranks(kept_distances, variant.good, variant.junk, tracks, variant.ranks)
+        hit = metrics.cmc(of_tracks, 5)[[0, 4]]
+        for ties in metrics.TIES:
+            for rule in metrics.AP_RULES:
                 if (rule == "sklearn") == (ties == "together"):
-                    score = mean_average_precision(average_precision(variant.ranks, rule, ties))
-                    rows.append((name, ties, rule, score, *cmc(variant.ranks.first(ties), 5)[[0, 4]], *hit))
+                    score = metrics.mean_average_precision(metrics.average_precision(variant.ranks, rule, ties))
+                    rows.append((name, ties, rule, score, *metrics.cmc(variant.ranks.first(ties), 5)[[0, 4]], *hit))
     return pd.DataFrame(rows, columns=["gallery", "ties", "rule", "mAP", "rank1", "rank5", "hit1", "hit5"])
 
 
-def every_match_cmc(ranks: MatchRanks, k_max: int) -> np.ndarray:
+def every_match_cmc(ranks: metrics.MatchRanks, k_max: int) -> np.ndarray:
     """CMC in which every match counts: the share of a query's matches with fewer than k wrong images before them.
 
     Each of a query's m matches counts 1/m; its other matches are not in the list. For m = 1 this is Equation 4.
@@ -150,8 +143,8 @@ def veri_toolboxes(distances: np.ndarray, query: pd.DataFrame, gallery: pd.DataF
     galleries, rows = ranked(distances, query, gallery), []
     for toolbox in TOOLBOXES:
         ranks = galleries[toolbox.gallery].ranks
-        curve = cmc(ranks.first(), 5) if toolbox.curve == FIRST else every_match_cmc(ranks, 5)
-        score = mean_average_precision(average_precision(ranks, toolbox.rule))
+        curve = metrics.cmc(ranks.first(), 5) if toolbox.curve == FIRST else every_match_cmc(ranks, 5)
+        score = metrics.mean_average_precision(metrics.average_precision(ranks, toolbox.rule))
         rows.append((toolbox.name, toolbox.does, score, *curve[[0, 4]]))
     return pd.DataFrame(rows, columns=["toolbox", "does", "mAP", "rank1", "rank5"])
 
@@ -193,8 +186,8 @@ def _curve(
     """CMC@1 and CMC@5 of the rows ``query`` against the rows ``gallery``; by default, against all other rows."""
     gallery = np.setdiff1d(np.arange(len(vehicles)), query) if gallery is None else gallery
     matches = [np.flatnonzero(vehicles[gallery] == vehicle) for vehicle in vehicles[query]]
-    ranks = match_ranks(l2(features[query], features[gallery]), matches)
-    return cmc(ranks.first(), 5)[[0, 4]]
+    ranks = metrics.match_ranks(l2(features[query], features[gallery]), matches)
+    return metrics.cmc(ranks.first(), 5)[[0, 4]]
 
 
 def noisy(features: np.ndarray, names: np.ndarray, noise: float, seed: int = 0) -> np.ndarray:
@@ -236,7 +229,8 @@ def rules_by_score(
         worse = noisy(features, names, noise)
         galleries = ranked(l2(worse[: len(query)], worse[len(query) :]), query, gallery)
         ranks = {name: variant.ranks for name, variant in galleries.items()}
-        score, trapezoidal = (mean_average_precision(average_precision(ranks[WHOLE], rule)) for rule in AP_RULES[:2])
-        rank1, fewer = (cmc(ranks[name].first(), 1)[0] for name in (WHOLE, NO_QUERIES))
+        ap = [metrics.average_precision(ranks[WHOLE], rule) for rule in ("rectangular", "trapezoidal")]
+        score, trapezoidal = map(metrics.mean_average_precision, ap)
+        rank1, fewer = (metrics.cmc(ranks[name].first(), 1)[0] for name in (WHOLE, NO_QUERIES))
         rows.append((noise, score, trapezoidal - score, rank1, fewer - rank1))
     return pd.DataFrame(rows, columns=["noise", "mAP", "trapezoidal", "rank1", "no_queries"])
