@@ -91,7 +91,7 @@ def refused(error: ValidationError, kind: Any, source: str, name: str = "") -> P
     if fault == "string_type" and isinstance(value, bool | int | float):
         fault = "number, not text"
     words = EXPECTED[fault].format(**first.get("ctx", {})) if fault in EXPECTED else first["msg"]
-    return PartregError(f"{where} is {value!r}; expected {words}.")
+    return PartregError(f"{where} is {value!r:.80}; expected {words}.")
 
 
 def _where(source: str, name: str, place: Iterable[int | str]) -> str:

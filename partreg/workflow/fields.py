@@ -6,6 +6,7 @@ refused in one sentence, before anything is made from them (`partreg.guard`).
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from pathlib import Path
 from typing import Annotated, Any, NotRequired
@@ -13,6 +14,7 @@ from typing import Annotated, Any, NotRequired
 import yaml
 from pydantic import AfterValidator, BeforeValidator, WrapValidator, with_config
 from pydantic.dataclasses import dataclass
+from pydantic_core import PydanticCustomError
 from typing_extensions import TypedDict
 
 from partreg.baselines import networks
@@ -20,7 +22,7 @@ from partreg.datasets import DATASETS
 from partreg.datasets.lines import NUMBER
 from partreg.errors import PartregError
 from partreg.files import parse_json
-from partreg.guard import STRICT, Guarded, checked, expected, known, number, objection, one_of, several, whole
+from partreg.guard import STRICT, Guarded, checked, number, objection, one_of, several, whole
 from partreg.parts.boxes import BODY, CLASSES
 from partreg.reid.run import Run
 from partreg.synthetic.benchmark import Benchmark
@@ -30,55 +32,42 @@ PATHS = ("vehicleid", "veri", "annotations", "photographs")
 METHODS_OWN = ("dataset", "data", "method", "parts", "use_global", "boxes", "hidden", "size", "held_out", "seed")
 
 
-def dictionary(value: Any) -> Any:
-    """A dictionary, also from its text in JSON or YAML, which is how papermill's -p and make hand it over."""
-    if isinstance(value, str) and value.strip():
-        value = _parsed(value)
-    if value is None or value == "":
-        return {}
-    if not isinstance(value, dict):
-        raise expected('a dictionary such as {"name": "value"}')
-    return value
-
-
-def _parsed(words: str) -> Any:
-    """What a text in JSON or else in YAML says; 1e-3 is a number in JSON alone."""
+def parsed(text: Any) -> Any:
+    """What a text in JSON or YAML says; papermill's -p and make hand dictionaries over so."""
+    if not isinstance(text, str):
+        return text
+    with contextlib.suppress(PartregError):
+        return parse_json(text, "")  # first, for in YAML 1e-3 is no number
     try:
-        return parse_json(words, "")
-    except PartregError:
-        pass
-    try:
-        value, twice = yaml.safe_load(words), repeated(yaml.compose(words, Loader=yaml.SafeLoader))
+        value = yaml.safe_load(text)
+        _refuse_twice(yaml.compose(text, Loader=yaml.SafeLoader))
+    except PydanticCustomError:
+        raise
     except (ValueError, yaml.YAMLError, RecursionError) as error:
-        raise expected('a dictionary such as {"name": "value"}') from error
-    if twice:
-        raise objection(f"{twice}; remove one of the two.")
+        raise objection(f"expected YAML ({' '.join(str(error).split())}); fix the line.") from error
     return value
 
 
-def repeated(node: yaml.Node | None) -> str:
-    """The first field that a YAML text gives twice, of which YAML would take the last in silence; "" where none is."""
-    if isinstance(node, yaml.SequenceNode):
-        return next(filter(None, map(repeated, node.value)), "")
-    if not isinstance(node, yaml.MappingNode):
-        return ""
-    seen = set()
-    for name, value in node.value:
-        if name.value in seen and isinstance(name.value, str):
-            return f"line {name.start_mark.line + 1}: {name.value!r} is given a second time"
-        seen.add(name.value if isinstance(name.value, str) else id(name))
-        if inner := repeated(value):
-            return inner
-    return ""
+def _refuse_twice(node: yaml.Node | None) -> None:
+    """Refuse a field that a YAML text gives twice, of which YAML would take the last in silence."""
+    fields = node.value if isinstance(node, yaml.MappingNode) else []
+    for place, (name, _) in enumerate(fields):
+        if name.value in [other.value for other, _ in fields[:place]]:
+            line = name.start_mark.line + 1
+            raise objection(f"line {line}: {name.value!r} is given a second time; remove one of the two.")
+    for inner in node.value if isinstance(node, yaml.SequenceNode) else [value for _, value in fields]:
+        _refuse_twice(inner)
+
+
+def words_of(value: Any) -> Any:
+    """The words of a text with commas between them."""
+    return [word.strip() for word in value.split(",")] if isinstance(value, str) else value
 
 
 def seed_list(value: Any) -> Any:
     """Training seeds from a number, a list of numbers, or text such as "0,1,2"."""
     if isinstance(value, str):
-        words = value.split(",")
-        if not all(NUMBER.fullmatch(word.strip()) for word in words):
-            raise expected("whole numbers with commas between, such as 0,1,2")
-        return [int(word) for word in words]
+        return [int(word) if NUMBER.fullmatch(word) else word for word in words_of(value)]
     return value if isinstance(value, list | tuple) else [value]
 
 
@@ -88,7 +77,6 @@ def recipe(values: dict[str, Any]) -> dict[str, Any]:
         if name in METHODS_OWN:
             raise objection(f"{name} is what methods of the tables differ in; use sizes, held_out or seeds.")
     try:
-        known("run", values, [field.name for field in dataclasses.fields(Run) if field.name not in METHODS_OWN])
         run = Run(**values)
     except PartregError as error:
         raise objection(str(error).removeprefix("run: ")) from error
@@ -115,7 +103,8 @@ Text = Annotated[str, BeforeValidator(lambda value: str(value) if isinstance(val
 Count, Natural, Size = Annotated[int, whole(1)], Annotated[int, whole()], Annotated[int, whole(32)]
 Amount = Annotated[Any, number()]  # 2 stays 2, for it is part of what results are named by
 Seeds = several(Natural)
-Layouts = several(Annotated[str, one_of(DATASETS)])
+DataSet = Annotated[str, one_of(DATASETS)]
+Fields = Annotated[dict[str, Any], BeforeValidator(parsed)]
 Categories = dict[str, Annotated[str, one_of((*CLASSES, BODY))]]
 Recipe = Annotated[dict[str, Any], AfterValidator(recipe)]
 _KINDS = {int: Natural, float: Amount, tuple: several(Count)}
@@ -124,30 +113,15 @@ CELL = {**BENCHMARK, "held_out": Natural, "pixels": Size}
 _Benchmark = or_empty(table(BENCHMARK, ("models", "fleet", "test_images")))  # without these, they are as is usual
 _Detector = table({"model": Text, "size": Count, "epochs": Count, "batch": Count, "seed": Natural})
 _Methods = table(dict.fromkeys(networks(), Recipe), networks())
-_Dial = table(
-    {
-        "near_duplicates": several(Amount, 0),
-        "layouts": several(Text, 0),
-        "rows": several(Text, 0),
-        "benchmark": table(BENCHMARK, BENCHMARK),
-        "size": Size,
-        "epochs": Count,
-    }
-)
-_Evidence = or_empty(
-    table(
-        {
-            "seeds": Seeds,
-            "cell_seeds": Seeds,
-            "short": Count,
-            "middle": Count,
-            "base": table(CELL, set(CELL) - {"train_vehicles", "held_out", "pixels"}),
-            "axes": table({name: several(Amount) for name in CELL if name != "test_vehicles"}, CELL),
-            "weights": Text,
-            "pixels": Text,
-        }
-    )
-)
+_Dial = table({
+    "near_duplicates": several(Amount, 0), "layouts": several(Text, 0), "rows": several(Text, 0),
+    "benchmark": table(BENCHMARK, BENCHMARK), "size": Size, "epochs": Count,
+})  # fmt: skip
+_Evidence = or_empty(table({
+    "seeds": Seeds, "cell_seeds": Seeds, "short": Count, "middle": Count, "weights": Text, "pixels": Text,
+    "base": table(CELL, set(CELL) - {"train_vehicles", "held_out", "pixels"}),
+    "axes": table({name: several(Amount) for name in CELL if name != "test_vehicles"}, CELL),
+}))  # fmt: skip
 _Sizes, _HeldOut = table(dict.fromkeys(DATASETS, several(Size))), table(dict.fromkeys(DATASETS, Natural))
 
 
@@ -186,73 +160,45 @@ _CHOICES: dict[str, tuple[Any, str]] = {
     "annotations": (Text, "COCO file with part boxes to train the detector on"),
     "photographs": (Text, "folder of the images that this file names"),
     "names": (
-        Annotated[Categories, BeforeValidator(dictionary)],
+        Annotated[Categories, BeforeValidator(parsed)],
         "what its categories are, where they are not known, such as {windshield: front_window}",
     ),
     "seeds": (Annotated[Seeds, BeforeValidator(seed_list)], "training seeds such as 0,1,2"),
     "overrides": (
-        Annotated[dict[str, Any], BeforeValidator(dictionary)],
+        Annotated[table(dict.fromkeys(FIELDS, Any), FIELDS), BeforeValidator(parsed)],
         "other fields of the profile, such as {reid: {epochs: 5}}; dictionaries merge",
     ),
 }
 CHOICES = {name: meaning for name, (_, meaning) in _CHOICES.items()}
-KINDS = {name: kind for name, (kind, _) in _CHOICES.items()}
-Choices = table(KINDS, KINDS)
+Choices = table({name: kind for name, (kind, _) in _CHOICES.items()}, CHOICES)
 
 
 def layouts(where: str, value: Any) -> list[str]:
-    """Names of data sets from text such as "vehicleid,veri", or from a list.
-
-    Raises:
-        PartregError: another name than those two, one of them twice, or none.
-    """
-    words = [word.strip() for word in value.split(",")] if isinstance(value, str) else value
-    found: list[str] = checked(Layouts, words, where)
+    """Names of data sets, each once and at least one, from text such as "vehicleid,veri", or from a list."""
+    found: list[str] = checked(several(DataSet), words_of(value), where)
     return found
 
 
 def merged(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
     """``before`` with the values of ``after`` in place of its own; dictionaries merge, at every depth."""
-    both = dict(before)
-    for name, value in after.items():
-        mixed = isinstance(value, dict) and isinstance(both.get(name), dict)
-        both[name] = merged(both[name], value) if mixed else value
-    return both
-
-
-def extended(parent: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
-    """A profile as another one changes it: dictionaries merge, but {} empties one, and null takes a name out."""
-    both = dict(parent)
-    for name, value in own.items():
-        if value and isinstance(value, dict) and isinstance(both.get(name), dict):
-            both[name] = extended(both[name], value)
-        else:
-            both[name] = value
-    return {name: value for name, value in both.items() if value is not None}
+    both = [name for name in after if isinstance(after[name], dict) and isinstance(before.get(name), dict)]
+    return {**before, **after, **{name: merged(before[name], after[name]) for name in both}}
 
 
 def located(fields: dict[str, Any], folder: Path) -> dict[str, Any]:
-    """The fields with whole paths: ``~`` is the home, and what is relative counts from ``folder``.
+    """The fields with whole paths, also those in dictionaries: ``output``, `PATHS`, and ``weights`` from a file."""
 
-    Paths are `PATHS`, and every ``weights`` but "imagenet".
-    """
-    found = {}
-    for name, value in fields.items():
-        path = (name in PATHS and value) or (name == "weights" and value not in ("", "imagenet"))
+    def whole(name: str, value: Any) -> Any:
         if isinstance(value, dict) and name != "names":
-            value = located(value, folder)
-        elif path and isinstance(value, str | Path):
-            value = whole_path(value, folder)
-        found[name] = value
-    return found
+            return located(value, folder)
+        path = name in ("output", *PATHS) or (name == "weights" and value != "imagenet")
+        return whole_path(value, folder) if path and value and isinstance(value, str | Path) else value
+
+    return {name: whole(name, value) for name, value in fields.items()}
 
 
 def whole_path(path: str | Path, folder: Path) -> str:
-    """The whole path; ``~`` is the home, and a relative one counts from ``folder``.
-
-    Raises:
-        PartregError: it is no path at all.
-    """
+    """The whole path; ``~`` is the home, and a relative one counts from ``folder``."""
     try:
         return str((folder / Path(path).expanduser()).resolve())
     except (OSError, RuntimeError, ValueError) as error:

@@ -10,14 +10,14 @@ import ast
 import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 from partreg.errors import PartregError
-from partreg.guard import checked, known, one_of
+from partreg.guard import checked, known
 from partreg.reid.run import Run, from_json
-from partreg.workflow.fields import CHOICES, DATASETS, KINDS, Natural, Text, merged, whole_path
+from partreg.workflow.fields import CHOICES, DataSet, Natural, Text, located, merged
 from partreg.workflow.methods import check_method
-from partreg.workflow.profile import Workspace, open_workspace
+from partreg.workflow.profile import Workspace, open_workspace, tidy
 from partreg.workflow.runs import make_run, method_run
 
 INJECTED = "# Parameters\n"  # how the cell begins that papermill puts in
@@ -26,9 +26,8 @@ INJECTED = "# Parameters\n"  # how the cell begins that papermill puts in
 def open_notebook(namespace: Mapping[str, Any], **changes: Any) -> Workspace:
     """The workspace that a notebook's parameters ask for: those of `CHOICES` that its first cell declares.
 
-    Args:
-        namespace: ``globals()`` of the notebook; in ``In`` there, IPython keeps the cells that have run.
-        changes: fields of the profile that other parameters of the notebook replace; they go before ``overrides``.
+    ``namespace`` is the notebook's ``globals()``, in whose ``In`` IPython keeps the cells that have run; ``changes``,
+    fields of the profile that other parameters of the notebook replace, go before ``overrides``.
 
     Raises:
         PartregError: a parameter that the notebook does not declare, or a value that is not of its kind.
@@ -36,21 +35,15 @@ def open_notebook(namespace: Mapping[str, Any], **changes: Any) -> Workspace:
     check_injected(namespace)
     # A later cell may use a word such as `names` for something else, and the first one may run again.
     taken = declared(namespace.get("In", [])) or namespace
-    choices = {name: namespace[name] for name in CHOICES if name in taken and name in namespace}
-    overrides = merged(checked(KINDS["overrides"], choices.pop("overrides", None), "overrides"), changes)
-    return open_workspace(**choices, overrides=overrides)
+    given = {name: namespace[name] for name in CHOICES if name in taken and name in namespace}
+    choices = tidy(given, Path.cwd())
+    return open_workspace(**{**choices, "overrides": merged(choices.get("overrides", {}), changes)})
 
 
 def check_injected(namespace: Mapping[str, Any]) -> None:
     """Stop where papermill put in a parameter that no cell declares, or a value of another kind than the default's.
 
     The choices and what is None by default are checked where they are used. In JupyterLab nothing is put in.
-
-    Args:
-        namespace: ``globals()`` of the notebook.
-
-    Raises:
-        PartregError: one of these.
     """
     cells: Sequence[str] = namespace.get("In", [])
     places = [place for place, cell in enumerate(cells) if cell.startswith(INJECTED)]
@@ -91,37 +84,27 @@ def assigned(cell: str) -> dict[str, Any]:
 def described_run(ws: Workspace, namespace: Mapping[str, Any]) -> Run:
     """The network that the parameters of chapter 04 describe: the profile's with their changes, or a whole description.
 
-    Args:
-        ws: the workspace.
-        namespace: ``globals()``: ``run``, ``dataset``, and the fields of `Run` that may be changed, None where not.
+    ``namespace`` has ``run``, ``dataset``, and the fields of `Run` that may be changed, None where not.
 
     Raises:
         PartregError: a value that is not allowed, both a whole description and changes, or a description of other data
             or other code than there are here.
     """
-    dataset = one_layout(namespace["dataset"])
     changes = changes_in(namespace, [field.name for field in dataclasses.fields(Run)])
     if not namespace["run"]:
-        return make_run(ws, dataset, **changes)
+        return make_run(ws, checked(DataSet, namespace["dataset"], "dataset"), **changes)
     given = whole_description(namespace, changes)
-    found = make_run(ws, given.dataset, **_without(dataclasses.asdict(given), "dataset", "data"))
-    return same_data(found, given)
+    found = make_run(ws, **{**dataclasses.asdict(given), "data": ""})
+    demand_same_data(found, given)
+    return found
 
 
 def described_method(ws: Workspace, namespace: Mapping[str, Any]) -> tuple[str, str, int, dict[str, Any]]:
-    """Method, data set, seed and changes that the parameters of chapter 11 describe.
-
-    Args:
-        ws: the workspace; its first seed is taken.
-        namespace: ``globals()``: ``run``, ``method``, ``dataset`` and what may be changed, None where not.
-
-    Raises:
-        PartregError: as for `described_run`.
-    """
+    """Method, data set, seed and changes that the parameters of chapter 11 describe, as for `described_run`."""
     changeable = ("epochs", "lr", "margin", "size", "parts")
     changes = changes_in(namespace, changeable)
     if not namespace["run"]:
-        dataset = one_layout(namespace["dataset"])
+        dataset = checked(DataSet, namespace["dataset"], "dataset")
         check_method(dataset, namespace["method"])
         return namespace["method"], dataset, ws.profile.seeds[0], changes
     given = whole_description(namespace, changes)
@@ -132,23 +115,14 @@ def described_method(ws: Workspace, namespace: Mapping[str, Any]) -> tuple[str, 
             f"run: it differs from the profile in more than {', '.join(changeable)} and seed; choose the profile "
             "that it was described by, or say the rest by overrides."
         )
-    same_data(found, given)
+    demand_same_data(found, given)
     return given.method, given.dataset, given.seed, changes
-
-
-def one_layout(dataset: Any) -> str:
-    """The data set that one network learns from."""
-    return checked(Annotated[str, one_of(DATASETS)], dataset, "dataset")
 
 
 def changes_in(namespace: Mapping[str, Any], fields: Sequence[str]) -> dict[str, Any]:
     """The fields of `Run` that a notebook's parameters change; a path to weights comes out whole."""
     taken = [name for name in fields if name not in ("dataset", "data", "method")]
-    changes = {name: namespace[name] for name in taken if namespace.get(name) is not None}
-    weights = changes.get("weights", "")
-    if weights not in ("", "imagenet"):
-        changes["weights"] = whole_path(checked(Text, weights, "weights"), Path.cwd())
-    return changes
+    return located({name: namespace[name] for name in taken if namespace.get(name) is not None}, Path.cwd())
 
 
 def whole_description(namespace: Mapping[str, Any], changes: Mapping[str, Any]) -> Run:
@@ -156,22 +130,16 @@ def whole_description(namespace: Mapping[str, Any], changes: Mapping[str, Any]) 
     if changes:
         raise PartregError(f"run: it is a whole description, but {', '.join(changes)} is given, too; leave one out.")
     run = from_json(namespace["run"])
-    seeds = namespace.get("seeds")
-    said = [] if seeds is None or seeds == "" else checked(KINDS["seeds"], seeds, "seeds")
-    if said and run.seed not in said:
-        raise PartregError(f"run: its seed is {run.seed}, but seeds is {said}; leave one out.")
+    seeds = tidy({"seeds": namespace.get("seeds")}, Path.cwd()).get("seeds")
+    if seeds and run.seed not in seeds:
+        raise PartregError(f"run: its seed is {run.seed}, but seeds is {seeds}; leave one out.")
     return run
 
 
-def same_data(found: Run, given: Run) -> Run:
-    """The run as it is here, where the one that was given is of the same data and code, or does not say."""
+def demand_same_data(found: Run, given: Run) -> None:
+    """Refuse a description of other data or code than there are here; one that says nothing of them may stay."""
     if given.data not in ("", found.data):
         raise PartregError(
             f"run: data is {given.data!r}, but here data and code make it {found.data!r}; leave data out of the "
             "description to train it with what is here."
         )
-    return found
-
-
-def _without(values: dict[str, Any], *names: str) -> dict[str, Any]:
-    return {name: value for name, value in values.items() if name not in names}

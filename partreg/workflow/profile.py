@@ -9,25 +9,12 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 import partreg
 from partreg.errors import PartregError
+from partreg.files import read_text
 from partreg.guard import checked, known
 from partreg.workflow.code import code_key
-from partreg.workflow.fields import (
-    CHOICES,
-    FIELDS,
-    PATHS,
-    Choices,
-    Profile,
-    Text,
-    extended,
-    located,
-    merged,
-    repeated,
-    whole_path,
-)
+from partreg.workflow.fields import CHOICES, FIELDS, PATHS, Choices, Fields, Profile, Text, located, merged, whole_path
 
 REPOSITORY = Path(partreg.__file__).resolve().parents[1]
 PROFILES = Path(partreg.__file__).resolve().with_name("profiles").resolve()  # a link here, so that a wheel takes them
@@ -72,21 +59,12 @@ class Workspace:
 
 def home() -> Path:
     """Where results go, and from where paths in a profile of ours count: the repository, or without it this folder."""
-    return REPOSITORY if in_repository() else Path.cwd()
-
-
-def in_repository() -> bool:
-    """Whether partreg lies in its repository, rather than among installed packages."""
-    return (REPOSITORY / "Snakefile").is_file()
+    return REPOSITORY if (REPOSITORY / "Snakefile").is_file() else Path.cwd()
 
 
 def demand_repository(command: str) -> None:
-    """Refuse a command that needs more than the library.
-
-    Raises:
-        PartregError: partreg is installed without its repository.
-    """
-    if not in_repository():
+    """Refuse a command that needs more than the library, where partreg is installed without its repository."""
+    if not (REPOSITORY / "Snakefile").is_file():
         raise PartregError(
             f"{Path(partreg.__file__).parent}: partreg is installed here without its notebooks and book, which "
             f"{command} needs; clone the repository and call it there."
@@ -97,11 +75,8 @@ def read_profile(name: str, below: tuple[Path, ...] = ()) -> dict[str, Any]:
     """The fields of ``profiles/<name>.yaml``, or of a profile of one's own when ``name`` is a path.
 
     A profile may say ``extends:`` and then only what it changes (`extended`). Paths come out whole: those of a profile
-    here count from `home`, those of one's own from its folder, as does the path of a profile that it extends.
-
-    Args:
-        name: a name or a path.
-        below: the profiles that extend this one, for messages.
+    here count from `home`, those of one's own from its folder, as does the path of a profile that it extends. For
+    messages, ``below`` are the profiles that extend this one.
 
     Raises:
         PartregError: no such profile, not YAML, fields missing, unknown or of the wrong kind, or a circle.
@@ -112,8 +87,9 @@ def read_profile(name: str, below: tuple[Path, ...] = ()) -> dict[str, Any]:
         raise PartregError(
             f"{where}: {name!r} is none of {', '.join(names)}; choose one, or give the path of a YAML file of your own."
         )
-    start = below[-1].parent if below else Path.cwd()
-    path = Path(whole_path(name, start)) if is_path(name) else PROFILES / f"{name}.yaml"
+    path = PROFILES / f"{name}.yaml"
+    if is_path(name):
+        path = Path(whole_path(name, below[-1].parent if below else Path.cwd()))
     if path in below:
         raise PartregError(f"{path}: extends leads back to this file, by way of {below[-1]}; let one extend no other.")
     values = located(read_yaml(path), path.parent if is_path(name) else home())
@@ -123,11 +99,19 @@ def read_profile(name: str, below: tuple[Path, ...] = ()) -> dict[str, Any]:
             "overrides; in a profile, write extends: in place of profile:, and the fields themselves."
         )
     known(str(path), values, (*FIELDS, "extends"))
-    parent = values.pop("extends", None)
-    if parent is not None:
+    if (parent := values.pop("extends", None)) is not None:
         parent = checked(Text, parent, "extends", str(path))
         values = extended(read_profile(parent, (*below, path)), values)
     return asdict(Profile.of({**values, "name": path.stem}, str(path)))
+
+
+def extended(parent: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
+    """A profile as another one changes it: dictionaries merge, but {} empties one, and null takes a name out."""
+    both = [
+        name for name, value in own.items() if value and isinstance(value, dict) and isinstance(parent.get(name), dict)
+    ]
+    found = {**parent, **own, **{name: extended(parent[name], own[name]) for name in both}}
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def profile_files(name: str) -> list[Path]:
@@ -142,28 +126,10 @@ def is_path(profile: str) -> bool:
     return str(profile).endswith((".yaml", ".yml"))
 
 
-def is_profile(path: str) -> bool:
-    """Whether a YAML file is a profile rather than a file of choices: it has fields that are no choices."""
-    values = read_yaml(Path(whole_path(path, Path.cwd())))
-    return any(name == "extends" or (name in FIELDS and name not in CHOICES) for name in values)
-
-
-def read_yaml(path: Path) -> dict[str, Any]:
-    """The fields of a YAML file.
-
-    Raises:
-        PartregError: no such file, not YAML, a field twice, or no fields at all.
-    """
-    try:
-        written = path.read_text(encoding="utf-8")
-        values, twice = yaml.safe_load(written), repeated(yaml.compose(written, Loader=yaml.SafeLoader))
-    except (OSError, UnicodeDecodeError, ValueError, yaml.YAMLError, RecursionError) as error:
-        raise PartregError(f"{path}: expected YAML ({' '.join(str(error).split())}); fix the line.") from error
-    if twice:
-        raise PartregError(f"{path}: {twice}; remove one of the two.")
-    if not isinstance(values, dict) or not all(isinstance(name, str) for name in values):
-        raise PartregError(f"{path}: expected fields such as 'profile: laptop'; found {str(values)[:40]!r}.")
-    return values
+def read_yaml(path: str | Path) -> dict[str, Any]:
+    """The fields of a YAML file, which must be there and give each once."""
+    found: dict[str, Any] = checked(Fields, read_text(path), "", str(path))
+    return found
 
 
 def read_choices(path: str | Path) -> dict[str, Any]:
@@ -182,17 +148,10 @@ def read_choices(path: str | Path) -> dict[str, Any]:
 
 
 def tidy(choices: dict[str, Any], folder: Path, source: str = "") -> dict[str, Any]:
-    """The choices that were made, in their own kinds and with whole paths; what is empty was not chosen.
-
-    Raises:
-        PartregError: an unknown name or a value of the wrong kind.
-    """
+    """The choices that were made, in their own kinds and with whole paths; what is empty was not chosen."""
     given = {name: value for name, value in choices.items() if value is not None and value != ""}
-    found = {name: value for name, value in checked(Choices, given, "", source).items() if value}
-    if "output" in found:
-        found["output"] = whole_path(found["output"], folder)
-    known(f"{source}: overrides" if source else "overrides", found.get("overrides", {}), FIELDS)
-    return located(found, folder)
+    found = checked(Choices, given, "", source)
+    return located({name: value for name, value in found.items() if value}, folder)
 
 
 def open_workspace(profile: str = "laptop", **choices: Any) -> Workspace:
@@ -211,7 +170,8 @@ def open_workspace(profile: str = "laptop", **choices: Any) -> Workspace:
         PartregError: an unknown profile or field, a value of the wrong kind, or a path where nothing is.
     """
     choices, start = tidy(choices, Path.cwd()), checked(Text, profile, "profile")
-    if is_path(start) and not is_profile(start):
+    own = {"extends", *FIELDS} - CHOICES.keys()  # what tells a profile from a file of choices
+    if is_path(start) and own.isdisjoint(read_yaml(whole_path(start, Path.cwd()))):
         filed = read_choices(start)
         choices = merged(filed, choices)
         fields = {**read_profile(filed.get("profile", "laptop")), "name": Path(start).stem}
@@ -226,19 +186,14 @@ def open_workspace(profile: str = "laptop", **choices: Any) -> Workspace:
 
 
 def demand_paths(profile: Profile) -> None:
-    """Refuse a profile that names a path where nothing is, categories of no file, or nothing to render.
-
-    Raises:
-        PartregError: one of these.
-    """
+    """Refuse a profile that names a path where nothing is, categories of no file, or nothing to render."""
     for field in PATHS:
         if (path := getattr(profile, field)) and not os.path.exists(path):
             raise PartregError(
                 f"{path}: no such path, expected for {field!r} by profile {profile.name!r}; put it there, or say "
                 f"where it is ({field}=path for a notebook, {field.upper()}=path for make)."
             )
-    recipes = {"reid": profile.reid, "evidence": profile.evidence, **profile.methods}
-    for owner, recipe in recipes.items():
+    for owner, recipe in {"reid": profile.reid, "evidence": profile.evidence, **profile.methods}.items():
         path = recipe.get("weights", "")
         if path not in ("", "imagenet") and not os.path.isfile(path):
             raise PartregError(f"{path}: no such file, expected for weights of {owner!r} by profile {profile.name!r}.")

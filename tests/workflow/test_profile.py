@@ -37,7 +37,7 @@ def test_seeds_and_overrides_replace_what_the_profile_says():
     ("choices", "words"),
     [
         ({"profile": "no_such"}, "laptop"),
-        ({"profile": "smoke", "seeds": "one"}, "whole numbers"),
+        ({"profile": "smoke", "seeds": "one"}, "seeds[0] is 'one'; expected a whole number"),
         ({"profile": "smoke", "vehicleid": "no/such/folder"}, "VEHICLEID=path"),
         ({"profile": "smoke", "overrides": {"epoch": 3}}, "'epoch' is unknown"),
         ({"profile": "paper"}, "data/VehicleID_V1.0"),
@@ -101,7 +101,7 @@ def test_paths_count_from_the_profile_that_says_them(tmp_path):
         ("lptop", "mine.yaml: extends: 'lptop' is none of laptop, paper"),
         ("mine.yaml", "mine.yaml: extends leads back to this file, by way of"),
         ("other.yaml", "mine.yaml: extends leads back to this file, by way of"),
-        ("absent.yaml", "absent.yaml: expected YAML"),
+        ("absent.yaml", "absent.yaml: no such file"),
         ("choices.yaml", "choices.yaml: 'profile' belongs into a file of choices"),
         (["laptop"], "mine.yaml: extends is ['laptop']; expected text"),
         (7, "mine.yaml: extends is 7; expected text: write it in quotes"),
@@ -171,18 +171,18 @@ def test_overrides_merge_at_every_depth():
         ({"profile": 2024}, "profile is 2024; expected text"),
         ({"profile": "../profiles/smoke"}, "is none of laptop, paper"),
         ({"vehicleid": True}, "vehicleid is True; expected text"),
-        ({"names": "windshield"}, "names is 'windshield'; expected a dictionary"),
+        ({"names": "windshield"}, "names is 'windshield'; expected fields"),
         ({"names": {"windshield": "window"}}, "names.windshield is 'window'; expected one of front_window"),
         ({"names": {"windshield": "front_window"}}, "names: there is no COCO file"),
         ({"photographs": "."}, "photographs: there is no COCO file"),
-        ({"overrides": 5}, "overrides is 5; expected a dictionary"),
+        ({"overrides": 5}, "overrides is 5; expected fields"),
         ({"overrides": '{"reid": {"epochs": 1}, "reid": {"lr": 0.1}}'}, "line 1: 'reid' is given a second time"),
         ({"overrides": "reid: {epochs: 1}\nreid: {lr: 0.1}"}, "overrides: line 2: 'reid' is given a second time"),
         ({"names": "{a: body, a: front_window}"}, "names: line 1: 'a' is given a second time"),
-        ({"overrides": "{annotate: 2024-13-45}"}, "expected a dictionary"),
-        ({"overrides": "[" * 5000}, "expected a dictionary"),
-        ({"overrides": '{"annotate": ' + "9" * 5000 + "}"}, "expected a dictionary"),
-        ({"overrides": "reid"}, "overrides is 'reid'; expected a dictionary"),
+        ({"overrides": "{annotate: 2024-13-45}"}, "overrides: expected YAML"),
+        ({"overrides": "[" * 5000}, "overrides: expected YAML"),
+        ({"overrides": '{"annotate": ' + "9" * 5000 + "}"}, "overrides: expected YAML"),
+        ({"overrides": "reid"}, "overrides is 'reid'; expected fields"),
         ({"overrides": {"reid": {"epoch": 1}}}, "'epoch' is unknown; did you mean 'epochs'?"),
         ({"overrides": {"reid": {"size": 64}}}, "profile smoke: reid: size is what methods"),
         ({"overrides": {"reid": {"epochs": [1, 2]}}}, "epochs is [1, 2]; expected a whole number"),
@@ -277,12 +277,13 @@ def test_every_path_counts_from_the_file_that_says_it(tmp_path, monkeypatch):
     ("text", "words"),
     [
         ("profile: [", "expected YAML"),
-        ("- a\n- b\n", "expected fields such as"),
+        ("- a\n- b\n", "mine.yaml is ['a', 'b']; expected fields"),
+        ("1: 2\n", "mine.yaml: [1] is 1; expected text"),
         ("profile: smoke\noverrides:\n  seeds: [0]\n  seeds: [1]\n", "line 4: 'seeds' is given a second time"),
         ("profil: smoke\n", "'profil' is unknown; did you mean 'profile'?"),
         ("profile: mine.yaml\n", "expected the name of one of those under profiles/"),
         ("profile: smoke\noutput: 2024\n", "output is 2024; expected text"),
-        ("profile: smoke\nseeds: 0;1\n", "seeds is '0;1'"),
+        ("profile: smoke\nseeds: 0;1\n", "seeds[0] is '0;1'"),
         ("profile: smoke\nreid: {epochs: 5}\n", "under overrides"),
         ("profile: smoke\nveri: VeRi\n", "no such path, expected for 'veri' by profile 'mine'"),
     ],
@@ -294,7 +295,7 @@ def test_a_file_of_choices_that_is_wrong_is_refused_in_one_sentence(tmp_path, te
         workflow.open_workspace(str(path))
     assert str(path.parent) in str(caught.value)
     assert words in str(caught.value)
-    with pytest.raises(PartregError, match=r"absent\.yaml: expected YAML"):
+    with pytest.raises(PartregError, match=r"absent\.yaml: no such file"):
         workflow.open_workspace(str(tmp_path / "absent.yaml"))
 
 
