@@ -14,7 +14,6 @@ from typing import Annotated, Any, NotRequired
 import yaml
 from pydantic import AfterValidator, BeforeValidator, WrapValidator, with_config
 from pydantic.dataclasses import dataclass
-from pydantic_core import PydanticCustomError
 from typing_extensions import TypedDict
 
 from partreg.baselines import networks
@@ -41,8 +40,6 @@ def parsed(text: Any) -> Any:
     try:
         value = yaml.safe_load(text)
         _refuse_twice(yaml.compose(text, Loader=yaml.SafeLoader))
-    except PydanticCustomError:
-        raise
     except (ValueError, yaml.YAMLError, RecursionError) as error:
         raise objection(f"expected YAML ({' '.join(str(error).split())}); fix the line.") from error
     return value
@@ -53,8 +50,7 @@ def _refuse_twice(node: yaml.Node | None) -> None:
     fields = node.value if isinstance(node, yaml.MappingNode) else []
     for place, (name, _) in enumerate(fields):
         if name.value in [other.value for other, _ in fields[:place]]:
-            line = name.start_mark.line + 1
-            raise objection(f"line {line}: {name.value!r} is given a second time; remove one of the two.")
+            raise ValueError(f"line {name.start_mark.line + 1}: {name.value!r} is given a second time")
     for inner in node.value if isinstance(node, yaml.SequenceNode) else [value for _, value in fields]:
         _refuse_twice(inner)
 

@@ -7,6 +7,7 @@ either stops the notebook with one sentence.
 from __future__ import annotations
 
 import ast
+import contextlib
 import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -73,11 +74,10 @@ def assigned(cell: str) -> dict[str, Any]:
         return {}
     found: dict[str, Any] = {}
     for line in lines:
-        if isinstance(line, ast.Assign) and isinstance(line.targets[0], ast.Name):
-            try:
-                found[line.targets[0].id] = ast.literal_eval(line.value)
-            except ValueError:
-                found[line.targets[0].id] = None
+        if isinstance(line, ast.Assign) and isinstance(target := line.targets[0], ast.Name):
+            found[target.id] = None
+            with contextlib.suppress(ValueError):
+                found[target.id] = ast.literal_eval(line.value)
     return found
 
 
@@ -90,7 +90,8 @@ def described_run(ws: Workspace, namespace: Mapping[str, Any]) -> Run:
         PartregError: a value that is not allowed, both a whole description and changes, or a description of other data
             or other code than there are here.
     """
-    changes = changes_in(namespace, [field.name for field in dataclasses.fields(Run)])
+    fields = [field.name for field in dataclasses.fields(Run) if field.name not in ("dataset", "data", "method")]
+    changes = changes_in(namespace, fields)
     if not namespace["run"]:
         return make_run(ws, checked(DataSet, namespace["dataset"], "dataset"), **changes)
     given = whole_description(namespace, changes)
@@ -120,9 +121,8 @@ def described_method(ws: Workspace, namespace: Mapping[str, Any]) -> tuple[str, 
 
 
 def changes_in(namespace: Mapping[str, Any], fields: Sequence[str]) -> dict[str, Any]:
-    """The fields of `Run` that a notebook's parameters change; a path to weights comes out whole."""
-    taken = [name for name in fields if name not in ("dataset", "data", "method")]
-    return located({name: namespace[name] for name in taken if namespace.get(name) is not None}, Path.cwd())
+    """Those of the fields of `Run` that a notebook's parameters change; a path to weights comes out whole."""
+    return located({name: namespace[name] for name in fields if namespace.get(name) is not None}, Path.cwd())
 
 
 def whole_description(namespace: Mapping[str, Any], changes: Mapping[str, Any]) -> Run:

@@ -87,9 +87,8 @@ def read_profile(name: str, below: tuple[Path, ...] = ()) -> dict[str, Any]:
         raise PartregError(
             f"{where}: {name!r} is none of {', '.join(names)}; choose one, or give the path of a YAML file of your own."
         )
-    path = PROFILES / f"{name}.yaml"
-    if is_path(name):
-        path = Path(whole_path(name, below[-1].parent if below else Path.cwd()))
+    start = below[-1].parent if below else Path.cwd()
+    path = Path(whole_path(name, start)) if is_path(name) else PROFILES / f"{name}.yaml"
     if path in below:
         raise PartregError(f"{path}: extends leads back to this file, by way of {below[-1]}; let one extend no other.")
     values = located(read_yaml(path), path.parent if is_path(name) else home())
@@ -107,9 +106,7 @@ def read_profile(name: str, below: tuple[Path, ...] = ()) -> dict[str, Any]:
 
 def extended(parent: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
     """A profile as another one changes it: dictionaries merge, but {} empties one, and null takes a name out."""
-    both = [
-        name for name, value in own.items() if value and isinstance(value, dict) and isinstance(parent.get(name), dict)
-    ]
+    both = [name for name in own if own[name] and isinstance(own[name], dict) and isinstance(parent.get(name), dict)]
     found = {**parent, **own, **{name: extended(parent[name], own[name]) for name in both}}
     return {name: value for name, value in found.items() if value is not None}
 
@@ -133,11 +130,7 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
 
 
 def read_choices(path: str | Path) -> dict[str, Any]:
-    """The choices in a YAML file, by the names of `open_workspace`'s arguments; their paths count from its folder.
-
-    Raises:
-        PartregError: no such file, not YAML, an unknown name, or a value of the wrong kind.
-    """
+    """The choices in a YAML file, by the names of `open_workspace`'s arguments; their paths count from its folder."""
     path = Path(whole_path(path, Path.cwd()))
     choices = tidy(read_yaml(path), path.parent, str(path))
     if is_path(choices.get("profile", "")):
@@ -178,7 +171,7 @@ def open_workspace(profile: str = "laptop", **choices: Any) -> Workspace:
     else:
         fields = read_profile(start)
     fields = merged(fields, choices.get("overrides", {}))
-    fields |= {field: choices[field] for field in (*PATHS, "names", "seeds") if field in choices}
+    fields |= {field: choices[field] for field in FIELDS if field in choices}
     opened = Profile.of(fields, f"profile {fields['name']}")
     demand_paths(opened)
     folder = Path(choices["output"]) if "output" in choices else home() / "build" / opened.name

@@ -177,8 +177,11 @@ def test_overrides_merge_at_every_depth():
         ({"photographs": "."}, "photographs: there is no COCO file"),
         ({"overrides": 5}, "overrides is 5; expected fields"),
         ({"overrides": '{"reid": {"epochs": 1}, "reid": {"lr": 0.1}}'}, "line 1: 'reid' is given a second time"),
-        ({"overrides": "reid: {epochs: 1}\nreid: {lr: 0.1}"}, "overrides: line 2: 'reid' is given a second time"),
-        ({"names": "{a: body, a: front_window}"}, "names: line 1: 'a' is given a second time"),
+        (
+            {"overrides": "reid: {epochs: 1}\nreid: {lr: 0.1}"},
+            "overrides: expected YAML (line 2: 'reid' is given a second time",
+        ),
+        ({"names": "{a: body, a: front_window}"}, "names: expected YAML (line 1: 'a' is given a second time"),
         ({"overrides": "{annotate: 2024-13-45}"}, "overrides: expected YAML"),
         ({"overrides": "[" * 5000}, "overrides: expected YAML"),
         ({"overrides": '{"annotate": ' + "9" * 5000 + "}"}, "overrides: expected YAML"),
