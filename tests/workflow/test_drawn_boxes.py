@@ -148,7 +148,7 @@ def test_what_was_drawn_on_rendered_pictures_is_used_after_they_were_removed(tmp
             (layout / "train_test_split" / f"{name}.txt").write_text(lines)
         return read_vehicleid(layout)
 
-    monkeypatch.setattr(stages, "vehicleid", lambda ws: render(ws.vehicleid))
+    monkeypatch.setattr(stages, "load_vehicleid", lambda ws: render(ws.vehicleid))
     draw(ws, 1)
     shutil.rmtree(ws.vehicleid)
     again = workflow.open_workspace("smoke", output=str(tmp_path), overrides={"annotate": 1})
