@@ -132,19 +132,13 @@ def against_rerun(folder: Path, again: Path, tolerance: float = 0.0) -> list[Dif
 
 
 def described(folder: Path, name: str) -> str:
-    """A file's name without keys: a network's folder is named by its description, others by what comes before the key.
+    """A file's name without keys: for that of a network stands its ``run.json`` without the digest of data and code."""
 
-    The description is that of ``run.json`` without the digest of its data and code.
-    """
-    parts = name.split("/")
-    for at, part in enumerate(parts):
-        if at and parts[at - 1] == "runs" and KEY.fullmatch(part):
-            path = folder.joinpath(*parts[: at + 1], "run.json")
-            run = files.read_json(path) if path.is_file() else {}
-            parts[at] = json.dumps({**run, "data": ""}, sort_keys=True)
-        else:
-            parts[at] = KEY.sub("", part)
-    return "/".join(parts)
+    def words(key: re.Match[str]) -> str:
+        path = folder / name[: key.end()] / "run.json"
+        return json.dumps({**files.read_json(path), "data": ""}, sort_keys=True) if path.is_file() else ""
+
+    return KEY.sub(words, name)
 
 
 def compared(first: Path, second: Path, name: str) -> Difference | None:

@@ -35,8 +35,7 @@ def path_of(module: str) -> Path | None:
 
 def is_package(module: str) -> bool:
     """Whether a module is a package."""
-    path = path_of(module)
-    return path is not None and path.name == "__init__.py"
+    return path_of(f"{module}.__init__") is not None
 
 
 @cache

@@ -20,9 +20,8 @@ from partreg.workflow.profile import Workspace
 def read(dataset: str, root: Path) -> Any:
     """A data set from disk, parsed once a process for as long as its lists stay the same; the caller's own copy."""
     layout = given_for(dataset, root)
-    paths = sorted(path for pattern in layout.files for path in root.glob(pattern))
-    stats = [(path.name, path.stat()) for path in paths]
-    listed = tuple((name, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns) for name, stat in stats)
+    stats = [(path, path.stat()) for pattern in layout.files for path in sorted(root.glob(pattern))]
+    listed = tuple((path, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns) for path, stat in stats)
     return copy.deepcopy(_parsed(layout, root, listed))
 
 
@@ -65,8 +64,7 @@ def test_images(ws: Workspace, dataset: str) -> pd.DataFrame:
 def tests_of(found: Any) -> pd.DataFrame:
     """`test_images` of a data set that was read."""
     if hasattr(found, "tests"):
-        tests = pd.concat(found.tests.values())
-        return tests.drop_duplicates("image").sort_values("image").reset_index(drop=True)
+        return pd.concat(found.tests.values()).drop_duplicates("image").sort_values("image").reset_index(drop=True)
     return pd.concat([found.query, found.gallery], ignore_index=True)
 
 

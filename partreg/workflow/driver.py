@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator
 from itertools import chain, pairwise
 from pathlib import Path
+from statistics import mean
 from typing import Any
 
 import click
@@ -23,6 +24,7 @@ from tqdm import tqdm
 from partreg import files
 from partreg.datasets.layouts import given_for
 from partreg.errors import PartregError
+from partreg.synthetic.benchmark import described
 from partreg.workflow.evidence import restore as restored
 from partreg.workflow.fields import CHOICES, DATASETS, PATHS, whole_path
 from partreg.workflow.profile import REFERENCE, REPOSITORY, Workspace, demand_repository, open_workspace
@@ -38,11 +40,10 @@ def image_count(ws: Workspace, dataset: str) -> int:
         root = ws.root(dataset)
         lists = (path for pattern in given_for(dataset, root).lists for path in root.glob(pattern))
         return sum(path.read_bytes().count(b"\n") for path in lists)
-    sizes = ws.profile.benchmark
+    sizes = described(ws.profile.benchmark)
     if dataset == "vehicleid":
-        return (sizes["train_vehicles"] + sum(sizes["test_vehicles"])) * sizes["images_per_vehicle"]
-    vehicles = sizes["veri_train_vehicles"] + sizes["veri_test_vehicles"]
-    return vehicles * sizes["tracks_per_vehicle"] * sizes["images_per_track"]
+        return (sizes.train_vehicles + sum(sizes.test_vehicles)) * sizes.images_per_vehicle
+    return (sizes.veri_train_vehicles + sizes.veri_test_vehicles) * sizes.tracks_per_vehicle * sizes.images_per_track
 
 
 def rough_seconds(ws: Workspace) -> dict[str, float]:
@@ -50,20 +51,13 @@ def rough_seconds(ws: Workspace) -> dict[str, float]:
 
     Only their proportions matter: they turn jobs that have ended into a share of the work, and so into the time left.
     """
-    images, sizes = {name: image_count(ws, name) for name in DATASETS}, [*chain(*ws.profile.sizes.values())]
+    asked, images = ws.profile, {name: image_count(ws, name) for name in DATASETS}
     rendered = sum(images[name] for name in DATASETS if ws.is_synthetic(name))
-    detector = ws.profile.detector
-    speed = 800 if ws.profile.reid["backbone"] == "tiny" else 330  # images of 96 px a second
-    learnt = ws.profile.reid["epochs"] * max(images.values()) / 2 * (sum(sizes) / len(sizes) / 96) ** 2
-    boxes = 0.02 * ws.profile.annotate * detector["epochs"] + 0.015 * sum(images.values())
-    return {
-        "all": 0.0,
-        "00_near_duplicates": CHAPTER + rendered / 15,
-        "02_detector_training": CHAPTER + boxes,
-        "network": 10.0 + learnt / speed,
-        "method": 60.0,
-        "study": 60.0,
-    }
+    speed = 800 if asked.reid["backbone"] == "tiny" else 330  # images of 96 px a second
+    learnt = asked.reid["epochs"] * max(images.values()) / 2 * (mean(chain(*asked.sizes.values())) / 96) ** 2
+    boxes = 0.02 * asked.annotate * asked.detector["epochs"] + 0.015 * sum(images.values())
+    found = {"all": 0.0, "method": 60.0, "study": 60.0, "network": 10.0 + learnt / speed}
+    return found | {"00_near_duplicates": CHAPTER + rendered / 15, "02_detector_training": CHAPTER + boxes}
 
 
 def absolute(choices: dict[str, str]) -> dict[str, str]:

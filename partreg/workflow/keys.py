@@ -62,19 +62,21 @@ def described(table: pd.DataFrame, ledger: Path) -> Recipe:
 
 def tests(ws: Workspace, dataset: str) -> Recipe:
     """The test half, and which of its images each test list has in which order, for that decides the galleries."""
-    recipe = images(ws, dataset, "test")
     if ws.is_synthetic(dataset):
-        return recipe
+        return images(ws, dataset, "test")
     lists = getattr(data.read(dataset, ws.root(dataset)), "tests", {})  # VeRi-776 has queries and a gallery instead
-    return {**recipe, "lists": {str(number): digest(table["image"].tolist()) for number, table in lists.items()}}
+    return {
+        **images(ws, dataset, "test"),
+        "lists": {str(number): digest(table["image"].tolist()) for number, table in lists.items()},
+    }
 
 
 def annotated(ws: Workspace) -> Recipe:
     """The file of annotated boxes: a reader's own, or the stand-in's, which follows from the training images."""
     if ws.profile.annotations:
         return {"file": sha256(ws.profile.annotations)}
-    drawn = {"images": images(ws, "vehicleid", "train"), "count": ws.profile.annotate}
-    return {**drawn, "code": code_key("partreg.parts.annotation")}
+    code = code_key("partreg.parts.annotation")
+    return {"images": images(ws, "vehicleid", "train"), "count": ws.profile.annotate, "code": code}
 
 
 def annotations(ws: Workspace) -> Path:
@@ -86,9 +88,8 @@ def detector(ws: Workspace) -> Recipe:
     """The part detector's weights."""
     recipe: Recipe = {"annotations": annotated(ws), "settings": ws.profile.detector}
     if ws.profile.annotations:
-        drawn_here, names = ws.drawn_here, ws.profile.names
-        recipe |= {"count": 0 if drawn_here else ws.profile.annotate, "pictures": _annotated_pictures(ws)}
-        recipe |= {"names": names} if names else {}
+        recipe |= {"count": 0 if ws.drawn_here else ws.profile.annotate, "names": ws.profile.names}
+        recipe |= {"pictures": _annotated_pictures(ws)}
     return {**recipe, "code": code_key("partreg.parts.detector", "partreg.workflow.stages:learnt_and_left")}
 
 
@@ -96,8 +97,7 @@ def _annotated_pictures(ws: Workspace) -> str:
     """Digest of the pictures that a reader's own annotations name; "" where their reader will find a fault in them."""
     folder = Path(ws.profile.photographs or ws.vehicleid)
     try:
-        entries = read_json(ws.profile.annotations)["images"]
-        names = sorted({str(entry["file_name"]) for entry in entries})
+        names = sorted({str(entry["file_name"]) for entry in read_json(ws.profile.annotations)["images"]})
     except (PartregError, TypeError, KeyError):
         return ""
     there = [path for name in names if (path := inside(folder, name)).is_file()]
@@ -221,19 +221,12 @@ def validated() -> str:
 
 def parts_of(recipe: Any) -> tuple[Any, list[str]]:
     """A recipe without its code, and the code apart, in the recipe's order."""
-    if isinstance(recipe, list | tuple):
-        pairs = [parts_of(one) for one in recipe]
-        return [rest for rest, _ in pairs], [code for _, codes in pairs for code in codes]
-    if not isinstance(recipe, dict):
+    if not isinstance(recipe, dict | list | tuple):
         return recipe, []
-    rest, codes = {}, []
-    for name, value in recipe.items():
-        if name == "code":
-            codes.append(value)
-        else:
-            rest[name], inner = parts_of(value)
-            codes += inner
-    return rest, codes
+    pairs = recipe.items() if isinstance(recipe, dict) else enumerate(recipe)
+    found = {name: (None, [value]) if name == "code" else parts_of(value) for name, value in pairs}
+    rest = {name: inner for name, (inner, _) in found.items() if name != "code"}
+    return rest if isinstance(recipe, dict) else [*rest.values()], [one for _, codes in found.values() for one in codes]
 
 
 def forget() -> None:

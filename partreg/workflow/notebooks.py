@@ -50,8 +50,7 @@ def execute(notebook: str, output: str | Path, parameters: dict[str, Any], label
     source = REPOSITORY / "notebooks" / f"{notebook}.ipynb"
     declared = papermill.inspect_notebook(str(source))
     parameters = {name: value for name, value in parameters.items() if name in declared or name not in CHOICES}
-    unknown = set(parameters) - set(declared)
-    if unknown:
+    if unknown := set(parameters) - set(declared):
         raise PartregError(
             f"{source}: no parameter is called {sorted(unknown)}; `papermill --help-notebook` lists them."
         )
@@ -86,7 +85,7 @@ def reported(name: str, work: Callable[[], None]) -> int:
 
 def main(arguments: list[str]) -> int:
     """``python -m partreg.workflow.notebooks NOTEBOOK OUTPUT [JSON parameters]``: one rule of the Snakefile."""
-    notebook, output, parameters = arguments[0], arguments[1], json.loads(arguments[2]) if len(arguments) > 2 else {}
+    notebook, output, parameters = *arguments[:2], json.loads(arguments[2]) if len(arguments) > 2 else {}
     name = parameters.pop("label", notebook)
     return reported(name, lambda: execute(notebook, output, parameters, name))
 

@@ -50,7 +50,7 @@ def train_images(ws: Workspace, dataset: str, held_out: int) -> tuple[pd.DataFra
 
 
 def halves(train: pd.DataFrame, held_out: int) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The training half of a data set without and of the vehicles that are held out, which are the same in all runs."""
+    """The same of a training half; the same vehicles are held out in all runs."""
     return hold_out(train, held_out, seed=0)
 
 
@@ -66,10 +66,8 @@ def drawing(ws: Workspace, finish: bool = False) -> Any:
 def annotated(ws: Workspace) -> Any:
     """The annotated images (`partreg.parts.formats.Annotations`) that the detector learns from and is tested on.
 
-    They are a file of the reader's own, or what was drawn to the end in notebook 01, or a stand-in's on the benchmark.
-
-    Raises:
-        PartregError: there is none of these; the sentence says how many images are drawn.
+    They are a file of the reader's own, or what was drawn to the end in notebook 01, or a stand-in's on the benchmark;
+    a PartregError where there is none of these.
     """
     own = ws.profile.annotations and not ws.drawn_here
     root = ws.vehicleid if own else load_vehicleid(ws).root  # rendered by now
@@ -84,10 +82,7 @@ def annotated(ws: Workspace) -> Any:
 
 
 def shown_boxes(ws: Workspace, interactive: bool = False) -> tuple[Any, str]:
-    """The annotated images that notebook 01 shows, and in words who drew them and what they are used for.
-
-    While photographs of one's own are being drawn (``interactive``), they are what is drawn so far, perhaps nothing.
-    """
+    """The annotated images that notebook 01 shows, perhaps those drawn so far, and in words who drew them for what."""
     if ws.profile.annotations:
         who = "you, in this chapter" if ws.drawn_here else f"others, in `{annotations(ws).name}`"
         return annotated(ws), f"drawn by {who}. The detector of the next chapter learns from them."
@@ -213,13 +208,11 @@ def trained(ws: Workspace, run: Run, watch: pd.DataFrame | None = None) -> Path:
             from partreg.reid.train import train
 
             images, validation = train_images(ws, run.dataset, run.held_out)
-            how = {"root": ws.root(run.dataset), "test": watch, "score": validation_score}
-            how["method"] = baselines.method(run.method)
-            train(run, images, run_boxes(ws, run), folder, ws.pixels, validation, **how)
+            how = {"method": baselines.method(run.method), "root": ws.root(run.dataset), "score": validation_score}
+            train(run, images, run_boxes(ws, run), folder, ws.pixels, validation, test=watch, **how)
             facts = {"seconds": files.read_json(folder / "training.json")["seconds"], "scored_by": keys.validated()}
-            facts |= {"watched": watched_key(ws, watch), "boxes": []}
-            if run.detects:
-                facts["boxes"] = [asdict(one) for one in parts_origins(ws, run.dataset)]
+            boxed = [asdict(one) for one in parts_origins(ws, run.dataset)] if run.detects else []
+            facts |= {"watched": watched_key(ws, watch), "boxes": boxed}
             files.write_json(folder / "provenance.json", {**provenance(ws), **facts})
     refuse_other_pictures(ws, run)
     return folder
@@ -310,13 +303,10 @@ def backbone_weights(ws: Workspace, run: Run) -> Path:
 
 def vehicleid_scores(ws: Workspace, run: Run) -> dict[int, Any]:
     """`partreg.retrieval.VehicleIDScores` of each test list, by its number (Tables 1, 2, 4, 5)."""
-    read = data(ws, "vehicleid")
-    images = tests_of(read)
+    lists, images = data(ws, "vehicleid").tests, test_images(ws, "vehicleid")
     found, steps = features(ws, run, images, "test"), origins(ws, run)
-    return {
-        number: replace(vehicleid_judged(found, images, test, ws.profile.galleries), origins=steps)
-        for number, test in read.tests.items()
-    }
+    judged = {number: vehicleid_judged(found, images, test, ws.profile.galleries) for number, test in lists.items()}
+    return {number: replace(one, origins=steps) for number, one in judged.items()}
 
 
 def vehicleid_judged(found: np.ndarray, images: pd.DataFrame, test: pd.DataFrame, galleries: int) -> Any:
@@ -348,8 +338,8 @@ def scores(ws: Workspace, run: Run) -> dict[str, Any]:
         if run.dataset == "vehicleid":
             found = {str(n): {"cmc1": s.cmc1, "cmc5": s.cmc5} for n, s in vehicleid_scores(ws, run).items()}
         else:
-            s = veri_scores(ws, run)
-            found = {"mAP": s.mAP, "hit1": s.hit1, "hit5": s.hit5}
+            judged = veri_scores(ws, run)
+            found = {name: getattr(judged, name) for name in ("mAP", "hit1", "hit5")}
         files.write_json(path, found)
 
     return files.read_json(fresh(run_folder(ws, run) / "scores.json", digest(keys.scored(ws, run)), make))
