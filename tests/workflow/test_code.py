@@ -259,7 +259,6 @@ def test_a_change_of_a_module_reaches_what_it_makes_and_nothing_else(ws, listed,
         "points": [
             *("partreg.synthetic.dials", "partreg.baselines.strong", "partreg.baselines.vgg_ccl"),
             "partreg.retrieval.statistics",
-            "partreg.figures.origins",  # a point says where it came from
         ],
     }
     read = {name: [f"partreg.datasets.{name}"] for name in ("vehicleid", "veri")}
