@@ -197,8 +197,8 @@ def test_weights_beside_a_file_of_choices_are_found_from_every_folder(tmp_path, 
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (["--seeds", "0;1"], "seeds is '0;1'"),
-        (["--names", "windshield"], "names is 'windshield'; expected a dictionary"),
+        (["--seeds", "0;1"], "seeds[0] is '0;1'; expected a whole number"),
+        (["--names", "windshield"], "names is 'windshield'; expected fields"),
         (["--cores", "0"], "--cores"),
         (["--vehicleid", "no/such"], "no/such: no such path"),
         (["--veri", "~nobody-here/VeRi"], "'~nobody-here/VeRi' is no path here"),
