@@ -136,7 +136,7 @@ def truth(tmp_path, monkeypatch):
         return data[layout]
 
     for layout in dial.ROWS:
-        monkeypatch.setattr(dial, layout, lambda ws, layout=layout: rendered(layout))
+        monkeypatch.setattr(dial, f"load_{layout}", lambda ws, layout=layout: rendered(layout))
     return SimpleNamespace(root=lambda layout: tmp_path / layout)
 
 
