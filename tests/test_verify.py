@@ -29,6 +29,8 @@ def folder(tmp_path):
     (root / "studies/own_dial").mkdir(parents=True)
     (root / RECORD).write_text(json.dumps([{"cmc1": 0.5, "row": "Baseline", "commit": "abc"}]))
     (root / "studies/settings.csv").write_text("a\n1\n")  # no part of the book's own run
+    (root / "parts-ab/detector/Ultralytics").mkdir(parents=True)
+    (root / "parts-ab/detector/Ultralytics/settings.json").write_text('{"datasets_dir": "here"}')
     (root / "site").mkdir()
     (root / "site/page.txt").write_text("not a result")
     verify.record(root)
