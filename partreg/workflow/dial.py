@@ -182,7 +182,7 @@ def listed(ws: Workspace) -> list[Job]:
 
 
 def listed_own(ws: Workspace) -> list[Job]:
-    """The points that the book's own run shows, as the profile has them; none without the other rows.
+    """The points that the book's own run shows, as the profile has them; none without the other methods.
 
     Raises:
         PartregError: the profile names a layout or a row that there is not.

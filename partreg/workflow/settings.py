@@ -44,7 +44,7 @@ def described(ws: Workspace, method: str, **changes: Any) -> Run:
 
 
 def listed(ws: Workspace) -> list[Job]:
-    """A job for each setting that was tried: of the paper's method and its baseline, then of the other rows."""
+    """A job for each setting that was tried: of the paper's method and its baseline, then of the other methods."""
     jobs = [as_job(ws, "partreg", changes, START, "settings") for changes in TRIED]
     tried = [(method, changes) for method, about in declarations().items() for changes in about.tried]
     return jobs + [as_job(ws, method, changes, START_OTHERS, "settings_others") for method, changes in tried]
