@@ -43,13 +43,14 @@ help:  ## what can be made
 
 install: .venv/.installed  ## the tools, into .venv; every other target does so where it has to
 
-.venv/.installed: requirements.lock
+.venv/.installed: requirements.lock package-lock.json
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) was not found: install Python 3.11 or say make PYTHON=path." >&2; exit 1; }
 	@echo "Installing into .venv (6 GB, a few minutes) ..."
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock 2>&1 | { grep -v '^WARNING: Location' || true; }
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e . 2>&1 | { grep -iE '^error' || true; }
 	@$(BIN)/python -m pip check
+	@$(BIN)/python book/packages.py
 	@touch $@
 
 book: .venv/.installed  ## render the benchmark, run every notebook, publish the book

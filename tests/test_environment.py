@@ -37,5 +37,6 @@ def test_everything_that_the_library_imports_is_locked():
 
 
 def test_no_file_names_a_package_registry():
-    for name in ("requirements.lock", "environment.yml", "pyproject.toml", "Makefile"):
+    npm = ("package.json", "package-lock.json")
+    for name in ("requirements.lock", "environment.yml", "pyproject.toml", "Makefile", *npm):
         assert not re.search(r"https?://", (REPOSITORY / name).read_text().replace("http://127.0.0.1", "")), name
