@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import math
 import os
 import re
 import shutil
@@ -13,58 +12,23 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from itertools import chain, pairwise
+from itertools import pairwise
 from pathlib import Path
-from statistics import mean
 from typing import Any
 
 import click
 from tqdm import tqdm
 
 from partreg import files
-from partreg.datasets.layouts import given_for
 from partreg.errors import PartregError
-from partreg.synthetic.benchmark import described
 from partreg.workflow.evidence import restore as restored
-from partreg.workflow.fields import CHOICES, DATASETS, PATHS, whole_path
-from partreg.workflow.profile import REFERENCE, REPOSITORY, Workspace, demand_repository, open_workspace
+from partreg.workflow.profile import CHOICES, REFERENCE, REPOSITORY, Workspace, demand_repository, open_workspace, tidy
 from partreg.workflow.studies import STUDIES
 
 LOG = "make.log"  # of Snakemake and all that it runs, in the results folder
-CHAPTER = 8.0  # rough seconds that a chapter takes where others have made what it shows
-
-
-def image_count(ws: Workspace, dataset: str) -> int:
-    """About how many images ``dataset`` has, before it is there: by the profile, or by the lines of its lists."""
-    if not ws.is_synthetic(dataset):
-        root = ws.root(dataset)
-        lists = (path for pattern in given_for(dataset, root).lists for path in root.glob(pattern))
-        return sum(path.read_bytes().count(b"\n") for path in lists)
-    sizes = described(ws.profile.benchmark)
-    if dataset == "vehicleid":
-        return (sizes.train_vehicles + sum(sizes.test_vehicles)) * sizes.images_per_vehicle
-    return (sizes.veri_train_vehicles + sizes.veri_test_vehicles) * sizes.tracks_per_vehicle * sizes.images_per_track
-
-
-def rough_seconds(ws: Workspace) -> dict[str, float]:
-    """Rough seconds that one job of a rule of the Snakefile takes on one core; a rule not named takes `CHAPTER`.
-
-    Only their proportions matter: they turn jobs that have ended into a share of the work, and so into the time left.
-    """
-    asked, images = ws.profile, {name: image_count(ws, name) for name in DATASETS}
-    rendered = sum(images[name] for name in DATASETS if ws.is_synthetic(name))
-    speed = 800 if asked.reid["backbone"] == "tiny" else 330  # images of 96 px a second
-    learnt = asked.reid["epochs"] * max(images.values()) / 2 * (mean(chain(*asked.sizes.values())) / 96) ** 2
-    boxes = 0.02 * asked.annotate * asked.detector["epochs"] + 0.015 * sum(images.values())
-    found = {"all": 0.0, "method": 60.0, "study": 60.0, "network": 10.0 + learnt / speed}
-    return found | {"00_near_duplicates": CHAPTER + rendered / 15, "02_detector_training": CHAPTER + boxes}
-
-
-def absolute(choices: dict[str, str]) -> dict[str, str]:
-    """The choices with whole paths, for Snakemake and its notebooks run in folders of their own."""
-    paths = {"weights", "output", *PATHS}
-    paths |= {"profile"} if choices.get("profile", "").endswith((".yaml", ".yml")) else set()
-    return {name: whole_path(value, Path.cwd()) if name in paths else value for name, value in choices.items()}
+# How long a step takes, as a multiple of a chapter that shows what others have made. Only the proportions matter: they
+# turn steps that have ended into a share of the work, and so into the time left.
+WEIGHTS = {"all": 0, "00_near_duplicates": 20, "02_detector_training": 20, "network": 8, "method": 8, "study": 8}
 
 
 def snakemake_command(choices: dict[str, Any], folder: Path, cores: int, target: str = "all") -> list[str]:
@@ -94,37 +58,30 @@ def only_one(folder: Path) -> Iterator[int]:
 
 
 class Progress:
-    """A bar of the share of Snakemake's jobs that have ended, each weighed by rough seconds, with the time left."""
+    """A bar of the share of Snakemake's steps that have ended, each weighed by `WEIGHTS`, with the time left."""
 
-    def __init__(self, seconds: dict[str, float], cores: int) -> None:
-        self.seconds, self.cores = seconds, cores
+    def __init__(self) -> None:
         self.due: dict[str, int] = {}
         self.bar, self.done = tqdm(disable=True), 0
 
     def hear(self, line: str) -> None:
-        """Follow a line of Snakemake's: of its table of jobs, whose last line is their total, or that one has ended."""
+        """Follow a line of Snakemake's: of its table of steps, which ends with their total, or that one has ended."""
         if self.bar.disable and (found := re.fullmatch(r"(\w+) +(\d+)", line)):
+            self.due[found[1]] = int(found[2])
             if found[1] == "total":
-                self.begin(int(found[2]))
-            else:
-                self.due[found[1]] = int(found[2])
+                work = sum(count * WEIGHTS.get(rule, 1) for rule, count in self.due.items() if rule != "total")
+                form = "{desc} {percentage:3.0f}% |{bar}| {elapsed} gone, about {remaining} left"
+                every = 1.0 if sys.stderr.isatty() else 60.0
+                self.bar = tqdm(total=work, bar_format=form, smoothing=0, mininterval=every, miniters=0)
         elif found := re.match(r"Finished jobid: \d+ \(Rule: (\w+)\)", line):
             self.done += 1
-            self.bar.set_description_str(f"{self.done} of {sum(self.due.values())} steps", refresh=False)
-            self.bar.update(self.seconds.get(found[1], CHAPTER))
-
-    def begin(self, jobs: int) -> None:
-        """Show the bar, with a first guess: nothing has ended yet that could be measured."""
-        work = sum(count * self.seconds.get(rule, CHAPTER) for rule, count in self.due.items())
-        form = "{desc} {percentage:3.0f}% |{bar}| {elapsed} gone, about {remaining} left"
-        every = 1.0 if sys.stderr.isatty() else 60.0
-        first = f"0 of {jobs} steps, some {math.ceil(work / self.cores / 60)} minutes at a first guess"
-        self.bar = tqdm(desc=first, total=work, bar_format=form, smoothing=0, mininterval=every, miniters=0)
+            self.bar.set_description_str(f"{self.done} of {self.due['total']} steps", refresh=False)
+            self.bar.update(WEIGHTS.get(found[1], 1))
 
 
-def follow(command: list[str], log: Path, seconds: dict[str, float], cores: int = 1, stdin: int | None = None) -> int:
+def follow(command: list[str], log: Path, stdin: int | None = None) -> int:
     """Run ``command``, its words into ``log``, its progress onto the terminal; what it starts inherits ``stdin``."""
-    progress = Progress(seconds, cores)
+    progress = Progress()
     # Not through a pipe: where its reader is killed, Snakemake loses its thread and waits for ever. In memory, if it
     # can be: so what went wrong is heard when the disk is full, too.
     with (
@@ -171,7 +128,7 @@ def bring_up_to_date(choices: dict[str, Any], ws: Workspace, cores: int, target:
         # A lock that is left here belongs to a run that was killed: ours is the one that says who is running.
         if any((folder / ".snakemake" / "locks").glob("*")):
             subprocess.run([*command, "--unlock"], capture_output=True, check=False)  # noqa: S603
-        return follow(command, folder / LOG, rough_seconds(ws), cores, stdin=descriptor)
+        return follow(command, folder / LOG, stdin=descriptor)
 
 
 def unsaid_failure(log: str) -> str:
@@ -224,11 +181,10 @@ def main(target: str, cores: int, baselines: bool, restore: bool, **given: str) 
 
 
 def as_choices(baselines: bool, given: dict[str, str]) -> dict[str, Any]:
-    """The words of a command as choices of `partreg.workflow.open_workspace`; what is empty was not chosen."""
-    choices: dict[str, Any] = absolute({name: value for name, value in given.items() if value})
-    file = {name: choices.pop(name) for name in ("weights", "pixels") if name in choices}
+    """The words of a command as choices of `open_workspace`, with whole paths, for notebooks run in other folders."""
+    file = {name: value for name in ("weights", "pixels") if (value := given.pop(name))}
     overrides = ({} if baselines else {"other_rows": False}) | ({"evidence": file} if file else {})
-    return choices | ({"overrides": overrides} if overrides else {})
+    return tidy({**given, "overrides": overrides}, Path.cwd())
 
 
 def refuse(ws: Workspace, target: str) -> None:

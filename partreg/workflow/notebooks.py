@@ -12,8 +12,7 @@ from typing import Any
 
 from partreg.errors import PartregError
 from partreg.files import locked, writable
-from partreg.workflow.fields import CHOICES
-from partreg.workflow.profile import REPOSITORY, demand_repository
+from partreg.workflow.profile import CHOICES, REPOSITORY, demand_repository
 
 
 class TerminalLines:

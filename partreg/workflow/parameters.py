@@ -16,9 +16,8 @@ from typing import Any
 from partreg.errors import PartregError
 from partreg.guard import checked, known
 from partreg.reid.run import Run, from_json
-from partreg.workflow.fields import CHOICES, DataSet, Natural, Text, located, merged
 from partreg.workflow.methods import check_method
-from partreg.workflow.profile import Workspace, open_workspace, tidy
+from partreg.workflow.profile import CHOICES, DataSet, Natural, Text, Workspace, located, merged, open_workspace, tidy
 from partreg.workflow.runs import make_run, method_run
 
 INJECTED = "# Parameters\n"  # how the cell begins that papermill puts in
@@ -38,7 +37,8 @@ def open_notebook(namespace: Mapping[str, Any], **changes: Any) -> Workspace:
     taken = declared(namespace.get("In", [])) or namespace
     given = {name: namespace[name] for name in CHOICES if name in taken and name in namespace}
     choices = tidy(given, Path.cwd())
-    return open_workspace(**{**choices, "overrides": merged(choices.get("overrides", {}), changes)})
+    changed = {name: fields for name, fields in changes.items() if fields}
+    return open_workspace(**{**choices, "overrides": merged(choices.get("overrides", {}), changed)})
 
 
 def check_injected(namespace: Mapping[str, Any]) -> None:

@@ -8,8 +8,7 @@ from __future__ import annotations
 from partreg.parts.boxes import PARTS
 from partreg.workflow import keys
 from partreg.workflow.dial import ROWS, row_recipe, scored
-from partreg.workflow.fields import DATASETS
-from partreg.workflow.profile import Workspace
+from partreg.workflow.profile import DATASETS, Workspace
 from partreg.workflow.runs import lacking
 from partreg.workflow.study import Job, Study
 

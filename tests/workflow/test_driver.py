@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from partreg import files
 from partreg.workflow import driver
 from partreg.workflow.chapters import NEEDS
-from partreg.workflow.fields import CHOICES
+from partreg.workflow.profile import CHOICES
 from tests.conftest import REPOSITORY
 
 # These stand for Snakemake, which starts a notebook that is at work when the others are killed, and for the driver.
@@ -31,13 +31,13 @@ DRIVER = """
 import pathlib, sys
 from partreg.workflow import driver
 with driver.only_one(pathlib.Path()) as lock:
-    driver.follow([sys.executable, "snakemake.py"], pathlib.Path("log"), {}, stdin=lock)
+    driver.follow([sys.executable, "snakemake.py"], pathlib.Path("log"), stdin=lock)
 """
 
 
 def test_every_line_is_heard_the_last_one_too(tmp_path):
     code = "import sys; sys.stdout.write('one\\rtwo\\n\\nthr\\xe9e'); sys.exit(3)"
-    assert driver.follow([sys.executable, "-X", "utf8", "-c", code], tmp_path / "log", {}) == 3
+    assert driver.follow([sys.executable, "-X", "utf8", "-c", code], tmp_path / "log") == 3
     assert (tmp_path / "log").read_text(encoding="utf-8") == "one\ntwo\n\nthrée\n"
 
 
@@ -82,45 +82,28 @@ print("Finished jobid: 4 (Rule: network)\\npartreg: a: done in 2 s")
 
 def test_the_terminal_shows_the_time_left_while_nothing_ends(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(driver.sys.stderr, "isatty", lambda: True, raising=False)
-    seconds = {"network": 300.0, "all": 0.0}
-    assert driver.follow([sys.executable, "-c", SNAKEMAKE_SAYS], tmp_path / "log", seconds, cores=2) == 0
+    assert driver.follow([sys.executable, "-c", SNAKEMAKE_SAYS], tmp_path / "log") == 0
     told = capsys.readouterr().err
-    assert "0 of 3 steps, some 5 minutes at a first guess" in told
     assert "00:01 gone" in told
     assert "1 of 3 steps  50%" in told
     assert "partreg: a: started" in told
     assert "Job stats" in (tmp_path / "log").read_text()
 
 
-@pytest.mark.parametrize(("target", "not_due"), [("all", set()), ("dial", {"all", "network", "method"})])
-def test_every_rule_of_the_snakefile_is_weighed(tmp_path, target, not_due):
-    """What Snakemake says of its jobs is understood, and each rule that takes long has a cost of its own."""
-    ws = driver.open_workspace("smoke", output=str(tmp_path))
-    command = driver.snakemake_command({"profile": "smoke", "output": str(tmp_path)}, tmp_path, 1, target)
-    said = subprocess.run([*command, "-n"], capture_output=True, text=True, check=True)
-    progress = driver.Progress(driver.rough_seconds(ws), 1)
-    for line in (said.stdout + said.stderr).splitlines():
-        progress.hear(line)
-    assert sum(progress.due.values()) > 10
-    assert set(driver.rough_seconds(ws)) - not_due <= set(progress.due)
-    assert set(progress.due) - set(driver.rough_seconds(ws)) <= {*NEEDS, "book", "dial"}
-    assert progress.bar.total == sum(n * progress.seconds.get(rule, driver.CHAPTER) for rule, n in progress.due.items())
-    progress.bar.close()
-
-
-def test_a_network_of_more_images_and_epochs_takes_longer(tmp_path):
-    def seconds(**overrides):
-        return driver.rough_seconds(driver.open_workspace("smoke", output=str(tmp_path), overrides=overrides))[
-            "network"
-        ]
-
-    assert seconds() < seconds(reid={"epochs": 20}) < seconds(reid={"epochs": 20}, benchmark={"train_vehicles": 60})
-
-
-def test_images_of_ones_own_are_counted_by_their_lists(tmp_path):
-    (tmp_path / "train_test_split").mkdir()
-    (tmp_path / "train_test_split" / "train_list.txt").write_text("1 1\n2 1\n3 2\n4 2\n")
-    assert driver.image_count(driver.open_workspace("smoke", vehicleid=str(tmp_path)), "vehicleid") == 4
+def test_every_rule_that_takes_long_is_weighed(tmp_path):
+    """What Snakemake says of its steps is understood; a rule without a weight is that of a chapter or a table."""
+    progress = driver.Progress()
+    for target in ("all", "dial"):
+        command = driver.snakemake_command({"profile": "smoke", "output": str(tmp_path)}, tmp_path, 1, target)
+        said = subprocess.run([*command, "-n"], capture_output=True, text=True, check=True)
+        for line in (said.stdout + said.stderr).splitlines():
+            progress.hear(line)
+        progress.bar.close()
+        assert progress.bar.total == sum(
+            n * driver.WEIGHTS.get(rule, 1) for rule, n in progress.due.items() if rule != "total"
+        )
+        progress.bar = driver.tqdm(disable=True)
+    assert set(driver.WEIGHTS) <= set(progress.due) <= {*driver.WEIGHTS, *NEEDS, "book", "dial", "total"}
 
 
 def test_snakemake_is_asked_for_the_target_with_choices_as_they_are(tmp_path):
@@ -133,10 +116,13 @@ def test_snakemake_is_asked_for_the_target_with_choices_as_they_are(tmp_path):
 
 def test_paths_are_the_same_from_every_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    given = {"profile": "mine.yaml", "veri": "data/VeRi", "output": "/out", "seeds": "0,1"}
-    here = {"profile": f"{tmp_path}/mine.yaml", "veri": f"{tmp_path}/data/VeRi", "output": "/out", "seeds": "0,1"}
-    assert driver.absolute(given) == here
-    assert driver.absolute({"profile": "smoke"}) == {"profile": "smoke"}
+    given = {"profile": "mine.yaml", "veri": "data/VeRi", "output": "/out", "seeds": "0,1", "weights": "", "pixels": ""}
+    here = {"profile": f"{tmp_path}/mine.yaml", "veri": f"{tmp_path}/data/VeRi", "output": "/out", "seeds": [0, 1]}
+    assert driver.as_choices(True, given) == here
+    more = {"profile": "smoke", "weights": "a.pth", "pixels": "rgb"}
+    evidence = {"weights": f"{tmp_path}/a.pth", "pixels": "rgb"}
+    overrides = {"other_rows": False, "evidence": evidence}
+    assert driver.as_choices(False, more) == {"profile": "smoke", "overrides": overrides}
 
 
 def test_a_run_waits_for_what_inherited_the_lock_by_its_descriptor(tmp_path):

@@ -9,8 +9,8 @@ import pytest
 
 from partreg import workflow
 from partreg.errors import PartregError
-from partreg.workflow.fields import layouts
 from partreg.workflow.parameters import check_injected, described_method, described_run, open_notebook
+from partreg.workflow.profile import layouts
 from tests.conftest import REPOSITORY
 
 HERE = {**os.environ, "PYTHONPATH": str(REPOSITORY)}  # a kernel elsewhere imports the code beside these tests

@@ -161,6 +161,18 @@ def test_overrides_merge_at_every_depth():
     ws, smoke = workflow.open_workspace("smoke", overrides=given), read_profile("smoke")
     assert ws.profile.evidence["base"] == {**smoke["evidence"]["base"], "size": 64}
     assert ws.profile.methods["vgg_ccl"] == {"lr": 0.1, "margin": smoke["methods"]["vgg_ccl"]["margin"]}
+    emptied = workflow.open_workspace("smoke", overrides={"evidence": {}, "methods": {"vgg_ccl": {"lr": None}}}).profile
+    assert emptied.evidence == {}
+    assert emptied.methods["vgg_ccl"] == {"margin": smoke["methods"]["vgg_ccl"]["margin"]}
+
+
+def test_choices_may_start_from_a_profile_of_ones_own_and_go_before_it(tmp_path):
+    written(tmp_path, "base.yaml", {"extends": "smoke", "annotate": 7, "reid": {"lr": 0.5}})
+    given = {"profile": "base.yaml", "overrides": {"reid": {"lr": None}, "seeds": [1]}}
+    ws = workflow.open_workspace(written(tmp_path, "mine.yaml", given), seeds=2, overrides={"reid": {"epochs": 3}})
+    assert (ws.profile.name, ws.folder.name) == ("mine", "mine")
+    assert (ws.profile.annotate, ws.profile.seeds) == (7, [2])
+    assert ws.profile.reid == {**{k: v for k, v in read_profile("smoke")["reid"].items() if k != "lr"}, "epochs": 3}
 
 
 @pytest.mark.parametrize(
@@ -284,7 +296,7 @@ def test_every_path_counts_from_the_file_that_says_it(tmp_path, monkeypatch):
         ("1: 2\n", "mine.yaml: [1] is 1; expected text"),
         ("profile: smoke\noverrides:\n  seeds: [0]\n  seeds: [1]\n", "line 4: 'seeds' is given a second time"),
         ("profil: smoke\n", "'profil' is unknown; did you mean 'profile'?"),
-        ("profile: mine.yaml\n", "expected the name of one of those under profiles/"),
+        ("profile: mine.yaml\n", "mine.yaml: 'profile' belongs into a file of choices"),
         ("profile: smoke\noutput: 2024\n", "output is 2024; expected text"),
         ("profile: smoke\nseeds: 0;1\n", "seeds[0] is '0;1'"),
         ("profile: smoke\nreid: {epochs: 5}\n", "under overrides"),
