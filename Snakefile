@@ -31,7 +31,7 @@ SHARED = [digest(asdict(ws.profile)), *(data_key(ws, name) for name in DATASETS)
 KEYS = {name: [notebook_key(source(name)), *SHARED] for name in NEEDS}
 METHOD_KEYS = [method_key(ws, name, seed) for name in other_methods(ws, "veri").values() for seed in ws.profile.seeds]
 PAGE = str(ws.folder / "site" / "_build" / "html" / "index.html")
-SOURCES = "_config.yml _toc.yml book/**/* partreg/**/*.py partreg/**/*.yaml profiles/*.yaml reference/**/*".split()
+SOURCES = "_config.yml _toc.yml book/**/* partreg/**/*.py partreg/**/*.yaml partreg/touch/*.js partreg/touch/*.css profiles/*.yaml reference/**/*".split()
 
 
 def notebook(name, output, **more):

@@ -24,6 +24,7 @@ ROOMS = {
     "reid": "network, loss, training",
     "baselines": "the other methods",
     "figures": "tables, lists, maps",
+    "touch": "the method under one's hands",
     "workflow": "profiles, keys, stages",
     "notebooks": "the chapters",
 }

@@ -15,6 +15,7 @@ from claims import ledger, read_claims
 from pages import PAGES, marks_table, methods_reference, own_part, paper_recipe, runs_table, statistics
 from partreg import files
 from partreg.errors import PartregError
+from partreg.touch import thing
 from partreg.verify import record
 from partreg.workflow.chapters import CHAPTERS, chapter_path
 from partreg.workflow.effects import read_evidence
@@ -61,6 +62,8 @@ def assemble(ws: Workspace, site: Path) -> None:
         _write(site / "notebooks" / f"{name}.ipynb", nbformat.writes(readable(chapter_path(ws, name))).encode())
     mathjax = distribution("sphinx-mathjax-offline").locate_file("sphinx-mathjax-offline/static/mathjax/tex-svg.js")
     _write(site / "book" / "_static" / "mathjax" / "tex-svg.js", Path(str(mathjax)).read_bytes())
+    _write(site / "book" / "_static" / "touch.js", thing.script().encode())
+    _write(site / "book" / "_static" / "touch.css", thing.style().encode())
     _write(site / "book" / "statistics.md", statistics(ws).encode())
     evidence = read_evidence()
     _write(site / "book" / "ledger.md", ledger(read_claims(), evidence).encode())
@@ -79,13 +82,17 @@ def assemble(ws: Workspace, site: Path) -> None:
 def readable(path: Path) -> nbformat.NotebookNode:
     """Return an executed notebook as the book shows it: without this machine's folders, with provenance under figures.
 
-    A figure carries its line (`partreg.figures.origins.Sourced`); one that shows no run's results has none.
+    A figure carries its line (`partreg.figures.origins.Sourced`); one that shows no run's results has none. Widgets are
+    left out with their state, for a page has no kernel; what stands beside one as HTML is shown (`partreg.touch`).
     """
     notebook = nbformat.read(path, as_version=4)
+    notebook.metadata.pop("widgets", None)
     cells = []
     for cell in notebook.cells:
         if "injected-parameters" in cell.metadata.get("tags", []):
             cell.source = "\n".join(line for line in cell.source.splitlines() if "/" not in line)
+        for output in cell.get("outputs", []):
+            output.get("data", {}).pop("application/vnd.jupyter.widget-view+json", None)
         cells.append(cell)
         for number, line in enumerate(carried(cell)):
             cells.append(nbformat.v4.new_markdown_cell(line, id=f"{cell.id}-provenance-{number}"))

@@ -27,6 +27,7 @@ from partreg.workflow.study import record_path
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 
+TOUCHED = ["04_reid_training"]  # the chapters that show a thing to touch
 STRANGE = "it's $(touch was-run) ü"  # a folder's name: an apostrophe, a command, a space, a letter beyond ASCII
 
 
@@ -301,4 +302,18 @@ def test_no_link_within_the_book_is_broken(built, browser, served):
         for link in {link.split("#")[0] for link in links if link.startswith(served)}:
             target = root / link.removeprefix(served).split("?")[0].lstrip("/")
             assert (target / "index.html" if target.is_dir() else target).exists(), (path.name, link)
+    page.close()
+
+
+@pytest.mark.browser
+def test_each_thing_to_touch_takes_the_place_of_its_picture(built, browser, served):
+    root = built.folder / "site" / "_build" / "html"
+    told = {path: path.read_text(encoding="utf-8").count("data-touch=") for path in pages(built)}
+    assert set(TOUCHED) <= {path.stem for path in told if told[path]}
+    page = browser.new_page()
+    for path in (path for path in told if told[path]):
+        for address in (path.as_uri(), f"{served}/{path.relative_to(root).as_posix()}"):
+            page.goto(address)
+            assert page.locator(".touch").count() == told[path], address
+            assert page.locator(".touch-still").count() == 0, address
     page.close()

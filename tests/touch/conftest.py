@@ -1,0 +1,106 @@
+"""A page of its own for one thing, opened as a file in headless Chromium, as a reader would."""
+
+import json
+import os
+import shutil
+
+import pytest
+
+from partreg.touch import thing
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+OWN = ("file:", "data:", "blob:")  # addresses of what a page brings along
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    if CHROMIUM is None:
+        message = "no Chromium here: install Debian's package chromium to run the browser tests"
+        if os.environ.get("CI"):
+            pytest.fail(message)
+        pytest.skip(message)
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+        yield running
+        running.close()
+
+
+@pytest.fixture
+def opened(chromium, tmp_path):
+    """A function that opens one thing, or several, on a page of their own from ``file://``.
+
+    An error in the page, or a request for anything but its own files, fails the test, unless it clears ``troubles``.
+    """
+    contexts, troubles = [], []
+
+    def open_page(*things, width=1280, scripts=True, touch=False, scheme="light"):
+        (tmp_path / "touch.js").write_text(thing.script(), encoding="utf-8")
+        (tmp_path / "touch.css").write_text(thing.style(), encoding="utf-8")
+        head = '<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>A thing</title>'
+        links = '<link rel="stylesheet" href="touch.css"><script defer src="touch.js"></script>'
+        colours = "<style>:root { color-scheme: light dark }</style>"
+        body = "\n".join(one.html() for one in things)
+        page_text = f'<!doctype html><html lang="en">{head}{colours}{links}<main><h1>A page</h1>{body}</main></html>'
+        (tmp_path / "page.html").write_text(page_text, encoding="utf-8")
+        how = {"viewport": {"width": width, "height": 900}, "java_script_enabled": scripts, "has_touch": touch}
+        context = chromium.new_context(color_scheme=scheme, **how)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("pageerror", lambda error: troubles.append(str(error)))
+        page.on("console", lambda said: troubles.append(said.text) if said.type == "error" else None)
+        page.on("request", lambda asked: None if asked.url.startswith(OWN) else troubles.append(asked.url))
+        page.goto((tmp_path / "page.html").as_uri())
+        return page
+
+    open_page.troubles = troubles
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert not troubles
+
+
+@pytest.fixture
+def slide():
+    """A function that sets a slider, found by its name, as a hand would."""
+
+    def set_to(page, name, value, nth=0):
+        page.get_by_role("slider", name=name, exact=True).nth(nth).evaluate(
+            "(slider, value) => { slider.value = value; slider.dispatchEvent(new Event('input', {bubbles: true})); }",
+            str(value),
+        )
+
+    return set_to
+
+
+@pytest.fixture
+def finger():
+    """A function that moves a finger over a page: touches at the first point and lets go at the last."""
+
+    def move(page, *points):
+        session = page.context.new_cdp_session(page)
+        for kind, place in zip(["touchStart", *["touchMove"] * (len(points) - 1)], points, strict=True):
+            session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [{"x": place[0], "y": place[1]}]})
+        session.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+
+    return move
+
+
+@pytest.fixture
+def in_jupyter():
+    """A function that imports a thing's module and draws with it, as anywidget does in JupyterLab; gives its HTML."""
+
+    def draw(page, one):
+        return page.evaluate(
+            """async ([text, data]) => {
+                const address = URL.createObjectURL(new Blob([text], { type: "text/javascript" }));
+                const { default: widget } = await import(address);
+                const el = document.createElement("div");
+                await widget.render({ model: { get: (name) => (name === "data" ? data : undefined) }, el });
+                return el.innerHTML;
+            }""",
+            [thing.module(one.name), json.loads(json.dumps(one.data))],
+        )
+
+    return draw
