@@ -140,7 +140,7 @@ def effect_words(test: Test, found: Effect) -> str:
 
 
 def ledger(claims: Sequence[Claim], evidence: Evidence) -> str:
-    """The ledger as a MyST list-table for the first page."""
+    """The ledger as a MyST list-table for the page of claims."""
     lines = [HEADING]
     for claim in claims:
         found = judged(claim, evidence)[1]

@@ -14,7 +14,7 @@ from partreg.baselines import declarations
 from partreg.reid.run import Run
 from partreg.synthetic import benchmark
 from partreg.synthetic.benchmark import plan_vehicleid
-from partreg.workflow.chapters import CHAPTERS, chapter_path, run_path
+from partreg.workflow.chapters import CHAPTERS, NEEDS, chapter_path, run_path
 from partreg.workflow.effects import WITHDRAWN, Evidence
 from partreg.workflow.profile import Workspace, read_profile
 from partreg.workflow.provenance import device, provenance
@@ -121,6 +121,18 @@ def statistics(ws: Workspace) -> str:
         seconds = f"{trained['seconds']:.0f} | {ran['duration']:.0f}"
         lines.append(f"| {run.name} | `{run.key}` | {commit} | {seconds} |")
     return "\n".join(lines) + "\n"
+
+
+def copy_time(ws: Workspace) -> str:
+    """Say in one sentence what the executed notebooks of this copy took together, and where."""
+    paths = [*(chapter_path(ws, name) for name in CHAPTERS if not NEEDS[name].copied)]
+    paths += [run_path(ws, run) for run in networks(ws).values()]
+    paths += sorted((ws.folder / "rows").glob("*.ipynb"))
+    seconds = sum(nbformat.read(path, as_version=4).metadata.papermill["duration"] for path in paths)
+    return (
+        f"This copy has the profile `{ws.profile.name}`. Its notebooks took {seconds / 60:.0f} minutes together, on "
+        f"{device()}.\n"
+    )
 
 
 def own_part(ws: Workspace, name: str) -> str:

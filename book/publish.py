@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import json
 import subprocess
 import sys
@@ -9,10 +11,21 @@ from importlib.metadata import distribution
 from pathlib import Path
 
 import nbformat
+from PIL import Image
 
 import plan
 from claims import ledger, read_claims
-from pages import PAGES, marks_table, methods_reference, own_part, paper_recipe, runs_table, statistics
+from found import found
+from pages import (
+    PAGES,
+    copy_time,
+    marks_table,
+    methods_reference,
+    own_part,
+    paper_recipe,
+    runs_table,
+    statistics,
+)
 from partreg import files
 from partreg.errors import PartregError
 from partreg.touch import thing
@@ -65,7 +78,10 @@ def assemble(ws: Workspace, site: Path) -> None:
     _write(site / "book" / "_static" / "touch.js", thing.script().encode())
     _write(site / "book" / "_static" / "touch.css", thing.style().encode())
     _write(site / "book" / "statistics.md", statistics(ws).encode())
+    _write(site / "book" / "two_alike.jpg", picture(chapter_path(ws, "00_near_duplicates"), "two-alike"))
+    _write(site / "book" / "copy_time.md", copy_time(ws).encode())
     evidence = read_evidence()
+    _write(site / "book" / "found.md", found(evidence).encode())
     _write(site / "book" / "ledger.md", ledger(read_claims(), evidence).encode())
     _write(site / "book" / "runs_table.md", runs_table(evidence).encode())
     arrows = plan.arrows()
@@ -98,6 +114,15 @@ def readable(path: Path) -> nbformat.NotebookNode:
             cells.append(nbformat.v4.new_markdown_cell(line, id=f"{cell.id}-provenance-{number}"))
     notebook.cells = cells
     return notebook
+
+
+def picture(path: Path, cell: str) -> bytes:
+    """Return the picture that a cell of an executed notebook shows, by the cell's id, as JPEG."""
+    outputs = next(one.outputs for one in nbformat.read(path, as_version=4).cells if one.id == cell)
+    png = base64.b64decode(next(one.data["image/png"] for one in outputs if "image/png" in one.get("data", {})))
+    small = io.BytesIO()
+    Image.open(io.BytesIO(png)).convert("RGB").save(small, "JPEG", quality=88)
+    return small.getvalue()
 
 
 def carried(cell: nbformat.NotebookNode) -> list[str]:

@@ -317,3 +317,18 @@ def test_each_thing_to_touch_takes_the_place_of_its_picture(built, browser, serv
             assert page.locator(".touch").count() == told[path], address
             assert page.locator(".touch-still").count() == 0, address
     page.close()
+
+
+@pytest.mark.browser
+def test_the_first_page_fits_one_screen(built, browser, served):
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    page.goto(f"{served}/book/intro.html", wait_until="load")
+    pictures = page.locator("article img")
+    assert pictures.count() == 1
+    assert pictures.evaluate("picture => picture.complete && picture.naturalWidth > 0")
+    doors = page.locator(".doors .sd-card")
+    assert doors.count() == 4
+    lowest = doors.evaluate_all("doors => Math.max(...doors.map(door => door.getBoundingClientRect().bottom))")
+    assert 0 < lowest <= 900
+    page.close()
+    assert (built.folder / "site/_build/html/book/intro.html").stat().st_size < 300_000

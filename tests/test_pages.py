@@ -100,7 +100,7 @@ def test_all_pages_say_the_same_of_what_was_tested():
     sources = [*PAGES, REPOSITORY / "README.md", REPOSITORY / "requirements.lock", REPOSITORY / "environment.yml"]
     named = [path.name for path in sources if "macos" in path.read_text(encoding="utf-8").lower()]
     assert named == ["promises.md"]
-    for path in (BOOK / "intro.md", REPOSITORY / "README.md"):
+    for path in (BOOK / "running.md", REPOSITORY / "README.md"):
         assert "On Linux with Python 3.11, make and git" in path.read_text(encoding="utf-8")
 
 

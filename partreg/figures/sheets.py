@@ -5,9 +5,6 @@ Every function that makes a figure returns it closed. So a notebook shows it onc
 
 from __future__ import annotations
 
-import base64
-import html
-import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,7 +13,6 @@ import cv2
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-from IPython.display import HTML
 from matplotlib import patheffects
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -248,11 +244,3 @@ def part_rows(
     pictures = {label: [paths[name] for name in names] for label, (names, _) in rows.items()}
     boxes = [[table[table["image"] == name] for name in names] for names, table in rows.values()]
     return image_rows(pictures, boxes=boxes, pixels=pixels)
-
-
-def as_html(figure: Figure, alt: str) -> HTML:
-    """Return the figure as HTML with its alternative text, for a page that shows it by glue."""
-    picture = io.BytesIO()
-    figure.savefig(picture, format="png", dpi=DPI, bbox_inches="tight")
-    source = base64.b64encode(picture.getvalue()).decode()
-    return HTML(f'<figure class="glued"><img alt="{html.escape(alt)}" src="data:image/png;base64,{source}"></figure>')

@@ -165,9 +165,3 @@ def test_the_pipeline_names_every_branch_and_its_cells(red, boxes, branches):
     assert ("average pooling\nof all cells" in words) == ("global" in branches)
     assert ("average pooling\nof 4 cells" in words) == ("window" in branches)
     assert drawn(figure).std() > 0
-
-
-def test_a_pasted_sheet_keeps_its_words():
-    shown = sheets.as_html(sheets.image_grid([np.zeros((8, 8, 3), np.uint8)], 1), 'A "black" square')
-    assert 'alt="A &quot;black&quot; square"' in shown.data
-    assert 'src="data:image/png;base64,iVBOR' in shown.data

@@ -1,0 +1,110 @@
+"""What the first page says was found: sentences that follow from effects and their intervals, whatever these are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from partreg import paper
+from partreg.figures.tables import in_points, percent
+from partreg.workflow.effects import Effect, Evidence, effect
+from partreg.workflow.profile import read_profile
+from partreg.workflow.runs import CONTROLS
+
+SUPPORTED, CONTRADICTED, UNDECIDED, PENDING = "supported", "contradicted", "undecided", "not measured yet"
+
+# What the part branches of each control see, in the words of the first page.
+SEEN = dict(
+    zip(CONTROLS, ("branches on the whole map", "boxes of other images", "boxes in random places"), strict=True)
+)
+
+
+def found(evidence: Evidence) -> str:
+    """Return three sentences about the kept trainings, numbered, and what their numbers are, in Markdown."""
+    full, baseline = {"row": paper.FULL}, {"row": paper.BASELINE}
+    early = {"study": "budgets", "budget": "short"}
+    soon, later = [{**full, **early}, baseline], [{**baseline, **early}, full]
+    plan = read_profile("reference")
+    passes = plan["reid"]["epochs"] / plan["evidence"]["short"]
+    sentences = (
+        help_sentence(effect(evidence, [full], [baseline])),
+        place_sentence({words: effect(evidence, [full], [{"row": row}]) for row, words in SEEN.items()}),
+        time_sentence(effect(evidence, soon[:1], later[:1]), effect(evidence, soon, later), passes),
+    )
+    numbered = [f"{number}. {sentence}" for number, sentence in enumerate(sentences, 1)]
+    return "\n".join([*numbered, "", note(effect(evidence, [full], [baseline])), ""])
+
+
+def note(gain: Effect) -> str:
+    """Say what the numbers of the sentences are; ``gain`` is the first of them."""
+    if not gain.values:
+        return "The trainings behind these sentences have not been made yet."
+    return (
+        f"Numbers are of the reference: means over {len(gain.values)} seeds or fewer, with 95% intervals over seeds. "
+        "*Undecided* means that zero lies inside the interval. [What holds](what_holds.md) has every claim."
+    )
+
+
+def verdict(difference: Effect) -> str:
+    """Say whether the whole interval over seeds lies above zero, below it, or on both sides."""
+    if len(difference.values) < 2:
+        return PENDING
+    return SUPPORTED if difference.low > 0 else CONTRADICTED if difference.high < 0 else UNDECIDED
+
+
+def help_sentence(gain: Effect) -> str:
+    """Say whether a network learns better with parts: ``gain`` is the full model's CMC@1 minus the baseline's."""
+    says = {
+        SUPPORTED: "Parts help",
+        CONTRADICTED: "Parts harm",
+        UNDECIDED: "Whether parts help is undecided",
+        PENDING: "Whether parts help is not known yet",
+    }[verdict(gain)]
+    if not gain.values:
+        return f"**{says}.**"
+    mine, theirs = map(percent, gain.scores)
+    return (
+        f"**{says}:** with them the network puts the right vehicle first in {mine} of the searches, without them in "
+        f"{theirs}, a gain of {in_points(gain)} points."
+    )
+
+
+def place_sentence(against: Mapping[str, Effect]) -> str:
+    """Say whether it is the parts' places that help.
+
+    Args:
+        against: the full model's CMC@1 minus that of each control, by what the control's branches see instead of parts.
+    """
+    verdicts = {verdict(difference) for difference in against.values()}
+    if PENDING in verdicts:
+        return "**Whether the places of the parts matter is not known yet.**"
+    says = "Whether the places of the parts matter depends on what they are compared with"
+    if len(verdicts) == 1:
+        says = {
+            SUPPORTED: "The places of the parts matter",
+            CONTRADICTED: "The places of the parts harm",
+            UNDECIDED: "Whether the places of the parts matter is undecided",
+        }[verdicts.pop()]
+    differences = ", ".join(f"{in_points(one)} over {words}" for words, one in against.items())
+    return f"**{says}:** parts gain {differences}."
+
+
+def time_sentence(early: Effect, apart: Effect, times: float) -> str:
+    """Say whether parts gain more after a short training than after a long one.
+
+    Args:
+        early: the gain by parts after the short training.
+        apart: how much more it is than after the long training.
+        times: how many times longer the long training is.
+    """
+    says = {
+        SUPPORTED: "Parts gain more in a short training",
+        CONTRADICTED: "Parts gain more in a long training",
+        UNDECIDED: "Whether parts gain more in a short training is undecided",
+        PENDING: "Whether parts gain more in a short training is not known yet",
+    }[verdict(apart)]
+    if not apart.values:
+        return f"**{says}.**"
+    return (
+        f"**{says}:** after 1/{times:g} of the epochs they gain {in_points(early)} points, which differs from the gain "
+        f"at the end by {in_points(apart)}."
+    )

@@ -1,0 +1,63 @@
+"""The first page's sentences say what the effects say, whatever they are."""
+
+import pytest
+
+import found
+from partreg.workflow.effects import Effect, read_evidence
+
+UP, DOWN, OPEN, NONE = Effect((0.02, 0.021)), Effect((-0.02, -0.021)), Effect((0.02, -0.02)), Effect(())
+
+
+def scored(effect: Effect) -> Effect:
+    return Effect(effect.values, scores=(0.3, 0.28) if effect.values else ())
+
+
+@pytest.mark.parametrize(
+    ("gain", "says"),
+    [
+        (UP, "**Parts help:** with them the network puts the right vehicle first in 30.0% of the searches, without"),
+        (DOWN, "**Parts harm:** with them"),
+        (OPEN, "**Whether parts help is undecided:** with them"),
+        (Effect((0.02,)), "**Whether parts help is not known yet:** with them"),
+        (NONE, "**Whether parts help is not known yet.**"),
+    ],
+)
+def test_parts_help_where_the_whole_interval_lies_above_zero(gain, says):
+    assert found.help_sentence(scored(gain)).startswith(says)
+
+
+@pytest.mark.parametrize(
+    ("effects", "says"),
+    [
+        ((UP, UP), "The places of the parts matter:"),
+        ((DOWN, DOWN), "The places of the parts harm:"),
+        ((OPEN, OPEN), "Whether the places of the parts matter is undecided:"),
+        ((UP, OPEN), "Whether the places of the parts matter depends on what they are compared with:"),
+        ((UP, NONE), "Whether the places of the parts matter is not known yet."),
+    ],
+)
+def test_places_matter_where_every_control_falls_behind(effects, says):
+    told = found.place_sentence(dict(zip(("the whole map", "random places"), effects, strict=True)))
+    assert told.startswith(f"**{says}**")
+    if NONE not in effects:
+        assert "over the whole map" in told
+        assert "over random places" in told
+
+
+@pytest.mark.parametrize(
+    ("apart", "says"),
+    [
+        (UP, "Parts gain more in a short training:"),
+        (DOWN, "Parts gain more in a long training:"),
+        (OPEN, "Whether parts gain more in a short training is undecided:"),
+        (NONE, "Whether parts gain more in a short training is not known yet."),
+    ],
+)
+def test_a_short_training_is_compared_with_a_long_one(apart, says):
+    assert found.time_sentence(UP, apart, 8.0).startswith(f"**{says}**")
+
+
+def test_the_first_page_has_three_sentences_of_the_kept_trainings():
+    told = found.found(read_evidence()).splitlines()
+    assert [line[:2] for line in told[:3]] == ["1.", "2.", "3."]
+    assert "95% intervals over seeds" in told[4]
