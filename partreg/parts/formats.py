@@ -1,7 +1,7 @@
-"""Section 4.1, the annotated images: read COCO and YOLO files as tables of objects, and write them.
+"""Section 4.1, the annotated images: read and write COCO files of boxes, and write YOLO files.
 
 COCO has one JSON file for all images and gives pixels. YOLO has one text file for each image and gives centres and
-sizes relative to the image. The readers refuse every impossible box (NaN, no area, outside the image, unknown class,
+sizes relative to the image. `read_coco` refuses every impossible box (NaN, no area, outside the image, unknown class,
 unknown image) with an error that names it.
 """
 
@@ -18,9 +18,8 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from partreg.datasets.lines import real, whole
 from partreg.errors import PartregError
-from partreg.files import read_json, read_text, write_json, write_text
+from partreg.files import read_json, write_json, write_text
 from partreg.parts.boxes import BODY, CLASSES, OBJECT_COLUMNS, choose, extend_lights, objects_table
 
 # What the categories of known files mean here. Left and right become the image's: a car seen from the front shows its
@@ -213,26 +212,6 @@ def write_yolo(folder: str | Path, objects: pd.DataFrame, images: pd.Series | li
     write_text(folder / "data.yaml", yaml.safe_dump(data, sort_keys=False))
 
 
-def read_yolo(folder: str | Path, images: pd.Series | list[str]) -> pd.DataFrame:
-    """Read YOLO labels in the form of `write_yolo`; the same line twice is one box.
-
-    Returns:
-        `OBJECT_COLUMNS` with score 1, images in the given order.
-
-    Raises:
-        PartregError: a label file is missing, a line is not ``class x y width height``, or a box is impossible.
-    """
-    rows = []
-    for image, name in yolo_names(images).items():
-        path = Path(folder) / "labels" / Path(name).with_suffix(".txt")
-        if not path.is_file():
-            raise PartregError(f"{path}: no such file; expected one label file an image, empty where it shows nothing.")
-        for number, line in enumerate(read_text(path).split("\n"), 1):
-            if line.strip():
-                rows.append((image, *_yolo_line(line, f"{path}:{number}"), 1.0))
-    return objects_table(pd.DataFrame(rows, columns=list(OBJECT_COLUMNS)).drop_duplicates(), str(folder))
-
-
 def yolo_names(images: pd.Series | list[str]) -> dict[str, str]:
     """Flat file names by image name ("image/7.jpg" is "image__7.jpg"); YOLO pairs pictures and labels by them.
 
@@ -285,24 +264,3 @@ def _relative(box: list[float], width: float, height: float, where: str) -> tupl
         what = f"the bbox {box} lies outside its image of {width} x {height} pixels"
         raise PartregError(f"{where}: {what}; fix or remove it.")
     return corners
-
-
-def _yolo_line(line: str, where: str) -> tuple[str, float, float, float, float]:
-    label, *sides = line.split()
-    number = whole(label)
-    if number is None or len(sides) != 4:
-        what = f"expected 'class x y width height', found {line.strip()[:60]!r}"
-        raise PartregError(f"{where}: {what}; fix or remove the line.")
-    if not 0 <= number < len(CLASSES):
-        what = f"unknown class {number}, expected 0 to {len(CLASSES) - 1}"
-        raise PartregError(f"{where}: {what}; fix or remove the line.")
-    x, y, w, h = map(real, sides)
-    # The slack is one millionth of a side, for rounded digits.
-    corners = (x - w / 2, y - h / 2, x + w / 2, y + h / 2)
-    if not (w > 0 and h > 0 and min(corners) > -1e-6 and max(corners) < 1 + 1e-6):
-        raise PartregError(
-            f"{where}: expected four numbers of a box inside the image, with an area, found {line.strip()[:60]!r}; "
-            "fix or remove the line."
-        )
-    x0, y0, x1, y1 = (min(max(v, 0.0), 1.0) for v in corners)
-    return CLASSES[number], x0, y0, x1, y1

@@ -31,7 +31,7 @@ from partreg.datasets.veri import SPLITS, read_labels, read_names, read_tracks, 
 from partreg.errors import PartregError
 from partreg.parts.annotation import located
 from partreg.parts.boxes import read_boxes
-from partreg.parts.formats import read_coco, read_yolo
+from partreg.parts.formats import read_coco
 from partreg.reid.features import load
 from partreg.reid.method import PART_REGULARIZED
 from partreg.reid.network import built
@@ -247,9 +247,6 @@ READERS: dict[str, Reader] = {
         json.dumps(COCO).encode(),
         lambda folder: located(read_coco(folder / "boxes.json"), folder),
         {"a.jpg": picture("JPEG", size=(30, 40), exif=TURNED)},
-    ),
-    "yolo": Reader(
-        "labels/a.txt", b"0 0.5 0.25 0.5 0.25\n3 0.75 0.75 0.125 0.125\n", lambda folder: read_yolo(folder, ["a.jpg"])
     ),
     "boxes": Reader("boxes.csv", BOXES, lambda folder: read_boxes(folder / "boxes.csv")),
     "profile": Reader(
