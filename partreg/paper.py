@@ -1,7 +1,7 @@
-"""The numbers of Tables 1 to 6 as printed, where the paper disagrees with itself, and what it leaves open.
+"""The numbers of Tables 1 to 6 as printed, and where the paper disagrees with itself.
 
 Data, no logic. Scores are fractions in [0, 1], as the paper prints them; a dash in the paper is NaN here. The book's
-pages "Remarks" and "Assumptions" say more about each entry of `REMARKS` and `LEFT_OPEN`.
+page "Remarks" says more about each entry of `REMARKS`.
 """
 
 from __future__ import annotations
@@ -163,71 +163,6 @@ REMARKS = (
         (),
         "Section 3.2 expects three boxes from the detector (window, left light, right light) and infers the brand from "
         "the lights; Section 4.1 says that 500 images were labelled with window, light and brand.",
-    ),
-)
-
-
-@dataclass(frozen=True)
-class LeftOpen:
-    """Something that the paper does not say, so that a companion has to choose.
-
-    Attributes:
-        name: the label of its section in the book's page "Assumptions".
-        question: what is left open.
-        assumed: what partreg does instead of asking.
-    """
-
-    name: str
-    question: str
-    assumed: str
-
-
-LEFT_OPEN = (
-    LeftOpen(
-        "open-weight",
-        "The weight of the part terms in Eq. 2 and 3.",
-        "One weight, 0.3 for each part, so that three parts weigh about as much as the global term.",
-    ),
-    LeftOpen(
-        "open-recipe",
-        "Optimizer, batch size, epochs, decay of the exponential schedule, weight decay, augmentation.",
-        "SGD with momentum; flips, small shifts and colour changes; the numbers stand in the profile and in run.json.",
-    ),
-    LeftOpen(
-        "open-stride",
-        "The stride of the backbone's last stage, and so the side S of the grid.",
-        "Stride 1 in the last stage: S is a sixteenth of the input's side, 16 at 256 px.",
-    ),
-    LeftOpen(
-        "open-lights",
-        "Whether left and right light are one branch or two.",
-        "One branch: the union of the cells under both boxes.",
-    ),
-    LeftOpen(
-        "open-brand",
-        "Which box the brand has, that is inferred from the lights.",
-        "The hull of both extended lights, front or rear: the light branch's cells are among the brand branch's.",
-    ),
-    LeftOpen(
-        "open-cells",
-        "Where in the picture a cell of the feature map is.",
-        "Cell i is the i-th strip, though the neurons of a ResNet look half a cell farther up and left.",
-    ),
-    LeftOpen(
-        "open-missing",
-        "What is done when no image of a vehicle shows a part, and whether front and rear are averaged together.",
-        "Mean over the vehicle's images of the same view; failing that of any view; failing that over the same view of "
-        "the whole training set.",
-    ),
-    LeftOpen(
-        "open-width",
-        "The width of a part's feature, and how part features are fused in the row without the global branch.",
-        "256 as for the global feature; the three are concatenated.",
-    ),
-    LeftOpen(
-        "open-judging",
-        "Which rule computes AP on VeRi-776, and how many random galleries VehicleID's scores are a mean of.",
-        "The rectangular rule of Eq. 5, and 10 galleries drawn with a seed.",
     ),
 )
 
