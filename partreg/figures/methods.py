@@ -131,27 +131,13 @@ def _legend(ax: Axes, y: float, training: bool) -> None:
 
 
 def overview() -> tables.Table:
-    """Return a table of all methods with the parameters that choose them in chapter 11."""
+    """Return a table of all methods with the parameters that choose them in chapter 11, and their publications."""
     rows = {}
     for method, about in declarations().items():
         fits = [dataset for dataset in TABLES if method in judged_on(dataset)]
-        rows[about.name] = [method, " or ".join(fits), ", ".join(about.built_on) or "nothing"]
-    return tables.listed(rows, ["method", "dataset", "built on"], "Method", "What can be trained and judged here.")
-
-
-def facts(method: str) -> tables.Table:
-    """Return a table of where a method comes from and what it needs."""
-    about = declarations()[method]
-    values = {
-        "row": about.name,
-        "publication": about.publication,
-        "needed in training": ", ".join(about.training) or "nothing besides images",
-        "needed for a query": ", ".join(about.test) or "nothing besides the image",
-        "compared, as published": about.feature,
-        "network": "the profile's, in place of the published one" if about.replaced else "as published, or none",
-    }
-    frame = pd.DataFrame({"value": values}).rename_axis("of")
-    return tables.simple(frame, f"{about.name}: where it comes from and what it needs.")
+        rows[about.name] = [method, " or ".join(fits), ", ".join(about.built_on) or "nothing", about.publication]
+    columns = ["method", "dataset", "built on", "publication"]
+    return tables.listed(rows, columns, "Method", "What can be trained and judged here.")
 
 
 def scores(method: str, dataset: str, seed: int, judged: Any) -> tables.Table:
@@ -163,8 +149,8 @@ def scores(method: str, dataset: str, seed: int, judged: Any) -> tables.Table:
         seed: of its training.
         judged: `partreg.workflow.methods.Judged.scores`.
     """
-    row = declarations()[method].name
-    printed = paper.table(TABLES[dataset][0]).reindex([row]).iloc[0]  # all NaN for a method beyond the tables
+    about = declarations()[method]
+    printed = paper.table(TABLES[dataset][0]).reindex([about.name]).iloc[0]  # all NaN for a method beyond the tables
     published = {name: tables.DASH if np.isnan(value) else f"{value:.3f}" for name, value in printed.items()}
 
     def cells(scores: Any, names: Mapping[str, str]) -> dict[str, str]:
@@ -179,21 +165,10 @@ def scores(method: str, dataset: str, seed: int, judged: Any) -> tables.Table:
     else:
         table = {"reproduced": cells(judged, {"mAP": "mAP", "HIT@1": "hit1", "HIT@5": "hit5"}), "published": published}
     frame = pd.DataFrame(table).T.rename_axis("test set" if dataset == "vehicleid" else "scores")
-    caption = f"{row}, seed {seed}: scores on the test half; in brackets the 95% bootstrap interval over vehicles."
+    caption = (
+        f"{about.name}, seed {seed}: scores on the test half; in brackets the 95% bootstrap interval over vehicles."
+    )
     return tables.simple(frame, caption, origins.source_line(judged))
-
-
-def price(method: str, judged: Any) -> tables.Table:
-    """Return a table of what one method cost; ``judged`` is its `partreg.workflow.methods.Judged`."""
-    about, cost = declarations()[method], judged.cost
-    values = {
-        "training": f"{cost.training / 60:.1f} minutes",
-        "kept for each gallery image": f"{cost.width:,} numbers" if cost.width else "no feature",
-        "one query": f"{1000 * cost.query:.1f} ms",
-        "also needed": ", ".join(about.needs) or "nothing",
-    }
-    frame = pd.DataFrame({"value": values}).rename_axis("of")
-    return tables.simple(frame, f"{about.name}: its price on this machine.", origins.source_line(judged.scores))
 
 
 def needs(methods: Iterable[str]) -> tables.Table:
@@ -205,23 +180,25 @@ def needs(methods: Iterable[str]) -> tables.Table:
         lists = [", ".join(words) or "nothing" for words in (about.training, about.test)]
         rows[about.name] = [*lists, about.feature, network]
     columns = ["needed in training", "needed for a query", "compared, as published", "network"]
-    return tables.listed(rows, columns, "Method", "What each row needs besides images.")
+    return tables.listed(rows, columns, "Method", "What is needed besides images.")
 
 
 def prices(judged: Mapping[str, Any]) -> tables.Table:
     """Return a table of what each method cost; ``judged`` holds its `partreg.workflow.methods.Judged`."""
     rows = {}
-    for method, cost in ((method, result.cost) for method, result in judged.items()):
-        about = declarations()[method]
+    for method, result in judged.items():
+        about, cost = declarations()[method], result.cost
         width = f"{cost.width:,}" if cost.width else "no feature"
         numbers = [f"{cost.training / 60:.1f}", width, f"{1000 * cost.query:.1f}"]
         rows[about.name] = [*numbers, ", ".join(about.needs) or "nothing"]
     columns = ["training (min)", "compared", "query (ms)", "also needed"]
     source = origins.source_line([result.scores for result in judged.values()])
-    return tables.listed(rows, columns, "Method", "What each method costs, first seed.", source)
+    return tables.listed(rows, columns, "Method", "Price on this machine, first seed.", source)
 
 
 def note(reid: Mapping[str, Any], size: int | str) -> str:
     """Return the note under Tables 1 to 3: what all other methods' networks share here, unlike their originals."""
     own = f"backbone {reid['backbone']!r}, {reid['dim']} numbers a feature, {size} px and {reid['epochs']} epochs"
-    return f"The other rows: {own} for all networks that see whole images, in place of their originals' own (assumed)."
+    return (
+        f"The other methods: {own} for all networks that see whole images, in place of their originals' own (assumed)."
+    )

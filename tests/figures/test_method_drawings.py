@@ -129,14 +129,13 @@ def test_scores_stand_beside_the_published_ones_where_there_are_any(monkeypatch)
     assert list(veri.loc["reproduced"]) == ["mAP of 1 seed", "hit1 of 1 seed", "hit5 of 1 seed"]
 
 
-def test_the_tables_of_one_method_say_what_it_needs_and_costs():
-    told = methods.facts("siamese_path").frame.value
-    assert told["needed for a query"] == "cameras, time, camera distances"
-    assert methods.facts("strong").frame.value["needed for a query"] == "nothing besides the image"
+def test_tables_say_what_a_method_needs_and_costs():
+    needs = methods.needs(["siamese_path", "strong"]).frame["needed for a query"]
+    assert list(needs) == ["cameras, time, camera distances", "nothing"]
     judged = SimpleNamespace(cost=Cost(90.0, 0, 0.25), scores=SimpleNamespace(origins=()))
-    assert list(methods.price("siamese_path", judged).frame.value) == [
-        "1.5 minutes",
+    assert list(methods.prices({"siamese_path": judged}).frame.loc["Siamese+Path"]) == [
+        "1.5",
         "no feature",
-        "250.0 ms",
+        "250.0",
         "identities, cameras, time, camera distances",
     ]
