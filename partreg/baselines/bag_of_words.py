@@ -8,7 +8,7 @@ length. Their negative evidence (the training mean is subtracted) changes no L2 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +19,21 @@ from partreg.errors import PartregError
 ROWS = 2048  # descriptors compared with the words at a time: 80 MB of distances for 10,000 words
 BATCH = 4096  # of k-means
 ITERATIONS = 5  # of k-means over all descriptors (*assumed*); each has many batches
+CHUNK = 32  # images at a time: 25 MB of Color Names of 128x128 pixels
+
+
+@dataclass(frozen=True)
+class Local:
+    """How images are described locally.
+
+    Attributes:
+        describe: from pixels (N, H, W, 3) uint8, red, green, blue, to descriptors (N, S, P, D) float32: S stripes, and
+            P descriptors in each.
+        nearest: words that a descriptor counts for.
+    """
+
+    describe: Callable[[np.ndarray], np.ndarray]
+    nearest: int
 
 
 @dataclass(frozen=True)
@@ -32,6 +47,31 @@ class Codebook:
 
     words: np.ndarray
     idf: np.ndarray
+
+
+def learn(local: Local, pixels: np.ndarray, descriptors: np.ndarray, words: int, seed: int) -> Codebook:
+    """Learn words from descriptors (M, D) that were drawn, and their weights from all training images.
+
+    Raises:
+        PartregError: there are fewer descriptors than words.
+    """
+    learned = learn_words(descriptors, words, seed)
+    return Codebook(learned, learn_idf(_counts(local, learned, pixels)))
+
+
+def features(local: Local, codebook: Codebook, pixels: np.ndarray) -> np.ndarray:
+    """Describe images (N, H, W, 3): (N, S * W) float32 of length 1, to be compared by L2; the top stripe first."""
+    stripes, start = local.describe(pixels[:1]).shape[1], 0
+    described = np.empty((len(pixels), stripes * len(codebook.words)), dtype=np.float32)
+    for counts in _counts(local, codebook.words, pixels):
+        described[start : start + len(counts)] = weigh(codebook, counts)
+        start += len(counts)
+    return described
+
+
+def _counts(local: Local, words: np.ndarray, pixels: np.ndarray) -> Iterator[np.ndarray]:
+    for start in range(0, len(pixels), CHUNK):
+        yield count(words, local.describe(pixels[start : start + CHUNK]), local.nearest)
 
 
 def learn_words(descriptors: np.ndarray, words: int, seed: int) -> np.ndarray:
@@ -119,12 +159,3 @@ def weigh(codebook: Codebook, counts: np.ndarray) -> np.ndarray:
     features = np.sqrt(counts, dtype=np.float32) * codebook.idf
     features = features.reshape(len(counts), -1)
     return features / np.linalg.norm(features, axis=1, keepdims=True)
-
-
-def weigh_all(codebook: Codebook, counts: Iterable[np.ndarray], images: int, stripes: int = 1) -> np.ndarray:
-    """`weigh` of counts that come a chunk at a time: (images, stripes * W) float32."""
-    features, start = np.empty((images, stripes * len(codebook.words)), dtype=np.float32), 0
-    for chunk in counts:
-        features[start : start + len(chunk)] = weigh(codebook, chunk)
-        start += len(chunk)
-    return features

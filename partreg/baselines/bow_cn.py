@@ -11,63 +11,37 @@ the words are learned from the data set's own training images.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from functools import partial
 
 import numpy as np
 
-from partreg.baselines import bag_of_words
-from partreg.baselines.bag_of_words import Codebook
+from partreg.baselines.bag_of_words import Codebook, Local, features, learn
 from partreg.baselines.color_names import COLORS, color_names
 from partreg.baselines.declaration import Declaration
 from partreg.baselines.task import Cost, Task, compared
-from partreg.errors import PartregError
 
 PATCH = 4  # pixels; patches do not overlap
 STRIPES = 16
 WORDS = 350
 NEAREST = 10  # words a patch counts for
 IMAGES, EACH = 1_000, 100  # the words are learned from so many training images and patches of each
-CHUNK = 32  # images at a time: 25 MB of Color Names of 128x128 pixels
 
 
 def fit(train_pixels: np.ndarray, seed: int) -> Codebook:
-    """Learn the words and their weights.
+    """Learn 350 words and their weights.
 
     Args:
         train_pixels: (N, H, W, 3) uint8, red, green, blue; H a multiple of 64, W of 4.
         seed: of the patches drawn and of k-means.
 
     Raises:
-        PartregError: the pixels are not of that kind, or there are too few patches for 350 words.
+        PartregError: there are too few patches.
     """
     rng = np.random.default_rng(seed)
     drawn = np.sort(rng.permutation(len(train_pixels))[:IMAGES])
     described = (descriptors(train_pixels[row : row + 1]).reshape(-1, len(COLORS)) for row in drawn)
     patches = [rng.permutation(image)[:EACH] for image in described]
-    words = bag_of_words.learn_words(np.concatenate(patches), WORDS, seed)
-    return Codebook(words, bag_of_words.learn_idf(_counts(words, train_pixels)))
-
-
-def features(codebook: Codebook, pixels: np.ndarray) -> np.ndarray:
-    """Describe images.
-
-    Args:
-        codebook: from `fit`.
-        pixels: (N, H, W, 3) uint8, red, green, blue; H a multiple of 64, W of 4.
-
-    Returns:
-        (N, 5600) float32 of length 1, to be compared by L2; the 350 words of the top stripe first.
-
-    Raises:
-        PartregError: the pixels are not of that kind.
-    """
-    return bag_of_words.weigh_all(codebook, _counts(codebook.words, pixels), len(pixels), STRIPES)
-
-
-def _counts(words: np.ndarray, pixels: np.ndarray) -> Iterator[np.ndarray]:
-    for start in range(0, len(pixels), CHUNK):
-        yield bag_of_words.count(words, descriptors(pixels[start : start + CHUNK]), NEAREST)
+    return learn(LOCAL, train_pixels, np.concatenate(patches), WORDS, seed)
 
 
 def descriptors(pixels: np.ndarray) -> np.ndarray:
@@ -78,25 +52,20 @@ def descriptors(pixels: np.ndarray) -> np.ndarray:
 
     Returns:
         (N, 16, P, 11) float32, the P patches of each of 16 stripes, left to right and from the top.
-
-    Raises:
-        PartregError: the pixels are not of that kind.
     """
-    if pixels.ndim != 4 or pixels.shape[1] % (STRIPES * PATCH) or pixels.shape[2] % PATCH:
-        raise PartregError(
-            f"images have shape {pixels.shape}, expected (N, H, W, 3) with H a multiple of {STRIPES * PATCH} and W of "
-            f"{PATCH}; resize them to 128x128."
-        )
     number, height, width, _ = pixels.shape
     names = color_names(pixels).reshape(number, height // PATCH, PATCH, width // PATCH, PATCH, len(COLORS))
     return np.sqrt(names.sum(axis=2).sum(axis=3) / PATCH**2).reshape(number, STRIPES, -1, len(COLORS))
+
+
+LOCAL = Local(descriptors, NEAREST)
 
 
 def distances(task: Task) -> tuple[np.ndarray, Cost]:
     """(Q, G) L2 distances of the features, and their cost; the words are learned from the training images."""
     started = time.perf_counter()
     codebook = fit(task.pixels(task.train), task.seed)
-    return compared(task, partial(features, codebook), time.perf_counter() - started)
+    return compared(task, partial(features, LOCAL, codebook), time.perf_counter() - started)
 
 
 DECLARATION = Declaration(

@@ -14,8 +14,6 @@ from functools import cache
 import numpy as np
 from skimage.color import rgb2lab
 
-from partreg.errors import PartregError
-
 LEVELS = 32  # of each channel
 WIDTH = 15.0  # of the soft assignment, in CIELAB units: colours nearer than this to a border have both names
 
@@ -67,14 +65,6 @@ def color_names(pixels: np.ndarray) -> np.ndarray:
 
     Returns:
         (..., 11) float32 in the order of ``COLORS``; each pixel's sum to 1.
-
-    Raises:
-        PartregError: the pixels are not of that kind.
     """
-    if pixels.dtype != np.uint8 or pixels.shape[-1:] != (3,):
-        raise PartregError(
-            f"pixels are {pixels.dtype} of shape {pixels.shape}, expected uint8 of shape (..., 3); decode the images "
-            "as red, green and blue."
-        )
     level = (pixels >> 3).astype(np.intp)
     return table().reshape(-1, len(COLORS))[(level[..., 0] << 10) | (level[..., 1] << 5) | level[..., 2]]

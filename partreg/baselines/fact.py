@@ -14,24 +14,20 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
 from functools import partial
 
 import cv2
 import numpy as np
 
-from partreg.baselines import bag_of_words
-from partreg.baselines.bag_of_words import Codebook
+from partreg.baselines.bag_of_words import Codebook, Local, features, learn
 from partreg.baselines.declaration import Declaration
 from partreg.baselines.task import Cost, Task, compared, timed
-from partreg.errors import PartregError
 
 CNN, CN, SIFT = 0.7, 0.2, 0.1  # weights of the three distances
 STEP = 8  # pixels between descriptors
 DIAMETER = 4  # of a key point; OpenCV's descriptor covers six times that
 WORDS = 10_000
 DESCRIPTORS_A_WORD = 25  # drawn to learn the words from
-CHUNK = 32  # images at a time
 
 
 def added(cnn: np.ndarray, cn: np.ndarray, sift: np.ndarray) -> np.ndarray:
@@ -47,17 +43,7 @@ def added(cnn: np.ndarray, cn: np.ndarray, sift: np.ndarray) -> np.ndarray:
 
     Returns:
         (Q, G) float32 in [0, 1].
-
-    Raises:
-        PartregError: the shapes differ, or a distance is NaN or infinite.
     """
-    if not cnn.shape == cn.shape == sift.shape or cnn.ndim != 2:
-        raise PartregError(
-            f"distances have shapes {cnn.shape}, {cn.shape} and {sift.shape}, expected the same (Q, G) three times; "
-            "give all three for the same queries and gallery."
-        )
-    if not all(np.isfinite(part).all() for part in (cnn, cn, sift)):
-        raise PartregError("distances hold NaN or infinite values, expected finite ones; check the features.")
     return CNN * _stretched(cnn) + CN * _stretched(cn) + SIFT * _stretched(sift)
 
 
@@ -66,51 +52,21 @@ def _stretched(part: np.ndarray) -> np.ndarray:
     return ((part - low) / np.where(high > low, high - low, 1)).astype(np.float32)
 
 
-def fit_sift(train_pixels: np.ndarray, seed: int) -> Codebook:
-    """Learn BOW-SIFT's words and their weights.
+def fit(train_pixels: np.ndarray, seed: int) -> Codebook:
+    """Learn BOW-SIFT's words, min(10000, N), and their weights.
 
     Args:
         train_pixels: (N, H, W, 3) uint8, red, green, blue, H and W at least 16.
         seed: of the descriptors drawn and of k-means.
 
-    Returns:
-        A codebook of min(10000, N) words of width 128.
-
     Raises:
-        PartregError: the pixels are not of that kind, or there are too few descriptors for the words.
+        PartregError: there are too few descriptors for the words.
     """
     words = min(WORDS, len(train_pixels))
     each = math.ceil(words * DESCRIPTORS_A_WORD / max(len(train_pixels), 1))
     rng = np.random.default_rng(seed)
-    drawn = [rng.permutation(image)[:each] for chunk in _chunks(train_pixels) for image in chunk[:, 0]]
-    learned = bag_of_words.learn_words(np.concatenate(drawn), words, seed)
-    return Codebook(learned, bag_of_words.learn_idf(_counts(learned, train_pixels)))
-
-
-def sift_features(codebook: Codebook, pixels: np.ndarray) -> np.ndarray:
-    """Describe images by BOW-SIFT.
-
-    Args:
-        codebook: from `fit_sift`, W words.
-        pixels: (N, H, W, 3) uint8, red, green, blue, H and W at least 16.
-
-    Returns:
-        (N, W) float32 of length 1, to be compared by L2.
-
-    Raises:
-        PartregError: the pixels are not of that kind.
-    """
-    return bag_of_words.weigh_all(codebook, _counts(codebook.words, pixels), len(pixels))
-
-
-def _counts(words: np.ndarray, pixels: np.ndarray) -> Iterator[np.ndarray]:
-    for chunk in _chunks(pixels):
-        yield bag_of_words.count(words, chunk, nearest=1)
-
-
-def _chunks(pixels: np.ndarray) -> Iterator[np.ndarray]:
-    for start in range(0, len(pixels), CHUNK):
-        yield sift(pixels[start : start + CHUNK])
+    drawn = [rng.permutation(sift(image[None])[0, 0])[:each] for image in train_pixels]
+    return learn(LOCAL, train_pixels, np.concatenate(drawn), words, seed)
 
 
 def sift(pixels: np.ndarray) -> np.ndarray:
@@ -122,15 +78,7 @@ def sift(pixels: np.ndarray) -> np.ndarray:
     Returns:
         (N, 1, P, 128) float32, 0 to 255, of P = (H // 8 - 1) (W // 8 - 1) places, row by row; all 0 where a window is
         of one colour.
-
-    Raises:
-        PartregError: the pixels are not of that kind.
     """
-    if pixels.dtype != np.uint8 or pixels.ndim != 4 or pixels.shape[3] != 3 or min(pixels.shape[1:3]) < 2 * STEP:
-        raise PartregError(
-            f"images are {pixels.dtype} of shape {pixels.shape}, expected uint8 of shape (N, H, W, 3), at least "
-            f"{2 * STEP} pixels high and wide; decode them as red, green and blue."
-        )
     down, across = (range(STEP, side - STEP + 1, STEP) for side in pixels.shape[1:3])
     places = [cv2.KeyPoint(float(x), float(y), DIAMETER, 0.0) for y in down for x in across]
     extractor = cv2.SIFT_create()
@@ -138,13 +86,16 @@ def sift(pixels: np.ndarray) -> np.ndarray:
     return np.array(described, dtype=np.float32).reshape(len(pixels), 1, len(places), 128)
 
 
+LOCAL = Local(sift, nearest=1)
+
+
 def distances(task: Task) -> tuple[np.ndarray, Cost]:
     """(Q, G) distances, those of the network, of colour names and of SIFT added, and their cost."""
     started = time.perf_counter()
-    codebook = fit_sift(task.pixels(task.train), task.seed)
-    sift, cost = compared(task, partial(sift_features, codebook), time.perf_counter() - started)
+    codebook = fit(task.pixels(task.train), task.seed)
+    texture, cost = compared(task, partial(features, LOCAL, codebook), time.perf_counter() - started)
     cnn, names = task.built_on["googlenet"], task.built_on["bow_cn"]
-    return timed(partial(added, cnn.distances, names.distances, sift), cost + cnn.cost + names.cost)
+    return timed(partial(added, cnn.distances, names.distances, texture), cost + cnn.cost + names.cost)
 
 
 DECLARATION = Declaration(

@@ -12,8 +12,9 @@ from functools import partial
 import numpy as np
 
 from partreg.baselines.declaration import Declaration
-from partreg.baselines.plates import EPOCHS, load_crops, read, train_reader
-from partreg.baselines.task import Cost, Task, net_seconds, timed
+from partreg.baselines.plates import EPOCHS, Reader, load_crops, read, train_reader
+from partreg.baselines.small_nets import load, train_once
+from partreg.baselines.task import Cost, Task, timed
 from partreg.datasets.side import read_plates
 
 BEHIND = 2.0  # added to the distances of images that come behind; the sum gives their order and is no distance
@@ -49,12 +50,12 @@ def distances(task: Task) -> tuple[np.ndarray, Cost]:
     crops, has = load_crops(listed)
     query, gallery = (load_crops(read_plates(task.root, images)) for images in (task.query, task.gallery))
     how = {"epochs": min(task.epochs, EPOCHS), "seed": task.seed}
-    train = partial(train_reader, crops, has, listed.plate.tolist(), task.folder, **how)
-    cost = Cost(training=net_seconds(task.folder, train))
-    fact = task.built_on["fact"]
+    train = partial(train_reader, crops, has, listed.plate.tolist(), **how)
+    cost = Cost(training=train_once(task.folder, train))
+    reader, fact = load(Reader(), task.folder), task.built_on["fact"]
 
     def compare() -> np.ndarray:
-        return plates_first(fact.distances, read(task.folder, *query), read(task.folder, *gallery))
+        return plates_first(fact.distances, read(reader, *query), read(reader, *gallery))
 
     return timed(compare, cost + fact.cost)
 

@@ -14,8 +14,9 @@ import numpy as np
 
 from partreg.baselines.declaration import Declaration
 from partreg.baselines.fact_plate_rec import BEHIND, unit
-from partreg.baselines.plate_snn import plate_distances
+from partreg.baselines.plate_snn import PlateNet, plate_distances
 from partreg.baselines.plates import load_crops
+from partreg.baselines.small_nets import load
 from partreg.baselines.task import Cost, Task, timed
 from partreg.datasets.side import read_plates
 
@@ -51,7 +52,7 @@ def distances(task: Task) -> tuple[np.ndarray, Cost]:
     """(Q, G) distances, FACT's list ranked again by the plates, and their cost."""
     fact, snn = task.built_on["fact"], task.built_on["plate_snn"]
     query, gallery = (load_crops(read_plates(task.root, images)) for images in (task.query, task.gallery))
-    plates = plate_distances(snn.folder, query, gallery)
+    plates = plate_distances(load(PlateNet(), snn.folder), query, gallery)
     return timed(partial(ranked_again, fact.distances, plates), fact.cost + snn.cost)
 
 

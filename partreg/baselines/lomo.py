@@ -22,7 +22,6 @@ from scipy.ndimage import gaussian_filter1d
 
 from partreg.baselines.declaration import Declaration
 from partreg.baselines.task import Cost, Task, compared
-from partreg.errors import PartregError
 
 HEIGHT, WIDTH = 128, 48  # pixels
 CELL = 5  # pixels: the windows' step; a window is 2x2 cells
@@ -46,15 +45,7 @@ def features(pixels: np.ndarray) -> np.ndarray:
 
     Returns:
         (N, 26960) float32: HSV, then SILTP at radius 3, then at 5, each of length 1; to be compared by L2.
-
-    Raises:
-        PartregError: the pixels are not of that kind.
     """
-    if pixels.dtype != np.uint8 or pixels.ndim != 4 or pixels.shape[3] != 3:
-        raise PartregError(
-            f"images are {pixels.dtype} of shape {pixels.shape}, expected uint8 of shape (N, H, W, 3); decode them as "
-            "red, green and blue."
-        )
     described = np.empty((len(pixels), LENGTH), dtype=np.float32)
     for start in range(0, len(pixels), CHUNK):
         described[start : start + CHUNK] = _describe(pixels[start : start + CHUNK])

@@ -22,8 +22,9 @@ from partreg.reid.run import Run
 class MixedDifferenceNet(Trunk):
     """The mixed difference network; features have length 1, as in `vgg_triplet.UnitFeatureNet` (*assumed*)."""
 
-    def __init__(self, models: int, backbone: str, dim: int, last_stride: int, pixels: str) -> None:
-        super().__init__(backbone, last_stride, pixels)
+    def __init__(self, run: Run, classes: dict[str, int]) -> None:
+        super().__init__(run.backbone, run.last_stride, run.pixels)
+        dim, models = run.dim, classes["model"]
         self.model = branch(self.channels, dim)
         self.difference = branch(self.channels, dim)
         self.both = branch(2 * dim, dim)
@@ -54,11 +55,6 @@ def branch(inside: int, outside: int) -> nn.Sequential:
     return nn.Sequential(nn.Linear(inside, outside, bias=False), nn.BatchNorm1d(outside, affine=False))
 
 
-def network(run: Run, classes: dict[str, int]) -> MixedDifferenceNet:
-    """The network that ``run`` describes, for ``classes["model"]`` vehicle models."""
-    return MixedDifferenceNet(classes["model"], run.backbone, run.dim, run.last_stride, run.pixels)
-
-
 def losses(run: Run, network: Trunk, output: Output, targets: dict[str, Tensor]) -> dict[str, Tensor]:
     """The sum of the model's softmax loss and of CCL on either feature, ``run.margin`` their alpha; and each of them.
 
@@ -73,7 +69,7 @@ def losses(run: Run, network: Trunk, output: Output, targets: dict[str, Tensor])
     return {"loss": sum(summands.values()), **summands, "accuracy_model": model_accuracy(logits, models)}
 
 
-METHOD = Method(network, losses, by_identity, models_of)
+METHOD = Method(MixedDifferenceNet, losses, by_identity, models_of)
 
 DECLARATION = Declaration(
     name="Mixed Diff+CCL", tables=("vehicleid",), training=("identities", "model labels"),

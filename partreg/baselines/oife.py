@@ -65,8 +65,9 @@ def _layer(inside: int, outside: int, stride: int = 1) -> nn.Sequential:
 class OifeNet(Trunk):
     """Trunk, key-point net, a global branch and four of regions, and the layer that fuses them."""
 
-    def __init__(self, vehicles: int, backbone: str, dim: int, last_stride: int, pixels: str) -> None:
-        super().__init__(backbone, last_stride, pixels)
+    def __init__(self, run: Run, classes: dict[str, int]) -> None:
+        super().__init__(run.backbone, run.last_stride, run.pixels)
+        dim, vehicles = run.dim, classes["vehicle"]
         self.keypoints = KeypointNet()
         self.embed = nn.ModuleDict({branch: nn.Linear(self.channels, dim, bias=False) for branch in BRANCHES})
         self.fuse = nn.Linear(len(BRANCHES) * dim, dim, bias=False)
@@ -186,11 +187,6 @@ def losses(run: Run, network: Trunk, output: Output, targets: dict[str, Tensor])
     }
 
 
-def network(run: Run, classes: dict[str, int]) -> OifeNet:
-    """OIFE's network as ``run`` describes it, for ``classes["vehicle"]`` training identities."""
-    return OifeNet(classes["vehicle"], run.backbone, run.dim, run.last_stride, run.pixels)
-
-
 def targets(root: Path, images: pd.DataFrame) -> dict[str, np.ndarray]:
     """Return OIFE's targets of training images: "keypoints", (N, 20, 3) float32; at test it predicts them.
 
@@ -200,7 +196,7 @@ def targets(root: Path, images: pd.DataFrame) -> dict[str, np.ndarray]:
     return {"keypoints": read_keypoints(root, images)}
 
 
-METHOD = Method(network=network, losses=losses, targets=targets)
+METHOD = Method(network=OifeNet, losses=losses, targets=targets)
 
 DECLARATION = Declaration(
     name="OIFE", tables=("vehicleid", "veri"), training=("identities", "key points"),

@@ -12,7 +12,6 @@ Alone, as in Table 3, it cannot rank images without a plate: see `ranked`.
 from __future__ import annotations
 
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -28,15 +27,14 @@ from partreg.baselines.plates import (
     computed,
     disturbed,
     learn,
-    load,
     load_crops,
     prepared,
     rows_with_plates,
 )
-from partreg.baselines.task import Cost, Task, net_seconds, timed
+from partreg.baselines.small_nets import load, train_once
+from partreg.baselines.task import Cost, Task, timed
 from partreg.datasets.side import read_plates
 from partreg.errors import PartregError
-from partreg.files import write_weights
 from partreg.reid.device import mixed_precision
 from partreg.retrieval.distances import l2
 
@@ -95,26 +93,19 @@ def by_vehicle(vehicles: Tensor, rng: torch.Generator) -> Tensor:
     return shuffled[(counts.cumsum(0) - counts)[drawn, None] + places].flatten()[: len(vehicles)]
 
 
-def train(
-    crops: np.ndarray, has: np.ndarray, vehicles: np.ndarray, folder: str | Path, *, epochs: int, seed: int
-) -> Path:
-    """Train the siamese net on the plates of the training half, and replace what lay in its folder.
+def train(crops: np.ndarray, has: np.ndarray, vehicles: np.ndarray, *, epochs: int, seed: int) -> nn.Module:
+    """Train the siamese net on the plates of the training half.
 
     Args:
         crops: (N, 32, 96) uint8, see `partreg.baselines.plates.load_crops`.
         has: (N,) bool, whether there is a plate; the others are left out.
         vehicles: (N,) whole numbers.
-        folder: of the net alone.
         epochs: passes over the crops.
         seed: of the first weights, the pairs and the disturbances.
-
-    Returns:
-        The path of the weights.
 
     Raises:
         PartregError: fewer than two vehicles have plates.
     """
-    path = Path(folder) / "weights.pt"
     rows = rows_with_plates(has)
     names, numbers = np.unique(np.asarray(vehicles)[rows], return_inverse=True)
     if len(names) < 2:
@@ -124,28 +115,22 @@ def train(
     def loss(net: nn.Module, chosen: Tensor, rng: torch.Generator) -> Tensor:
         return pair_loss(net(disturbed(prepared(pictures[chosen]), rng)), labels[chosen])
 
-    net = learn(PlateNet, loss, lambda rng: by_vehicle(labels, rng), epochs, seed, RATE, "Plate-SNN")
-    write_weights(path, net.state_dict())
-    return path
+    return learn(PlateNet, loss, lambda rng: by_vehicle(labels, rng), epochs, seed, RATE, "Plate-SNN")
 
 
 def plate_distances(
-    folder: str | Path, query: tuple[np.ndarray, np.ndarray], gallery: tuple[np.ndarray, np.ndarray]
+    net: nn.Module, query: tuple[np.ndarray, np.ndarray], gallery: tuple[np.ndarray, np.ndarray]
 ) -> np.ndarray:
     """Compare the plates of query and gallery images.
 
     Args:
-        folder: that `train` was given.
+        net: from `train`.
         query: crops (Q, 32, 96) uint8 and whether there is one, (Q,) bool.
         gallery: the same of G images.
 
     Returns:
         (Q, G) float32: half the L2 distance of the features, in [0, 1], NaN where either image has no plate.
-
-    Raises:
-        PartregError: the weights cannot be read.
     """
-    net = load(PlateNet, Path(folder) / "weights.pt")
     apart = np.full((len(query[1]), len(gallery[1])), np.nan, np.float32)
     if query[1].any() and gallery[1].any():
         probes, others = (computed(net, crops[has]).numpy() for crops, has in (query, gallery))
@@ -174,9 +159,9 @@ def distances(task: Task) -> tuple[np.ndarray, Cost]:
     crops, has = load_crops(read_plates(task.root, task.train))
     query, gallery = (load_crops(read_plates(task.root, images)) for images in (task.query, task.gallery))
     how = {"epochs": min(task.epochs, EPOCHS), "seed": task.seed}
-    learn_plates = partial(train, crops, has, task.train.vehicle.to_numpy(), task.folder, **how)
-    cost = Cost(training=net_seconds(task.folder, learn_plates), width=WIDE)
-    apart, cost = timed(partial(plate_distances, task.folder, query, gallery), cost)
+    learn_plates = partial(train, crops, has, task.train.vehicle.to_numpy(), **how)
+    cost = Cost(training=train_once(task.folder, learn_plates), width=WIDE)
+    apart, cost = timed(partial(plate_distances, load(PlateNet(), task.folder), query, gallery), cost)
     return ranked(apart), cost
 
 

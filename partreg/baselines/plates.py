@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -22,7 +21,6 @@ from tqdm import tqdm
 
 from partreg.datasets.pictures import read_picture
 from partreg.errors import PartregError
-from partreg.files import write_weights
 from partreg.reid.device import mixed_precision, reproducible
 
 HEIGHT, WIDTH = 32, 96
@@ -132,26 +130,19 @@ def spelled(scores: Tensor) -> list[str]:
     return ["".join(SYMBOLS[k] for k in row).replace(" ", "") for row in scores.argmax(2).tolist()]
 
 
-def train_reader(
-    crops: np.ndarray, has: np.ndarray, texts: list[str], folder: str | Path, *, epochs: int, seed: int
-) -> Path:
-    """Train a reader on the plates of the training half, and replace what lay in its folder.
+def train_reader(crops: np.ndarray, has: np.ndarray, texts: list[str], *, epochs: int, seed: int) -> nn.Module:
+    """Train a reader on the plates of the training half.
 
     Args:
         crops: (N, 32, 96) uint8, see `load_crops`.
         has: (N,) bool, whether there is a plate; the others are left out.
         texts: N plates; symbols other than A-Z and 0-9 are not learnt.
-        folder: of the reader alone.
         epochs: passes over the crops.
         seed: of the first weights, the order and the disturbances.
-
-    Returns:
-        The path of the weights.
 
     Raises:
         PartregError: no crop at all, or a plate longer than 7 symbols.
     """
-    path = Path(folder) / "weights.pt"
     rows = rows_with_plates(has)
     symbols, pictures = targets([texts[row] for row in rows]), torch.from_numpy(crops[rows])
 
@@ -164,21 +155,14 @@ def train_reader(
     def order(rng: torch.Generator) -> Tensor:
         return torch.randperm(len(rows), generator=rng)
 
-    net = learn(Reader, loss, order, epochs, seed, RATE, "plate reader")
-    write_weights(path, net.state_dict())
-    return path
+    return learn(Reader, loss, order, epochs, seed, RATE, "plate reader")
 
 
-def read(folder: str | Path, crops: np.ndarray, has: np.ndarray) -> list[str]:
-    """Return what the reader that `train_reader` left in ``folder`` reads on each crop, "" where there is no plate.
-
-    Raises:
-        PartregError: its weights cannot be read.
-    """
-    net = load(Reader, Path(folder) / "weights.pt")
+def read(reader: nn.Module, crops: np.ndarray, has: np.ndarray) -> list[str]:
+    """Return what a reader reads on each of N crops, "" where there is no plate."""
     rows = np.flatnonzero(has)
     texts = [""] * len(has)
-    for row, text in zip(rows, spelled(computed(net, crops[rows])) if len(rows) else [], strict=True):
+    for row, text in zip(rows, spelled(computed(reader, crops[rows])) if len(rows) else [], strict=True):
         texts[row] = text
     return texts
 
@@ -246,17 +230,3 @@ def computed(net: nn.Module, crops: np.ndarray) -> Tensor:
     """Compute the net's output for crops (N, 32, 96) uint8, in order, on one thread."""
     with reproducible(1, CPU), torch.inference_mode():
         return torch.cat([net(prepared(part)) for part in np.array_split(crops, max(1, math.ceil(len(crops) / 256)))])
-
-
-def load(make: Callable[[], nn.Module], path: Path) -> nn.Module:
-    """Load a trained net.
-
-    Raises:
-        PartregError: the weights are missing, or another net's.
-    """
-    net = make()
-    try:
-        net.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
-    except Exception as error:  # torch raises many kinds for files that are not its own
-        raise PartregError(f"{path}: not readable weights of a plate net ({error}); train it anew.") from error
-    return net.to(memory_format=torch.channels_last).eval()

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -26,11 +25,11 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from partreg.baselines.declaration import Declaration
+from partreg.baselines.small_nets import load, train_once
 from partreg.baselines.spacetime import gaps, metres, places, training_tracks
-from partreg.baselines.task import Cost, Task, net_seconds, timed
+from partreg.baselines.task import Cost, Task, timed
 from partreg.datasets.side import read_camera_distances
 from partreg.errors import PartregError
-from partreg.files import write_weights
 from partreg.reid.device import reproducible
 from partreg.reid.method import Method, by_identity
 from partreg.reid.network import Output, Trunk
@@ -52,10 +51,10 @@ class SiameseNet(Trunk):
     The original's ResNet-50 compares 2048-d features; here the width is the run's, as for all methods (*assumed*).
     """
 
-    def __init__(self, run: Run, vehicles: int) -> None:
+    def __init__(self, run: Run, classes: dict[str, int]) -> None:
         super().__init__(run.backbone, run.last_stride, run.pixels)
         self.embed = nn.Linear(self.channels, run.dim, bias=False)
-        self.classify = nn.Linear(run.dim, vehicles, bias=False)
+        self.classify = nn.Linear(run.dim, classes["vehicle"], bias=False)
         # Similarity is sigmoid(scale * cosine + shift), both learnt (*assumed*), from 1/2 at a cosine of 1/2.
         self.scale = nn.Parameter(torch.tensor(8.0))
         self.shift = nn.Parameter(torch.tensor(-4.0))
@@ -95,7 +94,7 @@ def siamese_losses(run: Run, network: Trunk, output: Output, targets: dict[str, 
     return {"loss": identity + pairs, "loss_identity": identity, "loss_pairs": pairs, "accuracy_vehicle": hits}
 
 
-METHOD = Method(lambda run, classes: SiameseNet(run, classes["vehicle"]), siamese_losses, by_identity)
+METHOD = Method(SiameseNet, siamese_losses, by_identity)
 
 
 @dataclass(frozen=True)
@@ -290,30 +289,24 @@ def train_path(
     features: np.ndarray,
     images: pd.DataFrame,
     camera_distances: pd.DataFrame,
-    folder: str | Path,
     *,
     epochs: int,
     seed: int,
-) -> Path:
+) -> PathNet:
     """Learn the potentials, then the LSTM on the paths that they propose between training tracks.
 
-    A path is right between two tracks of a vehicle, wrong to another's. Weights in ``folder`` are replaced.
+    A path is right between two tracks of a vehicle, wrong to another's.
 
     Args:
         features: (N, D) of the training images by the siamese network.
         images: the N training images, with vehicle, camera and time; `training_tracks` are their tracks.
         camera_distances: (C, C) metres.
-        folder: of this training alone.
         epochs: passes over the pairs, for each of the two networks.
         seed: of everything random.
-
-    Returns:
-        The file of weights.
 
     Raises:
         PartregError: fewer than two training vehicles were seen twice at known times and places.
     """
-    path = Path(folder) / "weights.pt"
     known = ((images["time"] >= 0) & (places(images, camera_distances) >= 0)).to_numpy()
     features, images = np.asarray(features)[known], images[known]
     tracks = training_tracks(images)
@@ -324,29 +317,16 @@ def train_path(
             "from; this needs a data set such as VeRi-776."
         )
     seen = sightings(features, images, tracks, camera_distances)
+    within = relations(seen, seen, camera_distances)
     with reproducible(1, torch.device("cpu")), torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        net = PathNet()
-        learn(net, seen, vehicles, camera_distances, epochs, np.random.default_rng(seed))
-    write_weights(path, net.state_dict())
-    return path
-
-
-def learn(
-    net: PathNet,
-    seen: Sightings,
-    vehicles: np.ndarray,
-    camera_distances: pd.DataFrame,
-    epochs: int,
-    rng: np.random.Generator,
-) -> None:
-    """Fit ``net`` to training tracks (T of them) of known ``vehicles`` (T,); torch's random state is used too."""
-    within = relations(seen, seen, camera_distances)
-    pairs = torch.from_numpy(within[:, ~np.eye(len(vehicles), dtype=bool)])
-    net.mean.copy_(pairs.mean(1))
-    net.spread.copy_(pairs.std(1).clamp(min=1e-6))
-    learn_potentials(net, within, seen.times, vehicles, epochs, rng)
-    learn_paths(net, seen, within, vehicles, epochs, rng)
+        net, rng = PathNet(), np.random.default_rng(seed)
+        pairs = torch.from_numpy(within[:, ~np.eye(len(vehicles), dtype=bool)])
+        net.mean.copy_(pairs.mean(1))
+        net.spread.copy_(pairs.std(1).clamp(min=1e-6))
+        learn_potentials(net, within, seen.times, vehicles, epochs, rng)
+        learn_paths(net, seen, within, vehicles, epochs, rng)
+    return net.eval()
 
 
 def learn_potentials(
@@ -426,24 +406,8 @@ def fit_binary(module: nn.Module, score, same: np.ndarray, epochs: int, name: st
             bar.set_postfix(loss=f"{loss.item():.3f}", refresh=False)
 
 
-def load_path(folder: str | Path) -> PathNet:
-    """Load the nets that `train_path` left in ``folder``.
-
-    Raises:
-        PartregError: there are no such weights.
-    """
-    path, net = Path(folder) / "weights.pt", PathNet()
-    try:
-        net.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
-    except Exception as error:  # torch raises many kinds for files that are not its own
-        raise PartregError(
-            f"{path}: expected the weights of a path network ({type(error).__name__}); delete it and train anew."
-        ) from error
-    return net.eval()
-
-
 def path_distances(
-    folder: str | Path,
+    net: PathNet,
     query_features: np.ndarray,
     gallery_features: np.ndarray,
     query: pd.DataFrame,
@@ -456,7 +420,7 @@ def path_distances(
     same, but it rounds to 0 for most pairs, which would put them at one distance.
 
     Args:
-        folder: where `train_path` left its weights.
+        net: from `train_path`.
         query_features: (Q, D) by the siamese network.
         gallery_features: (G, D).
         query: table of Q images; each is a sighting of its own.
@@ -465,11 +429,8 @@ def path_distances(
 
     Returns:
         (Q, G) float64, any sign; smaller is likelier to be one vehicle.
-
-    Raises:
-        PartregError: no trained weights in ``folder``, or features that do not fit.
     """
-    net, tracks = load_path(folder), track_numbers(gallery)
+    tracks = track_numbers(gallery)
     alone = net.similarity(l2(query_features, gallery_features))
     with reproducible(1, torch.device("cpu")):
         starts = sightings(np.asarray(query_features), query, np.arange(len(query)), camera_distances)
@@ -483,9 +444,10 @@ def distances(task: Task) -> tuple[np.ndarray, Cost]:
     cameras = read_camera_distances(task.root)
     query, gallery, learnt = (task.features(half) for half in ("query", "gallery", "train"))
     how = {"epochs": min(task.epochs, EPOCHS), "seed": task.seed}
-    train = partial(train_path, learnt, task.train, cameras, task.folder, **how)
-    cost = task.network_cost() + Cost(training=net_seconds(task.folder, train))
-    return timed(partial(path_distances, task.folder, query, gallery, task.query, task.gallery, cameras), cost)
+    train = partial(train_path, learnt, task.train, cameras, **how)
+    cost = task.network_cost() + Cost(training=train_once(task.folder, train))
+    net = load(PathNet(), task.folder)
+    return timed(partial(path_distances, net, query, gallery, task.query, task.gallery, cameras), cost)
 
 
 DECLARATION = Declaration(

@@ -7,12 +7,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from partreg import files
 from partreg.retrieval.distances import l2
 
 
@@ -102,17 +101,3 @@ def compared(
     features = describe(images)
     cost = Cost(training, features.shape[1], (time.perf_counter() - started) / len(images))
     return timed(partial(l2, features[:queries], features[queries:]), cost)
-
-
-def net_seconds(folder: Path, train: Callable[[], Any]) -> float:
-    """Train a small net unless it is there, and return the seconds that its training took.
-
-    A net without its time, because the process was killed between the two, is trained again.
-    """
-    path = folder / "net.json"
-    if not path.exists():
-        (folder / "weights.pt").unlink(missing_ok=True)
-        started = time.perf_counter()
-        train()
-        files.write_json(path, {"seconds": time.perf_counter() - started})
-    return files.read_json(path)["seconds"]

@@ -50,8 +50,9 @@ def reverse_gradient(values: Tensor) -> Tensor:
 class VamiNet(Trunk):
     """Trunk, view classifier, attention, generator, discriminator, and the layer that fuses the views."""
 
-    def __init__(self, vehicles: int, backbone: str, dim: int, last_stride: int, pixels: str) -> None:
-        super().__init__(backbone, last_stride, pixels)
+    def __init__(self, run: Run, classes: dict[str, int]) -> None:
+        super().__init__(run.backbone, run.last_stride, run.pixels)
+        dim, vehicles = run.dim, classes["vehicle"]
         views = len(VIEWS)
         self.view = nn.Linear(self.channels, views)
         self.single = nn.Linear(self.channels, dim, bias=False)
@@ -202,12 +203,7 @@ def losses(run: Run, network: VamiNet, output: Output, targets: dict[str, Tensor
     }
 
 
-def network(run: Run, classes: dict[str, int]) -> VamiNet:
-    """VAMI's network as ``run`` describes it, for ``classes["vehicle"]`` training identities."""
-    return VamiNet(classes["vehicle"], run.backbone, run.dim, run.last_stride, run.pixels)
-
-
-METHOD = Method(network=network, losses=losses, order=by_identity, targets=view_targets)
+METHOD = Method(network=VamiNet, losses=losses, order=by_identity, targets=view_targets)
 
 DECLARATION = Declaration(
     name="VAMI", tables=("vehicleid", "veri"), training=("identities", "orientation"),

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from partreg.baselines.declaration import Declaration
 from partreg.baselines.metric_losses import coupled_clusters
-from partreg.baselines.vgg_triplet import unit_feature_net
+from partreg.baselines.vgg_triplet import UnitFeatureNet
 from partreg.reid.method import Method, by_identity
 from partreg.reid.network import Output, Trunk
 from partreg.reid.run import Run
@@ -21,7 +21,7 @@ def losses(run: Run, network: Trunk, output: Output, targets: dict[str, Tensor])
     return {"loss": coupled_clusters(output.feature, targets["vehicle"], run.margin)}
 
 
-METHOD = Method(unit_feature_net, losses, by_identity)
+METHOD = Method(UnitFeatureNet, losses, by_identity)
 
 DECLARATION = Declaration(
     name="VGG+CCL", tables=("vehicleid",), training=("identities",),

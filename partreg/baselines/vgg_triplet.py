@@ -19,11 +19,11 @@ from partreg.reid.run import Run
 
 
 class UnitFeatureNet(Trunk):
-    """A backbone, average pooling, one linear layer, and a feature of length 1."""
+    """A backbone, average pooling, one linear layer, and a feature of length 1; it has no classifier."""
 
-    def __init__(self, backbone: str, dim: int, last_stride: int, pixels: str) -> None:
-        super().__init__(backbone, last_stride, pixels)
-        self.embed = nn.Linear(self.channels, dim, bias=False)
+    def __init__(self, run: Run, classes: dict[str, int]) -> None:
+        super().__init__(run.backbone, run.last_stride, run.pixels)
+        self.embed = nn.Linear(self.channels, run.dim, bias=False)
 
     def forward(self, images: Tensor, boxes: Tensor | None = None) -> Output:
         """Features (B, dim) of length 1 of images (B, 3, H, H), 0 to 255; boxes are unused."""
@@ -32,17 +32,12 @@ class UnitFeatureNet(Trunk):
             return Output(F.normalize(self.embed(feature_map.mean((2, 3)))))
 
 
-def unit_feature_net(run: Run, classes: dict[str, int]) -> UnitFeatureNet:
-    """The network that ``run`` describes; it has no classifier, so ``classes`` are unused."""
-    return UnitFeatureNet(run.backbone, run.dim, run.last_stride, run.pixels)
-
-
 def losses(run: Run, network: Trunk, output: Output, targets: dict[str, Tensor]) -> dict[str, Tensor]:
     """The triplet loss of a batch, with ``run.margin`` between squared distances."""
     return {"loss": triplet(output.feature, targets["vehicle"], run.margin)}
 
 
-METHOD = Method(unit_feature_net, losses, by_identity)
+METHOD = Method(UnitFeatureNet, losses, by_identity)
 
 DECLARATION = Declaration(
     name="VGG+Triplet Loss", tables=("vehicleid",), training=("identities",),

@@ -1,10 +1,9 @@
 import numpy as np
 import pytest
 
-from partreg.baselines import bow_cn
-from partreg.baselines.bag_of_words import Codebook
+from partreg.baselines import bag_of_words, bow_cn
+from partreg.baselines.bag_of_words import Codebook, Local, features
 from partreg.baselines.color_names import COLORS, color_names
-from partreg.errors import PartregError
 from partreg.retrieval.distances import l2
 
 RED, BLUE = (255, 0, 0), (0, 0, 255)
@@ -49,41 +48,34 @@ def test_a_stripe_holds_whole_rows_of_patches():
 
 def test_features_of_two_words_by_hand():
     codebook = Codebook(np.sqrt([names(RED), names(BLUE)]), np.ones(2, dtype=np.float32))
-    bow_nearest = bow_cn.features(codebook, np.stack([painted(RED, BLUE)]))
+    bow_nearest = features(bow_cn.LOCAL, codebook, np.stack([painted(RED, BLUE)]))
     # Each patch counts for its 10 nearest words, here for both, so all 32 counts are equal.
     np.testing.assert_allclose(bow_nearest, np.full((1, 32), 32**-0.5), rtol=1e-6)
 
 
-def test_features_of_one_word_a_patch(monkeypatch):
-    monkeypatch.setattr(bow_cn, "NEAREST", 1)
+def test_features_of_one_word_a_patch():
+    local = Local(bow_cn.descriptors, nearest=1)
     codebook = Codebook(np.sqrt([names(RED), names(BLUE)]), np.ones(2, dtype=np.float32))
-    found = bow_cn.features(codebook, np.stack([painted(RED, BLUE)])).reshape(16, 2)
+    found = features(local, codebook, np.stack([painted(RED, BLUE)])).reshape(16, 2)
     np.testing.assert_allclose(found, [[0.25, 0]] * 8 + [[0, 0.25]] * 8, rtol=1e-6)
 
 
 def test_the_published_length_and_the_seed(learned, monkeypatch):
     pixels, codebook = learned
-    found = bow_cn.features(codebook, pixels)
+    found = features(bow_cn.LOCAL, codebook, pixels)
     assert (found.shape, found.dtype) == ((6, 5600), np.float32)
     np.testing.assert_allclose(np.linalg.norm(found, axis=1), 1, rtol=1e-5)
     again = bow_cn.fit(pixels, 0)
     assert (again.words.tolist(), again.idf.tolist()) == (codebook.words.tolist(), codebook.idf.tolist())
     assert bow_cn.fit(pixels, 1).words.tolist() != codebook.words.tolist()
-    monkeypatch.setattr(bow_cn, "CHUNK", 4)
-    np.testing.assert_allclose(bow_cn.features(codebook, pixels), found, atol=1e-6)
-    assert bow_cn.features(codebook, pixels[:0]).shape == (0, 5600)
+    monkeypatch.setattr(bag_of_words, "CHUNK", 4)
+    np.testing.assert_allclose(features(bow_cn.LOCAL, codebook, pixels), found, atol=1e-6)
 
 
 def test_colors_moved_along_a_stripe_change_nothing_but_across_stripes_do(learned):
     pixels, codebook = learned
-    found = bow_cn.features(
-        codebook, np.stack([pixels[0], np.roll(pixels[0], 8, axis=1), np.roll(pixels[0], 8, axis=0)])
+    found = features(
+        bow_cn.LOCAL, codebook, np.stack([pixels[0], np.roll(pixels[0], 8, axis=1), np.roll(pixels[0], 8, axis=0)])
     )
     distances = l2(found[:1], found)[0]
     assert distances[1] < 1e-3 < 0.1 < distances[2]
-
-
-@pytest.mark.parametrize("shape", [(1, 100, 128, 3), (1, 128, 126, 3), (128, 128, 3)])
-def test_images_that_do_not_divide_into_stripes(shape):
-    with pytest.raises(PartregError, match="H a multiple of 64 and W of 4"):
-        bow_cn.descriptors(np.zeros(shape, dtype=np.uint8))

@@ -5,7 +5,6 @@ from hypothesis import strategies as st
 from skimage.color import rgb2lab
 
 from partreg.baselines.color_names import COLORS, PROTOTYPES, WIDTH, color_names, table
-from partreg.errors import PartregError
 
 
 def name(red, green, blue):
@@ -68,9 +67,3 @@ def test_a_pixel_is_looked_up_by_its_levels(color):
 def test_the_table_cannot_be_written_to():
     with pytest.raises(ValueError, match="read-only"):
         table()[0] = 0
-
-
-@pytest.mark.parametrize("pixels", [np.zeros((2, 3)), np.zeros((2, 4), dtype=np.uint8), np.array(3, dtype=np.uint8)])
-def test_pixels_that_have_no_names(pixels):
-    with pytest.raises(PartregError, match=r"expected uint8 of shape \(\.\.\., 3\)"):
-        color_names(pixels)

@@ -1,10 +1,8 @@
 import numpy as np
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from partreg.baselines import fact
-from partreg.errors import PartregError
+from partreg.baselines import bag_of_words, fact
 
 
 def images(number, seed=0, side=40):
@@ -31,14 +29,6 @@ def test_units_and_other_queries_change_nothing(seed, factor, shift):
     np.testing.assert_allclose(fact.added(cnn[:1], cn[:1], sift[:1]), found[:1], atol=1e-6)
 
 
-def test_distances_that_do_not_fit():
-    square = np.zeros((2, 2))
-    with pytest.raises(PartregError, match=r"shapes \(2, 2\), \(2, 2\) and \(2, 3\)"):
-        fact.added(square, square, np.zeros((2, 3)))
-    with pytest.raises(PartregError, match="NaN or infinite"):
-        fact.added(square, square, np.array([[0, np.nan], [0, 0]]))
-
-
 def test_a_grid_of_descriptors():
     pixels = images(2, side=40)
     pixels[1, :, :] = 100
@@ -62,12 +52,12 @@ def test_the_places_by_hand():
 
 def test_the_codebook_grows_with_the_images(monkeypatch):
     pixels = images(30)
-    codebook = fact.fit_sift(pixels, 0)
+    codebook = fact.fit(pixels, 0)
     assert codebook.words.shape == (30, 128)
-    assert fact.fit_sift(pixels, 0).words.tolist() == codebook.words.tolist()
-    assert fact.fit_sift(pixels, 1).words.tolist() != codebook.words.tolist()
+    assert fact.fit(pixels, 0).words.tolist() == codebook.words.tolist()
+    assert fact.fit(pixels, 1).words.tolist() != codebook.words.tolist()
     monkeypatch.setattr(fact, "WORDS", 12)
-    assert fact.fit_sift(pixels, 0).words.shape == (12, 128)
+    assert fact.fit(pixels, 0).words.shape == (12, 128)
 
 
 def test_features_by_hand(monkeypatch):
@@ -79,17 +69,8 @@ def test_features_by_hand(monkeypatch):
     distances = np.linalg.norm(descriptors[:, 0, :, None] - words, axis=-1)
     second = distances.argmin(axis=-1).sum(axis=-1)
     expected = np.sqrt(np.stack([16 - second, second], axis=1)) * [1, 3]
-    found = fact.sift_features(codebook, pixels)
+    found = fact.features(fact.LOCAL, codebook, pixels)
     np.testing.assert_allclose(found, expected / np.linalg.norm(expected, axis=1, keepdims=True), rtol=1e-5)
     assert found.dtype == np.float32
-    monkeypatch.setattr(fact, "CHUNK", 2)
-    np.testing.assert_allclose(fact.sift_features(codebook, pixels), found, atol=1e-6)
-    assert fact.sift_features(codebook, pixels[:0]).shape == (0, 2)
-
-
-@pytest.mark.parametrize(
-    "pixels", [np.zeros((1, 32, 32, 3)), np.zeros((1, 15, 32, 3), np.uint8), np.zeros((32, 32, 3))]
-)
-def test_pixels_that_are_no_images(pixels):
-    with pytest.raises(PartregError, match="at least 16 pixels high and wide"):
-        fact.sift(pixels)
+    monkeypatch.setattr(bag_of_words, "CHUNK", 2)
+    np.testing.assert_allclose(fact.features(fact.LOCAL, codebook, pixels), found, atol=1e-6)

@@ -1,10 +1,8 @@
 import numpy as np
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from partreg.baselines import lomo
-from partreg.errors import PartregError
 
 
 def images(number, seed=0, side=128):
@@ -134,11 +132,3 @@ def test_log_of_the_counts_by_hand():
     codes[0, 0, :3] = 1
     logs = np.log([98, 4])
     np.testing.assert_allclose(lomo._unit([codes], 2), [logs / np.linalg.norm(logs)], rtol=1e-6)
-
-
-@pytest.mark.parametrize(
-    "pixels", [np.zeros((1, 8, 8, 3)), np.zeros((8, 8, 3), np.uint8), np.zeros((1, 8, 8, 1), np.uint8)]
-)
-def test_pixels_that_are_no_images(pixels):
-    with pytest.raises(PartregError, match=r"expected uint8 of shape \(N, H, W, 3\)"):
-        lomo.features(pixels)

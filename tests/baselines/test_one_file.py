@@ -19,7 +19,7 @@ MINE = '''
 import torch
 
 from partreg.baselines.declaration import Declaration
-from partreg.baselines.vgg_triplet import unit_feature_net
+from partreg.baselines.vgg_triplet import UnitFeatureNet
 from partreg.reid.method import Method, by_identity
 
 
@@ -32,7 +32,7 @@ def losses(run, network, output, targets):
     return {"loss": spread + apart, "loss_spread": spread, "loss_apart": apart}
 
 
-METHOD = Method(unit_feature_net, losses, by_identity)
+METHOD = Method(UnitFeatureNet, losses, by_identity)
 
 DECLARATION = Declaration(name="Centre loss")
 '''

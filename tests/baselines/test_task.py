@@ -34,22 +34,6 @@ def given(tmp_path):
     )
 
 
-def test_a_net_keeps_its_seconds_and_one_that_lost_them_is_trained_again(tmp_path, monkeypatch):
-    clock, trained = iter([10.0, 12.5, 20.0, 21.0]), []
-    monkeypatch.setattr(task.time, "perf_counter", lambda: next(clock))
-
-    def train():
-        assert not (tmp_path / "weights.pt").exists()
-        (tmp_path / "weights.pt").write_text("net")
-        trained.append(1)
-
-    assert task.net_seconds(tmp_path, train) == task.net_seconds(tmp_path, train) == 2.5
-    assert len(trained) == 1
-    (tmp_path / "net.json").unlink()  # as where the process was killed between the net and its record
-    assert task.net_seconds(tmp_path, train) == 1.0
-    assert len(trained) == 2
-
-
 def test_costs_add():
     total = Cost(1.0, 20, 0.5) + Cost(training=2.0) + Cost(query=0.25)
     assert total == Cost(3.0, 20, 0.75)
