@@ -10,10 +10,11 @@ from dataclasses import asdict
 
 from partreg.workflow import CHOICES, DATASETS, networks, open_workspace, other_methods, runs
 from partreg.workflow.chapters import NEEDS, awaited, built_on, chapter_path, copied_run, method_path, run_path, shown
-from partreg.workflow.chapters import source, trained_by
+from partreg.workflow.chapters import trained_by
 from partreg.workflow.code import notebook_key
 from partreg.workflow.keys import data_key, parts_key
 from partreg.workflow.methods import method_key, slow_methods
+from partreg.workflow.notebooks import source
 from partreg.workflow.profile import REPOSITORY, digest
 from partreg.workflow.studies import STUDIES
 from partreg.workflow.study import record_path, table_path

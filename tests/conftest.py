@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -15,3 +16,10 @@ def real() -> Path:
     if not folder.is_dir():
         pytest.skip("no real data here: set PARTREG_REAL to the folder that holds it to run this test")
     return folder
+
+
+def forget(module: ModuleType) -> None:
+    """Empty the caches of a module's functions, as in a new process."""
+    for value in vars(module).values():
+        if hasattr(value, "cache_clear"):
+            value.cache_clear()

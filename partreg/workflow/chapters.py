@@ -9,8 +9,9 @@ from pathlib import Path
 from partreg.baselines import declarations, table_methods
 from partreg.reid.run import Run
 from partreg.workflow.effects import COLUMNS, kept_files
-from partreg.workflow.methods import method_key, network
-from partreg.workflow.profile import REPOSITORY, Workspace
+from partreg.workflow.methods import method_key
+from partreg.workflow.notebooks import source
+from partreg.workflow.profile import Workspace
 from partreg.workflow.runs import lacking, make_run, method_run
 from partreg.workflow.stages import run_folder
 
@@ -67,11 +68,6 @@ def trained_by(run: Run) -> str:
     return "04_reid_training" if run.method == "partreg" else "11_other_methods"
 
 
-def source(name: str) -> Path:
-    """The notebook of a chapter."""
-    return REPOSITORY / "notebooks" / f"{name}.ipynb"
-
-
 def chapter_path(ws: Workspace, name: str) -> Path:
     """Where the executed notebook of a chapter goes."""
     return ws.folder / "notebooks" / f"{name}.ipynb"
@@ -96,7 +92,7 @@ def shown(ws: Workspace, tables: Tables, names: Iterable[str]) -> list[Path]:
 def built_on(ws: Workspace, method: str, seed: int) -> list[Path]:
     """What a method of Table 3 waits for: its own network, and the methods that it is built on."""
     about = declarations()
-    found = [run_path(ws, network(ws, method, seed))] if about[method].trains else []
+    found = [run_path(ws, method_run(ws, "veri", method, seed=seed))] if about[method].trains else []
     for name in about[method].built_on:
         found += [method_path(ws, name, seed)] if about[name].takes_a_while else built_on(ws, name, seed)
     return list(dict.fromkeys(found))

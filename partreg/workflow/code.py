@@ -187,9 +187,3 @@ def notebook_key(path: str | Path) -> str:
     roots = sorted(imported([ast.parse(code)]))
     told = repr(declarations()) if "partreg.baselines" in closure(*roots) else ""  # what methods say of themselves
     return hashlib.sha256(json.dumps([texts, code_key(*roots), told]).encode()).hexdigest()[:12]
-
-
-def forget() -> None:
-    """Read all files anew when they are asked for next; for tests, which change them."""
-    for function in (tree, dumped, defined_in, imports, pieces, begun, closure, code_key, notebook_key):
-        function.cache_clear()

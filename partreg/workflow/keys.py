@@ -38,7 +38,7 @@ Recipe = dict[str, Any]
 def images(ws: Workspace, dataset: str, half: str) -> Recipe:
     """The images of the "train" or "test" half of a data set: which vehicles are in which pictures.
 
-    Pictures of a reader's own are looked at once a process; `forget` makes it look again.
+    Pictures of a reader's own are looked at once a process.
     """
     reader = given_for(dataset, ws.root(dataset)).module
     if ws.is_synthetic(dataset):
@@ -227,11 +227,6 @@ def parts_of(recipe: Any) -> tuple[Any, list[str]]:
     found = {name: (None, [value]) if name == "code" else parts_of(value) for name, value in pairs}
     rest = {name: inner for name, (inner, _) in found.items() if name != "code"}
     return rest if isinstance(recipe, dict) else [*rest.values()], [one for _, codes in found.values() for one in codes]
-
-
-def forget() -> None:
-    """Look at the pictures of a reader's own data sets anew."""
-    _own_images.cache_clear()
 
 
 def data_key(ws: Workspace, dataset: str) -> str:

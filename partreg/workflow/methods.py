@@ -57,7 +57,7 @@ def judge(ws: Workspace, dataset: str, method: str, seed: int | None = None, **c
     if gap := lacking(ws, dataset, method):
         raise PartregError(f"{method} cannot be run, for there is no {gap}.")
     if dataset == "vehicleid":
-        run = method_run(ws, dataset, method, **{"seed": seed, **changes})
+        run = method_run(ws, dataset, method, seed=seed, **changes)
         scores = vehicleid_scores(ws, run)
         return Judged(scores, network_cost(ws, run, "test", max(len(np.unique(s.vehicles)) for s in scores.values())))
     if changes and not declarations()[method].trains:
@@ -84,10 +84,9 @@ def slow_methods(ws: Workspace) -> list[str]:
 
 def method_networks(ws: Workspace, dataset: str, method: str, seed: int, **changes: Any) -> dict[str, Run]:
     """The description of every network that a method is made of, by the method that trains it."""
-    if dataset == "vehicleid":
-        return {method: method_run(ws, dataset, method, **{"seed": seed, **changes})}
-    found = {method: network(ws, method, seed, **changes)} if declarations()[method].trains else {}
-    for part in declarations()[method].built_on:
+    about = declarations()[method]
+    found = {method: method_run(ws, dataset, method, seed=seed, **changes)} if about.trains else {}
+    for part in about.built_on:
         found |= method_networks(ws, dataset, part, seed)
     return found
 
@@ -114,7 +113,7 @@ def method_recipe(ws: Workspace, method: str, seed: int, **changes: Any) -> keys
         "built_on": [[name, method_recipe(ws, name, seed)] for name in about.built_on],
     }
     if about.trains:
-        recipe["network"] = network(ws, method, seed, **changes).key
+        recipe["network"] = method_run(ws, "veri", method, seed=seed, **changes).key
         roots += ["partreg.reid.features", *keys.method_code(method)]
     return {**recipe, "code": code_key(*roots)}
 
@@ -124,15 +123,10 @@ def method_origins(ws: Workspace, method: str, seed: int, **changes: Any) -> tup
     about, path = declarations()[method], method_folder(ws, method, seed, **changes) / "provenance.json"
     return collected(
         [method_origins(ws, name, seed) for name in about.built_on],
-        origins(ws, network(ws, method, seed, **changes), "veri") if about.trains else (),
+        origins(ws, method_run(ws, "veri", method, seed=seed, **changes), "veri") if about.trains else (),
         left_origin(ws, "veri", "measured", path, seed=seed),
         origin(ws, "veri", "judged"),
     )
-
-
-def network(ws: Workspace, method: str, seed: int, **changes: Any) -> Run:
-    """The network that a method judged on VeRi-776 trains; GoogLeNet learns models, which only VehicleID lists."""
-    return method_run(ws, declarations()[method].learns_from or "veri", method, **{"seed": seed, **changes})
 
 
 def distances(ws: Workspace, method: str, seed: int, **changes: Any) -> tuple[np.ndarray, Cost]:
@@ -153,7 +147,7 @@ def measure(ws: Workspace, method: str, seed: int, folder: Path, **changes: Any)
     """Make the distances of a method from the methods that it is built on."""
     about = declarations()[method]
     made = {name: Made(*distances(ws, name, seed), method_folder(ws, name, seed)) for name in about.built_on}
-    run = network(ws, method, seed, **changes) if about.trains else None
+    run = method_run(ws, "veri", method, seed=seed, **changes) if about.trains else None
     compare = import_module(f"partreg.baselines.{method}").distances if about.compares else network_distances
     return compare(task(ws, run, seed, folder, made))
 

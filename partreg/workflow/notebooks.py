@@ -32,11 +32,16 @@ class TerminalLines:
         """Nothing is kept back."""
 
 
+def source(name: str) -> Path:
+    """The notebook of a chapter."""
+    return REPOSITORY / "notebooks" / f"{name}.ipynb"
+
+
 def execute(notebook: str, output: str | Path, parameters: dict[str, Any], label: str = "") -> None:
     """Run ``notebooks/<notebook>.ipynb`` by papermill into ``output``, whole or not at all.
 
-    Of a reader's choices, it is given those that it declares. A run that fails leaves ``<output>.failed.ipynb``, with
-    its traceback.
+    Of a reader's choices, it is given those that it declares; its first cell refuses whatever else it does not declare.
+    A run that fails leaves ``<output>.failed.ipynb``, with its traceback.
 
     Raises:
         PartregError: a cell raised; the sentence is the cell's own error.
@@ -46,20 +51,15 @@ def execute(notebook: str, output: str | Path, parameters: dict[str, Any], label
     demand_repository(f"notebook {notebook}")
     output = Path(output)
     failed = output.with_suffix(".failed.ipynb")
-    source = REPOSITORY / "notebooks" / f"{notebook}.ipynb"
-    declared = papermill.inspect_notebook(str(source))
+    declared = papermill.inspect_notebook(str(source(notebook)))
     parameters = {name: value for name, value in parameters.items() if name in declared or name not in CHOICES}
-    if unknown := set(parameters) - set(declared):
-        raise PartregError(
-            f"{source}: no parameter is called {sorted(unknown)}; `papermill --help-notebook` lists them."
-        )
     os.environ["JUPYTER_PREFER_ENV_PATH"] = "1"  # the kernel of this environment, not one of the user's own
     # The lock: what a killed run left behind may still be at the same notebook.
     with writable(output), locked(output):
         try:
             papermill.execute_notebook(
-                str(source), str(failed), parameters, cwd=str(REPOSITORY), progress_bar=False, kernel_name="python3",
-                stderr_file=TerminalLines(label or notebook),
+                str(source(notebook)), str(failed), parameters, cwd=str(REPOSITORY), progress_bar=False,
+                kernel_name="python3", stderr_file=TerminalLines(label or notebook),
             )  # fmt: skip
         except papermill.PapermillExecutionError as error:
             raise PartregError(f"{failed}: cell {error.cell_index} failed: {error.ename}: {error.evalue}") from error

@@ -189,17 +189,18 @@ class Workspace:
 
     @property
     def vehicleid(self) -> Path:
-        """Root of the VehicleID_V1.0 layout: the reader's own or the rendered benchmark."""
-        return Path(self.profile.vehicleid or self.folder / f"data-{rendered_key(self)}" / "VehicleID_V1.0")
+        """Root of the VehicleID_V1.0 layout, see `root`."""
+        return self.root("vehicleid")
 
     @property
     def veri(self) -> Path:
-        """Root of the VeRi-776 layout: the reader's own or the rendered benchmark."""
-        return Path(self.profile.veri or self.folder / f"data-{rendered_key(self)}" / "VeRi")
+        """Root of the VeRi-776 layout, see `root`."""
+        return self.root("veri")
 
     def root(self, dataset: str) -> Path:
-        """Root of ``dataset`` ("vehicleid" or "veri")."""
-        return getattr(self, dataset)
+        """Root of "vehicleid" or "veri": the reader's own folder or the rendered benchmark."""
+        rendered = {"vehicleid": "VehicleID_V1.0", "veri": "VeRi"}[dataset]
+        return Path(getattr(self.profile, dataset) or self.folder / f"data-{rendered_key(self)}" / rendered)
 
     def is_synthetic(self, dataset: str) -> bool:
         """Whether ``dataset`` is the rendered benchmark rather than a folder of the reader's own."""

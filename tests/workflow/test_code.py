@@ -18,6 +18,7 @@ from partreg.baselines import declarations, table_methods
 from partreg.workflow import code, dial, evidence, keys, methods
 from partreg.workflow.code import closure, code_key, notebook_key
 from partreg.workflow.profile import REPOSITORY, digest, rendered_key
+from tests.conftest import forget
 
 PACKAGE = Path(code.partreg.__file__).parent
 
@@ -35,13 +36,13 @@ def package(tmp_path, monkeypatch):
     """An empty package whose modules the digests are made of."""
     (tmp_path / "__init__.py").write_text("")
     monkeypatch.setattr(code.partreg, "__file__", str(tmp_path / "__init__.py"))
-    code.forget()
+    forget(code)
     yield tmp_path
-    code.forget()
+    forget(code)
 
 
 def key(root, *roots):
-    code.forget()
+    forget(code)
     return code_key(*roots)
 
 
@@ -114,7 +115,7 @@ def test_a_notebook_is_its_cells_and_what_they_import(package, tmp_path):
     def written(text, source="from partreg import used\n"):
         cells = [("markdown", text), ("code", source)]
         path.write_text(json.dumps({"cells": [{"cell_type": kind, "source": [some]} for kind, some in cells]}))
-        code.forget()
+        forget(code)
         return notebook_key(path)
 
     before = written("What?")
@@ -218,20 +219,20 @@ class Copy:
         body.append(ast.parse("print(0)").body[0])
         try:
             path.write_text(ast.unparse(tree))
-            code.forget()
+            forget(code)
             return look()
         finally:
             path.write_text(before)
-            code.forget()
+            forget(code)
 
 
 @pytest.fixture
 def copy(tmp_path, monkeypatch):
     made = Copy(tmp_path / "copy", monkeypatch)
-    code.forget()
+    forget(code)
     yield made
     monkeypatch.undo()
-    code.forget()
+    forget(code)
 
 
 MODULES = sorted(
@@ -307,7 +308,7 @@ def test_a_change_of_a_module_reaches_what_it_makes_and_nothing_else(ws, listed,
         ("partreg.workflow.stages", "trained", set()),
         ("partreg.workflow.stages", "detected_boxes", set()),
         ("partreg.workflow.methods", "distances", set()),
-        ("partreg.workflow.methods", "network", set()),
+        ("partreg.workflow.methods", "measure", set()),
         ("partreg.workflow.profile", "open_workspace", set()),
         ("partreg.workflow.evidence", "on_parts", {"record, looked at"}),
         ("partreg.workflow.stages", "true_boxes", {"network, true boxes", "record"}),
@@ -354,7 +355,7 @@ def test_what_a_method_says_of_itself_decides_no_result(ws, listed, copy):
     for path in (copy.root / "baselines").glob("*.py"):
         path.write_text(re.sub(r"\bname=\"", 'name="The ', path.read_text()))
     (copy.root / "baselines" / "declaration.py").write_text("class Declaration: ...\n")
-    code.forget()
+    forget(code)
     assert kept(ws, listed) == before
 
 
@@ -364,7 +365,7 @@ def test_a_chapter_is_due_with_what_methods_say_of_themselves(package, tmp_path,
 
     def keyed(source):
         path.write_text(json.dumps({"cells": [{"cell_type": "code", "source": [source]}]}))
-        code.forget()
+        forget(code)
         return notebook_key(path)
 
     sources = ("import partreg.other", "from partreg.baselines import declarations", "import partreg")

@@ -17,6 +17,7 @@ from partreg.datasets.layouts import LAYOUTS
 from partreg.errors import PartregError
 from partreg.workflow import data, evidence, keys, methods
 from partreg.workflow.profile import digest
+from tests.conftest import forget
 from tests.datasets.layouts import write_veri
 
 SIZE = 40
@@ -32,7 +33,7 @@ def picture(path, vehicle, number):
 
 def grey(path):
     Image.new("RGB", (SIZE, SIZE), (128, 128, 128)).save(path)
-    keys.forget()
+    forget(keys)
 
 
 @pytest.fixture
@@ -68,10 +69,10 @@ def drawn(root, tmp_path):
 
 @pytest.fixture
 def ws(root, drawn, tmp_path):
-    keys.forget()
+    forget(keys)
     mine = {"vehicleid": str(root), "annotations": str(drawn), "photographs": str(root)}
     yield workflow.open_workspace("smoke", output=str(tmp_path / "build"), **mine)
-    keys.forget()
+    forget(keys)
 
 
 def kept(ws):
@@ -112,7 +113,7 @@ def test_a_picture_that_is_copied_is_the_same(ws, root, drawn, tmp_path):
     before = kept(ws)
     for path in root.rglob("*.jpg"):
         os.utime(path, (1, 1))
-    keys.forget()
+    forget(keys)
     assert due(before, kept(ws)) == set()
     copy = shutil.copytree(root, tmp_path / "copy" / "VehicleID_V1.0")
     mine = {"vehicleid": str(copy), "annotations": str(drawn), "photographs": str(copy)}
@@ -140,7 +141,7 @@ def test_a_changed_list_makes_what_is_learnt_due(ws, root):
     before = kept(ws)
     path = root / "train_test_split/train_list.txt"
     path.write_text(path.read_text().replace("0000062 6", "0000062 5"))
-    keys.forget()
+    forget(keys)
     assert {"data", "network"} <= due(before, kept(ws))
     assert not {"other data", "network, veri", "features", "detector"} & due(before, kept(ws))
 
@@ -151,7 +152,7 @@ def test_a_test_list_that_changes_within_the_same_images_makes_scores_due_and_no
     run, found = workflow.make_run(ws, "vehicleid", parts=(), held_out=0), []
     for some in (first, last, last[::-1]):  # in another order, other images are drawn for the gallery
         path.write_text("".join(some))
-        keys.forget()
+        forget(keys)
         found.append((digest(keys.scored(ws, run)), keys.data_key(ws, "vehicleid"), digest(kept(ws)["features"])))
     scored, listed, features = zip(*found, strict=True)
     assert (len(set(scored)), len(set(listed)), len(set(features))) == (3, 3, 1)
@@ -308,7 +309,7 @@ def test_a_folder_in_another_layout_is_read_by_that_ones_reader_and_due_with_it(
     for path in [*root.glob("name_*.txt")]:
         path.rename(root / "mine.txt")
     assert data.read("veri", root) == "mine"
-    keys.forget()
+    forget(keys)
     monkeypatch.setattr(data, "read", lambda dataset, root: plain)
     assert keys.data_key(ws, "veri") != before
     assert "in the layout of Mine" in workflow.data_words(ws, "veri")

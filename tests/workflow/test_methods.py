@@ -79,7 +79,7 @@ def test_a_row_that_no_table_has_is_refused_in_one_sentence(ws, dataset, method,
 def test_the_networks_of_table_3_are_networks_of_the_book(ws):
     trained = [method for method in table_methods("veri").values() if declarations()[method].trains]
     assert trained
-    assert {methods.network(ws, method, 0).key for method in trained} <= set(workflow.networks(ws))
+    assert {workflow.method_run(ws, "veri", method, seed=0).key for method in trained} <= set(workflow.networks(ws))
 
 
 def test_the_networks_that_a_method_is_made_of_are_named_with_their_changes(ws):

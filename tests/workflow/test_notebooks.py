@@ -7,7 +7,6 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
-from partreg.errors import PartregError
 from partreg.workflow import notebooks
 
 
@@ -39,11 +38,6 @@ def test_a_notebook_that_fails_says_why_and_keeps_its_red_cell_apart(shelf, caps
     told = capsys.readouterr().err
     assert "divide.failed.ipynb" in told
     assert "ZeroDivisionError: division by zero" in told
-
-
-def test_a_parameter_that_no_cell_declares_is_refused(shelf):
-    with pytest.raises(PartregError, match=r"no parameter is called \['epoch'\]"):
-        notebooks.execute("divide", shelf / "divide.ipynb", {"epoch": 3})
 
 
 def test_a_notebook_is_given_the_choices_that_it_declares(shelf):

@@ -56,7 +56,7 @@ def test_a_detector_that_learnt_from_photographs_is_not_shown_as_of_the_benchmar
 
 
 def test_a_method_is_shown_with_all_that_it_is_built_on(ws):
-    google = methods.network(ws, "googlenet", 1)
+    google = workflow.method_run(ws, "veri", "googlenet", seed=1)
     left(ws, workflow.run_folder(ws, google) / "provenance.json", commit="1111111111")
     for method, commit in {"googlenet": "2222222222", "bow_cn": "3333333333", "fact": "4444444444"}.items():
         left(ws, methods.method_folder(ws, method, 1) / "provenance.json", commit=commit)
