@@ -86,8 +86,8 @@ rule method:
     input:
         source("11_other_methods"),
         CHAPTERS["00_near_duplicates"],
-        lambda wildcards: built_on(ws, *METHODS[str(ws.folder / "rows" / f"{wildcards.name}.ipynb")]),
-    output: str(ws.folder / "rows" / "{name}.ipynb")
+        lambda wildcards: built_on(ws, *METHODS[str(ws.folder / "methods" / f"{wildcards.name}.ipynb")]),
+    output: str(ws.folder / "methods" / "{name}.ipynb")
     params:
         key=KEYS["11_other_methods"],
         command=lambda wildcards, output: notebook(

@@ -127,7 +127,7 @@ def copy_time(ws: Workspace) -> str:
     """Say in one sentence what the executed notebooks of this copy took together, and where."""
     paths = [*(chapter_path(ws, name) for name in CHAPTERS if not NEEDS[name].copied)]
     paths += [run_path(ws, run) for run in networks(ws).values()]
-    paths += sorted((ws.folder / "rows").glob("*.ipynb"))
+    paths += sorted((ws.folder / "methods").glob("*.ipynb"))
     seconds = sum(nbformat.read(path, as_version=4).metadata.papermill["duration"] for path in paths)
     return (
         f"This copy has the profile `{ws.profile.name}`. Its notebooks took {seconds / 60:.0f} minutes together, on "

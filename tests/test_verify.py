@@ -133,8 +133,8 @@ def keyed(root, first, second, seeds=(0, 1)):
     (root / f"parts-{second}/detector").mkdir(parents=True)
     (root / f"parts-{first}/veri_filled.csv").write_text("x0\n0.5\n")
     torch.save({"w": torch.tensor([1.0])}, root / f"parts-{second}/detector/weights.pt")
-    (root / f"rows/lomo-{first}").mkdir(parents=True)
-    np.save(root / f"rows/lomo-{first}/distances.npy", np.array([1.0]))
+    (root / f"methods/lomo-{first}").mkdir(parents=True)
+    np.save(root / f"methods/lomo-{first}/distances.npy", np.array([1.0]))
     (root / f"dial/veri-2-own-{second}.json").write_text('[{"cmc1": 0.5}]')
     return root
 
@@ -146,9 +146,9 @@ def test_results_under_other_keys_are_compared_with_those_of_the_same_descriptio
     swapped = keyed(tmp_path / "swapped", "f" * 12, "a" * 12, seeds=(1, 0))
     assert verify.against_rerun(one, swapped) == []
     np.save(two / f"runs/{'a' * 12}/features_test.npy", np.array([1.25]))
-    np.save(two / f"rows/lomo-{'f' * 12}/distances.npy", np.array([3.0]))
+    np.save(two / f"methods/lomo-{'f' * 12}/distances.npy", np.array([3.0]))
     found = {one.name: one.largest for one in verify.against_rerun(one, two)}
-    assert found == {f"runs/{'1' * 12}/features_test.npy": 0.25, f"rows/lomo-{'0' * 12}/distances.npy": 2.0}
+    assert found == {f"runs/{'1' * 12}/features_test.npy": 0.25, f"methods/lomo-{'0' * 12}/distances.npy": 2.0}
 
 
 def test_a_network_of_another_description_is_missing(tmp_path):

@@ -194,7 +194,7 @@ def listed_own(ws: Workspace) -> list[Job]:
             f"dial: {wrong[0]!r} is no row or layout; expected layouts out of {', '.join(ROWS)} and rows out of "
             f"{', '.join(known)}."
         )
-    asked = product(dial["near_duplicates"], dial["layouts"], dial["rows"]) if ws.profile.other_rows else ()
+    asked = product(dial["near_duplicates"], dial["layouts"], dial["rows"]) if ws.profile.other_methods else ()
     return [point_job(ws, n, layout, row) for n, layout, row in asked if row in ROWS[layout]]
 
 

@@ -156,7 +156,7 @@ def chosen(command: Callable[..., None]) -> Callable[..., None]:
 @click.option("--weights", default="", help="State dict of SqueezeNet 1.0 for the target evidence.")
 @click.option("--pixels", default="", help="What these weights expect, rgb or caffe, for the target evidence.")
 @click.option("--restore", is_flag=True, help="Take up kept trainings first, for the target evidence.")
-@click.option("--baselines/--no-baselines", default=True, help="Whether to run the other rows of Tables 1 to 3.")
+@click.option("--baselines/--no-baselines", default=True, help="Whether to run the other methods of Tables 1 to 3.")
 def main(target: str, cores: int, baselines: bool, restore: bool, **given: str) -> None:
     """Run whatever of the book is due and render it."""
     try:
@@ -183,7 +183,7 @@ def main(target: str, cores: int, baselines: bool, restore: bool, **given: str) 
 def as_choices(baselines: bool, given: dict[str, str]) -> dict[str, Any]:
     """The words of a command as choices of `open_workspace`, with whole paths, for notebooks run in other folders."""
     file = {name: value for name in ("weights", "pixels") if (value := given.pop(name))}
-    overrides = ({} if baselines else {"other_rows": False}) | ({"evidence": file} if file else {})
+    overrides = ({} if baselines else {"other_methods": False}) | ({"evidence": file} if file else {})
     return tidy({**given, "overrides": overrides}, Path.cwd())
 
 

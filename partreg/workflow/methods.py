@@ -1,7 +1,7 @@
 """The methods of `partreg.baselines`, each judged as the paper's own: scores, and what they cost.
 
 A method on VeRi-776 need not be one network: FACT adds three distances, and three methods build on FACT. Each makes its
-distances once, whoever asks first; they are kept as ``rows/<method>-<key>/distances.npy``.
+distances once, whoever asks first; they are kept as ``methods/<method>-<key>/distances.npy``.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ def method_networks(ws: Workspace, dataset: str, method: str, seed: int, **chang
 
 def method_folder(ws: Workspace, method: str, seed: int, **changes: Any) -> Path:
     """Where the distances of a method on VeRi-776 lie, named by what they are made from."""
-    return ws.folder / "rows" / f"{method}-{method_key(ws, method, seed, **changes)}"
+    return ws.folder / "methods" / f"{method}-{method_key(ws, method, seed, **changes)}"
 
 
 def method_key(ws: Workspace, method: str, seed: int, **changes: Any) -> str:

@@ -148,7 +148,7 @@ class Profile(Guarded):
     annotate: Count
     detector: _Detector
     reid: Annotated[Recipe, AfterValidator(whole_recipe)]
-    other_rows: bool
+    other_methods: bool
     methods: _Methods
     dial: _Dial
     evidence: _Evidence

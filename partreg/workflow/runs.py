@@ -93,7 +93,7 @@ def lacking(ws: Workspace, dataset: str, method: str) -> str:
 
 def other_methods(ws: Workspace, dataset: str) -> dict[str, str]:
     """The other methods of a data set's tables that can be run here, by the paper's names."""
-    found = table_methods(dataset) if ws.profile.other_rows else {}
+    found = table_methods(dataset) if ws.profile.other_methods else {}
     return {row: method for row, method in found.items() if not lacking(ws, dataset, method)}
 
 
@@ -110,8 +110,8 @@ def data_words(ws: Workspace, dataset: str) -> str:
 
 def left_out(ws: Workspace, dataset: str) -> list[str]:
     """A sentence for each other method that is not run here, for want of a file or on request."""
-    if not ws.profile.other_rows:
-        return ["The other rows were left out on request."]
+    if not ws.profile.other_methods:
+        return ["The other methods were left out on request."]
     found, sentences = table_methods(dataset), []
     for row in paper.ROWS[TABLES[dataset][0]]:
         gap = lacking(ws, dataset, found[row]) if row in found else "module of partreg.baselines that declares it"
@@ -152,6 +152,6 @@ def runs(ws: Workspace) -> dict[str, dict[str, list[Run]]]:
         "table_5": {str(size): seeded("vehicleid", size=size) for size in ws.profile.sizes["vehicleid"]},
         "table_6": {str(size): seeded("veri", size=size) for size in ws.profile.sizes["veri"]},
     }
-    if ws.profile.other_rows:
+    if ws.profile.other_methods:
         found |= {"table_1": others("vehicleid"), "table_3": others("veri"), "strong": strong_runs(ws, seeds)}
     return found

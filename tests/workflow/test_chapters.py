@@ -28,9 +28,10 @@ def test_what_a_chapter_waits_for_is_there_to_be_waited_for():
 
 
 def test_chapter_11_is_there_without_the_other_methods(tmp_path, monkeypatch):
-    ws = workflow.open_workspace("smoke", output=str(tmp_path), overrides={"other_rows": False})
+    ws = workflow.open_workspace("smoke", output=str(tmp_path), overrides={"other_methods": False})
     assert copied_run(ws, "04_reid_training").method == "partreg"
-    first = copied_run(ws, "11_other_methods").method
-    assert first == next(iter(table_methods("vehicleid").values()))
-    monkeypatch.setattr(chapters, "lacking", lambda ws, dataset, method: "" if method == "oife" else "plates.csv")
     assert copied_run(ws, "11_other_methods").method == "oife"
+    monkeypatch.setattr(chapters, "lacking", lambda ws, dataset, method: "keypoints.csv" if method == "oife" else "")
+    assert copied_run(ws, "11_other_methods").method == next(iter(table_methods("vehicleid").values()))
+    monkeypatch.setattr(chapters, "table_methods", lambda dataset: {"VAMI": "vami"})  # the file oife.py is gone
+    assert copied_run(ws, "11_other_methods").method == "vami"

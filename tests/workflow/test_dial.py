@@ -24,7 +24,7 @@ def ws(tmp_path):
 
 
 def without_others(ws):
-    return workflow.Workspace(dataclasses.replace(ws.profile, other_rows=False), ws.folder)
+    return workflow.Workspace(dataclasses.replace(ws.profile, other_methods=False), ws.folder)
 
 
 @pytest.fixture
@@ -180,7 +180,7 @@ def test_a_slip_in_the_profile_is_named():
             dial.OWN.listed(ws)
 
 
-def test_without_other_rows_there_are_no_points_of_ones_own(ws):
+def test_without_other_methods_there_are_no_points_of_ones_own(ws):
     assert dial.own_points(without_others(ws)).empty
 
 

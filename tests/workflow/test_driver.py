@@ -107,11 +107,11 @@ def test_every_rule_that_takes_long_is_weighed(tmp_path):
 
 
 def test_snakemake_is_asked_for_the_target_with_choices_as_they_are(tmp_path):
-    choices = {"profile": "smoke", "overrides": {"other_rows": False}}
+    choices = {"profile": "smoke", "overrides": {"other_methods": False}}
     command = driver.snakemake_command(choices, tmp_path, 2, "settings")
     assert command[:4] == [sys.executable, "-m", "snakemake", "settings"]
     asked = files.read_json(command[command.index("--configfile") + 1])
-    assert driver.open_workspace(**asked).profile.other_rows is False
+    assert driver.open_workspace(**asked).profile.other_methods is False
 
 
 def test_paths_are_the_same_from_every_folder(tmp_path, monkeypatch):
@@ -121,7 +121,7 @@ def test_paths_are_the_same_from_every_folder(tmp_path, monkeypatch):
     assert driver.as_choices(True, given) == here
     more = {"profile": "smoke", "weights": "a.pth", "pixels": "rgb"}
     evidence = {"weights": f"{tmp_path}/a.pth", "pixels": "rgb"}
-    overrides = {"other_rows": False, "evidence": evidence}
+    overrides = {"other_methods": False, "evidence": evidence}
     assert driver.as_choices(False, more) == {"profile": "smoke", "overrides": overrides}
 
 

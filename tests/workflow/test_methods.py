@@ -1,4 +1,4 @@
-"""The other rows: what they are made of, when they are made anew, and what they cost; no network is trained here."""
+"""The other methods: what they are made of, when they are made anew, and what they cost; no network is trained here."""
 
 from dataclasses import replace
 from types import SimpleNamespace

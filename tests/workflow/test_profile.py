@@ -209,7 +209,7 @@ def test_choices_may_start_from_a_profile_of_ones_own_and_go_before_it(tmp_path)
         ({"overrides": {"benchmark": {"shortcuts": float("nan")}}}, "shortcuts is nan; expected a number"),
         ({"overrides": {"methods": {"vgg_cl": {"lr": 1}}}}, "'vgg_cl' is unknown; did you mean 'vgg_ccl'?"),
         ({"overrides": {"methods": {"vgg_ccl": {"margins": 1}}}}, "did you mean 'margin'?"),
-        ({"overrides": {"other_rows": "no"}}, "other_rows is 'no'; expected true or false"),
+        ({"overrides": {"other_methods": "no"}}, "other_methods is 'no'; expected true or false"),
         ({"overrides": {"annotate": True}}, "annotate is True; expected a whole number"),
         ({"overrides": {"annotate": 0}}, "annotate is 0; expected a whole number of at least 1"),
         ({"overrides": {"detector": {"epochs": "8"}}}, "detector.epochs is '8'"),

@@ -19,7 +19,7 @@ def test_tables_share_the_runs_that_they_have_in_common():
     keys = {run.key for table in tables.values() for row in table.values() for run in row}
     # Table 4, its controls, Table 5's smaller size, Table 6; Table 1's others, Table 3's four, and the strong baseline.
     assert len(keys) == 7 + 4 + 1 + 3 + 5 + 4 + 2
-    few = workflow.open_workspace("smoke", overrides={"other_rows": False})
+    few = workflow.open_workspace("smoke", overrides={"other_methods": False})
     assert len(workflow.networks(few)) == 7 + 4 + 1 + 3
 
 
