@@ -8,6 +8,7 @@ Vehicle coordinates in metres: x forward, y to the vehicle's left, z up, the ori
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
@@ -98,6 +99,12 @@ class Outline:
         """Return the height of the floor at ``x``; it rises at both ends."""
         ends = np.clip((np.abs(x) - (self.front - 0.3)) / 0.3, 0, 1) ** 2
         return self.model.clearance + 0.07 * ends
+
+
+@lru_cache(maxsize=64)
+def outline_of(model: Model) -> Outline:
+    """Return the outline of a model, made once."""
+    return Outline(model)
 
 
 def stations(outline: Outline) -> np.ndarray:
@@ -223,7 +230,7 @@ def mirror(centre: np.ndarray, atlas_spot: np.ndarray) -> tuple[np.ndarray, ...]
 
 def build_mesh(model: Model) -> Mesh:
     """Build the mesh of a model: body, four wheels, two mirrors (about 3,000 triangles)."""
-    o = Outline(model)
+    o = outline_of(model)
     rings = np.stack([np.insert(section(o, x), 0, x, axis=1) for x in stations(o)])
     vertices, triangles = loft(rings)
     charts = choose_charts(o, vertices, triangles)

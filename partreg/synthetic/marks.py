@@ -11,7 +11,7 @@ import numpy as np
 
 from partreg.synthetic.cameras import Camera
 from partreg.synthetic.canvas import CHROME, LAMP, MATTE, PART, SHIFT, TAIL, Canvas, box, disc, star
-from partreg.synthetic.geometry import Outline
+from partreg.synthetic.geometry import Outline, outline_of
 from partreg.synthetic.textures import lamp_shape, paint_wheel, screens
 from partreg.synthetic.vehicles import Mark, Model, Vehicle
 
@@ -107,15 +107,15 @@ def hanging(layer: Layer, mark: Mark, top: float) -> None:
         layer.fill(disc(y, z - 0.06 * s, 0.035 * s), mark.second)
 
 
-def build_cabin(model: Model, vehicle: Vehicle, scale: float) -> Cabin:
-    """Build the cabin of an identity: dash, steering wheel, seats, mirror, and the things in it."""
-    o, base = Outline(model), model.belt
+def build_cabin(model: Model, marks: tuple[Mark, ...], scale: float) -> Cabin:
+    """Build the cabin of an identity with ``marks``: dash, steering wheel, seats, mirror, and the things in it."""
+    o, base = outline_of(model), model.belt
     layers = {name: Layer(scale) for name in LAYERS}
-    seats(layers["front_seats"], layers["rear_seats"], model, vehicle)
+    seats(layers["front_seats"], layers["rear_seats"], model, marks)
     top = float(o.top(o.roof_front)) - 0.06
     layers["hang"].fill(box(-0.12, top - 0.10, 0.12, top - 0.04, 0.02), (12, 12, 13))
     wide = float(o.half_width(o.cowl, base)) - 0.25
-    for mark in vehicle.marks:
+    for mark in marks:
         if mark.place == "front_hang":
             hanging(layers["hang"], mark, top)
         elif mark.place == "front_dash":
@@ -131,10 +131,10 @@ def build_cabin(model: Model, vehicle: Vehicle, scale: float) -> Cabin:
     return Cabin(places, base + 0.03, base - 0.02, np.stack([layers[name].image for name in LAYERS]), scale)
 
 
-def seats(front: Layer, rear: Layer, model: Model, vehicle: Vehicle) -> None:
+def seats(front: Layer, rear: Layer, model: Model, marks: tuple[Mark, ...]) -> None:
     """Draw the seats with their head rests, and the marks on them."""
     base, cloth = model.belt, CLOTH[model.seed % len(CLOTH)]
-    marks = [mark for mark in vehicle.marks if mark.place == "seats"]
+    marks = [mark for mark in marks if mark.place == "seats"]
     covers = next((mark.color for mark in marks if mark.kind == "covers"), cloth)
     for y in (-0.37, 0.37):
         front.fill(box(y - 0.24, 0.3, y + 0.24, base + 0.14, 0.10), covers)
@@ -224,8 +224,9 @@ def plate_frame(canvas: Canvas, outline: Outline, mark: Mark) -> None:
     """Draw a frame around both plates."""
     pad = max(1, round(0.02 * canvas.scale))
     for part in ("front_plate", "rear_plate"):
-        rows, columns = np.nonzero(canvas.part == PART[part])
-        low, high = (int(columns.min()) - pad, int(rows.min()) - pad), (int(columns.max()) + pad, int(rows.max()) + pad)
+        plate_area = canvas.part == PART[part]
+        columns, rows = np.flatnonzero(plate_area.any(0)), np.flatnonzero(plate_area.any(1))
+        low, high = (int(columns[0]) - pad, int(rows[0]) - pad), (int(columns[-1]) + pad, int(rows[-1]) + pad)
         cv2.rectangle(canvas.color, low, high, mark.color, max(1, round(0.03 * canvas.scale)))
 
 
@@ -267,7 +268,7 @@ PAINTERS = {
 
 def paint_vehicle(base: Canvas, model: Model, vehicle: Vehicle) -> Canvas:
     """Paint the atlas of an identity: its model's atlas with its own marks; those of the cabin are not on it."""
-    outline, canvas = Outline(model), copy.deepcopy(base)
+    outline, canvas = outline_of(model), copy.deepcopy(base)
     for mark in vehicle.marks:
         if mark.place in PAINTERS:
             PAINTERS[mark.place](canvas, outline, mark)

@@ -9,6 +9,7 @@ from partreg.synthetic.canvas import box
 
 OCCLUDERS = ("pole", "leaves", "pedestrian", "sign", "car")
 PALE = (238, 238, 238)
+ROUND = np.stack([f(np.linspace(0, 2 * np.pi, 20)) for f in (np.cos, np.sin)], -1)
 
 
 class Film:
@@ -25,8 +26,7 @@ class Film:
 
     def ball(self, x: float, y: float, r: float, value, ry: float | None = None) -> None:
         """Fill an ellipse."""
-        t = np.linspace(0, 2 * np.pi, 20)
-        self.fill(np.stack([x + r * np.cos(t), y + (ry or r) * np.sin(t)], -1), value)
+        self.fill(ROUND * (r, ry or r) + (x, y), value)
 
 
 def draw_occluder(kind: str, size: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:

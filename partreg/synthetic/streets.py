@@ -13,7 +13,6 @@ import cv2
 import numpy as np
 
 from partreg.synthetic.cameras import Camera, Moment
-from partreg.synthetic.canvas import box
 from partreg.synthetic.light import LINEAR
 
 LENGTH, HALF, WALL_HEIGHT = 80.0, 16.0, 14.0  # metres of street drawn before it repeats
@@ -56,14 +55,13 @@ class Sheet:
 
     def fill(self, points, color) -> None:
         """Fill a polygon."""
-        points = np.asarray(points, float)
-        pixels = np.stack([points[:, 0], self.height - (points[:, 1] - self.low)], -1) * self.scale
-        at = [np.round(pixels * 16).astype(np.int32)]
-        cv2.fillPoly(self.image, at, tuple(int(c) for c in color), cv2.LINE_AA, 4)
+        unit = self.scale * 16
+        at = np.array([(round(x * unit), round((self.height - (y - self.low)) * unit)) for x, y in points], np.int32)
+        cv2.fillPoly(self.image, [at], tuple(int(c) for c in color), cv2.LINE_AA, 4)
 
     def box(self, x0: float, y0: float, x1: float, y1: float, color) -> None:
         """Fill a rectangle."""
-        self.fill(box(x0, y0, x1, y1), color)
+        self.fill([(x0, y0), (x1, y0), (x1, y1), (x0, y1)], color)
 
     def spot(self, x: float, y: float, r: float, color) -> None:
         """Fill a circle."""
@@ -74,7 +72,8 @@ class Sheet:
 
 def shade_noise(image: np.ndarray, noise: np.ndarray) -> np.ndarray:
     """Brighten or darken uint8 colours by a relative noise (H, W)."""
-    return np.clip(image * (1 + noise[..., None]), 0, 255).astype(np.uint8)
+    lit = image * cv2.merge([1 + noise] * 3)
+    return np.clip(lit, 0, 255, out=lit).astype(np.uint8)
 
 
 def draw_ground(rng: np.random.Generator, scale: float) -> np.ndarray:
@@ -169,9 +168,10 @@ def draw_tree(sheet: Sheet, rng: np.random.Generator, x: float) -> None:
     turn, reach = rng.uniform(0, 2 * np.pi, 110), r * np.sqrt(rng.random(110))
     dx, dz = reach * np.cos(turn), reach * np.sin(turn) * 0.9
     light = 0.85 + 0.30 * dz / r + rng.uniform(-0.22, 0.22, 110)
-    leaves = np.clip(green * light[:, None], 0, 255)
-    for k, size in enumerate(rng.uniform(0.14, 0.36, 110)):
-        sheet.spot(x + dx[k], crown + dz[k], size, (*leaves[k], 255))
+    leaves = np.clip(green * light[:, None], 0, 255).tolist()
+    places = zip((x + dx).tolist(), (crown + dz).tolist(), rng.uniform(0.14, 0.36, 110).tolist(), leaves, strict=True)
+    for at, high, size, leaf in places:
+        sheet.spot(at, high, size, (*leaf, 255))
 
 
 def draw_parked(sheet: Sheet, rng: np.random.Generator, x: float) -> None:
@@ -238,44 +238,43 @@ def background(street: Street, moment: Moment, origin: np.ndarray, rays: np.ndar
     """Compute the light of the street behind a vehicle.
 
     The camera is at ``origin`` (3,) in the coordinates of the street: x along it, the vehicle at ``moment.place`` and
-    ``moment.lane``. ``rays`` (N, 3) are directions there; ``shade`` (N,) is how much of the sun reaches the ground, in
-    [0, 1], where 1 is unshaded. Returns (N, 3) float32 linear RGB.
+    ``moment.lane``. ``rays`` (3, N) are directions there; ``shade`` (N,) is how much of the sun reaches the ground, in
+    [0, 1], where 1 is unshaded. Returns (3, N) linear RGB.
     """
-    dx, dy, dz = rays.T
+    dy, dz = rays[1:]
     with np.errstate(divide="ignore", invalid="ignore"):
         t_ground = np.where(dz < -1e-4, -origin[2] / dz, 1e9).astype(np.float32)
         side = np.where(dy > 0, 1.0, -1.0).astype(np.float32)
         t_trees = (side * TREES - origin[1]) / dy
         t_walls = (side * BUILDINGS - origin[1]) / dy
-    sun = np.array([1 + moment.warmth, 1.0, 1 - moment.warmth], np.float32) * moment.sun
-    light = np.array([0.97, 1.0, 1.04], np.float32) * moment.sky
-    out = np.empty((len(rays), 3), np.float32)
-    out[:] = LINEAR[street.sky.astype(np.uint8)] * 1.3 * (light + 0.25 * sun)
+    sun = np.array([[1 + moment.warmth], [1.0], [1 - moment.warmth]], np.float32) * moment.sun
+    light = np.array([[0.97], [1.0], [1.04]], np.float32) * moment.sky
+    out = np.empty(rays.shape, np.float32)
+    out[:] = LINEAR[street.sky.astype(np.uint8)][:, None] * 1.3 * (light + 0.25 * sun)
     near = np.minimum(t_ground, 400)
-    x, y = origin[0] + near * dx, origin[1] + near * dy
-    ground = t_ground < 1e8
-    road = LINEAR[look_up(street.ground, x[ground], HALF - y[ground], street.scale)]
-    bright = np.sin(moment.sun_elevation)
-    out[ground] = road * (light * (0.45 + 0.55 * shade[ground, None]) * 0.9 + sun * bright * shade[ground, None] * 1.6)
+    ground = np.flatnonzero(t_ground < 1e8)
+    x, y = (origin[k] + near[ground] * rays[k, ground] for k in (0, 1))
+    road = LINEAR.take(look_up(street.ground, x, HALF - y, street.scale).T)
+    bright, lit = np.sin(moment.sun_elevation), shade[ground]
+    out[:, ground] = road * (light * (0.45 + 0.55 * lit) * 0.9 + sun * bright * lit * 1.6)
     far = (t_walls < t_ground) & (t_walls < 150) & (origin[2] + t_walls * dz < WALL_HEIGHT)
-    out = stand(out, far, street.buildings, street, origin, rays, t_walls, light * 0.8 + sun * 0.35)
+    stand(out, far, street.buildings, street, origin, rays, t_walls, light * 0.8 + sun * 0.35)
     high = (t_trees < t_ground) & (t_trees < 150) & (origin[2] + t_trees * dz < WALL_HEIGHT)
-    out = stand(out, high, street.trees, street, origin, rays, t_trees, light * 0.7 + sun * 0.45)
-    haze = np.clip(np.minimum(near, np.where(far, t_walls, 400)) / 260, 0, 0.5)[:, None]
+    stand(out, high, street.trees, street, origin, rays, t_trees, light * 0.7 + sun * 0.45)
+    haze = np.clip(np.minimum(near, np.where(far, t_walls, 400)) / 260, 0, 0.5)
     return out * (1 - haze) + haze * 0.62 * (light + 0.2 * sun)
 
 
-def stand(out, mask, textures, street, origin, rays, t, light) -> np.ndarray:
+def stand(out, mask, textures, street, origin, rays, t, light) -> None:
     """Draw what stands upright along the street over ``out``, where ``mask`` is true."""
-    for number, sign in enumerate((-1, 1)):
-        here = np.flatnonzero(mask & (np.sign(rays[:, 1]) == sign))
+    for texture, beside in zip(textures, (rays[1] < 0, rays[1] > 0), strict=True):
+        here = np.flatnonzero(mask & beside)
         if len(here) == 0:
             continue
-        x, z = origin[0] + t[here] * rays[here, 0], origin[2] + t[here] * rays[here, 2]
-        texels = look_up(textures[number], x, WALL_HEIGHT - z, street.scale)
-        color = LINEAR[texels[:, :3]] * light
-        if texels.shape[1] == 4:
-            alpha = texels[:, 3:] / np.float32(255)
-            color = color * alpha + out[here] * (1 - alpha)
-        out[here] = color
-    return out
+        x, z = (origin[k] + t[here] * rays[k, here] for k in (0, 2))
+        texels = look_up(texture, x, WALL_HEIGHT - z, street.scale).T
+        color = LINEAR.take(texels[:3]) * light
+        if len(texels) == 4:
+            alpha = texels[3] / np.float32(255)
+            color = color * alpha + out[:, here] * (1 - alpha)
+        out[:, here] = color

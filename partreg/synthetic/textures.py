@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 
 from partreg.synthetic.canvas import CHROME, GLASS, GLOSS, LAMP, MATTE, TAIL, Canvas, box, disc, star
-from partreg.synthetic.geometry import CORNERS, Outline, axles
+from partreg.synthetic.geometry import CORNERS, Outline, axles, outline_of
 from partreg.synthetic.vehicles import Model
 
 BLACK, DARK, GREY, SILVER = (10, 10, 11), (28, 28, 30), (90, 92, 95), (200, 202, 205)
 AMBER, RED, DEEP_RED, CLEAR = (235, 140, 30), (200, 18, 16), (120, 8, 10), (225, 230, 235)
 
 
+@lru_cache(maxsize=64)
 def screens(outline: Outline) -> dict[str, np.ndarray]:
-    """Outline the front and rear window (y, z) and the side windows (x, z)."""
+    """Outline the front and rear window (y, z) and the side windows (x, z); do not write to them."""
     o, m = outline, outline.model
     outlines = {}
     for name, x_low, x_high in (("front", o.cowl, o.roof_front), ("rear", o.deck, o.roof_back)):
@@ -262,7 +265,7 @@ def paint_wheel(canvas: Canvas, spokes: int, color: tuple[int, int, int]) -> Non
 
 def paint_model(model: Model, scale: float) -> Canvas:
     """Paint the atlas of a model at ``scale`` texels a metre; the paint is white, and `shade` colours it."""
-    outline, canvas = Outline(model), Canvas(scale)
+    outline, canvas = outline_of(model), Canvas(scale)
     for paint in (paint_front, paint_rear, paint_sides, paint_top, paint_lamps, paint_glass):
         paint(canvas, outline)
     paint_wheel(canvas, 5 + model.maker % 3 * 2, (150, 152, 155))

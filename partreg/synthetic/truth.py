@@ -6,11 +6,14 @@ visible, or a lamp that is a sliver on the far side, has no box, because nobody 
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 
 from partreg.synthetic.canvas import PART
-from partreg.synthetic.geometry import Outline, axles
+from partreg.synthetic.geometry import axles, outline_of
 from partreg.synthetic.render import Body, Picture, Shot
+from partreg.synthetic.vehicles import Model
 
 # A box needs this visible share of the part, this width and this area (relative to the image's side and area).
 NEEDS = {
@@ -40,19 +43,19 @@ def hull(shown: np.ndarray) -> tuple[float, float, float, float] | None:
     return columns[0] / n, rows[0] / n, (columns[-1] + 1) / n, (rows[-1] + 1) / n
 
 
-def find(picture: Picture, visible: np.ndarray, names: tuple[str, ...], kind: str) -> dict:
+def find(picture: Picture, seen: np.ndarray, names: tuple[str, ...], kind: str) -> dict:
     """Find box, visibility and presence of the part that consists of ``names``."""
-    shown, visibility = count(picture, visible, names)
+    shown, visibility = count(picture, seen, names)
     box, (share, width, area) = hull(shown), NEEDS[kind]
-    large = box is not None and box[2] - box[0] >= width and shown.sum() >= area * shown.size
+    large = box is not None and box[2] - box[0] >= width and np.count_nonzero(shown) >= area * shown.size
     return {"box": box, "visibility": round(visibility, 4), "present": bool(large and visibility >= share)}
 
 
-def count(picture: Picture, visible: np.ndarray, names: tuple[str, ...]) -> tuple[np.ndarray, float]:
-    """Find the visible samples of the parts ``names``, (S, S) bool, and what share of the parts they are."""
-    shown = np.isin(picture.parts, [PART[n] for n in names]) & visible
+def count(picture: Picture, seen: np.ndarray, names: tuple[str, ...]) -> tuple[np.ndarray, float]:
+    """Find the samples of ``names`` among the parts ``seen``, (S, S) bool, and what share of those parts they are."""
+    shown = np.logical_or.reduce([seen == PART[n] for n in names])
     whole = sum(picture.whole.get(PART[n], 0) for n in names)
-    return shown, min(1.0, int(shown.sum()) / whole) if whole else 0.0
+    return shown, min(1.0, int(np.count_nonzero(shown)) / whole) if whole else 0.0
 
 
 def part_truth(picture: Picture) -> dict:
@@ -64,8 +67,8 @@ def part_truth(picture: Picture) -> dict:
         ``present``.
     """
     size = picture.parts.shape[0]
-    cover = np.repeat(np.repeat(picture.cover, size // len(picture.cover), 0), size // len(picture.cover), 1)
-    visible = (picture.parts != 255) & (cover < 0.5)
+    hidden = (picture.cover >= 0.5).repeat(size // len(picture.cover), 0).repeat(size // len(picture.cover), 1)
+    seen = np.where(hidden, 255, picture.parts)  # 255 is no part
     weigh = {"window": 1, "plate": 3}
     scores = {
         v: sum(n * picture.whole.get(PART[f"{v}_{part}"], 0) for part, n in weigh.items()) for v in ("front", "rear")
@@ -75,23 +78,23 @@ def part_truth(picture: Picture) -> dict:
     names = (f"{view}_left_lamp", f"{view}_right_lamp")
     sides = names[::-1] if view == "front" else names  # the vehicle's right is the image's left in front
     parts = {
-        "vehicle": find(picture, visible, tuple(PART), "vehicle"),
-        "window": find(picture, visible, (f"{view}_window",), "window"),
-        "left_light": find(picture, visible, sides[:1], "light"),
-        "right_light": find(picture, visible, sides[1:], "light"),
-        "badge": find(picture, visible, (f"{view}_badge",), "badge"),
+        "vehicle": find(picture, seen, tuple(PART), "vehicle"),
+        "window": find(picture, seen, (f"{view}_window",), "window"),
+        "left_light": find(picture, seen, sides[:1], "light"),
+        "right_light": find(picture, seen, sides[1:], "light"),
+        "badge": find(picture, seen, (f"{view}_badge",), "badge"),
     }
-    parts["brand"] = brand(picture, visible, parts, view)
+    parts["brand"] = brand(picture, seen, parts, view)
     if not known:
         for part in ("window", "left_light", "right_light", "badge", "brand"):
             parts[part]["present"] = False
     return {"view": view if known else "unknown", "parts": parts}
 
 
-def brand(picture: Picture, visible: np.ndarray, parts: dict, view: str) -> dict:
+def brand(picture: Picture, seen: np.ndarray, parts: dict, view: str) -> dict:
     """Describe the head or rear area: the hull of lamps, badge and plate, down to the bottom of the vehicle."""
     names = tuple(f"{view}_{n}" for n in ("left_lamp", "right_lamp", "badge", "plate", "face"))
-    shown, visibility = count(picture, visible, names)
+    shown, visibility = count(picture, seen, names)
     both = [parts[n]["box"] for n in ("left_light", "right_light") if parts[n]["present"]]
     box = hull(shown)
     if len(both) == 2:
@@ -102,9 +105,10 @@ def brand(picture: Picture, visible: np.ndarray, parts: dict, view: str) -> dict
     return {"box": box, "visibility": round(visibility, 4), "present": bool(wide and visibility >= BRAND_SHARE)}
 
 
-def keypoint_places(outline: Outline) -> np.ndarray:
-    """Place the 20 key points in the vehicle: (20, 3), in the order of `partreg.datasets.side.KEYPOINTS`."""
-    o, m = outline, outline.model
+@lru_cache(maxsize=64)
+def keypoint_places(m: Model) -> np.ndarray:
+    """Place the 20 key points in a model: (20, 3), in the order of `partreg.datasets.side.KEYPOINTS`."""
+    o = outline_of(m)
     f, r = axles(m)
     half = m.width / 2
     edge, back, mirror_y = o.edge("front"), o.edge("rear"), o.mirror()
@@ -126,8 +130,8 @@ def keypoint_places(outline: Outline) -> np.ndarray:
 
 def keypoints(picture: Picture, body: Body) -> list[tuple[float, float, int]]:
     """Return relative x, y of each key point, and 1 if it is visible, 0 if it is hidden or outside."""
-    places = keypoint_places(Outline(body.model))
-    at = picture.view.project(places)
+    places = keypoint_places(body.model)
+    at = picture.view.project(places.T).T
     gap = places - picture.view.origin
     reach = np.linalg.norm(gap, axis=1)
     rays = (gap / reach[:, None]).astype(np.float32)

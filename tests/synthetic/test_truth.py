@@ -8,7 +8,7 @@ from partreg.synthetic.benchmark import Benchmark, plan_vehicleid, plan_veri
 from partreg.synthetic.canvas import PART, Canvas, box, disc
 from partreg.synthetic.light import LINEAR, to_stored
 from partreg.synthetic.occluders import OCCLUDERS, draw_occluder
-from partreg.synthetic.render import Picture, Studio, grid
+from partreg.synthetic.render import Picture, Studio, View
 from partreg.synthetic.streets import LENGTH, look_up
 from partreg.synthetic.truth import describe, hull, orientation, part_truth
 
@@ -199,5 +199,12 @@ def test_a_canvas_is_drawn_on_in_metres():
     assert len(box(0, 0, 1, 1, 0.1)) == 8
 
 
-def test_a_grid_holds_the_centres_of_the_pixels_row_by_row():
-    assert grid(2).tolist() == [[0.25, 0.25], [0.75, 0.25], [0.25, 0.75], [0.75, 0.75]]
+def test_rays_go_through_the_centres_of_the_pixels_row_by_row():
+    view = View(np.zeros(3), np.eye(3), -1.0, -1.0, 2.0)
+    rays = view.rays(np.arange(4), 2)
+    assert rays.dtype == np.float32
+    assert np.allclose(rays[:2] / rays[2], [[-0.5, 0.5, -0.5, 0.5], [-0.5, -0.5, 0.5, 0.5]])
+    assert np.allclose((rays**2).sum(0), 1)
+    assert np.allclose(view.project(rays), [[0.25, 0.75, 0.25, 0.75], [0.25, 0.25, 0.75, 0.75]])
+    beyond = view.rays(np.array([0]), 2, -1.0, 2.0)
+    assert np.allclose(view.project(beyond), -0.25)
