@@ -93,22 +93,24 @@ def bound(statement: ast.stmt) -> list[str]:
     return [name for one in inner for name in bound(one)]
 
 
-def imported(nodes: Iterable[ast.AST], wanted: set[str] | None = None) -> set[str]:
-    """The modules of partreg that pieces of code import, where ``wanted`` names are given only those of them."""
-    every = [node for piece in nodes for node in ast.walk(piece)]
+def imported(code: Iterable[ast.AST], above: Iterable[ast.stmt] = ()) -> set[str]:
+    """The modules of partreg that pieces of code import, and those that they use of imports ``above`` them."""
+    every = [node for piece in code for node in ast.walk(piece)]
+    names = {node.id for node in every if isinstance(node, ast.Name)}
     found, packages = set(), {}
-    for node in every:
+    for node in [*every, *above]:
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names if alias.name.split(".")[0] == "partreg"}
         if not isinstance(node, ast.ImportFrom) or (node.module or "").split(".")[0] != "partreg":
             continue
         for alias in node.names:
             name, module = alias.asname or alias.name, defined_in(node.module, alias.name)
-            if wanted is None or name in wanted:
-                if is_package(module) and module != node.module:
-                    packages[name] = module
-                else:
-                    found.add(module)
+            if node in above and name not in names:
+                continue
+            if is_package(module) and module != node.module:
+                packages[name] = module
+            else:
+                found.add(module)
     inner = [node for node in every if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)]
     found |= {defined_in(packages[node.value.id], node.attr) for node in inner if node.value.id in packages}
     bases = {id(node.value) for node in inner}
@@ -146,10 +148,8 @@ def begun(root: str) -> frozenset[str]:
         raise ValueError(f"{root}: no such code in partreg")
     if not function:
         return frozenset([module])
-    mine = pieces(module, function).values()
-    names = {node.id for piece in mine for node in ast.walk(piece) if isinstance(node, ast.Name)}
-    outer = [statement for statement in tree(module).body if isinstance(statement, ast.Import | ast.ImportFrom)]
-    found = imported(mine) | imported([*outer, *mine], names)
+    above = [statement for statement in tree(module).body if isinstance(statement, ast.Import | ast.ImportFrom)]
+    found = imported(pieces(module, function).values(), above)
     return frozenset(name for name in found if name != WORKFLOW and not name.startswith(f"{WORKFLOW}."))
 
 

@@ -38,7 +38,9 @@ def snakemake_command(choices: dict[str, Any], folder: Path, cores: int, target:
     words += ["--directory", str(folder), "--cores", str(cores), "--resources", f"gpu={gpus}"]
     # In a file and not by --config, which would turn numbers into text and other letters into escapes.
     files.write_json(folder / "choices.json", choices)
-    return [*words, "--rerun-incomplete", "--keep-going", "--configfile", str(folder / "choices.json")]
+    # Snakemake's own lock would outlive a killed run; `only_one` says who is at work.
+    words += ["--nolock", "--rerun-incomplete", "--keep-going"]
+    return [*words, "--configfile", str(folder / "choices.json")]
 
 
 @contextlib.contextmanager
@@ -124,11 +126,7 @@ def bring_up_to_date(choices: dict[str, Any], ws: Workspace, cores: int, target:
     (folder := ws.folder).mkdir(parents=True, exist_ok=True)
     with only_one(folder) as descriptor:
         files.sweep(folder)
-        command = snakemake_command(choices, folder, cores, target)
-        # A lock that is left here belongs to a run that was killed: ours is the one that says who is running.
-        if any((folder / ".snakemake" / "locks").glob("*")):
-            subprocess.run([*command, "--unlock"], capture_output=True, check=False)  # noqa: S603
-        return follow(command, folder / LOG, stdin=descriptor)
+        return follow(snakemake_command(choices, folder, cores, target), folder / LOG, stdin=descriptor)
 
 
 def unsaid_failure(log: str) -> str:

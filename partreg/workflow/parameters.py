@@ -91,10 +91,9 @@ def described_run(ws: Workspace, namespace: Mapping[str, Any]) -> Run:
             or other code than there are here.
     """
     fields = [field.name for field in dataclasses.fields(Run) if field.name not in ("dataset", "data", "method")]
-    changes = changes_in(namespace, fields)
-    if not namespace["run"]:
+    given, changes = description(namespace, fields)
+    if given is None:
         return make_run(ws, checked(DataSet, namespace["dataset"], "dataset"), **changes)
-    given = whole_description(namespace, changes)
     found = make_run(ws, **{**dataclasses.asdict(given), "data": ""})
     demand_same_data(found, given)
     return found
@@ -103,12 +102,11 @@ def described_run(ws: Workspace, namespace: Mapping[str, Any]) -> Run:
 def described_method(ws: Workspace, namespace: Mapping[str, Any]) -> tuple[str, str, int, dict[str, Any]]:
     """Method, data set, seed and changes that the parameters of chapter 11 describe, as for `described_run`."""
     changeable = ("epochs", "lr", "margin", "size", "parts")
-    changes = changes_in(namespace, changeable)
-    if not namespace["run"]:
+    given, changes = description(namespace, changeable)
+    if given is None:
         dataset = checked(DataSet, namespace["dataset"], "dataset")
         check_method(dataset, namespace["method"])
         return namespace["method"], dataset, ws.profile.seeds[0], changes
-    given = whole_description(namespace, changes)
     changes = {name: getattr(given, name) for name in changeable}
     found = method_run(ws, given.dataset, given.method, seed=given.seed, **changes)
     if found.changed(data=given.data) != given:
@@ -120,20 +118,18 @@ def described_method(ws: Workspace, namespace: Mapping[str, Any]) -> tuple[str, 
     return given.method, given.dataset, given.seed, changes
 
 
-def changes_in(namespace: Mapping[str, Any], fields: Sequence[str]) -> dict[str, Any]:
-    """Those of the fields of `Run` that a notebook's parameters change; a path to weights comes out whole."""
-    return located({name: namespace[name] for name in fields if namespace.get(name) is not None}, Path.cwd())
-
-
-def whole_description(namespace: Mapping[str, Any], changes: Mapping[str, Any]) -> Run:
-    """A run from its JSON in the parameter ``run``, beside which nothing else may be said of it."""
+def description(namespace: Mapping[str, Any], fields: Sequence[str]) -> tuple[Run | None, dict[str, Any]]:
+    """The run whose JSON is the parameter ``run``, or None and those ``fields`` that the other parameters change."""
+    changes = located({name: namespace[name] for name in fields if namespace.get(name) is not None}, Path.cwd())
+    if not namespace["run"]:
+        return None, changes
     if changes:
         raise PartregError(f"run: it is a whole description, but {', '.join(changes)} is given, too; leave one out.")
     run = from_json(namespace["run"])
     seeds = tidy({"seeds": namespace.get("seeds")}, Path.cwd()).get("seeds")
     if seeds and run.seed not in seeds:
         raise PartregError(f"run: its seed is {run.seed}, but seeds is {seeds}; leave one out.")
-    return run
+    return run, {}
 
 
 def demand_same_data(found: Run, given: Run) -> None:

@@ -42,6 +42,18 @@ PATHS = ("vehicleid", "veri", "annotations", "photographs")
 METHODS_OWN = ("dataset", "data", "method", "parts", "use_global", "boxes", "hidden", "size", "held_out", "seed")
 
 
+class Once(yaml.SafeLoader):
+    """YAML that gives each field once; of two, a plain loader would take the last in silence."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        """The fields of one dictionary."""
+        names = [name.value for name, _ in node.value]
+        for place, (name, _) in enumerate(node.value):
+            if name.value in names[:place]:
+                raise ValueError(f"line {name.start_mark.line + 1}: {name.value!r} is given a second time")
+        return super().construct_mapping(node, deep)
+
+
 def parsed(text: Any) -> Any:
     """What a text in JSON or YAML says; papermill's -p and make hand dictionaries over so."""
     if not isinstance(text, str):
@@ -49,21 +61,9 @@ def parsed(text: Any) -> Any:
     with contextlib.suppress(PartregError):
         return parse_json(text, "")  # first, for in YAML 1e-3 is no number
     try:
-        value = yaml.safe_load(text)
-        _refuse_twice(yaml.compose(text, Loader=yaml.SafeLoader))
+        return Once(text).get_single_data()
     except (ValueError, yaml.YAMLError, RecursionError) as error:
         raise objection(f"expected YAML ({' '.join(str(error).split())}); fix the line.") from error
-    return value
-
-
-def _refuse_twice(node: yaml.Node | None) -> None:
-    """Refuse a field that a YAML text gives twice, of which YAML would take the last in silence."""
-    fields = node.value if isinstance(node, yaml.MappingNode) else []
-    for place, (name, _) in enumerate(fields):
-        if name.value in [other.value for other, _ in fields[:place]]:
-            raise ValueError(f"line {name.start_mark.line + 1}: {name.value!r} is given a second time")
-    for inner in node.value if isinstance(node, yaml.SequenceNode) else [value for _, value in fields]:
-        _refuse_twice(inner)
 
 
 def words_of(value: Any) -> Any:
