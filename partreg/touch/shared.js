@@ -31,8 +31,9 @@ function speaker() {
   return { node, say };
 }
 
-/** A slider with its name and value; `words` writes the value. Gives the node and a function that sets the value. */
-function slider(name, { min, max, step, value, words = String }, changed) {
+/** A slider with its name and value; `words` writes the value, and `label` is a shorter name to show. Gives the node and
+ * a function that sets the value. */
+function slider(name, { min, max, step, value, words = String, label = name }, changed) {
   const shown = make("span", { class: "touch-value", "aria-hidden": "true" });
   const input = make("input", { type: "range", min, max, step, "aria-label": name });
   const show = () => {
@@ -48,7 +49,7 @@ function slider(name, { min, max, step, value, words = String }, changed) {
     changed(Number(input.value));
   });
   set(value);
-  return { node: make("label", { class: "touch-slider" }, make("span", {}, name, " ", shown), input), set };
+  return { node: make("label", { class: "touch-slider" }, make("span", {}, label, " ", shown), input), set };
 }
 
 /** A choice of one of several names; `changed` receives its place, from 0. */
@@ -88,7 +89,7 @@ function arrow(event) {
 }
 
 const within = (number, low, high) => Math.min(Math.max(number, low), high);
-const percent = (share) => `${Math.round(100 * share)} %`;
+const percent = (share) => `${Math.round(100 * share)}\u00a0%`;
 
 /** Corners x0, y0, x1, y1, relative to the picture, as the style of an element that lies on it. */
 function place(node, [x0, y0, x1, y1]) {
