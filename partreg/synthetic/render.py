@@ -3,9 +3,10 @@
 Samples that hit the vehicle are shaded from its atlas; window samples look on into the cabin, whose sheets (ornaments,
 dash, seats) shift with the view as real things behind glass do. The street behind is looked up, not cast.
 
-Of samples, vectors are (3, N) and colours (3, N): NumPy is several times faster on long rows than on rows of three.
-Products are summed by `dot` or einsum and not by ``@``: BLAS rounds differently on different machines and settings, and
-one last bit in a thousand pictures is enough to train another network.
+Vectors and colours of many samples are (3, N): NumPy is several times faster on long rows than on rows of three.
+Products are summed one by one, by `dot` or by einsum, and not by ``@``: BLAS rounds differently on different machines
+and settings, and one last bit in a thousand pictures is enough to train another network. For the same reason the order
+of every sum stays as it is.
 """
 
 from __future__ import annotations
@@ -387,7 +388,10 @@ class Studio:
         return Picture(image, parts, self.whole_counts(parts, view, points, body, finish), view, cover)
 
     def behind(self, view: View, body: Body, shot: Shot, sun: np.ndarray, shown: np.ndarray) -> np.ndarray:
-        """Draw street, shadows and traffic behind the vehicle, the street at pixels ``shown``: (3, S, S) linear."""
+        """Draw street, shadows and traffic behind the vehicle: (3, S, S) linear.
+
+        ``shown`` are the flat indices of the pixels that the vehicle does not fill; the street is looked up there only.
+        """
         moment, size = shot.moment, self.size
         c, s = np.cos(moment.heading), np.sin(moment.heading)
         turn = np.array([[c, -s, 0], [s, c, 0], [0, 0, 1]], np.float32)

@@ -1,5 +1,6 @@
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 
@@ -8,7 +9,7 @@ from partreg.synthetic.benchmark import Benchmark, plan_vehicleid, plan_veri
 from partreg.synthetic.canvas import PART, Canvas, box, disc
 from partreg.synthetic.light import LINEAR, to_stored
 from partreg.synthetic.occluders import OCCLUDERS, draw_occluder
-from partreg.synthetic.render import Picture, Studio, View
+from partreg.synthetic.render import Picture, Studio, View, direction, look
 from partreg.synthetic.streets import LENGTH, look_up
 from partreg.synthetic.truth import describe, hull, orientation, part_truth
 
@@ -150,6 +151,25 @@ def test_a_shot_gives_the_same_picture_whatever_was_taken_before(studio):
     for shot in (plan.shots[3], front_shot(plan, occluder="car"), front_shot(plan, occluder="leaves")):
         again = Studio(plan.models, plan.vehicles, plan.cameras, 48)
         assert (fresh.take(shot).image == again.take(shot).image).all()
+
+
+def test_the_street_behind_is_the_same_where_only_some_of_it_is_looked_up(studio):
+    plan, kept = studio
+    shot = replace(plan.shots[0], moment=replace(plan.shots[0].moment, traffic=7))
+    body = kept.body(plan.vehicles[shot.vehicle - 1].model)
+    view, _ = look(shot, body.points)
+    sun = direction(0.3, 0.9).astype(np.float32)
+    shown = np.arange(0, 48 * 48, 5)
+    everywhere = kept.behind(view, body, shot, sun, np.arange(48 * 48)).reshape(3, -1)
+    assert (kept.behind(view, body, shot, sun, shown).reshape(3, -1)[:, shown] == everywhere[:, shown]).all()
+    assert everywhere.std() > 0.01
+
+
+def test_a_foot_has_the_hull_of_all_low_vertices(studio):
+    body = studio[1].body(0)
+    low = body.points[:2, body.points[2] < 0.9].T.astype(np.float32)
+    assert body.foot.shape[1] < len(low) / 3
+    assert (cv2.convexHull(body.foot[:2].T.astype(np.float32)) == cv2.convexHull(low)).all()
 
 
 @pytest.mark.parametrize("make_plan", [plan_vehicleid, plan_veri])
