@@ -45,7 +45,7 @@ def fit(train_pixels: np.ndarray, seed: int) -> Codebook:
 
 
 def descriptors(pixels: np.ndarray) -> np.ndarray:
-    """The square root of the mean Color Names of each patch (the mean has sum 1, so the root has length 1).
+    """Return the square root of the mean Color Names of each patch. The mean adds up to 1, so the root has length 1.
 
     Args:
         pixels: (N, H, W, 3) uint8; H a multiple of 64, W of 4.

@@ -1,10 +1,10 @@
-"""Color Names: how likely people are to call a colour by each of the 11 basic colour terms of English.
+"""Color Names: how likely people are to use each of the 11 basic colour terms of English for a colour.
 
-The terms are Berlin and Kay's (1969), the descriptor is that of van de Weijer et al., "Learning Color Names for
+The terms are Berlin and Kay's (1969). The descriptor is that of van de Weijer et al., "Learning Color Names for
 Real-World Applications" (IEEE TIP 2009), as Zheng et al. (ICCV 2015) and FACT (ICME 2016) use it. *Assumed*: the table
-from colours to names. The published one was learned from web images; ours is a soft assignment in CIELAB to a few
-colours for each name, given by hand below. It is a table of 32 levels a channel as the published one, so using it is
-one indexing operation.
+from colours to names. The published one was learned from web images. Ours assigns each colour softly, by its distance
+in CIELAB to a few typical colours of each name, which are chosen by hand. Both tables have 32 levels a channel, so that
+a pixel's names are one look-up.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ COLORS = tuple(PROTOTYPES)
 
 @cache
 def table() -> np.ndarray:
-    """The map from colours to names, (32, 32, 32, 11) float32, rows summing to 1; do not write to it.
+    """Return the table from colours to names, (32, 32, 32, 11) float32, read-only; the 11 probabilities add up to 1.
 
-    A name's weight falls with the distance d of the colour to the nearest of its prototypes as exp(-d^2 / (2 WIDTH^2)).
-    Indices are red, green and blue divided by 8, the last axis is in the order of ``COLORS``.
+    A name's weight is exp(-d^2 / (2 WIDTH^2)), where d is the distance of the colour to the nearest typical colour of
+    the name. Indices are red, green and blue divided by 8; the last axis is in the order of ``COLORS``.
     """
     centres = (np.arange(LEVELS) + 0.5) * 256 / LEVELS
     colors = rgb2lab(np.stack(np.meshgrid(centres, centres, centres, indexing="ij"), axis=-1) / 255)
@@ -53,18 +53,18 @@ def table() -> np.ndarray:
 
 
 def _to_nearest(colors: np.ndarray, prototypes: np.ndarray) -> np.ndarray:
-    """The squared distance of colours (..., 3) to the nearest of prototypes (P, 3)."""
+    """Return the squared distance of each colour (..., 3) to the nearest of the prototypes (P, 3)."""
     return ((colors[..., None, :] - prototypes) ** 2).sum(axis=-1).min(axis=-1)
 
 
 def color_names(pixels: np.ndarray) -> np.ndarray:
-    """The probability of each of the 11 names for each pixel.
+    """Look up the probability of each of the 11 names for each pixel.
 
     Args:
         pixels: (..., 3) uint8, red, green, blue.
 
     Returns:
-        (..., 11) float32 in the order of ``COLORS``; each pixel's sum to 1.
+        (..., 11) float32 in the order of ``COLORS``; those of a pixel add up to 1.
     """
     level = (pixels >> 3).astype(np.intp)
     return table().reshape(-1, len(COLORS))[(level[..., 0] << 10) | (level[..., 1] << 5) | level[..., 2]]

@@ -1,13 +1,13 @@
 """FACT of Table 3: fusion of attributes and color features.
 
-Liu et al., "Large-scale Vehicle Re-identification in Urban Surveillance Videos" (ICME 2016): three distances are added,
-that of a network's features (see `partreg.baselines.googlenet`) by 0.7, of BOW-CN (`partreg.baselines.bow_cn`) by 0.2,
-of BOW-SIFT, here, by 0.1. BOW-SIFT is a bag of up to 10,000 visual words (see `partreg.baselines.bag_of_words`) of SIFT
-descriptors (Lowe, IJCV 2004).
+Liu et al., "Large-scale Vehicle Re-identification in Urban Surveillance Videos" (ICME 2016), add three distances: 0.7
+of that between a network's features (`partreg.baselines.googlenet`), 0.2 of BOW-CN's (`partreg.baselines.bow_cn`) and
+0.1 of BOW-SIFT's, which is here. BOW-SIFT counts SIFT descriptors (Lowe, IJCV 2004) as up to 10,000 visual words, see
+`partreg.baselines.bag_of_words`.
 
-*Assumed*: the descriptors stand upright on a grid 8 pixels apart, each of a window of 24 pixels; the nearest word alone
-counts; there are no stripes; the codebook has one word for each training image where they are fewer than 10,000, so
-that a word still occurs in many images and is learned in a minute.
+*Assumed*: descriptors are upright, on a grid 8 pixels apart, and each describes a window of 24 pixels. Only the nearest
+word counts. There are no stripes. With fewer than 10,000 training images, the codebook has one word for each of them:
+then a word still occurs in many images, and learning takes about a minute.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ DESCRIPTORS_A_WORD = 25  # drawn to learn the words from
 
 
 def added(cnn: np.ndarray, cn: np.ndarray, sift: np.ndarray) -> np.ndarray:
-    """FACT's distance: 0.7 of the network's, 0.2 of BOW-CN's, 0.1 of BOW-SIFT's, each first brought to [0, 1].
+    """Add 0.7 of the network's distances, 0.2 of BOW-CN's and 0.1 of BOW-SIFT's, each scaled to [0, 1] first.
 
-    *Assumed*: a query's distances are stretched by their smallest and largest, query by query, so that a query's result
-    does not depend on the other queries; where all are equal they become 0.
+    *Assumed*: each query's distances are scaled by their own smallest and largest value, so that its result does not
+    depend on the other queries. Where all are equal, they become 0.
 
     Args:
         cnn: (Q, G) distances of the network's features.
@@ -70,14 +70,14 @@ def fit(train_pixels: np.ndarray, seed: int) -> Codebook:
 
 
 def sift(pixels: np.ndarray) -> np.ndarray:
-    """SIFT descriptors on a grid.
+    """Compute SIFT descriptors on a grid.
 
     Args:
         pixels: (N, H, W, 3) uint8, red, green, blue, H and W at least 16.
 
     Returns:
-        (N, 1, P, 128) float32, 0 to 255, of P = (H // 8 - 1) (W // 8 - 1) places, row by row; all 0 where a window is
-        of one colour.
+        (N, 1, P, 128) float32, 0 to 255, of P = (H // 8 - 1) (W // 8 - 1) places, row by row; 0 where a window has one
+        colour only.
     """
     down, across = (range(STEP, side - STEP + 1, STEP) for side in pixels.shape[1:3])
     places = [cv2.KeyPoint(float(x), float(y), DIAMETER, 0.0) for y in down for x in across]
@@ -90,7 +90,7 @@ LOCAL = Local(sift, nearest=1)
 
 
 def distances(task: Task) -> tuple[np.ndarray, Cost]:
-    """(Q, G) distances, those of the network, of colour names and of SIFT added, and their cost."""
+    """Return the (Q, G) sums of the three distances, and their cost."""
     started = time.perf_counter()
     codebook = fit(task.pixels(task.train), task.seed)
     texture, cost = compared(task, partial(features, LOCAL, codebook), time.perf_counter() - started)

@@ -1,14 +1,15 @@
 """LOMO of Table 3: local maximal occurrence of colours and textures, nothing learned.
 
 Liao et al., "Person Re-identification by Local Maximal Occurrence Representation and Metric Learning" (CVPR 2015),
-Section 3, with the details of the authors' published code: histograms of 10x10 windows, 5 pixels apart, of joint HSV
-colour (8x8x8 bins, after Retinex) and of SILTP texture at radii 3 and 5; the largest count of each bin along each row
-of windows, as a detail may lie anywhere in its row; three scales; log(1 + x); unit length for each of the three
-descriptors. 26,960 numbers an image of 128x48 pixels. Table 3 compares them by L2, without the paper's learned metric.
+Section 3, with the details of the authors' published code. Windows of 10x10 pixels, 5 pixels apart, have a histogram of
+HSV colour (8x8x8 bins, after Retinex) and two of SILTP texture (radii 3 and 5). Along each row of windows, each bin
+keeps its largest count, because a detail may lie anywhere in its row. This is done at three scales. The logarithm
+log(1 + x) follows, and each of the three descriptors is scaled to length 1: 26,960 numbers for an image of 128x48
+pixels. Table 3 compares them by L2, without the paper's learned metric.
 
-*Assumed*: square images of vehicles are squeezed to 128x48, which gives the published length. The authors publish their
-Retinex as a compiled file only; ours follows Jobson et al., "A Multiscale Retinex for Bridging the Gap Between
-Color Images and the Human Observation of Scenes" (IEEE TIP 1997), with the two scales that LOMO's paper names.
+*Assumed*: images of vehicles are square and are squeezed to 128x48, which gives the published length. The authors
+publish their Retinex as a compiled file only. Ours follows Jobson et al., "A Multiscale Retinex for Bridging the Gap
+Between Color Images and the Human Observation of Scenes" (IEEE TIP 1997), with the two scales that LOMO's paper names.
 """
 
 from __future__ import annotations
@@ -63,18 +64,18 @@ def _describe(pixels: np.ndarray) -> np.ndarray:
 
 
 def _unit(codes: list[np.ndarray], bins: int) -> np.ndarray:
-    """One descriptor (N, D) float32 of length 1 from the codes of all scales."""
+    """Return one descriptor (N, D) float32 of length 1 from the codes of all scales."""
     counts = np.concatenate([row_maxima(scale, bins).reshape(len(scale), -1) for scale in codes], axis=1)
     logs = np.log1p(counts, dtype=np.float32)
     return logs / np.linalg.norm(logs, axis=1, keepdims=True)
 
 
 def retinex(images: np.ndarray) -> np.ndarray:
-    """Multiscale Retinex with colour restoration: the light is divided out, so that cameras show equal colours.
+    """Divide out the light by a multiscale Retinex with colour restoration, so that cameras show equal colours.
 
-    The mean over two Gaussian surrounds of log(pixel / surround), times the log of the channel's share of the pixel.
-    *Assumed*: pixels count from 1, and each image's result, all channels together, is stretched linearly so that its
-    mean plus and minus 2 standard deviations become 1 and 0.
+    The result is the mean over two Gaussian surrounds of log(pixel / surround), times the log of the channel's share of
+    the pixel. *Assumed*: 1 is added to all pixels before. Then each image, all channels together, is scaled linearly:
+    its mean plus 2 standard deviations becomes 1, its mean minus 2 becomes 0.
 
     Args:
         images: (N, H, W, 3) float32 in [0, 1].
@@ -92,7 +93,7 @@ def retinex(images: np.ndarray) -> np.ndarray:
 
 
 def _blur(images: np.ndarray, sigma: float) -> np.ndarray:
-    """Gaussian blur of images (N, H, W, 3) as two matrix products, which is fastest for so wide a Gaussian."""
+    """Blur images (N, H, W, 3) by a Gaussian as two matrix products, which is fastest for so wide a Gaussian."""
     down, across = (gaussian_filter1d(np.eye(side, dtype=np.float32), sigma, axis=0) for side in images.shape[1:3])
     number, height, width, channels = images.shape
     blurred = (down @ images.reshape(number, height, -1)).reshape(number * height, width, channels)
@@ -100,20 +101,21 @@ def _blur(images: np.ndarray, sigma: float) -> np.ndarray:
 
 
 def hsv_bins(images: np.ndarray) -> np.ndarray:
-    """Images (N, H, W, 3) float32 in [0, 1], red, green, blue, as bins 0 to 7 of hue, saturation, value, float32."""
+    """Return the bins, 0 to 7 as float32, of hue, saturation and value of images (N, H, W, 3) float32 RGB in [0, 1]."""
     rows = cv2.cvtColor(images.reshape(-1, *images.shape[2:]), cv2.COLOR_RGB2HSV).reshape(images.shape)
     return np.minimum(np.floor(rows * np.array([BINS / 360, BINS, BINS], dtype=np.float32)), BINS - 1)
 
 
 def color_codes(bins: np.ndarray) -> np.ndarray:
-    """Bins (N, H, W, 3) as one number from 0 to 511 a pixel, (N, H, W) int64, hue counting fastest."""
+    """Return one number from 0 to 511 for each pixel's bins (N, H, W, 3): (N, H, W) int64; hue changes fastest."""
     return (bins @ np.array([1, BINS, BINS**2], dtype=np.float32)).astype(np.int64)
 
 
 def pyramid(images: np.ndarray, rounding: np.ufunc = np.positive) -> Iterator[np.ndarray]:
-    """Three scales of images (N, H, W, ...), each the means of 2x2 pixels of the last; an odd row or column is cut.
+    """Yield images (N, H, W, ...) at three scales; each has the means of 2x2 pixels of the one before.
 
-    The authors average the bins of colour, not the colours, and round down; hue as well, though it goes in a circle.
+    An odd row or column is cut off. The authors average the bins of colour, not the colours, and round down. They do so
+    with hue, too, though it is an angle.
     """
     yield images
     for _ in range(SCALES - 1):
@@ -124,10 +126,11 @@ def pyramid(images: np.ndarray, rounding: np.ufunc = np.positive) -> Iterator[np
 
 
 def siltp(gray: np.ndarray, radius: int) -> np.ndarray:
-    """Scale invariant local ternary patterns (Liao et al., CVPR 2010) of 4 neighbours.
+    """Compute scale invariant local ternary patterns (Liao et al., CVPR 2010) of 4 neighbours.
 
-    A neighbour gives 1 where it is brighter than 1.3 times the pixel, 2 where darker than 0.7 times, else 0; the digits
-    in base 3, from the last, are the neighbours to the right, above, left and below. Edge pixels are repeated outside.
+    A neighbour gives 1 if it is brighter than 1.3 times the pixel, 2 if it is darker than 0.7 times, else 0. These are
+    digits in base 3; from the last one, they belong to the neighbours to the right, above, left and below. Outside the
+    image, its edge pixels are repeated.
 
     Args:
         gray: (N, H, W) float32, at least 0; the patterns stay the same when an image is multiplied by a number.
@@ -148,7 +151,7 @@ def siltp(gray: np.ndarray, radius: int) -> np.ndarray:
 
 
 def row_maxima(codes: np.ndarray, bins: int) -> np.ndarray:
-    """Histograms of all 10x10 windows, 5 pixels apart, and each bin's largest count along each row of windows.
+    """Count codes in all 10x10 windows, 5 pixels apart, and keep each bin's largest count along each row of windows.
 
     Args:
         codes: (N, H, W) int64, 0 to bins - 1; H and W at least 10.
@@ -168,7 +171,7 @@ def row_maxima(codes: np.ndarray, bins: int) -> np.ndarray:
 
 
 def distances(task: Task) -> tuple[np.ndarray, Cost]:
-    """(Q, G) L2 distances of the features, and their cost."""
+    """Return the (Q, G) L2 distances of the features, and their cost."""
     return compared(task, features)
 
 
