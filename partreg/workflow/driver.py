@@ -74,8 +74,9 @@ class Progress:
                 work = sum(count * WEIGHTS.get(rule, 1) for rule, count in self.due.items() if rule != "total")
                 form = "{desc} {percentage:3.0f}% |{bar}| {elapsed} gone, about {remaining} left"
                 every = 1.0 if sys.stderr.isatty() else 60.0
-                self.bar = tqdm(total=work, bar_format=form, smoothing=0, mininterval=every, miniters=0)
-        elif found := re.match(r"Finished jobid: \d+ \(Rule: (\w+)\)", line):
+                first = f"0 of {found[2]} steps"
+                self.bar = tqdm(desc=first, total=work, bar_format=form, smoothing=0, mininterval=every, miniters=0)
+        elif not self.bar.disable and (found := re.match(r"Finished jobid: \d+ \(Rule: (\w+)\)", line)):
             self.done += 1
             self.bar.set_description_str(f"{self.done} of {self.due['total']} steps", refresh=False)
             self.bar.update(WEIGHTS.get(found[1], 1))

@@ -84,6 +84,7 @@ def test_the_terminal_shows_the_time_left_while_nothing_ends(tmp_path, capsys, m
     monkeypatch.setattr(driver.sys.stderr, "isatty", lambda: True, raising=False)
     assert driver.follow([sys.executable, "-c", SNAKEMAKE_SAYS], tmp_path / "log") == 0
     told = capsys.readouterr().err
+    assert "0 of 3 steps" in told
     assert "00:01 gone" in told
     assert "1 of 3 steps  50%" in told
     assert "partreg: a: started" in told
