@@ -25,6 +25,7 @@ $(foreach name,BASELINES RESUME,$(if $(filter-out yes no,$($(name))),$(error $(n
 $(if $(FILE),$(if $(filter command,$(origin PROFILE)),$(error PROFILE and FILE name the same choice; give one of them)))
 START     := $(or $(FILE),$(PROFILE))
 EVIDENCE  := $(if $(filter laptop,$(START)),reference,$(START))
+REGIME    := $(filter regime,$(notdir $(basename $(START))))
 # Every word goes through `quoted`, which quotes it for the shell whatever is in it.
 quoted   = '$(subst ','\'',$(1))'
 option   = $(if $($(1)),--$(2) $(call quoted,$($(1))))
@@ -73,9 +74,13 @@ serve: .venv/.installed  ## show the built book at http://127.0.0.1:8000
 settings: .venv/.installed  ## try settings on validation identities; writes settings*.csv under build/<profile>/studies
 	@$(BIN)/python -m partreg.workflow.driver --target settings $(CHOICES)
 
-reference: .venv/.installed  ## make results like those under reference/ in build/: the evidence for the claims, then the dial; takes hours
+reference: .venv/.installed  ## make results like those under reference/ in build/: the evidence for the claims, then the dial, or with PROFILE=regime thousands of vehicles; takes hours
+ifneq ($(REGIME),)
+	@$(BIN)/python -m partreg.workflow.driver --target regime $(CHOICES)
+else
 	@$(BIN)/python -m partreg.workflow.driver --target evidence $(CHOICES) --profile $(call quoted,$(EVIDENCE)) $(call option,WEIGHTS,weights) $(call option,PIXELS,pixels) $(if $(filter yes,$(RESUME)),--restore)
 	@$(BIN)/python -m partreg.workflow.driver --target dial $(CHOICES)
+endif
 
 restamp: .venv/.installed  ## after a change that moves no number: train a sample of the kept trainings again, stamp those that agree
 	@$(BIN)/python book/keep.py restamp

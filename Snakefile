@@ -106,6 +106,7 @@ rule study:
         command=lambda wildcards: python(
             "-m", "partreg.workflow.studies", json.dumps(CHOSEN), wildcards.name, wildcards.key
         ),
+    priority: lambda wildcards: JOBS[wildcards.name][wildcards.key].priority
     resources: gpu=1
     shell: "{params.command}"
 

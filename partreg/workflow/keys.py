@@ -110,7 +110,9 @@ def detector_folder(ws: Workspace) -> Path:
 
 
 def detected(ws: Workspace, dataset: str, half: str) -> Recipe:
-    """The boxes that the detector finds in a half of a data set."""
+    """The boxes that the detector finds in a half of a data set; the true ones where the profile has no detector."""
+    if not ws.profile.detector:
+        return {"truth": images(ws, dataset, half), "code": code_key("partreg.workflow.stages:true_boxes")}
     return {"detector": detector(ws), "images": images(ws, dataset, half), "code": code_key("partreg.parts.detector")}
 
 

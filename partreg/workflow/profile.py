@@ -118,7 +118,7 @@ _KINDS = {int: Natural, float: Amount, tuple: several(Count)}
 BENCHMARK = {field.name: _KINDS[type(field.default)] for field in dataclasses.fields(Benchmark)}
 CELL = {**BENCHMARK, "held_out": Natural, "pixels": Size}
 _Benchmark = or_empty(table(BENCHMARK, ("models", "fleet", "test_images")))  # without these, they are as is usual
-_Detector = table({"model": Text, "size": Count, "epochs": Count, "batch": Count, "seed": Natural})
+_Detector = or_empty(table({"model": Text, "size": Count, "epochs": Count, "batch": Count, "seed": Natural}))
 _Methods = table(dict.fromkeys(networks(), Recipe), networks())
 _Dial = table({
     "near_duplicates": several(Amount, 0), "layouts": several(Text, 0), "rows": several(Text, 0),
@@ -128,6 +128,10 @@ _Evidence = or_empty(table({
     "seeds": Seeds, "cell_seeds": Seeds, "short": Count, "middle": Count, "weights": Text, "pixels": Text,
     "base": table(CELL, set(CELL) - {"train_vehicles", "held_out", "pixels"}),
     "axes": table({name: several(Amount) for name in CELL if name != "test_vehicles"}, CELL),
+}))  # fmt: skip
+_Regime = or_empty(table({
+    "seeds": table(dict.fromkeys(("curve", "table", "others"), Natural)),
+    "vehicles": several(Annotated[int, whole(2)]), "epochs": Count, "even": Count,
 }))  # fmt: skip
 _Sizes, _HeldOut = table(dict.fromkeys(DATASETS, several(Size))), table(dict.fromkeys(DATASETS, Natural))
 
@@ -152,6 +156,7 @@ class Profile(Guarded):
     methods: _Methods
     dial: _Dial
     evidence: _Evidence
+    regime: _Regime
     sizes: _Sizes
     held_out: _HeldOut
     seeds: Seeds
@@ -160,7 +165,7 @@ class Profile(Guarded):
 
 FIELDS = tuple(field.name for field in dataclasses.fields(Profile) if field.name != "name")
 _CHOICES: dict[str, tuple[Any, str]] = {
-    "profile": (Text, "one of smoke, laptop, paper and reference, or a YAML file: a profile, or these choices by name"),
+    "profile": (Text, "smoke, laptop, paper, reference or regime, or a YAML file: a profile, or these choices by name"),
     "output": (Text, "folder for everything that is made; default build/<profile>"),
     "vehicleid": (Text, "root of a VehicleID_V1.0 folder, in place of the rendered benchmark"),
     "veri": (Text, "root of a VeRi-776 folder, in place of the rendered benchmark"),

@@ -117,9 +117,17 @@ def learnt_and_left(drawn: Any, folder: str | Path, count: int, seed: int) -> li
 
 
 def detected_boxes(ws: Workspace, dataset: str) -> pd.DataFrame:
-    """Boxes found by the detector in all images of ``dataset`` (Section 3.2), which is trained first where need be."""
+    """Boxes found by the detector in all images of ``dataset`` (Section 3.2), which is trained first where need be.
+
+    Where the profile has no detector, they are the true ones, as of one that makes no mistake.
+
+    Raises:
+        PartregError: there is no detector, and the images were not rendered here.
+    """
     from partreg.parts import detector
 
+    if not ws.profile.detector:
+        return known_boxes(ws, dataset, "detected")
     path = boxes_file(ws, dataset, "detected")
     with locked(path):
         if not path.exists():
@@ -130,9 +138,15 @@ def detected_boxes(ws: Workspace, dataset: str) -> pd.DataFrame:
 
 
 def detector_weights(ws: Workspace) -> Path:
-    """Weights of the trained detector; trains it on the annotations first where they are absent (Section 3.3)."""
+    """Weights of the trained detector; trains it on the annotations first where they are absent (Section 3.3).
+
+    Raises:
+        PartregError: the profile has no detector.
+    """
     from partreg.parts import detector
 
+    if not ws.profile.detector:
+        raise PartregError(f"profile {ws.profile.name!r} has no detector to train; give it one.")
     folder = detector_folder(ws)
     with locked(folder):
         if not (folder / "weights.pt").exists():
@@ -171,13 +185,23 @@ def run_boxes(ws: Workspace, run: Run) -> pd.DataFrame | None:
     if not run.parts:
         return None
     if run.boxes in ("truth", "tight"):
-        if not ws.is_synthetic(run.dataset):
-            raise PartregError(f"{ws.root(run.dataset)}: nobody knows the true boxes of photographs; use boxes=filled.")
-        return true_boxes(data(ws, run.dataset).root, run.boxes == "tight")
+        return known_boxes(ws, run.dataset, run.boxes)
     if run.boxes == "detected" or run.hidden:
         found = detected_boxes(ws, run.dataset)
         return hidden_boxes(found, run, None if run.boxes == "detected" else data(ws, run.dataset).train)
     return filled_boxes(ws, run.dataset)
+
+
+def known_boxes(ws: Workspace, dataset: str, kind: str) -> pd.DataFrame:
+    """The true boxes of a data set, or of the ``kind`` "tight" those with lights not extended down.
+
+    Raises:
+        PartregError: its images were not rendered here.
+    """
+    if not ws.is_synthetic(dataset):
+        use = "use boxes=filled" if ws.profile.detector else "give the profile a detector"
+        raise PartregError(f"{ws.root(dataset)}: nobody knows the true boxes of photographs; {use}.")
+    return true_boxes(data(ws, dataset).root, kind == "tight")
 
 
 def true_boxes(root: Path, tight: bool) -> pd.DataFrame:
@@ -192,12 +216,13 @@ def hidden_boxes(found: pd.DataFrame, run: Run, train: pd.DataFrame | None) -> p
     return boxes.infer_brand(left) if train is None else missing.fill_missing(left, train)
 
 
-def trained(ws: Workspace, run: Run, watch: pd.DataFrame | None = None) -> Path:
+def trained(ws: Workspace, run: Run, watch: pd.DataFrame | None = None, scored: bool = True) -> Path:
     """Folder of the trained network (Section 3.3); trains it where absent, from its last checkpoint on.
 
     ``watch`` are test images whose CMC@1 stands in the history beside that of the validation images. The code that
     scores both decides no weights; its digest is kept as "scored_by", see `history`, and that of these images as
-    "watched", see `watched_key`. Where its boxes came from is kept as "boxes".
+    "watched", see `watched_key`. Where its boxes came from is kept as "boxes". Unless ``scored``, the held-out vehicles
+    are not scored while it learns.
 
     Raises:
         PartregError: it learnt from other pictures than the rendered benchmark holds now: one was replaced.
@@ -209,7 +234,7 @@ def trained(ws: Workspace, run: Run, watch: pd.DataFrame | None = None) -> Path:
 
             images, validation = train_images(ws, run.dataset, run.held_out)
             how = {"method": baselines.method(run.method), "root": ws.root(run.dataset), "score": validation_score}
-            train(run, images, run_boxes(ws, run), folder, ws.pixels, validation, test=watch, **how)
+            train(run, images, run_boxes(ws, run), folder, ws.pixels, validation if scored else None, test=watch, **how)
             facts = {"seconds": files.read_json(folder / "training.json")["seconds"], "scored_by": keys.validated()}
             boxed = [asdict(one) for one in parts_origins(ws, run.dataset)] if run.detects else []
             facts |= {"watched": watched_key(ws, watch), "boxes": boxed}

@@ -10,11 +10,12 @@ import json
 import sys
 
 from partreg.errors import PartregError
-from partreg.workflow import dial, evidence, photographs, settings
+from partreg.workflow import dial, evidence, photographs, regime, settings
 from partreg.workflow.notebooks import TerminalLines, reported
 from partreg.workflow.profile import open_workspace
 
-STUDIES = {one.name: one for one in (evidence.STUDY, dial.STUDY, dial.OWN, settings.STUDY, photographs.STUDY)}
+DECLARED = (evidence.STUDY, regime.STUDY, dial.STUDY, dial.OWN, settings.STUDY, photographs.STUDY)
+STUDIES = {one.name: one for one in DECLARED}
 
 
 def main(arguments: list[str]) -> int:

@@ -1,6 +1,7 @@
 """What a study is: measurements of one kind, each made once, alone and in any order, and the tables of their records.
 
-`partreg.workflow.evidence`, `dial`, `settings` and `photographs` declare theirs; `partreg.workflow.studies` runs them.
+`partreg.workflow.evidence`, `regime`, `dial`, `settings` and `photographs` declare theirs; `partreg.workflow.studies`
+runs them.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ class Job:
         run: the network that it trains, where it is of one.
         needs_boxes: whether the detector's boxes of the study's own workspace must be there first.
         table: the table that its record is a line of.
+        priority: of two jobs that could start, the one with the larger number does.
     """
 
     what: Record
@@ -45,6 +47,7 @@ class Job:
     run: Run | None = None
     needs_boxes: bool = False
     table: str = ""
+    priority: int = 0
 
     @cached_property
     def description(self) -> str:

@@ -1,0 +1,167 @@
+"""The study ``regime``: from a hundred training vehicles to thousands, each seed on a benchmark of its own.
+
+*The curve*: the baseline and the full model against the number of training vehicles, once with the epochs fixed and
+once with the steps fixed. *The table*: the parts of Table 4, its controls and the global prediction pulled to the
+parts', at the largest of these numbers. The part boxes are the true ones, missing ones averaged (Section 3.2).
+
+The benchmark is rendered once a seed, with all vehicles. A smaller number of them is learnt by holding the others out,
+so that the vehicles are nested and no test image changes. ``make reference PROFILE=regime`` runs all of it, seed by
+seed, and makes two tables of the records: regime.csv and regime_hits.csv.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from partreg.errors import PartregError
+from partreg.paper import BASELINE, FULL
+from partreg.retrieval.expected import expected_cmc1, expected_hits
+from partreg.workflow import keys
+from partreg.workflow.code import code_key
+from partreg.workflow.data import load_vehicleid, test_images
+from partreg.workflow.evidence import ALONE, EXTENSIONS, PULLED_ELSEWHERE, training_columns
+from partreg.workflow.profile import Workspace
+from partreg.workflow.runs import CONTROLS, TABLE_4, make_run
+from partreg.workflow.stages import features, train_images, trained
+from partreg.workflow.study import Job, Record, Study, rendered
+
+PULLED = "Global prediction pulled to the parts'"
+MAIN = {**CONTROLS, PULLED: EXTENSIONS[PULLED], **PULLED_ELSEWHERE}  # at the largest number, besides the curve's two
+COLUMNS = {
+    "regime": (
+        *("key", "code", "row", "learnt", "epochs", "seed", "benchmark", "cmc1", "validation", "accuracy"),
+        *("images", "passes", "parameters_at_test", "seconds", "profile", "device", "commit", "clean", "outcome"),
+    ),
+    "regime_hits": ("key", "list", "hits"),
+}
+
+
+def listed(ws: Workspace) -> list[Job]:
+    """Every training that the profile's ``regime`` asks for, in the order in which they run; [] where that is empty.
+
+    All of one seed come before those of the next, and in a seed few vehicles before many: a study that was stopped has
+    about the same seeds everywhere.
+    """
+    plan = ws.profile.regime
+    if not plan:
+        return []
+    found = [
+        (seed, row, learnt, epochs, changes)
+        for seed in range(max(plan["seeds"].values()))
+        for row, learnt, epochs, changes in trainings(plan, seed)
+    ]
+    return [
+        as_job(ws, seed, row, learnt, epochs, changes, priority=len(found) - turn)
+        for turn, (seed, row, learnt, epochs, changes) in enumerate(found)
+    ]
+
+
+def trainings(plan: dict[str, Any], seed: int) -> Iterator[tuple[str, int, int, dict[str, Any]]]:
+    """Row, training vehicles, epochs and changes of the full model for each training of one seed, in their order.
+
+    With fixed steps, a number of vehicles is learnt for as many epochs as make the steps of ``even`` vehicles; there
+    the two curves meet.
+    """
+    most, pair = max(plan["vehicles"]), {BASELINE: TABLE_4[BASELINE], FULL: TABLE_4[FULL]}
+    others = {row: changes for row, changes in {**TABLE_4, **ALONE}.items() if row not in pair}
+    if seed < plan["seeds"]["curve"]:
+        for learnt in sorted(plan["vehicles"]):
+            steps = max(1, round(plan["epochs"] * plan["even"] / learnt))
+            for epochs in dict.fromkeys((plan["epochs"], steps)):
+                yield from ((row, learnt, epochs, changes) for row, changes in pair.items())
+    for group, rows in (("table", MAIN), ("others", others)):
+        if seed < plan["seeds"][group]:
+            yield from ((row, most, plan["epochs"], changes) for row, changes in rows.items())
+
+
+def as_job(ws: Workspace, seed: int, row: str, learnt: int, epochs: int, changes: Record, priority: int) -> Job:
+    """The job of one training: benchmark and training have the same seed, and the warm-up is as long in proportion."""
+    here = rendered(ws, "regime", {"seed": seed})
+    held_out = here.profile.benchmark["train_vehicles"] - learnt
+    if held_out < here.profile.held_out["vehicleid"]:
+        raise PartregError(
+            f"profile {ws.profile.name}: regime learns {learnt} vehicles, but of the benchmark's "
+            f"{learnt + held_out} training vehicles {here.profile.held_out['vehicleid']} are held out; render more."
+        )
+    warmup = ws.profile.reid.get("warmup", 0) * epochs / ws.profile.regime["epochs"]
+    fields = {"seed": seed, "held_out": held_out, "epochs": epochs, "warmup": warmup}
+    run = make_run(here, "vehicleid", **fields, **changes)
+    what = {"row": row, "learnt": learnt, "epochs": epochs, "seed": seed, "benchmark": seed}
+    recipe = {
+        "run": {**asdict(run), "data": ""},
+        "network": keys.network(here, run),
+        "scores": {"images": keys.tests(here, "vehicleid"), "code": judging()},
+    }
+    label = f"regime, {row}, {learnt} vehicles, {epochs} epochs, seed {seed}"
+    return Job(what, label, here, recipe, run, priority=priority)
+
+
+def judging() -> list[str]:
+    """The code by which the features of test and validation images are extracted and scored."""
+    here = "partreg.workflow.regime:judged"
+    return [code_key("partreg.reid.features", here, "partreg.datasets.vehicleid"), code_key("partreg.datasets.split")]
+
+
+def measure(job: Job) -> Record:
+    """Train a job's network and score it; where its loss is no number any more, that is the record.
+
+    Raises:
+        PartregError: whatever else goes wrong.
+    """
+    run, ws = job.run, job.workspace
+    try:
+        trained(ws, run, scored=False)
+    except PartregError as error:
+        if "the loss is" not in str(error):
+            raise
+        return {"outcome": str(error)}
+    images, tests = test_images(ws, "vehicleid"), load_vehicleid(ws).tests
+    found = pd.DataFrame(features(ws, run, images, "test"), index=images.image)
+    lists = {str(number): judged(found.loc[test.image].to_numpy(), test) for number, test in tests.items()}
+    held_out = train_images(ws, "vehicleid", ws.profile.held_out["vehicleid"])[1]
+    chosen_by = judged(features(ws, run, held_out, "validation"), held_out) if len(held_out) else {}
+    return {
+        **training_columns(ws, run),
+        "cmc1": lists[str(max(tests))]["cmc1"],
+        "validation": chosen_by.get("cmc1"),
+        "lists": lists,
+        "outcome": "done",
+    }
+
+
+def judged(found: np.ndarray, images: pd.DataFrame) -> Record:
+    """CMC@1, the mean over every gallery that could be drawn, and for each vehicle the same of its own queries.
+
+    Vehicles are in ascending order; one with a single image, which is never a query, has None.
+    """
+    vehicles = images.vehicle.to_numpy()
+    hits = expected_hits(found, vehicles)
+    shares = pd.Series(hits).groupby(vehicles).mean().round(4)
+    return {"cmc1": expected_cmc1(hits, vehicles), "hits": [None if np.isnan(one) else one for one in shares.tolist()]}
+
+
+def tabulate(records: list[Record]) -> dict[str, pd.DataFrame]:
+    """The table of trainings, and that of the test vehicles' hits: a line for each training and list."""
+    hits = [
+        {
+            "key": record["key"],
+            "list": number,
+            "hits": " ".join("" if one is None else f"{one:g}" for one in of["hits"]),
+        }
+        for record in records
+        for number, of in record.get("lists", {}).items()
+    ]
+    lines = {"regime": records, "regime_hits": hits}
+    return {name: pd.DataFrame(some, columns=list(COLUMNS[name])).round(4) for name, some in lines.items()}
+
+
+STUDY = Study(
+    *("regime", "reference", COLUMNS, listed, measure, tabulate),
+    without_jobs="regime is empty, so there is nothing to train; start from profile: regime, or take over regime: from "
+    "profiles/regime.yaml under overrides.",
+)
