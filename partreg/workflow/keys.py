@@ -88,7 +88,7 @@ def detector(ws: Workspace) -> Recipe:
     """The part detector's weights."""
     recipe: Recipe = {"annotations": annotated(ws), "settings": ws.profile.detector}
     if ws.profile.annotations:
-        recipe |= {"count": 0 if ws.drawn_here else ws.profile.annotate, "names": ws.profile.names}
+        recipe |= {"count": ws.profile.annotate if ws.drawn_elsewhere else 0, "names": ws.profile.names}
         recipe |= {"pictures": _annotated_pictures(ws)}
     return {**recipe, "code": code_key("partreg.parts.detector", "partreg.workflow.stages:learnt_and_left")}
 

@@ -217,9 +217,9 @@ class Workspace:
         return self.folder / "pixels" / code_key("partreg.reid.pixels")
 
     @property
-    def drawn_here(self) -> bool:
-        """Whether the boxes that the detector learns from are those that the reader drew in chapter 01."""
-        return self.profile.annotations == str(finished_boxes(self))
+    def drawn_elsewhere(self) -> bool:
+        """Whether the detector learns from a file that did not come from chapter 01, by the reader or the stand-in."""
+        return self.profile.annotations not in ("", str(finished_boxes(self)))
 
 
 def layouts(where: str, value: Any) -> list[str]:

@@ -69,8 +69,7 @@ def annotated(ws: Workspace) -> Any:
     They are a file of the reader's own, or what was drawn to the end in notebook 01, or a stand-in's on the benchmark;
     a PartregError where there is none of these.
     """
-    own = ws.profile.annotations and not ws.drawn_here
-    root = ws.vehicleid if own else load_vehicleid(ws).root  # rendered by now
+    root = ws.vehicleid if ws.drawn_elsewhere else load_vehicleid(ws).root  # rendered by now
     if not ws.profile.annotations and not (root / "truth" / "parts.json").exists():
         done, asked = drawing(ws).progress
         raise PartregError(
@@ -84,7 +83,7 @@ def annotated(ws: Workspace) -> Any:
 def shown_boxes(ws: Workspace, interactive: bool = False) -> tuple[Any, str]:
     """The annotated images that notebook 01 shows, perhaps those drawn so far, and in words who drew them for what."""
     if ws.profile.annotations:
-        who = "you, in this chapter" if ws.drawn_here else f"others, in `{annotations(ws).name}`"
+        who = f"others, in `{annotations(ws).name}`" if ws.drawn_elsewhere else "you, in this chapter"
         return annotated(ws), f"drawn by {who}. The detector of the next chapter learns from them."
     session = drawing(ws)
     done, asked = session.progress
@@ -102,9 +101,8 @@ def annotated_sets(ws: Workspace) -> list[tuple[pd.DataFrame, pd.DataFrame]]:
 
     What was drawn in notebook 01, by a reader or the stand-in, is all learnt from.
     """
-    own = ws.profile.annotate if ws.profile.annotations and not ws.drawn_here else 0
-    folder = ws.profile.photographs or ws.vehicleid
-    return learnt_and_left(annotated(ws), folder, own, ws.profile.detector.get("seed", 0))
+    count, folder = ws.profile.annotate if ws.drawn_elsewhere else 0, ws.profile.photographs or ws.vehicleid
+    return learnt_and_left(annotated(ws), folder, count, ws.profile.detector["seed"])
 
 
 def learnt_and_left(drawn: Any, folder: str | Path, count: int, seed: int) -> list[tuple[pd.DataFrame, pd.DataFrame]]:
@@ -330,8 +328,10 @@ def vehicleid_scores(ws: Workspace, run: Run) -> dict[int, Any]:
     """`partreg.retrieval.VehicleIDScores` of each test list, by its number (Tables 1, 2, 4, 5)."""
     lists, images = data(ws, "vehicleid").tests, test_images(ws, "vehicleid")
     found, steps = features(ws, run, images, "test"), origins(ws, run)
-    judged = {number: vehicleid_judged(found, images, test, ws.profile.galleries) for number, test in lists.items()}
-    return {number: replace(one, origins=steps) for number, one in judged.items()}
+    return {
+        number: replace(vehicleid_judged(found, images, test, ws.profile.galleries), origins=steps)
+        for number, test in lists.items()
+    }
 
 
 def vehicleid_judged(found: np.ndarray, images: pd.DataFrame, test: pd.DataFrame, galleries: int) -> Any:

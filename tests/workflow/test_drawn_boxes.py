@@ -85,7 +85,8 @@ def test_what_is_drawn_to_the_end_is_learnt_from_and_makes_the_detector_due(tmp_
     mine = opened(tmp_path, root)
     assert mine.profile.annotations == str(finished_boxes(ws))
     assert workflow.with_drawn_boxes(ws).profile == mine.profile
-    assert mine.drawn_here
+    assert mine.profile.annotations
+    assert not mine.drawn_elsewhere
     before = parts_key(mine)
     assert before != parts_key(ws)
     learnt, left_out = workflow.annotated_sets(mine)
@@ -152,7 +153,8 @@ def test_what_was_drawn_on_rendered_pictures_is_used_after_they_were_removed(tmp
     draw(ws, 1)
     shutil.rmtree(ws.vehicleid)
     again = workflow.open_workspace("smoke", output=str(tmp_path), overrides={"annotate": 1})
-    assert again.drawn_here
+    assert again.profile.annotations
+    assert not again.drawn_elsewhere
     assert len(stages.annotated(again).images) == 1
 
 
