@@ -49,18 +49,15 @@ def features(pixels: np.ndarray) -> np.ndarray:
     """
     described = np.empty((len(pixels), LENGTH), dtype=np.float32)
     for start in range(0, len(pixels), CHUNK):
-        described[start : start + CHUNK] = _describe(pixels[start : start + CHUNK])
+        chunk = pixels[start : start + CHUNK]
+        small = [cv2.resize(image, (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA) for image in chunk]
+        images = np.array(small, dtype=np.float32) / 255
+        gray = images @ np.array([0.299, 0.587, 0.114], dtype=np.float32)
+        colors = [color_codes(scale) for scale in pyramid(hsv_bins(retinex(images)), np.floor)]
+        parts = [_unit(colors, BINS**3)]
+        parts += [_unit([siltp(scale, radius) for scale in pyramid(gray)], PATTERNS) for radius in RADII]
+        described[start : start + CHUNK] = np.concatenate(parts, axis=1)
     return described
-
-
-def _describe(pixels: np.ndarray) -> np.ndarray:
-    small = [cv2.resize(image, (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA) for image in pixels]
-    images = np.array(small, dtype=np.float32) / 255
-    gray = images @ np.array([0.299, 0.587, 0.114], dtype=np.float32)
-    colors = [color_codes(scale) for scale in pyramid(hsv_bins(retinex(images)), np.floor)]
-    parts = [_unit(colors, BINS**3)]
-    parts += [_unit([siltp(scale, radius) for scale in pyramid(gray)], PATTERNS) for radius in RADII]
-    return np.concatenate(parts, axis=1)
 
 
 def _unit(codes: list[np.ndarray], bins: int) -> np.ndarray:

@@ -23,12 +23,30 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from partreg.baselines.declaration import Declaration
-from partreg.baselines.viewpoints import REGIONS, region_members
 from partreg.datasets.side import KEYPOINTS, read_keypoints
 from partreg.reid.method import Method
 from partreg.reid.network import Output, Trunk
 from partreg.reid.run import Run
 
+# The four regions of OIFE and the key points of each; a corner belongs to both faces that meet there. The groups are
+# given from memory of the publication (*assumed*): C1 to C4, in the order of `KEYPOINTS`.
+REGIONS = {
+    "front": (
+        "right_fog_lamp", "left_fog_lamp", "right_headlight", "left_headlight", "front_logo", "front_plate",
+        "right_front_top", "left_front_top",
+    ),
+    "back": (
+        "left_back_top", "right_back_top", "left_rear_lamp", "right_rear_lamp", "rear_logo", "rear_plate",
+    ),
+    "left": (
+        "left_front_wheel", "left_back_wheel", "left_fog_lamp", "left_headlight", "left_mirror", "left_front_top",
+        "left_back_top", "left_rear_lamp",
+    ),
+    "right": (
+        "right_front_wheel", "right_back_wheel", "right_fog_lamp", "right_headlight", "right_mirror",
+        "right_front_top", "right_back_top", "right_rear_lamp",
+    ),
+}  # fmt: skip
 BRANCHES = ("global", *REGIONS)
 SIDE = 48  # pixels of the images that key points are looked for in (*assumed*); a map's cells are 4 x 4 of them
 WIDTH = 32  # channels of the key-point net (*assumed*)
@@ -112,6 +130,11 @@ def responses(scores: Tensor) -> Tensor:
     return answers(scores)[..., :-1].exp().view_as(scores)
 
 
+def region_members() -> Tensor:
+    """Which key points each region has, (4, 20) float32 of 0 and 1, in the orders of `REGIONS` and `KEYPOINTS`."""
+    return torch.tensor([[float(point in points) for point in KEYPOINTS] for points in REGIONS.values()])
+
+
 def region_masks(maps: Tensor, grid: int) -> Tensor:
     """Weigh each cell of the trunk's map for each region by the mean of the region's key-point maps.
 
@@ -188,11 +211,7 @@ def losses(run: Run, network: Trunk, output: Output, targets: dict[str, Tensor])
 
 
 def targets(root: Path, images: pd.DataFrame) -> dict[str, np.ndarray]:
-    """Return OIFE's targets of training images: "keypoints", (N, 20, 3) float32; at test it predicts them.
-
-    Raises:
-        PartregError: the data set has no readable keypoints.csv.
-    """
+    """Return OIFE's targets of training images: "keypoints", see `read_keypoints`; at test it predicts them."""
     return {"keypoints": read_keypoints(root, images)}
 
 

@@ -15,17 +15,27 @@ also sees the image's single-view feature and compares directions only; one opti
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from partreg.baselines.declaration import Declaration
 from partreg.baselines.metric_losses import contrastive, root, squared_distances
-from partreg.baselines.viewpoints import VIEWS, view_targets
+from partreg.datasets.side import read_orientation
 from partreg.reid.method import Method, by_identity
 from partreg.reid.network import Output, Trunk
 from partreg.reid.run import Run
 
+# Left and right count as one, so a flip changes no view.
+VIEWS = ("front", "rear", "side", "front_side", "rear_side")
+VIEW_OF = {
+    "front": "front", "rear": "rear", "left": "side", "right": "side", "left front": "front_side",
+    "right front": "front_side", "left rear": "rear_side", "right rear": "rear_side",
+}  # fmt: skip
 ATTENTION = 32  # width of the attention's keys and queries (*assumed*)
 VIEW_WEIGHT = 0.5  # of the view classifier's loss beside the identity loss (*assumed*)
 ADVERSARIAL_WEIGHT = 0.1  # of the discriminator's loss (*assumed*)
@@ -42,9 +52,7 @@ class _Reversed(torch.autograd.Function):
         return -gradient
 
 
-def reverse_gradient(values: Tensor) -> Tensor:
-    """Return the values themselves; their gradient comes back with the opposite sign."""
-    return _Reversed.apply(values)
+reverse_gradient = _Reversed.apply  # returns the values themselves; their gradient comes back with the opposite sign
 
 
 class VamiNet(Trunk):
@@ -201,6 +209,16 @@ def losses(run: Run, network: VamiNet, output: Output, targets: dict[str, Tensor
         "accuracy_view": view_accuracy,
         "accuracy_adversarial": right,
     }
+
+
+def view_targets(root: Path, images: pd.DataFrame) -> dict[str, np.ndarray]:
+    """Return VAMI's targets of training images: "view", (N,) int64 places in `VIEWS`, -1 where unknown.
+
+    Raises:
+        PartregError: the data set has no readable orientation.csv.
+    """
+    views = [VIEWS.index(VIEW_OF[name]) if name else -1 for name in read_orientation(root, images)]
+    return {"view": np.array(views, np.int64)}
 
 
 METHOD = Method(network=VamiNet, losses=losses, order=by_identity, targets=view_targets)

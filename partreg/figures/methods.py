@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch, Polygon
 
@@ -118,7 +119,7 @@ def _lean(high: float) -> float:
 
 def _tint(color: str) -> tuple[float, ...]:
     """Thin a colour to a seventh on white, opaque so that arrows end at the outline."""
-    return tuple(1 - (1 - int(color[at : at + 2], 16) / 255) / 7 for at in (1, 3, 5))
+    return tuple(1 - (1 - channel) / 7 for channel in to_rgb(color))
 
 
 def _legend(ax: Axes, y: float, training: bool) -> None:

@@ -73,39 +73,31 @@ def crop(image: Picture, box: Sequence[float], margin: float = 0.0) -> np.ndarra
     return pixels[top:bottom, left:right]
 
 
-def outlined(color: str = "white", width: float = 3.0) -> list[patheffects.AbstractPathEffect]:
-    """Return an outline that keeps a line or a word legible on any picture."""
-    return [patheffects.withStroke(linewidth=width, foreground=color)]
+def outlined(width: float) -> list[patheffects.AbstractPathEffect]:
+    """Return a white outline that keeps a line or a word legible on any picture."""
+    return [patheffects.withStroke(linewidth=width, foreground="white")]
 
 
-def draw_boxes(
-    ax: Axes, boxes: Boxes, *, extent: tuple[float, float, float, float] | None = None, names: bool = False
-) -> None:
-    """Draw part boxes on the axes that show their image (Figures 3 and 4).
+def draw_boxes(ax: Axes, boxes: Boxes, extent: tuple[float, float, float, float]) -> None:
+    """Draw part boxes over their image (Figures 3 and 4).
 
     Args:
-        ax: without ``extent``, their first picture is the image.
+        ax: the axes that show the image.
         boxes: rows of the boxes table, or (4, 4) corners in the order of `PART_BOXES`, of this image alone. A box with
             NaN is left out.
         extent: left, top, right, bottom of the image in the axes' units.
-        names: write the part's name at the box's upper left corner.
     """
-    if extent is None:
-        left, right, bottom, top = ax.images[0].get_extent()
-    else:
-        left, top, right, bottom = extent
+    left, top, right, bottom = extent
     wide, high = right - left, bottom - top
     if not isinstance(boxes, pd.DataFrame):
         boxes = pd.DataFrame(np.asarray(boxes), columns=list(CORNERS)).assign(part=PART_BOXES)
     for box in boxes.dropna(subset=list(CORNERS)).itertuples():
-        color = PART_COLORS[box.part]
         corner = (left + box.x0 * wide, top + box.y0 * high)
         rectangle = Rectangle(corner, (box.x1 - box.x0) * wide, (box.y1 - box.y0) * high, fill=False)
-        rectangle.set(edgecolor=color, linestyle=PART_STYLES[box.part], linewidth=1.3, path_effects=outlined(width=2.6))
+        rectangle.set(
+            edgecolor=PART_COLORS[box.part], linestyle=PART_STYLES[box.part], linewidth=1.3, path_effects=outlined(2.6)
+        )
         ax.add_patch(rectangle)
-        if names:
-            label = box.part.replace("_", " ")
-            ax.annotate(label, corner, color=color, size=8, weight="bold", va="bottom", path_effects=outlined())
 
 
 def _letterbox(pixels: np.ndarray, side: int) -> tuple[np.ndarray, tuple[int, int, int, int]]:
@@ -140,7 +132,7 @@ def _draw_cell(
     if border:
         ax.add_patch(Rectangle((x, y), pixels, pixels, fill=False, edgecolor=border, linewidth=0.035 * letter))
     if mark:
-        style = {"size": 0.26 * letter, "weight": "bold", "color": border or "black", "path_effects": outlined()}
+        style = {"size": 0.26 * letter, "weight": "bold", "color": border or "black", "path_effects": outlined(3.0)}
         ax.text(x + 0.95 * pixels, y + 0.95 * pixels, mark, ha="right", va="bottom", **style)
     if title:
         ax.text(x + pixels / 2, y - 0.03 * pixels, title, size=min(0.12 * letter, 10), ha="center", color="black")

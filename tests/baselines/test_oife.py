@@ -7,8 +7,7 @@ import torch
 import torch.nn.functional as F
 
 from partreg.baselines import oife
-from partreg.baselines.oife import answers, heat_maps, keypoint_loss, region_masks, responses
-from partreg.baselines.viewpoints import REGIONS
+from partreg.baselines.oife import REGIONS, answers, heat_maps, keypoint_loss, region_masks, region_members, responses
 from partreg.datasets.side import KEYPOINTS
 from partreg.reid.network import Output, built
 from partreg.reid.run import Run
@@ -172,3 +171,30 @@ def test_features_need_all_but_the_classifiers(network):
     unused = {id(p) for p in network.only_for_training()}
     assert {id(p) for p in network.classify.parameters()} == unused
     assert all(p.grad is None for p in network.classify.parameters())
+
+
+def mirrored(point: str) -> str:
+    swap = {"left": "right", "right": "left"}
+    return "_".join(swap.get(word, word) for word in point.split("_"))
+
+
+def test_regions_are_mirror_images_and_hold_every_point():
+    points = {region: set(names) for region, names in REGIONS.items()}
+    assert all(len(points[region]) == len(names) for region, names in REGIONS.items())
+    assert {mirrored(point) for point in points["left"]} == points["right"]
+    for region in ("front", "back"):
+        assert {mirrored(point) for point in points[region]} == points[region]
+    assert set.union(*points.values()) == set(KEYPOINTS)
+    assert not points["left"] & points["right"]
+    assert not points["front"] & points["back"]
+
+
+def test_members_by_the_numbers_of_the_annotation():
+    numbers = [(row.nonzero().flatten() + 1).tolist() for row in region_members()]
+    assert numbers == [
+        [5, 6, 7, 8, 9, 10, 13, 14],
+        [15, 16, 17, 18, 19, 20],
+        [1, 2, 6, 8, 11, 14, 15, 17],
+        [3, 4, 5, 7, 12, 13, 16, 18],
+    ]
+    assert region_members().dtype == torch.float32

@@ -1,11 +1,13 @@
 import math
 
+import pandas as pd
 import pytest
 import torch
 import torch.nn.functional as F
 
 from partreg.baselines import vami
-from partreg.baselines.vami import metric_loss, multi_view_features, reverse_gradient, view_loss
+from partreg.baselines.vami import VIEWS, metric_loss, multi_view_features, reverse_gradient, view_loss, view_targets
+from partreg.datasets.side import ORIENTATIONS
 from partreg.reid.method import by_identity
 from partreg.reid.network import Output, built
 from partreg.reid.run import Run
@@ -163,3 +165,13 @@ def test_features_have_length_one_and_need_no_targets(network):
 
 def test_batches_hold_several_images_of_a_vehicle():
     assert vami.METHOD.order is by_identity
+
+
+def test_the_eight_orientations_are_five_views_in_the_order_of_the_images(tmp_path):
+    lines = [f"{number}.jpg,{name}" for number, name in enumerate([*ORIENTATIONS, ""])]
+    (tmp_path / "orientation.csv").write_text("\n".join(["image,orientation", *lines[::-1], ""]))
+    found = view_targets(tmp_path, pd.DataFrame({"image": [f"{number}.jpg" for number in range(10)]}))["view"]
+    assert ORIENTATIONS == ("front", "rear", "left", "left front", "left rear", "right", "right front", "right rear")
+    assert VIEWS == ("front", "rear", "side", "front_side", "rear_side")
+    assert found.tolist() == [0, 1, 2, 3, 4, 2, 3, 4, -1, -1]
+    assert found.dtype == "int64"

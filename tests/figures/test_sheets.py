@@ -66,12 +66,6 @@ def test_boxes_are_drawn_in_the_image_they_belong_to(red, boxes):
     assert light.get_linestyle() != window.get_linestyle()
 
 
-def test_draw_boxes_finds_the_image_on_its_axes(red, boxes):
-    ax = sheets.image_grid([red], 1, pixels=40).axes[0]
-    sheets.draw_boxes(ax, boxes, names=True)
-    assert [text.get_text() for text in ax.texts if text.get_text()] == ["window", "left light"]
-
-
 def test_corners_are_drawn_as_the_table_of_the_same_boxes_is(red):
     corners = np.full((4, 4), np.nan)
     corners[1] = 0.0, 0.5, 0.25, 1.0

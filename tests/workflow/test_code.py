@@ -331,7 +331,8 @@ FACTS = {"row fact", "row fact_plate_rec", "row fact_plate_snn", "row fact_plate
         ("googlenet", FACTS | {"row googlenet"}),
         ("plates", {"row plate_snn", *FACTS} - {"row fact"}),
         ("spacetime", {"row siamese_path", "row oife_st", "row fact_plate_str"}),
-        ("viewpoints", {"row oife", "row oife_st", "row vami", "network, vami"}),
+        ("small_nets", {"row siamese_path", "row plate_snn", *FACTS} - {"row fact"}),
+        ("vami", {"row vami", "network, vami"}),
         ("oife_st", {"row oife_st"}),
     ],
 )
