@@ -127,13 +127,13 @@ REMARKS = (
         "remark-rank1",
         (1,),
         "The abstract's gain of 57% at rank 1 compares 0.742 with VAMI's 0.473. The same column holds OIFE at 0.670; "
-        "against that row the gain is 11%.",
+        "against that method the gain is 11%.",
     ),
     Remark(
         "remark-map",
         (3,),
         "The abstract's gain of 48% in mAP compares 0.743 with VAMI's 0.501. The same column holds Siamese+Path at "
-        "0.583; against that row the gain is 27%.",
+        "0.583; against that method the gain is 27%.",
     ),
     Remark(
         "remark-metric",
@@ -155,7 +155,7 @@ REMARKS = (
     Remark(
         "remark-others",
         (3,),
-        "Other collections print other figures for the same rows: FACT 19.9 mAP, 59.7 HIT@1, 75.3 HIT@5; OIFE 65.9 "
+        "Other collections print other figures for the same methods: FACT 19.9 mAP, 59.7 HIT@1, 75.3 HIT@5; OIFE 65.9 "
         "and OIFE+ST 68.3 HIT@1.",
     ),
     Remark(

@@ -193,9 +193,8 @@ def data_words(layout: str, folder: str) -> str:
     """
     if folder:
         return f"the images of {folder}, in the layout of {layout}"
-    return (
-        f"vehicles rendered in the layout of {layout}, so that rows compare with rows and not with the paper's numbers"
-    )
+    warning = "compare rows with each other, not with the paper's numbers"
+    return f"vehicles rendered in the layout of {layout} ({warning})"
 
 
 def vehicle_sets(numbers: Iterable[int]) -> dict[str, int]:
