@@ -48,6 +48,7 @@ NEEDS = {
     "12_where_it_breaks": Needs(networks=("table_4", "strong"), points=True, kept=("dial", "strong")),
     "13_when_parts_pay": Needs(kept=KEPT),
     "14_every_rule": Needs(networks=("table_4", "table_6")),
+    "by_hand": Needs(),
 }
 CHAPTERS = tuple(NEEDS)
 EXAMPLE = "oife"  # shown in chapter 11: it learns from more than identities, by a sum of losses
