@@ -7,7 +7,6 @@ import io
 import json
 import subprocess
 import sys
-from importlib.metadata import distribution
 from pathlib import Path
 
 import nbformat
@@ -15,7 +14,10 @@ from PIL import Image
 
 import plan
 from claims import ledger, read_claims
+from finish import KATEX, finish
 from found import found
+from listings import broken, laid_out, quoted
+from packages import package_file
 from pages import (
     PAGES,
     copy_time,
@@ -59,6 +61,7 @@ def build(ws: Workspace) -> Path:
         raise PartregError(
             f"{log}: the book has {len(complaints)} complaints, first: {(complaints or ['?'])[0].strip()}"
         )
+    finish(page.parent)
     record(ws.folder)
     return page
 
@@ -70,11 +73,15 @@ def assemble(ws: Workspace, site: Path) -> None:
     for folder in ("book", "partreg", "reference"):
         for path in sorted((REPOSITORY / folder).rglob("*")):
             if path.is_file() and "__pycache__" not in path.parts:
-                _write(site / path.relative_to(REPOSITORY), path.read_bytes())
+                content = path.read_bytes()
+                if path.suffix == ".md":
+                    content = quoted(content.decode(), path.parent).encode()
+                _write(site / path.relative_to(REPOSITORY), content)
     for name in CHAPTERS:
         _write(site / "notebooks" / f"{name}.ipynb", nbformat.writes(readable(chapter_path(ws, name))).encode())
-    mathjax = distribution("sphinx-mathjax-offline").locate_file("sphinx-mathjax-offline/static/mathjax/tex-svg.js")
-    _write(site / "book" / "_static" / "mathjax" / "tex-svg.js", Path(str(mathjax)).read_bytes())
+    katex = package_file(KATEX).parents[1]
+    for path in [package_file(KATEX), *katex.glob("dist/fonts/*.woff2"), katex / "LICENSE"]:
+        _write(site / "book" / "_static" / "katex" / path.relative_to(katex), path.read_bytes())
     _write(site / "book" / "_static" / "touch.js", thing.script().encode())
     _write(site / "book" / "_static" / "touch.css", thing.style().encode())
     _write(site / "book" / "statistics.md", statistics(ws).encode())
@@ -98,21 +105,25 @@ def assemble(ws: Workspace, site: Path) -> None:
 def readable(path: Path) -> nbformat.NotebookNode:
     """Return an executed notebook as the book shows it: without this machine's folders, with provenance under figures.
 
-    A figure carries its line (`partreg.figures.origins.Sourced`); one that shows no run's results has none. Widgets are
-    left out with their state, for a page has no kernel; what stands beside one as HTML is shown (`partreg.touch`).
+    Its code is laid out anew, for the width of a page. A figure carries its line (`partreg.figures.origins.Sourced`);
+    one that shows no run's results has none. Widgets are left out with their state, for a page has no kernel; what
+    stands beside one as HTML is shown (`partreg.touch`).
     """
     notebook = nbformat.read(path, as_version=4)
     notebook.metadata.pop("widgets", None)
     cells = []
     for cell in notebook.cells:
         if "injected-parameters" in cell.metadata.get("tags", []):
-            cell.source = "\n".join(line for line in cell.source.splitlines() if "/" not in line)
+            cell.source = broken("\n".join(line for line in cell.source.splitlines() if "/" not in line))
         for output in cell.get("outputs", []):
             output.get("data", {}).pop("application/vnd.jupyter.widget-view+json", None)
         cells.append(cell)
         for number, line in enumerate(carried(cell)):
             cells.append(nbformat.v4.new_markdown_cell(line, id=f"{cell.id}-provenance-{number}"))
     notebook.cells = cells
+    code = [cell for cell in cells if cell.cell_type == "code"]
+    for cell, source in zip(code, laid_out([cell.source for cell in code]), strict=True):
+        cell.source = source
     return notebook
 
 

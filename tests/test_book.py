@@ -12,8 +12,11 @@ import nbformat
 import numpy as np
 import pandas as pd
 import pytest
+from bs4 import BeautifulSoup
 
 import publish
+from listings import WIDTH
+from packages import package_file
 from partreg import files, paper, workflow
 from partreg.baselines import declarations, table_methods
 from partreg.baselines.task import Cost
@@ -277,8 +280,9 @@ def test_every_page_opens_whole(built, browser, served, width, scheme):
         name = path.relative_to(root).as_posix()
         page.goto(f"{served}/{name}", wait_until="load")
         equations = page.locator(".math").count()
-        rendered = f"document.querySelectorAll('mjx-container').length >= {equations}"
-        page.wait_for_function(rendered, timeout=20_000)
+        assert page.locator(".math .katex").count() == equations, name
+        page.evaluate("document.querySelectorAll('img').forEach(image => { image.loading = 'eager'; })")
+        page.wait_for_load_state("networkidle")
         broken = page.eval_on_selector_all(
             "img", "all => all.filter(i => i.complete && !i.naturalWidth).map(i => i.src)"
         )
@@ -332,3 +336,128 @@ def test_the_first_page_fits_one_screen(built, browser, served):
     assert 0 < lowest <= 900
     page.close()
     assert (built.folder / "site/_build/html/book/intro.html").stat().st_size < 300_000
+
+
+# ------------------------------------------------------------------------------------------ for every reader
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("width", [1280, 390])
+def test_axe_finds_nothing_serious_on_any_page(built, browser, served, width):
+    axe = package_file("axe-core/axe.min.js").read_text(encoding="utf-8")
+    asked = """axe.run(document, {resultTypes: ["violations"]}).then(found => found.violations
+        .filter(one => ["serious", "critical"].includes(one.impact))
+        .map(one => [one.id, one.nodes.map(node => node.target.join(" "))]))"""
+    page = browser.new_page(viewport={"width": width, "height": 900}, reduced_motion="reduce")
+    root = built.folder / "site" / "_build" / "html"
+    for path in [*pages(built), root / "search.html", root / "genindex.html"]:
+        name = path.relative_to(root).as_posix()
+        page.goto(f"{served}/{name}", wait_until="load")
+        page.evaluate(axe)
+        for scheme in ("light", "dark"):
+            page.emulate_media(color_scheme=scheme)
+            page.wait_for_function(f"document.documentElement.dataset.theme == '{scheme}'")
+            assert page.evaluate(asked) == [], (name, scheme, width)
+    page.close()
+
+
+# What a page offers to do, and what scrolls: the keyboard must reach all of it that is in sight.
+OFFERED = """() => {
+    const scrolls = one => one.scrollWidth > one.clientWidth + 1 && one.clientWidth
+        && ["auto", "scroll"].includes(getComputedStyle(one).overflowX);
+    const links = [...document.querySelectorAll("a[href], button, summary, input, select, textarea, [role=slider]")]
+        .filter(one => !one.disabled && one.type != "radio");
+    const all = [...links, ...[...document.querySelectorAll("main *")].filter(scrolls)];
+    window.offered = all.filter(one => one.checkVisibility({visibilityProperty: true}) && one.getClientRects().length);
+    window.reached = new Set(), window.unseen = [];
+    document.addEventListener("focusin", ({target}) => {
+        window.reached.add(target);
+        const {outlineStyle, boxShadow} = getComputedStyle(target);
+        if (outlineStyle == "none" && boxShadow == "none") window.unseen.push(target.outerHTML.slice(0, 200));
+    });
+    return window.offered.length;
+}"""
+LEFT = "window.offered.filter(one => !window.reached.has(one)).map(one => one.outerHTML.slice(0, 200))"
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("width", [1280, 390])
+def test_the_tab_key_alone_reaches_everything_and_shows_where_it_is(built, browser, served, width):
+    page = browser.new_page(viewport={"width": width, "height": 900}, reduced_motion="reduce")
+    root = built.folder / "site" / "_build" / "html"
+    for path in pages(built):
+        name = path.relative_to(root).as_posix()
+        page.goto(f"{served}/{name}", wait_until="load")
+        for _ in range(page.evaluate(OFFERED) + 50):
+            page.keyboard.press("Tab")
+            if page.evaluate("document.activeElement == document.body"):
+                break
+        assert page.evaluate(LEFT) == [], name
+        assert page.evaluate("window.unseen") == [], name
+    page.close()
+
+
+@pytest.mark.browser
+def test_the_first_stop_of_the_tab_key_skips_to_the_text(built, browser, served):
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    page.goto(f"{served}/book/method.html", wait_until="load")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent") == "Skip to main content"
+    assert page.locator("*:focus").bounding_box()["y"] >= 0
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.querySelector('#main-content').contains(document.activeElement)")
+    page.close()
+
+
+@pytest.mark.browser
+def test_a_page_without_its_pictures_is_under_2_mb(built, browser, served):
+    root = built.folder / "site" / "_build" / "html"
+    for path in pages(built):
+        page = browser.new_page(viewport={"width": 1280, "height": 900})
+        answers = []
+        page.on("response", answers.append)
+        page.goto(f"{served}/{path.relative_to(root).as_posix()}", wait_until="networkidle")
+        sizes = {one.url: len(one.body()) for one in answers if one.request.resource_type != "image"}
+        assert not [url for url in sizes if "searchindex" in url], path.name
+        assert sum(sizes.values()) < 2_000_000, (path.name, sizes)
+        page.close()
+
+
+@pytest.mark.browser
+def test_tables_are_tables_on_a_phone(built, browser, served):
+    page = browser.new_page(viewport={"width": 390, "height": 900})
+    root = built.folder / "site" / "_build" / "html"
+    for path in pages(built):
+        page.goto(f"{served}/{path.relative_to(root).as_posix()}", wait_until="load")
+        broken = page.eval_on_selector_all(
+            "main table",
+            """all => all.filter(table => {
+                const region = table.closest("[role=region][aria-label]");
+                const cells = [...table.querySelectorAll("td, th")].filter(cell => cell.checkVisibility());
+                return !region || cells.some(cell => getComputedStyle(cell).display != "table-cell")
+                    || !["auto", "scroll"].includes(getComputedStyle(region).overflowX);
+            }).map(table => table.outerHTML.slice(0, 200))""",
+        )
+        assert not broken, (path.name, broken)
+    page.close()
+
+
+@pytest.mark.chain
+def test_no_line_of_code_is_wider_than_a_page(built):
+    for path in pages(built):
+        found = BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
+        code = [one for one in found.select(".highlight pre") if not one.find_parent(class_="cell_output")]
+        wide = [line for one in code for line in one.get_text().splitlines() if len(line) > WIDTH]
+        assert not wide, (path.name, wide)
+
+
+@pytest.mark.chain
+def test_a_screen_reader_finds_mathml_and_no_latex_is_left(built):
+    for path in pages(built):
+        found = BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
+        for equation in found.select(".math"):
+            assert equation.find("math"), (path.name, equation)
+        for latex in found.select("annotation, pre, code, script, style"):
+            latex.decompose()
+        assert not re.findall(r"\\\(|\\\[|\$[^$ ]*\\[a-z]+[^$]*\$", found.get_text()), path.name

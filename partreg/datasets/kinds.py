@@ -23,7 +23,8 @@ def kinds(images: pd.DataFrame) -> np.ndarray:
 def vehicles_alike(images: pd.DataFrame) -> np.ndarray:
     """(N,) int64: how many vehicles share each image's model and colour, its own included; 0 where unknown.
 
-    >>> vehicles_alike(pd.DataFrame({"vehicle": [1, 2, 2, 3], "model": [4, 4, 4, -1], "color": [1, 1, 1, 1]}))
+    >>> table = pd.DataFrame({"vehicle": [1, 2, 2, 3], "model": [4, 4, 4, -1], "color": 1})
+    >>> vehicles_alike(table)
     array([2, 2, 2, 0])
     """
     kind = kinds(images)

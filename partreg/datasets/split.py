@@ -11,8 +11,10 @@ from partreg.errors import PartregError
 def hold_out(train: pd.DataFrame, vehicles: int, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Split a training table by identity.
 
-    >>> train, validation = hold_out(pd.DataFrame({"vehicle": [1, 1, 2, 2, 3, 3]}), vehicles=1, seed=0)
-    >>> train.vehicle.nunique(), validation.vehicle.nunique(), set(train.vehicle) & set(validation.vehicle)
+    >>> table = pd.DataFrame({"vehicle": [1, 1, 2, 2, 3, 3]})
+    >>> train, validation = hold_out(table, vehicles=1, seed=0)
+    >>> kept, held_out = set(train.vehicle), set(validation.vehicle)
+    >>> len(kept), len(held_out), kept & held_out
     (2, 1, set())
 
     The same seed and table give the same split, whatever the order of the rows.

@@ -202,7 +202,8 @@ def to_array(boxes: pd.DataFrame, images: pd.DataFrame) -> np.ndarray:
 def iou(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Intersection over union of boxes, pair by pair.
 
-    >>> float(iou(np.array([0.0, 0.0, 0.5, 1.0]), np.array([0.25, 0.0, 0.75, 1.0])).round(3))
+    >>> left, middle = np.array([0.0, 0.0, 0.5, 1.0]), np.array([0.25, 0.0, 0.75, 1.0])
+    >>> float(iou(left, middle).round(3))
     0.333
 
     Returns:

@@ -50,7 +50,8 @@ def branch_losses(output: Output, labels: Tensor) -> dict[str, Tensor]:
 def part_regularized_loss(losses: dict[str, Tensor], part_weight: float, global_weight: float = 1.0) -> Tensor:
     """Compute Eq. 3: the global loss plus lambda times the loss of each part. Without parts it is Eq. 1.
 
-    >>> losses = {"global": torch.tensor(2.0), "window": torch.tensor(1.0), "light": torch.tensor(3.0)}
+    >>> losses = {"global": torch.tensor(2.0), "window": torch.tensor(1.0)}
+    >>> losses["light"] = torch.tensor(3.0)
     >>> round(part_regularized_loss(losses, part_weight=0.3).item(), 4)  # 2 + 0.3 (1 + 3)
     3.2
 

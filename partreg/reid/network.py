@@ -132,9 +132,9 @@ class PartRegularizedNet(Trunk):
         self.use_global = use_global
         self.part_stage = part_stage
         self.branches = ("global",) * use_global + parts
-        # "a 1 x 1 convolutional layer to extract the final 256-d global feature vector" (Section 4.2): on the 1 x 1
-        # map after pooling, that is a linear layer. It has no bias: a bias moves all features alike and changes no
-        # distance.
+        # "a 1 x 1 convolutional layer to extract the final 256-d global feature vector"
+        # (Section 4.2): on the 1 x 1 map after pooling, that is a linear layer. It has
+        # no bias: a bias moves all features alike and changes no distance.
         # Each stage of a ResNet has half the channels of the next.
         channels = {
             branch: self.channels if branch == "global" else self.channels >> 4 - part_stage for branch in self.branches
@@ -193,7 +193,7 @@ class PartRegularizedNet(Trunk):
         feature_map, last = self.feature_maps(images, 4 if boxes is None else self.part_stage)
         cells = self.cells(boxes, len(images), feature_map.shape[-1]).to(feature_map.device)
         branches = self.branches if boxes is not None else ("global",)
-        # The branches are small, so they compute in float32, whatever the number format of the backbone.
+        # The branches are small, so they compute in float32, whatever the backbone has.
         with torch.autocast(feature_map.device.type, enabled=False):
             pooled = list(self.pooled(feature_map, cells).unbind(1))
             if self.use_global and feature_map is not last:

@@ -146,7 +146,8 @@ def group_ranks(
     _check(distances, matches, junk)
     number = int(groups.max(initial=-1)) + 1
     first, alone = ranks.first("together"), ranks.first("together") == ranks.first("relevant")
-    # Where a match is strictly nearest, its group is first. Only the other queries need a look at the groups.
+    # Where a match is strictly nearest, its group is first: only the other queries need
+    # a look at the groups.
     result: np.ndarray = np.minimum(first, 1)
     for query in np.flatnonzero(first > 1).tolist():
         row, good = distances[query], matches[query]

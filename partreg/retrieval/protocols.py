@@ -107,7 +107,8 @@ def single_match_ranks(distances: np.ndarray, query: np.ndarray, gallery: np.nda
 
     Equation 4's m(q, k) is 1 where this rank is at most k.
 
-    >>> single_match_ranks(np.array([[0.2, 0.1, 0.3]]), query=np.array([5]), gallery=np.array([5, 6, 7]))
+    >>> distances = np.array([[0.2, 0.1, 0.3]])
+    >>> single_match_ranks(distances, query=np.array([5]), gallery=np.array([5, 6, 7]))
     array([2])
 
     The gallery's vehicle numbers (G,) are ascending and each once; they include every vehicle of ``query`` (Q,).

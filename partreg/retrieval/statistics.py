@@ -85,12 +85,14 @@ def bootstrap_over_vehicles(values: np.ndarray, vehicles: np.ndarray, seed: int 
     """
     values, vehicles = np.asarray(values, dtype=np.float64), np.asarray(vehicles)
     if values.shape != vehicles.shape or values.ndim != 1:
-        raise PartregError(f"{values.shape} values for {vehicles.shape} vehicles, expected one vehicle for each value.")
+        counted = f"{values.shape} values for {vehicles.shape} vehicles"
+        raise PartregError(f"{counted}, expected one vehicle for each value.")
     known = ~np.isnan(values)
     _, vehicle = np.unique(vehicles[known], return_inverse=True)
     sums, counts = np.bincount(vehicle, weights=values[known]), np.bincount(vehicle).astype(np.float64)
     if len(counts) < 2:
-        raise PartregError(f"{len(counts)} vehicles have a value, expected at least 2 to resample; test on more.")
+        few = f"{len(counts)} vehicles have a value"
+        raise PartregError(f"{few}, expected at least 2 to resample; test on more.")
     from scipy import stats
 
     result = stats.bootstrap(

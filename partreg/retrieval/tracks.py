@@ -11,7 +11,8 @@ from partreg.errors import PartregError
 def track_numbers(gallery: pd.DataFrame) -> np.ndarray:
     """(G,) number of each gallery image's track, from 0 in order of appearance; "" is a track of the image's own.
 
-    >>> gallery = pd.DataFrame({"image": ["a", "b", "c"], "vehicle": [1, 1, 2], "track": ["t", "t", ""]})
+    >>> gallery = pd.DataFrame({"image": ["a", "b", "c"], "vehicle": [1, 1, 2]})
+    >>> gallery["track"] = ["t", "t", ""]
     >>> track_numbers(gallery)
     array([0, 0, 1])
 
