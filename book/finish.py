@@ -129,7 +129,7 @@ def pictures(page: BeautifulSoup, html: Path, folder: Path) -> None:
         html: folder of the built book.
         folder: of the page.
     """
-    for number, picture in enumerate(page.select("article img")):
+    for number, picture in enumerate(page.select("article img[src]")):
         if inside := re.match(r"data:image/(png|jpeg);base64,", picture["src"]):
             content = base64.b64decode(picture["src"][inside.end() :])
             target = html / "_images" / f"{sha256(content).hexdigest()[:20]}.{inside[1]}"
