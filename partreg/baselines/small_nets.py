@@ -5,15 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
 
 import torch
 from torch import nn
 
 from partreg import files
 from partreg.errors import PartregError
-
-Net = TypeVar("Net", bound=nn.Module)
 
 
 def train_once(folder: Path, train: Callable[[], nn.Module]) -> float:
@@ -29,7 +26,7 @@ def train_once(folder: Path, train: Callable[[], nn.Module]) -> float:
     return files.read_json(path)["seconds"]
 
 
-def load(net: Net, folder: Path) -> Net:
+def load(net: nn.Module, folder: Path) -> nn.Module:
     """Return ``net`` with the weights that `train_once` kept in ``folder``, in evaluation mode.
 
     Raises:
