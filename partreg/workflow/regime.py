@@ -24,10 +24,10 @@ from partreg.retrieval.expected import expected_cmc1, expected_hits
 from partreg.workflow import keys
 from partreg.workflow.code import code_key
 from partreg.workflow.data import load_vehicleid, test_images
-from partreg.workflow.evidence import ALONE, EXTENSIONS, PULLED_ELSEWHERE, training_columns
+from partreg.workflow.evidence import ALONE, EXTENSIONS, PULLED_ELSEWHERE, global_accuracy, training_columns
 from partreg.workflow.profile import Workspace
 from partreg.workflow.runs import CONTROLS, TABLE_4, make_run
-from partreg.workflow.stages import features, train_images, trained
+from partreg.workflow.stages import features, history, train_images, trained
 from partreg.workflow.study import Job, Record, Study, rendered
 
 PULLED = "Global prediction pulled to the parts'"
@@ -129,6 +129,7 @@ def measure(job: Job) -> Record:
         **training_columns(ws, run),
         "cmc1": lists[str(max(tests))]["cmc1"],
         "validation": chosen_by.get("cmc1"),
+        "accuracy": global_accuracy(history(ws, run))[-1],
         "lists": lists,
         "outcome": "done",
     }

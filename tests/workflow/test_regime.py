@@ -94,6 +94,7 @@ def test_a_record_holds_what_statistics_need(ws, row):
     assert all(len(of["hits"]) == int(number) for number, of in record["lists"].items())
     assert record["cmc1"] == record["lists"][str(max(tests))]["cmc1"]
     assert 0 <= record["validation"] <= 1
+    assert (record["accuracy"] is None) == (not job.run.use_global)  # no other branch's
     assert record["passes"] == 48 and record["seconds"] > 0  # noqa: PT018
     images, longest = data.test_images(job.workspace, "vehicleid"), tests[max(tests)]
     found = pd.DataFrame(stages.features(job.workspace, job.run, images, "test"), index=images.image)
