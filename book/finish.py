@@ -38,8 +38,8 @@ def finish(html: Path) -> None:
         names(page)
         signatures(page)
         citations(page)
-        scrolling(page)
         pictures(page, html, path.parent)
+        scrolling(page)
         if page.find(class_="math") and not page.find("link", href=f"{root}_static/{KATEX}"):
             page.head.append(page.new_tag("link", rel="stylesheet", href=f"{root}_static/{KATEX}"))
     equations(list(pages.values()))
@@ -124,6 +124,8 @@ def _title(table: Tag) -> str:
 def pictures(page: BeautifulSoup, html: Path, folder: Path) -> None:
     """Give pictures their size and let all but the first wait until they are near; make files of those in the page.
 
+    One that is more than twice as wide as it is high scrolls, for a phone would show it too small to read.
+
     Args:
         page: of the book.
         html: folder of the built book.
@@ -141,6 +143,10 @@ def pictures(page: BeautifulSoup, html: Path, folder: Path) -> None:
                 picture["width"], picture["height"] = (str(side) for side in opened.size)
         if number:
             picture["loading"] = "lazy"
+        if int(picture.get("width", 0)) > 2 * int(picture.get("height", 0)) and not picture.find_parent(
+            class_="scrolls"
+        ):
+            _region(picture.wrap(page.new_tag("div")), f"Picture: {picture.get('alt', '')}")
 
 
 def equations(pages: list[BeautifulSoup]) -> None:

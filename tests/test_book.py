@@ -416,7 +416,7 @@ def test_a_page_without_its_pictures_is_under_2_mb(built, browser, served):
     for path in pages(built):
         page = browser.new_page(viewport={"width": 1280, "height": 900})
         answers = []
-        page.on("response", answers.append)
+        page.on("response", lambda answer, into=answers: into.append(answer))
         page.goto(f"{served}/{path.relative_to(root).as_posix()}", wait_until="networkidle")
         sizes = {one.url: len(one.body()) for one in answers if one.request.resource_type != "image"}
         assert not [url for url in sizes if "searchindex" in url], path.name

@@ -75,6 +75,17 @@ def test_pictures_are_files_with_a_size_and_only_the_first_is_awaited(tmp_path):
     assert [image.get("loading") for image in (first, second)] == [None, "lazy"]
 
 
+def test_a_wide_picture_scrolls(tmp_path):
+    Image.new("RGB", (21, 10)).save(tmp_path / "wide.png")
+    Image.new("RGB", (20, 10)).save(tmp_path / "small.png")
+    found = page('<img src="wide.png" alt="A street"/><img src="small.png" alt="A door"/>')
+    for _ in range(2):
+        finish.pictures(found, tmp_path, tmp_path)
+    [region] = found.find_all(attrs={"role": "region"})
+    assert region["aria-label"] == "Picture: A street"
+    assert region.img["src"] == "wide.png"
+
+
 def test_equations_are_drawn_with_what_a_screen_reader_reads():
     found = page(
         '<span class="math">\\(a &lt; b\\)</span><div class="math"><span class="eqno">(1)</span>\n\\[\\frac12\\]</div>'
