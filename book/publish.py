@@ -37,6 +37,13 @@ from partreg.workflow.effects import read_evidence
 from partreg.workflow.profile import REPOSITORY, Workspace, open_workspace
 from promises import faults, fuzz, gpu, machines, scores
 
+# Pyodide's own files, without packages, which run the cells of one chapter in its page; see by_hand.js.
+PYODIDE = ("pyodide.mjs", "pyodide.asm.mjs", "pyodide.asm.wasm", "python_stdlib.zip", "pyodide-lock.json")
+IN_THE_PAGE = """```{raw} html
+<link rel="stylesheet" href="../_static/by_hand.css">
+<script src="../_static/by_hand.js" defer></script>
+```"""
+
 
 def build(ws: Workspace) -> Path:
     """Assemble the book's sources under ``site/``, render them with warnings as errors, and record all results.
@@ -82,6 +89,8 @@ def assemble(ws: Workspace, site: Path) -> None:
     katex = package_file(KATEX).parents[1]
     for path in [package_file(KATEX), *katex.glob("dist/fonts/*.woff2"), katex / "LICENSE"]:
         _write(site / "book" / "_static" / "katex" / path.relative_to(katex), path.read_bytes())
+    for name in PYODIDE:
+        _write(site / "book" / "_static" / "pyodide" / name, package_file(f"pyodide/{name}").read_bytes())
     _write(site / "book" / "_static" / "touch.js", thing.script().encode())
     _write(site / "book" / "_static" / "touch.css", thing.style().encode())
     _write(site / "book" / "statistics.md", statistics(ws).encode())
@@ -120,6 +129,8 @@ def readable(path: Path) -> nbformat.NotebookNode:
         cells.append(cell)
         for number, line in enumerate(carried(cell)):
             cells.append(nbformat.v4.new_markdown_cell(line, id=f"{cell.id}-provenance-{number}"))
+    if path.stem == "by_hand":
+        cells.append(nbformat.v4.new_markdown_cell(IN_THE_PAGE, id="run-in-the-page"))
     notebook.cells = cells
     code = [cell for cell in cells if cell.cell_type == "code"]
     for cell, source in zip(code, laid_out([cell.source for cell in code]), strict=True):
