@@ -461,3 +461,161 @@ def test_a_screen_reader_finds_mathml_and_no_latex_is_left(built):
         for latex in found.select("annotation, pre, code, script, style"):
             latex.decompose()
         assert not re.findall(r"\\\(|\\\[|\$[^$ ]*\\[a-z]+[^$]*\$", found.get_text()), path.name
+
+
+# ------------------------------------------------------------------------------------------------ the chapter "By hand"
+
+BY_HAND = "notebooks/by_hand.html"
+ENDED = "() => /^(All|Done|Stopped|Python)/.test(document.querySelector('.hand-top .hand-status').textContent)"
+
+
+def editor(page, name: str):
+    """The editor of a cell of the page, "cell 3", or of an exercise by its place, "exercise 1"; it is opened."""
+    if name.startswith("exercise"):
+        return page.locator(".tag_exercise .hand-editor").nth(int(name.split()[1]) - 1)
+    edit = page.get_by_role("button", name=f"Edit {name}", exact=True)
+    if edit.is_visible():
+        edit.click()
+    return page.get_by_label(f"Python code of {name}.", exact=False)
+
+
+def ran(page, field) -> str:
+    """What a cell gave, after its editor got Control and Enter; with notes and errors."""
+    page.evaluate("document.querySelector('.hand-top .hand-status').textContent = ''")
+    field.press("Control+Enter")
+    page.wait_for_function(ENDED, timeout=120_000)
+    return field.locator("xpath=following-sibling::div[contains(@class, 'hand-result')]").inner_text()
+
+
+@pytest.mark.browser
+def test_all_cells_run_in_the_page_and_give_what_papermill_gave(browser, served):
+    page = browser.new_page()
+    page.goto(f"{served}/{BY_HAND}")
+    page.get_by_role("button", name="Run all cells of this page").click()
+    page.wait_for_function(ENDED, timeout=120_000)
+    assert page.locator(".hand-top .hand-status").inner_text().startswith("All ")
+    given = page.eval_on_selector_all(
+        ".cell:has(.hand-result)",
+        """cells => cells.map(cell => {
+            const check = cell.classList.contains('tag_exercise') ? cell.nextElementSibling : cell;
+            const text = found => found ? found.textContent.trimEnd() : '';
+            return [text(check.querySelector('.cell_output pre')), text(cell.querySelector('.hand-result pre'))];
+        })""",
+    )
+    assert len(given) > 25
+    assert [live for _, live in given] == [still for still, _ in given]
+    page.close()
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
+def test_a_cell_is_edited_and_run_with_those_above_it(browser, served, width, scheme):
+    context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
+    page = context.new_page()
+    page.goto(f"{served}/{BY_HAND}")
+    field = editor(page, "cell 3")
+    book = field.input_value()
+    field.fill(book.replace("[0.5, 1.0, -1.0]", "[0.5, 1.0, 0.0]"))
+    said = ran(page, field)
+    assert said.startswith("Ran 2 cells above first.")
+    assert "[0.75, 1.25, 0.15, 0.15, 0.4, 0.75]" in said  # red times 0.5 plus green
+    said = ran(page, editor(page, "cell 6"))
+    assert said.startswith("Ran 2 cells above first.")
+    assert said.count("(sticker 0.0347)") == 1  # 1.25 / 36
+    wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    assert wide <= 1
+    page.get_by_role("button", name="Reset cell 3", exact=False).click()
+    assert field.input_value() == book
+    assert "[0.25, 1.15, 0.0, 0.0, 0.0, 0.25]" in page.locator(".cell:has(.hand-result)").nth(2).inner_text()
+    context.close()
+
+
+@pytest.mark.browser
+def test_a_mistake_is_pythons_last_line_with_its_number_and_stops_what_is_below(browser, served):
+    page = browser.new_page()
+    page.goto(f"{served}/{BY_HAND}")
+    field = editor(page, "cell 2")
+    field.fill("first = 1\nsecond = frist + 1\n")
+    assert ran(page, field).endswith("Line 2: NameError: name 'frist' is not defined. Did you mean: 'first'?")
+    assert ran(page, editor(page, "cell 4")) == "Not run, because cell 2 above failed."
+    field.fill("first = (1,\n")
+    assert ran(page, field) == "Line 1: SyntaxError: '(' was never closed"
+    field.fill("6 * 7")
+    assert ran(page, field) == "42"
+    page.close()
+
+
+@pytest.mark.browser
+def test_an_endless_loop_is_stopped_and_the_next_run_starts_anew(browser, served):
+    page = browser.new_page()
+    page.goto(f"{served}/{BY_HAND}")
+    field = editor(page, "cell 1")
+    book = field.input_value()
+    field.fill("while True:\n    pass\n")
+    field.press("Control+Enter")
+    page.get_by_role("button", name="Stop Python").click()
+    page.wait_for_function(ENDED, timeout=60_000)
+    assert page.locator(".hand-top .hand-status").inner_text().startswith("Stopped.")
+    field.fill(book)
+    assert "Third row" in ran(page, field)
+    page.close()
+
+
+@pytest.mark.browser
+def test_exercises_are_checked_in_the_page(browser, served):
+    page = browser.new_page()
+    page.goto(f"{served}/{BY_HAND}")
+    assert not page.locator(".tag_check").first.is_visible()
+    field = editor(page, "exercise 1")
+    field.fill("number_of_cells = 9")
+    assert ran(page, field).endswith("An edge at 1.0 or 2.0 only touches the next cell.")
+    field.fill("number_of_cells = 4")
+    assert ran(page, field) == "Right."
+    field.fill("number_of_cells = [4]")
+    assert "The check could not use this answer. TypeError" in ran(page, field)
+    page.close()
+
+
+@pytest.mark.browser
+def test_the_keyboard_alone_edits_runs_and_leaves(browser, served):
+    page = browser.new_page()
+    page.goto(f"{served}/{BY_HAND}")
+    focused = "document.activeElement.getAttribute('aria-label') || ''"
+    page.get_by_role("button", name="Run all cells of this page").focus()
+    for _ in range(20):
+        page.keyboard.press("Tab")
+        if page.evaluate(focused) == "Edit cell 1":
+            break
+    page.keyboard.press("Enter")
+    assert page.evaluate(focused).startswith("Python code of cell 1.")
+    page.keyboard.press("Control+End")
+    for words in ("for n in [1]:", "print(n + 41)"):
+        page.keyboard.press("Enter")
+        page.keyboard.type(words)
+    page.keyboard.press("Shift+Enter")  # the second line is indented as Python wants it
+    page.wait_for_function(ENDED, timeout=120_000)
+    result = page.locator(".hand-result").first
+    assert result.inner_text().endswith("\n42")
+    assert result.get_attribute("aria-live") == "polite"
+    page.keyboard.press("Control+z")
+    assert page.evaluate("document.activeElement.value").endswith("print(n + 41)") is False
+    page.keyboard.press("Escape")
+    assert page.evaluate(focused) == "Run cell 1"
+    page.keyboard.press("Tab")
+    assert page.evaluate(focused).startswith("Reset cell 1")
+    page.keyboard.press("Enter")
+    assert page.evaluate(focused) == "Run cell 1"
+    page.close()
+
+
+@pytest.mark.browser
+def test_opened_as_a_file_or_without_scripts_the_chapter_shows_the_books_own_outputs(built, browser, served):
+    address = (built.folder / "site" / "_build" / "html" / BY_HAND).as_uri()
+    for scripts, where in ((True, address), (False, f"{served}/{BY_HAND}")):
+        context = browser.new_context(java_script_enabled=scripts)
+        page = context.new_page()
+        page.goto(where)
+        assert page.locator(".hand-editor, .hand-button").count() == 0
+        assert page.get_by_text("Yellow, third row: [0.25, 1.15, 0.0, 0.0, 0.0, 0.25]").is_visible()
+        assert page.get_by_text("opened as a file").count() == int(scripts)
+        context.close()

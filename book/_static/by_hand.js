@@ -23,7 +23,8 @@ def run(source, name):
             if value is not None:
                 print(repr(value))
     except BaseException as wrong:
-        error = traceback.format_exception_only(wrong)[-1].strip()
+        told = traceback.TracebackException.from_exception(wrong)  # with "Did you mean"
+        error = list(told.format_exception_only())[-1].strip()
         lines = [at.lineno for at in traceback.extract_tb(wrong.__traceback__) if at.filename == name]
         line = lines[-1] if lines else getattr(wrong, "lineno", 0) or 0
     return out.getvalue(), error, line
