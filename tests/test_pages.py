@@ -3,10 +3,13 @@
 import re
 from pathlib import Path
 
+import nbformat
 import pytest
 import yaml
+from markdown_it import MarkdownIt
 
 import pages
+from listings import WIDTH, laid_out, quoted
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 BOOK = REPOSITORY / "book"
@@ -64,6 +67,22 @@ def test_quoted_code_exists(page):
     for file, name in re.findall(r"\{literalinclude\} (\S+)\n:pyobject: (\w+)", text):
         source = (page.parent / file).resolve().read_text(encoding="utf-8")
         assert re.search(rf"^(class|def) {name}\b", source, re.MULTILINE), f"{page.name} quotes {name} of {file}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(BOOK).as_posix())
+def test_code_of_a_page_is_no_wider_than_it(page):
+    found = MarkdownIt().parse(quoted(page.read_text(encoding="utf-8"), page.parent))
+    code = [token for token in found if token.type == "fence" and re.match(r"(\w|\{code)", token.info)]
+    wide = [line for token in code for line in token.content.splitlines() if len(line) > WIDTH]
+    assert not wide, "write it on several lines, or say it in fewer words"
+
+
+@pytest.mark.parametrize("path", sorted(REPOSITORY.glob("notebooks/*.ipynb")), ids=lambda path: path.stem)
+def test_code_of_a_chapter_fits_a_page(path):
+    cells = nbformat.read(path, as_version=4).cells
+    shown = laid_out([cell.source for cell in cells if cell.cell_type == "code"])
+    wide = [line for source in shown for line in source.splitlines() if len(line) > WIDTH]
+    assert not wide, "no formatter shortens a comment or a text: say it in fewer words"
 
 
 def test_numbers_are_taken_from_notebooks_that_are_in_the_book():
