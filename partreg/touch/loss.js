@@ -71,7 +71,7 @@ export default {
     }
 
     const body = make("tbody");
-    const heads = ["branch", "cross entropy", "weight", "term", "of sum", "of gradient"];
+    const heads = ["branch", "loss", "weight", "term", "of sum", "of gradient"];
     const table = make(
       "table", {}, make("thead", {}, make("tr", {}, ...heads.map((head) => make("th", { scope: "col" }, head)))), body,
     );

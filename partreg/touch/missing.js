@@ -94,8 +94,8 @@ export default {
         card.button.classList.toggle("touch-chosen", number === chosen);
         const detected = images[number].boxes[part];
         card.button.setAttribute("aria-pressed", String(Boolean(detected) && !box));
-        const how = box ? "found" : detected ? "taken away" : "not found by the detector";
-        card.button.setAttribute("aria-label", `Image ${number + 1}, ${view(number)} view: ${spoken(part)} ${how}${counted ? ", in the mean" : ""}`);
+        const why = box ? "" : detected ? " (taken away)" : " (not found by the detector)";
+        card.button.setAttribute("aria-label", `Image ${number + 1}, ${view(number)} view, ${spoken(part)}: ${card.badge.textContent}${why}`);
       });
       caption.textContent = missing
         ? `Image ${chosen + 1}, ${spoken(part)}: the first level that has a box is used`

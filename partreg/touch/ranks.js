@@ -39,8 +39,8 @@ export default {
     const list = make("ol", { class: "touch-ranks", "aria-label": "Rank list, nearest first" });
     const cards = images.map((image, number) => {
       const rank = make("span", { class: "touch-badge" });
-      const about = [`${SIGNS[image.kind]} cam ${image.camera}`, make("br"), `track ${image.track}`];
-      const card = make("button", { type: "button", class: `touch-card touch-${image.kind}` }, make("span", { class: "touch-stage" }, make("img", { src: image.picture, alt: image.kind, draggable: "false" })), rank, make("span", { class: "touch-small" }, ...about));
+      const about = [`${SIGNS[image.kind]} cam ${image.camera}`, make("br"), ` track ${image.track}`];
+      const card = make("button", { type: "button", class: `touch-card touch-${image.kind}` }, make("span", { class: "touch-stage" }, make("img", { src: image.picture, alt: image.kind, draggable: "false" })), rank, " ", make("span", { class: "touch-small" }, ...about));
       const tie = make("button", { type: "button", class: "touch-tie", onclick: () => {
         const at = state.order.indexOf(number);
         state.tied[at] = !state.tied[at];
@@ -97,7 +97,7 @@ export default {
         shown.textContent = words;
         item.style.order = place;
         item.classList.toggle("touch-tied", place > 0 && state.tied[place]);
-        card.setAttribute("aria-label", `Place ${place + 1}, ${words}: ${one.kind}, camera ${one.camera}, track ${one.track}. Arrow keys move it.`);
+        card.setAttribute("aria-label", `${words} ${SIGNS[one.kind]} cam ${one.camera} track ${one.track}: ${one.kind}, place ${place + 1}. Arrow keys move it.`);
         tie.hidden = place === 0;
         tie.setAttribute("aria-label", `Place ${place + 1} is as near as place ${place}`);
         tie.setAttribute("aria-pressed", String(state.tied[place]));

@@ -40,7 +40,8 @@ def opened(chromium, tmp_path):
         (tmp_path / "touch.css").write_text(thing.style(), encoding="utf-8")
         head = '<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>A thing</title>'
         links = '<link rel="stylesheet" href="touch.css"><script defer src="touch.js"></script>'
-        colours = "<style>:root { color-scheme: light dark }</style>"
+        margins = "@media (max-width: 576px) { main { padding: 0 28px } }"  # as wide as a page of the book leaves
+        colours = f"<style>:root {{ color-scheme: light dark }} {margins}</style>"
         body = "\n".join(one.html() for one in things)
         page_text = f'<!doctype html><html lang="en">{head}{colours}{links}<main><h1>A page</h1>{body}</main></html>'
         (tmp_path / "page.html").write_text(page_text, encoding="utf-8")

@@ -123,6 +123,7 @@ def test_a_guess_loses_log_3_in_every_branch_and_the_chapters_numbers_come_back(
 def test_it_fits_a_phone_and_a_finger_moves_a_slider(opened, finger, made):
     page = opened(made, width=390, touch=True)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    assert page.locator(".touch-wide").evaluate("node => node.scrollWidth <= node.clientWidth")
     slider = page.get_by_role("slider", name="window: logit of B")
     slider.scroll_into_view_if_needed()
     place = slider.bounding_box()

@@ -168,6 +168,7 @@ def test_keys_reach_every_picture_and_press_it(opened, made, found, images, trut
 def test_a_finger_takes_a_box_away_on_a_phone(opened, made):
     page = opened(made, width=390, touch=True)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    assert page.locator(".touch-wide").evaluate("node => node.scrollWidth <= node.clientWidth")
     page.locator(".touch-card").nth(2).tap()
     assert page.locator(".touch-card").nth(2).get_attribute("aria-pressed") == "true"
     assert page.locator(".touch-filled").count() >= 2

@@ -52,11 +52,11 @@ def test_a_list_without_a_right_image_gets_the_nearest_one(tables):
 def listed(page):
     """The list as it stands: kind, track and level of each image, nearest first, as its buttons say."""
     labels = page.locator(".touch-ranks .touch-card").evaluate_all("all => all.map(one => one.ariaLabel)")
-    found = [re.match(r"Place (\d+), .*: (\w+), camera \d+, track (\d+)", label).groups() for label in labels]
-    assert [int(place) for place, _, _ in found] == list(range(1, 11))
+    found = [re.match(r".* cam \d+ track (\d+): (\w+), place (\d+)\.", label).groups() for label in labels]
+    assert [int(place) for _, _, place in found] == list(range(1, 11))
     ties = page.locator(".touch-tie").evaluate_all("all => all.map(one => one.ariaPressed === 'true')")
     levels = np.cumsum([0, *[not tied for tied in ties[1:]]])
-    return [kind for _, kind, _ in found], [track for _, _, track in found], levels
+    return [kind for _, kind, _ in found], [track for track, _, _ in found], levels
 
 
 def agrees(page):
@@ -110,10 +110,10 @@ def test_keys_move_an_image_and_it_keeps_the_focus(opened, made):
     page.keyboard.press("ArrowUp")
     page.keyboard.press("ArrowLeft")
     assert agrees(page)[0] == [*before[:2], before[4], *before[2:4], *before[5:]]
-    assert page.evaluate("document.activeElement.ariaLabel").startswith("Place 3,")
+    assert page.evaluate("document.activeElement.ariaLabel").endswith("place 3. Arrow keys move it.")
     for _ in range(5):
         page.keyboard.press("ArrowLeft")
-    assert page.evaluate("document.activeElement.ariaLabel").startswith("Place 1,")
+    assert page.evaluate("document.activeElement.ariaLabel").endswith("place 1. Arrow keys move it.")
 
 
 def middle(node):
@@ -138,6 +138,7 @@ def test_a_mouse_drags_an_image_to_another_rank(opened, made):
 def test_a_finger_drags_it_on_a_phone(opened, finger, made):
     page = opened(made, width=390, touch=True)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    assert page.locator(".touch-wide").evaluate("node => node.scrollWidth <= node.clientWidth")
     before = listed(page)[0]
     cards = page.locator(".touch-ranks .touch-card")
     cards.nth(9).scroll_into_view_if_needed()
