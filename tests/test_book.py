@@ -30,7 +30,8 @@ from partreg.workflow.study import record_path
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 
-TOUCHED = ["03_missing_parts", "04_reid_training", "14_every_rule"]  # the chapters that show a thing to touch
+# The chapters that show a thing to touch.
+TOUCHED = ["03_missing_parts", "04_reid_training", "09_activation_maps", "10_rank_lists", "14_every_rule"]
 STRANGE = "it's $(touch was-run) ü"  # a folder's name: an apostrophe, a command, a space, a letter beyond ASCII
 
 

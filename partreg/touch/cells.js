@@ -1,18 +1,6 @@
 // Boxes to cells: a box over a picture, the cells that it covers, and the average of what these hold.
 
-const EDGE = 1e-4; // cells; an overlap thinner than this is a touch, as in partreg.parts.cells
 const LEAST = 0.02; // the smallest side of a box
-
-/** Whether cell number `cell` of `S` overlaps the span from `low` to `high`, in shares of the picture. */
-const overlaps = (low, high, cell, S) => low * S < cell + 1 - EDGE && high * S > cell + EDGE && high > low;
-
-/** The colour of a number between 0 and 1, dark blue to yellow; it grows lighter throughout. */
-function tone(share) {
-  const stops = [[68, 1, 84], [59, 82, 139], [33, 145, 140], [94, 201, 98], [253, 231, 37]];
-  const place = within(share, 0, 1) * 4;
-  const low = Math.min(Math.floor(place), 3);
-  return stops[low].map((from, channel) => from + (place - low) * (stops[low + 1][channel] - from));
-}
 
 const css = (colour) => `rgb(${colour.map(Math.round).join(" ")})`;
 const dark = ([red, green, blue]) => 0.3 * red + 0.6 * green + 0.1 * blue < 140;

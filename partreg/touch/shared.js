@@ -97,3 +97,37 @@ function place(node, [x0, y0, x1, y1]) {
     left: `${100 * x0}%`, top: `${100 * y0}%`, width: `${100 * (x1 - x0)}%`, height: `${100 * (y1 - y0)}%`,
   });
 }
+
+const EDGE = 1e-4; // cells; an overlap thinner than this is a touch, as in partreg.parts.cells
+
+/** Whether cell number `cell` of `S` overlaps the span from `low` to `high`, in shares of the picture. */
+const overlaps = (low, high, cell, S) => low * S < cell + 1 - EDGE && high * S > cell + EDGE && high > low;
+
+/** The colour of a number between 0 and 1, dark blue to yellow; it grows lighter throughout. */
+function tone(share) {
+  const stops = [[68, 1, 84], [59, 82, 139], [33, 145, 140], [94, 201, 98], [253, 231, 37]];
+  const place = within(share, 0, 1) * 4;
+  const low = Math.min(Math.floor(place), 3);
+  return stops[low].map((from, channel) => from + (place - low) * (stops[low + 1][channel] - from));
+}
+
+/** A picture on its stage, with nodes that lie on it. */
+const staged = (src, alt, ...more) => make("span", { class: "touch-stage" }, make("img", { src, alt, draggable: "false" }), ...more);
+
+/** The lines of a table's body, of which the first cell is the line's name. */
+const tableLine = (name, ...cells) => make("tr", {}, make("th", { scope: "row" }, name), ...cells.map((cell) => make("td", {}, cell)));
+
+/** A table in a frame that scrolls where it is too wide. Gives the node, its caption and its body. */
+function tableOf(...heads) {
+  const [caption, body] = [make("caption"), make("tbody")];
+  const head = make("tr", {}, ...heads.map((one) => make("th", { scope: "col" }, one)));
+  return { node: make("div", { class: "touch-wide" }, make("table", {}, caption, make("thead", {}, head), body)), caption, body };
+}
+
+/** Of several buttons, press the one at a place, from 0, and release the others. */
+function pressOne(buttons, chosen) {
+  buttons.forEach((button, place) => {
+    button.setAttribute("aria-pressed", String(place === chosen));
+    button.classList.toggle("touch-chosen", place === chosen);
+  });
+}
