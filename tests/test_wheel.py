@@ -60,6 +60,10 @@ def test_the_profiles_and_the_types_travel_in_it(installed, tmp_path):
     assert (installed / "partreg" / "py.typed").exists()
     names = {path.name for path in (installed / "partreg" / "profiles").iterdir()}
     assert names == {path.name for path in (REPOSITORY / "profiles").glob("*.yaml")}
+    touch = Path("partreg", "touch")
+    assert {path.name for path in (installed / touch).iterdir() if path.suffix in (".css", ".js")} == {
+        path.name for path in (REPOSITORY / touch).iterdir() if path.suffix in (".css", ".js")
+    }
 
 
 @pytest.mark.parametrize(
