@@ -391,7 +391,7 @@ def test_the_tab_key_alone_reaches_everything_and_shows_where_it_is(built, brows
         page.goto(f"{served}/{name}", wait_until="load")
         for _ in range(page.evaluate(OFFERED) + 50):
             page.keyboard.press("Tab")
-            if page.evaluate("document.activeElement == document.body"):
+            if page.evaluate("window.reached.add(document.activeElement), document.activeElement == document.body"):
                 break
         assert page.evaluate(LEFT) == [], name
         assert page.evaluate("window.unseen") == [], name
