@@ -30,8 +30,9 @@ def fill_missing(boxes: pd.DataFrame, images: pd.DataFrame) -> pd.DataFrame:
     comes from the vehicle's own images and "fallback" if not. Its score is 0, because the detector saw nothing. Boxes
     that were filled in before do not enter the means. The brand is the hull of the two lights.
 
-    >>> seen = {"image": ["a", "b"], "view": "front", "part": "window", "score": 1.0,
-    ...         "x0": [0.2, 0.4], "y0": 0.1, "x1": [0.6, 0.8], "y1": 0.5, "source": "detected"}
+    >>> seen = {"image": ["a", "b"], "view": "front", "part": "window", "score": 1.0}
+    >>> seen |= {"x0": [0.2, 0.4], "y0": 0.1, "x1": [0.6, 0.8], "y1": 0.5}
+    >>> seen |= {"source": "detected"}
     >>> images = pd.DataFrame({"image": ["a", "b", "c"], "vehicle": 7})
     >>> window = fill_missing(boxes_table(seen), images).query("part == 'window'")
     >>> found = window[["image", "source", "x0"]].to_numpy()

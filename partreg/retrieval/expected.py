@@ -21,7 +21,8 @@ def expected_hits(features: np.ndarray, vehicles: np.ndarray) -> np.ndarray:
     vehicles, of the share of their images that are farther from the query. The result is the mean of this product over
     the other images of the query's vehicle.
 
-    >>> expected_hits(np.array([[0.0], [1.0], [0.5], [5.0]]), np.array([1, 1, 2, 2])).tolist()
+    >>> features = np.array([[0.0], [1.0], [0.5], [5.0]])
+    >>> expected_hits(features, np.array([1, 1, 2, 2])).tolist()
     [0.5, 0.5, 0.0, 0.5]
 
     Features are (N, D), ``vehicles`` (N,) numbers; at equal distances, the vehicle of the smaller number is nearer.

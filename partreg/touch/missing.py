@@ -60,7 +60,8 @@ def missing_parts(boxes: pd.DataFrame, images: pd.DataFrame, truth: pd.DataFrame
 def sums(boxes: pd.DataFrame) -> dict[str, dict[str, Any]]:
     """Return the sum of the corners and the number of boxes, by view and part.
 
-    >>> table = {"view": "front", "part": "window", "x0": [0.1, 0.2], "y0": 0.1, "x1": 0.5, "y1": 0.4}
+    >>> table = {"view": "front", "part": "window", "x0": [0.1, 0.2], "y0": 0.1}
+    >>> table |= {"x1": 0.5, "y1": 0.4}
     >>> sums(pd.DataFrame(table))
     {'front': {'window': {'sum': [0.3, 0.2, 1.0, 0.8], 'count': 2}}}
     """
