@@ -147,7 +147,7 @@ def own_part(ws: Workspace, name: str) -> str:
 
 
 def runs_table(evidence: Evidence) -> str:
-    """Return the number of trainings of each row, and each failure, for the page of all runs."""
+    """Return the number of trainings of each network, and each failure, for the page of all runs."""
     withdrawn = evidence.runs.outcome.str.startswith(WITHDRAWN)
     runs = evidence.runs.assign(failed=(evidence.runs.outcome != "done") & ~withdrawn)
     if runs.empty:
@@ -159,7 +159,7 @@ def runs_table(evidence: Evidence) -> str:
         + f" {int(withdrawn.sum())} of them count for nothing."
         * bool(withdrawn.any()),
         "",
-        "| row | trainings | failed | minutes | study | budget | data set | cell |",
+        "| network | trainings | failed | minutes | study | budget | data set | cell |",
         "|---|---:|---:|---:|---|---|---|---|",
     ]
     for (row, *names), group in runs.groupby(["row", "study", "budget", "dataset", "cell"], sort=False):

@@ -5,18 +5,22 @@ from __future__ import annotations
 import base64
 import io
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import nbformat
+from matplotlib.figure import Figure
 from PIL import Image
 
 import plan
+from chapter import readable
 from claims import ledger, read_claims
 from finish import KATEX, finish
 from found import found
-from listings import broken, laid_out, quoted
+from listings import quoted
 from packages import package_file
 from pages import (
     PAGES,
@@ -30,6 +34,7 @@ from pages import (
 )
 from partreg import files
 from partreg.errors import PartregError
+from partreg.figures import methods
 from partreg.touch import thing
 from partreg.verify import record
 from partreg.workflow.chapters import CHAPTERS, chapter_path
@@ -39,10 +44,6 @@ from promises import faults, fuzz, gpu, machines, scores
 
 # Pyodide's own files, without packages, which run the cells of one chapter in its page; see by_hand.js.
 PYODIDE = ("pyodide.mjs", "pyodide.asm.mjs", "pyodide.asm.wasm", "python_stdlib.zip", "pyodide-lock.json")
-IN_THE_PAGE = """```{raw} html
-<link rel="stylesheet" href="../_static/by_hand.css">
-<script src="../_static/by_hand.js" defer></script>
-```"""
 
 
 def build(ws: Workspace) -> Path:
@@ -85,7 +86,12 @@ def assemble(ws: Workspace, site: Path) -> None:
                     content = quoted(content.decode(), path.parent).encode()
                 _write(site / path.relative_to(REPOSITORY), content)
     for name in CHAPTERS:
-        _write(site / "notebooks" / f"{name}.ipynb", nbformat.writes(readable(chapter_path(ws, name))).encode())
+        chapter = readable(name, nbformat.read(chapter_path(ws, name), as_version=4))
+        _write(site / "notebooks" / f"{name}.ipynb", nbformat.writes(chapter).encode())
+    for method in re.findall(
+        r"methods/(\w+)\.svg", (REPOSITORY / "book" / "other_methods.md").read_text(encoding="utf-8")
+    ):
+        _write(site / "book" / "methods" / f"{method}.svg", as_svg(methods.draw(method)))
     katex = package_file(KATEX).parents[1]
     for path in [package_file(KATEX), *katex.glob("dist/fonts/*.woff2"), katex / "LICENSE"]:
         _write(site / "book" / "_static" / "katex" / path.relative_to(katex), path.read_bytes())
@@ -111,46 +117,24 @@ def assemble(ws: Workspace, site: Path) -> None:
         _write(site / "book" / f"promises_{figures.__name__}.md", figures().encode())
 
 
-def readable(path: Path) -> nbformat.NotebookNode:
-    """Return an executed notebook as the book shows it: without this machine's folders, with provenance under figures.
-
-    Its code is laid out anew, for the width of a page. A figure carries its line (`partreg.figures.origins.Sourced`);
-    one that shows no run's results has none. Widgets are left out with their state, for a page has no kernel; what
-    stands beside one as HTML is shown (`partreg.touch`).
-    """
-    notebook = nbformat.read(path, as_version=4)
-    notebook.metadata.pop("widgets", None)
-    cells = []
-    for cell in notebook.cells:
-        if "injected-parameters" in cell.metadata.get("tags", []):
-            cell.source = broken("\n".join(line for line in cell.source.splitlines() if "/" not in line))
-        for output in cell.get("outputs", []):
-            output.get("data", {}).pop("application/vnd.jupyter.widget-view+json", None)
-        cells.append(cell)
-        for number, line in enumerate(carried(cell)):
-            cells.append(nbformat.v4.new_markdown_cell(line, id=f"{cell.id}-provenance-{number}"))
-    if path.stem == "by_hand":
-        cells.append(nbformat.v4.new_markdown_cell(IN_THE_PAGE, id="run-in-the-page"))
-    notebook.cells = cells
-    code = [cell for cell in cells if cell.cell_type == "code"]
-    for cell, source in zip(code, laid_out([cell.source for cell in code]), strict=True):
-        cell.source = source
-    return notebook
+def as_svg(figure: Figure) -> bytes:
+    """Return a figure as SVG that has the same bytes on every day."""
+    file = io.BytesIO()
+    with plt.rc_context({"svg.hashsalt": "book", "svg.fonttype": "path"}):
+        figure.savefig(file, format="svg", metadata={"Date": None})
+    return file.getvalue()
 
 
 def picture(path: Path, cell: str) -> bytes:
     """Return the picture that a cell of an executed notebook shows, by the cell's id, as JPEG."""
-    outputs = next(one.outputs for one in nbformat.read(path, as_version=4).cells if one.id == cell)
-    png = base64.b64decode(next(one.data["image/png"] for one in outputs if "image/png" in one.get("data", {})))
+    outputs = [output for one in nbformat.read(path, as_version=4).cells if one.id == cell for output in one.outputs]
+    shown = [output.data["image/png"] for output in outputs if "image/png" in output.get("data", {})]
+    if not shown:
+        raise PartregError(f"{path}: no picture in a cell {cell!r}; run make book, which runs this chapter again.")
+    png = base64.b64decode(shown[0])
     small = io.BytesIO()
     Image.open(io.BytesIO(png)).convert("RGB").save(small, "JPEG", quality=88)
     return small.getvalue()
-
-
-def carried(cell: nbformat.NotebookNode) -> list[str]:
-    """Return the provenance lines of a cell's figures."""
-    lines = [output.get("metadata", {}).get("provenance", "") for output in cell.get("outputs", [])]
-    return [line for line in lines if line]
 
 
 def _write(target: Path, content: bytes) -> None:

@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 from bs4 import BeautifulSoup
 
-import publish
+import chapter
 from listings import WIDTH
 from packages import package_file
 from partreg import files, paper, workflow
@@ -83,7 +83,7 @@ def test_every_figure_carries_where_it_came_from(built):
         for cell in nbformat.read(chapter_path(built, name), as_version=4).cells:
             drawn = "figure" in cell.metadata.get("mystnb", {}) and "diagram" not in cell.metadata.get("tags", [])
             if drawn and any("image/png" in output.get("data", {}) for output in cell.outputs):
-                assert publish.carried(cell), f"{name}, {cell.id}"
+                assert chapter.carried(cell), f"{name}, {cell.id}"
 
 
 @pytest.mark.chain

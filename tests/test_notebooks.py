@@ -69,6 +69,20 @@ def test_a_chapter_that_needs_no_choice_takes_no_parameters(name):
 
 
 @pytest.mark.parametrize("name", CHAPTERS)
+def test_a_chapter_opens_with_its_question_and_closes_with_what_a_run_found(name):
+    cells = nbformat.read(PATHS[name], as_version=4).cells
+    title, *paragraphs = cells[0].source.split("\n\n")
+    assert "?" in title, "a title says what one learns"
+    openings = ("**The question.** ", "**Afterwards you can** ", "**Read first:** ")
+    assert [one for one in openings if any(words.startswith(one) for words in paragraphs)] == list(openings)
+    sources = [cell.source for cell in cells if cell.cell_type == "markdown"]
+    (found,) = (number for number, source in enumerate(sources) if source.startswith("## What we found\n\n"))
+    assert "{glue:text}" in sources[found]
+    assert sources[found].count("\n\n") == 1, "one sentence or two"
+    assert any("```{exercise}" in source for source in sources[found + 1 :])
+
+
+@pytest.mark.parametrize("name", CHAPTERS)
 def test_every_figure_has_words_for_those_who_cannot_see_it(name):
     notebook = nbformat.read(PATHS[name], as_version=4)
     for cell in notebook.cells:

@@ -48,6 +48,31 @@ def test_the_equations_come_before_the_protocols_so_that_their_numbers_are_the_p
     assert len(labels) == 6
 
 
+def test_pictures_come_before_protocols():
+    order = [
+        "notebooks/00_near_duplicates",
+        "book/method",
+        "notebooks/01_part_annotation",
+        "notebooks/04_reid_training",
+    ]
+    order += ["book/protocols", "notebooks/07_ablation", "book/running", "book/glossary", "book/api"]
+    assert TOC[1] == order[0]
+    assert [name for name in TOC if name in order] == order
+
+
+def test_every_symbol_of_an_equation_is_explained():
+    text = (BOOK / "method.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| \$\\class\{(s-\w+)\}.*? \| (.+) \| (.+) \|$", text, re.MULTILINE)
+    used = [
+        name
+        for equation in re.findall(r"^\$\$\n(.*?)^\$\$", text, re.MULTILINE | re.DOTALL)
+        for name in (re.findall(r"\\class\{(s-\w+)\}", equation))
+    ]
+    assert len(used) > 20
+    assert {name for name, *_ in rows} == set(used)
+    assert len(rows) == len(set(used))
+
+
 def test_every_module_has_its_place_in_the_reference():
     written = [page.read_text(encoding="utf-8") for page in [BOOK / "api.md", *(BOOK / "api").glob("*.md")]]
     text = "\n".join([*written, pages.methods_reference()])

@@ -1,27 +1,100 @@
 """How an executed notebook becomes a page."""
 
+import base64
+import io
+
 import nbformat
-from nbformat.v4 import new_code_cell, new_notebook, new_output
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+from PIL import Image
 
+import chapter
 import publish
+from partreg.errors import PartregError
+from partreg.workflow.chapters import NEEDS, source
+
+LINE = '<p class="provenance">Data: rendered · profile x · seed 0</p>'
 
 
-def test_the_book_shows_no_folder_of_one_machine(tmp_path):
-    parameters = new_code_cell('profile = "smoke"\noutput = "/home/me/out"', metadata={"tags": ["injected-parameters"]})
-    nbformat.write(new_notebook(cells=[parameters, new_code_cell('"a/b"')]), tmp_path / "n.ipynb")
-    shown = publish.readable(tmp_path / "n.ipynb")
-    assert [cell.source for cell in shown.cells] == ['profile = "smoke"', '"a/b"']
+def notebook(*cells, parameters=None, seconds=90.0):
+    """An executed chapter with a title and these cells."""
+    title = new_markdown_cell("# How?\n\n**Read first:** nothing.\n\nMore.")
+    metadata = {"papermill": {"duration": seconds, "parameters": parameters or {}}}
+    return new_notebook(cells=[title, *cells], metadata=metadata)
 
 
-def test_a_figure_gets_the_line_that_it_carries_and_no_others(tmp_path):
-    def drawn(name, line=""):
-        more = {"provenance": line} if line else {}
-        return new_code_cell(name, outputs=[new_output("execute_result", {"image/png": ""}, metadata=more)])
+def drawn(words, line=""):
+    more = {"provenance": line} if line else {}
+    return new_code_cell(words, outputs=[new_output("execute_result", {"image/png": ""}, metadata=more)])
 
+
+def sources(found):
+    return [cell.source for cell in found.cells[1:]]
+
+
+def test_the_book_shows_no_folder_of_one_machine():
+    choices = {"profile": "smoke", "output": "/home/me/out", "vehicleid": "/data/it"}
+    injected = new_code_cell('profile = "smoke"\noutput = "/home/me/out"', metadata={"tags": ["injected-parameters"]})
+    shown = chapter.readable("05_vehicleid", notebook(injected, new_code_cell('"a/b"'), parameters=choices))
+    assert sources(shown) == ['profile = "smoke"', '"a/b"']
+    assert "/home/me" not in nbformat.writes(new_notebook(cells=shown.cells))
+    command = (
+        "papermill notebooks/05_vehicleid.ipynb out.ipynb \\\n    -p profile smoke \\\n    -p vehicleid FOLDER\n```"
+    )
+    assert command in shown.cells[0].source
+
+
+def test_a_figure_gets_the_line_that_it_carries_and_no_others():
     html = {"text/html": '<table></table><p class="provenance">of the next table</p>'}
     table = new_code_cell("t", outputs=[new_output("display_data", html)])
     cells = [drawn("a", '<p class="provenance">of VehicleID</p>'), table, drawn("diagram"), new_code_cell("c")]
-    nbformat.write(new_notebook(cells=cells), tmp_path / "n.ipynb")
-    shown = publish.readable(tmp_path / "n.ipynb").cells
-    assert [cell.source for cell in shown] == ["a", '<p class="provenance">of VehicleID</p>', "t", "diagram", "c"]
-    assert shown[1].cell_type == "markdown"
+    shown = chapter.readable("05_vehicleid", notebook(*cells))
+    assert sources(shown) == ["a", '<p class="provenance">of VehicleID</p>', "t", "diagram", "c"]
+    assert shown.cells[2].cell_type == "markdown"
+
+
+def test_provenance_is_one_quiet_line_a_section():
+    html = {"text/html": f"<table></table>{LINE}"}
+    table = new_code_cell("t", outputs=[new_output("display_data", html)])
+    shown = chapter.readable(
+        "05_vehicleid",
+        notebook(drawn("a", LINE), table, drawn("b", LINE), new_markdown_cell("## On"), drawn("c", LINE)),
+    )
+    folded = '<details class="provenance"><summary>Data: rendered · profile x</summary><p>seed 0</p></details>'
+    assert sources(shown) == ["a", folded, "t", "b", "## On", "c", folded]
+    assert shown.cells[3].outputs[0].data["text/html"] == "<table></table>"
+
+
+def test_a_chapter_says_how_long_it_takes_and_how_it_was_made():
+    given = new_code_cell('lr = 0.1  # learning rate\nname = ""  # a|b', metadata={"tags": ["parameters"]})
+    words = new_markdown_cell("word " * 1000)
+    run = {"profile": "smoke", "run": '{"lr": 1}'}
+    told = chapter.readable("04_reid_training", notebook(given, words, parameters=run, seconds=600)).cells[0].source
+    assert told.startswith(
+        "# How?\n\n**Read first:** nothing.\n\n*6 minutes to read, 10 minutes to run in this copy (prof"
+    )
+    assert "-p profile smoke \\\n    -p run '{\"lr\": 1}'" in told
+    assert "| `lr` | `0.1` | learning rate |" in told
+    assert '| `name` | `""` | a/b |' in told
+    assert "It writes one network" in told
+    assert told.endswith("\n\nMore.")
+
+
+@pytest.mark.parametrize("name", NEEDS)
+def test_every_chapter_says_what_it_reads_and_writes(name):
+    code = nbformat.read(source(name), as_version=4).cells
+    told = chapter.opening(name, notebook(*code))
+    assert ("It reads nothing. It writes nothing." in told) == (name == "by_hand")
+    assert ("`reference/`" in told) == bool(NEEDS[name].kept)
+    assert ("(`runs/`)" in told) == bool(NEEDS[name].networks or NEEDS[name].copied)
+    assert ("It writes nothing" in told) == (name in ("by_hand", "13_when_parts_pay"))
+
+
+def test_the_first_page_has_a_picture_of_a_chapter(tmp_path):
+    file = io.BytesIO()
+    Image.new("RGBA", (3, 2), "red").save(file, "PNG")
+    shown = new_output("display_data", {"image/png": base64.b64encode(file.getvalue()).decode()})
+    nbformat.write(new_notebook(cells=[new_code_cell("", id="two", outputs=[shown])]), tmp_path / "n.ipynb")
+    assert Image.open(io.BytesIO(publish.picture(tmp_path / "n.ipynb", "two"))).size == (3, 2)
+    with pytest.raises(PartregError, match="no picture in a cell 'three'; run make book"):
+        publish.picture(tmp_path / "n.ipynb", "three")

@@ -1,0 +1,181 @@
+"""How an executed notebook becomes a chapter: its times and its command under its title, its provenance folded."""
+
+from __future__ import annotations
+
+import math
+import re
+import shlex
+from typing import Any
+
+from nbformat import NotebookNode
+from nbformat.v4 import new_markdown_cell
+
+from listings import broken, laid_out
+from partreg.workflow.chapters import NEEDS, Needs
+
+WORDS_A_MINUTE = 180  # of prose and of code, for readers whose first language is another
+TABLES = {"controls": "the controls", "strong": "the strong baseline"}  # the others are the paper's: table_4 is Table 4
+
+IN_THE_PAGE = """```{raw} html
+<link rel="stylesheet" href="../_static/by_hand.css">
+<script src="../_static/by_hand.js" defer></script>
+```"""
+PROVENANCE = re.compile(r'<p class="provenance">(.*?)</p>', re.DOTALL)
+
+
+def readable(name: str, notebook: NotebookNode) -> NotebookNode:
+    """Return an executed chapter as the book shows it.
+
+    It has no folders of this machine, its times and its command under its title, and the provenance of figures under
+    them (`partreg.figures.origins.Sourced`), each line folded and once in a section. Its code is laid out anew, for the
+    width of a page. Widgets are left out with their state, for a page has no kernel; what stands beside one as HTML is
+    shown (`partreg.touch`).
+    """
+    notebook.cells[0].source = opened(name, notebook)
+    notebook.metadata.pop("widgets", None)
+    cells, said = [], set()
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown" and cell.source.startswith("#"):
+            said = set()
+        tags = cell.metadata.get("tags", [])
+        if "parameters" in tags:  # the table under the title has them
+            cell.metadata.tags = [*tags, "hide-input"]
+        if "injected-parameters" in tags:  # the command there has them
+            cell.source = broken("\n".join(line for line in cell.source.splitlines() if "/" not in line))
+            cell.metadata.tags = [*tags, "remove-cell"]
+        for output in cell.get("outputs", []):
+            data = output.get("data", {})
+            data.pop("application/vnd.jupyter.widget-view+json", None)
+            data |= {kind: quiet("".join(html), said) for kind, html in data.items() if kind.endswith("text/html")}
+        lines = [folded for line in carried(cell) if (folded := quiet(line, said))]
+        cells += [
+            cell,
+            *(new_markdown_cell(line, id=f"{cell.id}-provenance-{number}") for number, line in enumerate(lines)),
+        ]
+    if name == "by_hand":
+        cells.append(new_markdown_cell(IN_THE_PAGE, id="run-in-the-page"))
+    code = [cell for cell in cells if cell.cell_type == "code"]
+    for cell, source in zip(code, laid_out([cell.source for cell in code]), strict=True):
+        cell.source = source
+    notebook.cells = cells
+    return notebook
+
+
+def quiet(html: str, said: set[str]) -> str:
+    """Fold each line of provenance behind its data and profile; those in ``said`` go, the others are added to it."""
+
+    def folded(found: re.Match[str]) -> str:
+        if found[1] in said:
+            return ""
+        said.add(found[1])
+        words = found[1].split(" · ")
+        if len(words) < 3:
+            return found[0]
+        shown = " · ".join(words[:2])
+        return f'<details class="provenance"><summary>{shown}</summary><p>{" · ".join(words[2:])}</p></details>'
+
+    return PROVENANCE.sub(folded, html)
+
+
+def carried(cell: NotebookNode) -> list[str]:
+    """Return the provenance lines of a cell's figures."""
+    lines = [output.get("metadata", {}).get("provenance", "") for output in cell.get("outputs", [])]
+    return [line for line in lines if line]
+
+
+def opening(name: str, notebook: NotebookNode) -> str:
+    """Return the lines under the title of an executed chapter, in Markdown."""
+    ran = notebook.metadata.papermill
+    needs, opens = NEEDS[name], any("workflow.open_notebook(" in cell.source for cell in notebook.cells)
+    lines = [
+        f"*{reading_minutes(notebook)} minutes to read, {lasted(ran['duration'])} to run in this copy"
+        f"{with_profile(ran['parameters'])}.*",
+        "",
+        ":::{dropdown} Run this chapter by itself",
+        "This command made what you read, in the repository's folder:",
+        "",
+        "```bash",
+        command(name, ran["parameters"]),
+        "```",
+        "",
+        f"It reads {reads(needs, opens)}. {writes(needs, opens)} [](../book/running.md) explains the folders.",
+        *parameter_table(notebook),
+        ":::",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def opened(name: str, notebook: NotebookNode) -> str:
+    """Return a chapter's first cell with its `opening` under what one should have read first."""
+    return re.sub(
+        r"(?<=\n)\*\*Read first:\*\*.*?(?=\n\n|\Z)",
+        lambda found: f"{found[0]}\n\n{opening(name, notebook)}",
+        notebook.cells[0].source,
+        count=1,
+        flags=re.DOTALL,
+    )
+
+
+def reading_minutes(notebook: NotebookNode) -> int:
+    """Return the minutes that a chapter's prose and code take to read, at least 1."""
+    words = sum(len(re.findall(r"\w+", cell.source)) for cell in notebook.cells if shown(cell))
+    return math.ceil(words / WORDS_A_MINUTE)
+
+
+def shown(cell: NotebookNode) -> bool:
+    """Whether a reader sees a cell's source at once: parameters are in a table, hidden cells are folded."""
+    folded = {"parameters", "injected-parameters", "hide-input", "hide-cell", "remove-input", "remove-cell"}
+    return not folded & set(cell.metadata.get("tags", []))
+
+
+def lasted(seconds: float) -> str:
+    """Write a time in seconds, or in minutes from two minutes on."""
+    return f"{seconds:.0f} seconds" if seconds < 120 else f"{seconds / 60:.0f} minutes"
+
+
+def with_profile(parameters: dict[str, Any]) -> str:
+    """Name the profile that a chapter was run with; "" where it takes none."""
+    return f" (profile `{parameters['profile']}`)" if "profile" in parameters else ""
+
+
+def command(name: str, parameters: dict[str, Any]) -> str:
+    """Return the papermill command of an executed chapter; FOLDER stands for a path, which is this machine's own."""
+    words = [f"papermill notebooks/{name}.ipynb out.ipynb"]
+    for parameter, value in parameters.items():
+        if parameter != "output":
+            words.append(shlex.join(["-p", parameter, "FOLDER" if "/" in str(value) else str(value)]))
+    return " \\\n    ".join(words)
+
+
+def reads(needs: Needs, opens: bool) -> str:
+    """Say what a chapter reads, by `partreg.workflow.chapters.NEEDS` and by whether it opens a workspace."""
+    found = ["the data sets (`data-*/`, or your own folders)"] if opens else []
+    if needs.boxes or needs.copied:
+        found.append("annotations and part boxes (`parts-*/`)")
+    if needs.networks:
+        tables = [TABLES.get(table, table.replace("_", " ").title()) for table in needs.networks]
+        found.append(f"the networks of {' and of '.join(tables)} (`runs/`)")
+    if needs.methods:
+        found.append("the other methods' distances (`rows/`)")
+    if needs.points:
+        found.append("this copy's own points (`dial/`)")
+    if needs.kept:
+        found.append("the tables that are kept in `reference/`")
+    return " and ".join([", ".join(found[:-1]), found[-1]] if len(found) > 1 else found) or "nothing"
+
+
+def writes(needs: Needs, opens: bool) -> str:
+    """Say what a chapter writes into ``build/<profile>``."""
+    if needs.copied:
+        return "It writes one network, with its history, features and scores (`runs/`)."
+    return "It makes what is not there yet, in the same places." if opens else "It writes nothing."
+
+
+def parameter_table(notebook: NotebookNode) -> list[str]:
+    """Return a table of a chapter's parameters in Markdown; nothing where it has none."""
+    sources = [cell.source for cell in notebook.cells if "parameters" in cell.metadata.get("tags", [])]
+    found = re.findall(r"^(\w+) = (.*?)  # (.*)$", "\n".join(sources), re.MULTILINE)
+    if not found:
+        return []
+    lines = [f"| `{name}` | `{value}` | {meaning.replace('|', '/')} |" for name, value, meaning in found]
+    return ["", "Its parameters, each as `-p name value`:", "", "| name | value | meaning |", "|---|---|---|", *lines]
