@@ -620,3 +620,22 @@ def test_opened_as_a_file_or_without_scripts_the_chapter_shows_the_books_own_out
         assert page.get_by_text("Yellow, third row: [0.25, 1.15, 0.0, 0.0, 0.0, 0.25]").is_visible()
         assert page.get_by_text("opened as a file").count() == int(scripts)
         context.close()
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("width", [1280, 390])
+def test_a_symbol_of_an_equation_says_what_it_is(built, browser, served, width):
+    page = browser.new_page(viewport={"width": width, "height": 900})
+    page.goto(f"{served}/book/method.html", wait_until="load")
+    symbol = page.locator("#equation-eq-parts button.symbol[aria-label^='the mask']").first
+    tip = page.locator("[role=tooltip]")
+    for call in (symbol.focus, symbol.hover, symbol.click):
+        page.mouse.move(0, 0)
+        page.keyboard.press("Escape")
+        assert not tip.is_visible()
+        symbol.evaluate("symbol => symbol.blur()")
+        call()
+        assert tip.inner_text() == "the mask: which cells of the feature map the part covers; S × S, each 0 or 1"
+    box = tip.bounding_box()
+    assert 0 <= box["x"] <= box["x"] + box["width"] <= width
+    page.close()
