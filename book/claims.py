@@ -1,7 +1,6 @@
 """The claims ledger: what the paper says, what was measured of it, and the verdict that follows from the numbers.
 
-``book/claims.yaml`` holds the claims with the verdicts that people wrote; `verdict` works out what the numbers say, and
-a test compares the two.
+``book/claims.yaml`` holds the claims and their tests; nobody writes a verdict.
 """
 
 from __future__ import annotations
@@ -16,17 +15,17 @@ import yaml
 
 from partreg.errors import PartregError
 from partreg.figures.tables import percent, signed
-from partreg.workflow.effects import Effect, Evidence, effect
+from partreg.retrieval.statistics import CONTRADICTED, PENDING, SUPPORTED, UNDECIDED, verdict
+from partreg.workflow.effects import Effect, Evidence, effect, main_effect
+from partreg.workflow.evidence import FACTORIAL
 from partreg.workflow.profile import REPOSITORY
 
 CLAIMS = REPOSITORY / "book" / "claims.yaml"
-REPRODUCED, PARTLY, NOT, CANNOT = "reproduced", "partly", "not", "cannot be tested without the real data"
-PENDING = "not run yet"  # fewer than two seeds of some test
-VERDICTS = (REPRODUCED, PARTLY, NOT, CANNOT, PENDING)
-SHOWN = {PARTLY: "partly reproduced", NOT: "not reproduced"}  # on the page, where the words have no context
+CANNOT = "cannot be tested without the real data"
 EXPECTED = ("above", "below", "within")
 HEADING = """::::{list-table} Each claim of the paper, what was measured, and the verdict. Effects are CMC@1 in \
-percentage points with 95% intervals, unless another score is named.
+percentage points with 95% intervals, unless another score is named. *Least* is the least true effect that such \
+trainings would show in four cases of five.
 :header-rows: 1
 :widths: 34 46 20
 :name: claims
@@ -38,42 +37,47 @@ percentage points with 95% intervals, unless another score is named.
 
 @dataclass(frozen=True)
 class Test:
-    """One measurement that decides a claim.
+    """One measurement that decides a claim, or stands ``beside`` those that do; one of all is ``primary``.
 
-    The methods in ``plus`` and ``minus`` and the ``score`` are those of `partreg.workflow.effects.effect`. The whole
-    interval over seeds is expected "above" or "below" the ``bound``, a fraction, or "within" so much of zero.
+    The methods in ``plus`` and ``minus`` and the ``score`` are those of `partreg.workflow.effects.effect`. Where
+    ``main`` has weights of parts, it is `partreg.workflow.effects.main_effect` instead. The effect is expected "above"
+    or "below" the ``bound``, a fraction, or "within" so much of zero.
     """
 
     __test__ = False  # not one of pytest's
 
     words: str
-    plus: tuple[dict[str, Any], ...]
-    minus: tuple[dict[str, Any], ...]
-    score: str
     expect: str
     bound: float
+    plus: tuple[dict[str, Any], ...] = ()
+    minus: tuple[dict[str, Any], ...] = ()
+    main: dict[str, float] | None = None
+    score: str = "cmc1_large"
+    primary: bool = False
+    beside: bool = False
 
-    def holds(self, low: float, high: float) -> bool | None:
-        """Whether an interval lies where the claim has it; None without an interval."""
-        if math.isnan(low):
-            return None
-        if self.expect == "within":
-            return -self.bound < low and high < self.bound
-        return low > self.bound if self.expect == "above" else high < self.bound
+    def measured(self, evidence: Evidence) -> Effect:
+        """Its effect over the kept trainings."""
+        if self.main:
+            return main_effect(evidence, FACTORIAL, self.main, self.score)
+        return effect(evidence, self.plus, self.minus, self.score)
+
+    def verdict(self, found: Effect) -> str:
+        """What its effect says of it."""
+        return verdict(found, self.expect, self.bound)
 
 
 @dataclass(frozen=True)
 class Claim:
     """A claim of the paper, in our words, and the ``place`` where the paper has it.
 
-    A claim about data that are not at hand has no ``tests``. The ``verdict`` is one of `VERDICTS`. The ``link``
-    leads from the book's root to the page that shows it, perhaps with a label after "#".
+    A claim about data that are not at hand has no ``tests``. The ``link`` leads from the book's root to the page that
+    shows it, perhaps with a label after "#".
     """
 
     place: str
     claim: str
     tests: tuple[Test, ...]
-    verdict: str
     link: str
     remark: str
 
@@ -97,9 +101,7 @@ def read_claims(path: Path = CLAIMS) -> list[Claim]:
             tests = tuple(_test(one, where) for one in entry.get("tests", []))
             claims.append(Claim(**{"remark": "", **entry, "tests": tests}))
         except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise PartregError(f"{where}: expected place, claim, tests, verdict, link and remark ({error}).") from error
-        if claims[-1].verdict not in VERDICTS:
-            raise PartregError(f"{where}: verdict is {claims[-1].verdict!r}; expected one of {', '.join(VERDICTS)}.")
+            raise PartregError(f"{where}: expected place, claim, tests, link and remark ({error}).") from error
     return claims
 
 
@@ -107,48 +109,52 @@ def _test(entry: dict[str, Any], where: str) -> Test:
     expected = [name for name in EXPECTED if name in entry]
     if len(expected) != 1:
         raise PartregError(f"{where}: a test expects one of {', '.join(EXPECTED)}, got {sorted(entry)}; correct it.")
-    plus, minus = (tuple(entry.get(side, ())) for side in ("plus", "minus"))
-    bound = float(entry[expected[0]])
-    return Test(entry["words"], plus, minus, entry.get("score", "cmc1_large"), expected[0], bound)
+    fields = {name: value for name, value in entry.items() if name not in EXPECTED}
+    fields |= {side: tuple(entry.get(side, ())) for side in ("plus", "minus")}
+    return Test(**fields, expect=expected[0], bound=float(entry[expected[0]]))
 
 
-def verdict(results: Sequence[bool | None]) -> str:
-    """What the tests of a claim amount to: all hold, some, none; without any it cannot be tested here."""
-    if not results:
+def together(verdicts: Sequence[str]) -> str:
+    """What the verdicts of a claim's tests amount to, all of which it says; without any it cannot be tested here."""
+    if not verdicts:
         return CANNOT
-    if None in results:
-        return PENDING
-    return REPRODUCED if all(results) else PARTLY if any(results) else NOT
+    for one in (PENDING, CONTRADICTED, UNDECIDED):
+        if one in verdicts:
+            return one
+    return SUPPORTED
 
 
 def judged(claim: Claim, evidence: Evidence) -> tuple[str, list[tuple[Test, Effect]]]:
     """The verdict that follows from the numbers, and each test with its effect."""
-    found = [(test, effect(evidence, test.plus, test.minus, test.score)) for test in claim.tests]
-    return verdict([test.holds(one.low, one.high) for test, one in found]), found
+    found = [(test, test.measured(evidence)) for test in claim.tests]
+    return together([test.verdict(one) for test, one in found if not test.beside]), found
 
 
 def effect_words(test: Test, found: Effect) -> str:
-    """An effect with its intervals in one line; a difference in points, a score in percent."""
-    say = signed if test.minus else percent
+    """An effect with its interval in one line; a difference in points with the least to be seen, a score in percent."""
     if not found.values:
         return PENDING
-    seeds, vehicles = f"over {len(found.values)} seeds", found.over_vehicles
-    told = ", one training" if math.isnan(found.low) else f" [{say(found.low)}, {say(found.high)}] {seeds}"
-    if not math.isnan(vehicles[0]):
-        told += ", [{}, {}] over vehicles".format(*map(say, vehicles))
-    return say(found.mean) + told
+    difference = bool(test.minus or test.main)
+    say = signed if difference else percent
+    if math.isnan(found.error):
+        return f"{say(found.mean)}, too few trainings"
+    told = f"{say(found.mean)} [{say(found.low)}, {say(found.high)}]"
+    return f"{told}, least {signed(found.least).lstrip('+')}" if difference else told
 
 
 def ledger(claims: Sequence[Claim], evidence: Evidence) -> str:
     """The ledger as a MyST list-table for the page of claims."""
     lines = [HEADING]
     for claim in claims:
-        found = judged(claim, evidence)[1]
-        told = [f"{test.words}: {effect_words(test, one)}" for test, one in found]
+        says, found = judged(claim, evidence)
+        told = []
+        for test, one in found:
+            also = [test.verdict(one)] * (len(found) > 1) + ["the primary test"] * test.primary
+            told.append(f"{test.words}: {effect_words(test, one)}" + f" ({', '.join(also)})" * bool(also))
         told += [claim.remark.strip()] * bool(claim.remark)
         lines += [
             f"* - {claim.claim.strip()} *{claim.place}*",
             f"  - {'<br>'.join(told) or 'nothing'}",
-            f"  - **{SHOWN.get(claim.verdict, claim.verdict)}**<br>[shown here]({claim.link})",
+            f"  - **{says}**<br>[shown here]({claim.link})",
         ]
     return "\n".join([*lines, "::::", ""])

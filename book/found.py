@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from partreg import paper
-from partreg.figures.tables import in_points, percent
+from partreg.figures.tables import in_points, percent, signed
+from partreg.retrieval.statistics import CONTRADICTED, PENDING, SUPPORTED, UNDECIDED, verdict
 from partreg.workflow.effects import Effect, Evidence, effect
 from partreg.workflow.profile import read_profile
 from partreg.workflow.runs import CONTROLS
 
-SUPPORTED, CONTRADICTED, UNDECIDED, PENDING = "supported", "contradicted", "undecided", "not measured yet"
+REVERSED = "reversed"  # not only contradicted: the whole interval lies below zero
 
 # What the part branches of each control see, in the words of the first page.
 SEEN = dict(
@@ -39,32 +40,36 @@ def note(gain: Effect) -> str:
     if not gain.values:
         return "The trainings behind these sentences have not been made yet."
     return (
-        f"Numbers are of the reference: means over {len(gain.values)} seeds or fewer, with 95% intervals over seeds. "
-        "*Undecided* means that zero lies inside the interval. [What holds](what_holds.md) has every claim."
+        f"Numbers are of the reference: means over {max(gain.seeds)} trainings or fewer, with 95% intervals for other "
+        "trainings and other test vehicles. *Undecided* means that the interval holds zero as well as half a point. "
+        f"The first sentence is the primary test: four in five such sets of trainings would show a true gain of "
+        f"{signed(gain.least).lstrip('+')} points. [What holds](what_holds.md) has every claim."
     )
 
 
-def verdict(difference: Effect) -> str:
-    """Say whether the whole interval over seeds lies above zero, below it, or on both sides."""
-    if len(difference.values) < 2:
-        return PENDING
-    return SUPPORTED if difference.low > 0 else CONTRADICTED if difference.high < 0 else UNDECIDED
+def judged(difference: Effect) -> str:
+    """The verdict on a claim that a difference lies above zero, or `REVERSED`."""
+    return REVERSED if difference.high < 0 else verdict(difference)
 
 
 def help_sentence(gain: Effect) -> str:
     """Say whether a network learns better with parts: ``gain`` is the full model's CMC@1 minus the baseline's."""
     says = {
         SUPPORTED: "Parts help",
-        CONTRADICTED: "Parts harm",
+        CONTRADICTED: "Parts do not help",
+        REVERSED: "Parts harm",
         UNDECIDED: "Whether parts help is undecided",
         PENDING: "Whether parts help is not known yet",
-    }[verdict(gain)]
+    }[judged(gain)]
     if not gain.values:
         return f"**{says}.**"
     mine, theirs = map(percent, gain.scores)
+    table = paper.table(4)["CMC@1"]
+    printed = table[paper.FULL] / table[paper.BASELINE] - 1
     return (
         f"**{says}:** with them the network puts the right vehicle first in {mine} of the searches, without them in "
-        f"{theirs}, a gain of {in_points(gain)} points."
+        f"{theirs}, a gain of {in_points(gain)} points. In relative terms that is "
+        f"{gain.mean / gain.scores[1]:+.0%}; the paper has {printed:+.0%}."
     )
 
 
@@ -74,14 +79,15 @@ def place_sentence(against: Mapping[str, Effect]) -> str:
     Args:
         against: the full model's CMC@1 minus that of each control, by what the control's branches see instead of parts.
     """
-    verdicts = {verdict(difference) for difference in against.values()}
+    verdicts = {judged(difference) for difference in against.values()}
     if PENDING in verdicts:
         return "**Whether the places of the parts matter is not known yet.**"
     says = "Whether the places of the parts matter depends on what they are compared with"
     if len(verdicts) == 1:
         says = {
             SUPPORTED: "The places of the parts matter",
-            CONTRADICTED: "The places of the parts harm",
+            CONTRADICTED: "The places of the parts do not matter",
+            REVERSED: "The places of the parts harm",
             UNDECIDED: "Whether the places of the parts matter is undecided",
         }[verdicts.pop()]
     differences = ", ".join(f"{in_points(one)} over {words}" for words, one in against.items())
@@ -98,10 +104,11 @@ def time_sentence(early: Effect, apart: Effect, times: float) -> str:
     """
     says = {
         SUPPORTED: "Parts gain more in a short training",
-        CONTRADICTED: "Parts gain more in a long training",
+        CONTRADICTED: "Parts do not gain more in a short training",
+        REVERSED: "Parts gain more in a long training",
         UNDECIDED: "Whether parts gain more in a short training is undecided",
         PENDING: "Whether parts gain more in a short training is not known yet",
-    }[verdict(apart)]
+    }[judged(apart)]
     if not apart.values:
         return f"**{says}.**"
     return (

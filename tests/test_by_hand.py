@@ -18,7 +18,8 @@ from partreg.reid.network import PartRegularizedNet
 from partreg.retrieval import metrics
 from partreg.retrieval.distances import l2
 from partreg.retrieval.protocols import draw_gallery, vehicleid_protocol, veri_scores
-from partreg.retrieval.statistics import mean_interval, paired_difference
+from partreg.retrieval.statistics import Arm, Prior, contrast
+from partreg.workflow import effects
 from tests.conftest import REPOSITORY
 
 RNG = np.random.default_rng(3)
@@ -112,22 +113,25 @@ def test_the_nearest_in_chapter_10():
     assert shown.by_hand.tolist() == lists["a"].results[0].tolist()
 
 
-def test_a_paired_difference_in_chapter_12():
+def test_a_difference_of_means_in_chapter_12():
     table = pd.DataFrame({"row": np.repeat(list(workflow.STRONG), 4), "seed": [*range(4), *range(4)]})
     table["cmc1"] = RNG.uniform(size=8)
-    names = {"effects": SimpleNamespace(kept_table=lambda name: (table, [])), "workflow": workflow, "stats": stats}
-    names |= {"paired_difference": paired_difference, "source_line": lambda of: "", "recorded": lambda of: of}
-    lines = run("12_where_it_breaks", "strong", **names).lines
-    assert lines["written out"] == pytest.approx(tuple(lines["the library's"]))
+    usual = SimpleNamespace(kept_table=lambda name: (table, []), usual_scatter=lambda kept: Prior(0.04, 6.0))
+    names = {"effects": usual, "workflow": workflow, "stats": stats, "contrast": contrast, "Arm": Arm}
+    usual.read_evidence = dict
+    lines = run("12_where_it_breaks", "strong", **names, source_line=lambda of: "", recorded=lambda of: of).lines
+    assert lines["written out"] == pytest.approx(lines["the library's"])
     assert lines["written out"][1] < lines["written out"][0] < lines["written out"][2]
 
 
-def test_a_mean_with_its_interval_in_chapter_13():
-    rows = [(seed, row) for seed in range(5) for row in (paper.BASELINE, paper.FULL)]
-    runs = pd.DataFrame(rows, columns=["seed", "row"]).assign(study="cells", cell="base", budget="long", outcome="done")
-    kept = SimpleNamespace(runs=runs.assign(cmc1_large=RNG.uniform(size=10)))
-    shown = run("13_when_parts_pay", "gain", kept=kept, stats=stats, mean_interval=mean_interval)
-    assert shown.written == pytest.approx(list(mean_interval(shown.base)))
+def test_an_interval_for_other_trainings_and_vehicles_in_chapter_13():
+    def against(row, rival=paper.BASELINE, **of):
+        return {**of, "row": row}, {**of, "row": rival}
+
+    shown = run(
+        "13_when_parts_pay", "gain", kept=effects.read_evidence(), stats=stats, effects=effects, against=against
+    )
+    assert shown.written == pytest.approx(shown.shown["the library's"])
     assert np.ptp(shown.written) > 0
 
 

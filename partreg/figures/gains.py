@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from partreg.figures.sheets import DPI
 from partreg.paper import OURS
-from partreg.retrieval.statistics import mean_interval, paired_difference
+from partreg.retrieval.statistics import Contrast
 
 COLORS = sns.color_palette("colorblind").as_hex()
 LINES = ("-", "--", ":", "-.")
@@ -42,28 +42,30 @@ def curve_chart(curves: pd.DataFrame, panels: Mapping[str, str], score: str = "C
 
 
 def gain_panels(gains: pd.DataFrame, titles: Mapping[str, str]) -> Figure:
-    """Draw the gain by parts in points: a panel an axis, a line a budget, bars of Student's 95% intervals over seeds.
+    """Draw the gain by parts in points: a panel an axis, a line a budget, bars of 95% intervals.
 
     Args:
-        gains: columns axis, value, budget, seed and gain, a fraction.
+        gains: columns axis, value, budget, and mean, low and high of the gain, fractions.
         titles: label of the horizontal axis of each panel.
 
     Returns:
         The closed figure; all panels share their vertical axis.
     """
-    points = gains.sort_values("value").assign(points=100 * gains.gain, value=gains.value.map("{:g}".format))
     budgets = list(gains.budget.unique())
-    grid = sns.FacetGrid(points, col="axis", col_order=list(titles), col_wrap=2, sharex=False, height=2.4, aspect=1.35)
-    grid.map_dataframe(
-        sns.pointplot, x="value", y="points", hue="budget", hue_order=budgets, palette=COLORS[: len(budgets)],
-        dodge=0.12, errorbar=lambda values: mean_interval(values)[1:], capsize=0.1, linewidth=1.3,
-        markers=list(MARKS[: len(budgets)]), linestyles=list(LINES[: len(budgets)]),
-    )  # fmt: skip
+    grid = sns.FacetGrid(gains, col="axis", col_order=list(titles), col_wrap=2, sharex=False, height=2.4, aspect=1.35)
     for axis, ax in grid.axes_dict.items():
+        here = gains[gains.axis == axis]
+        values = sorted(here.value.unique())
+        for place, budget in enumerate(budgets):
+            line = here[here.budget == budget].sort_values("value")
+            mean, low, high = 100 * line[["mean", "low", "high"]].to_numpy(dtype=float).T
+            places = np.searchsorted(values, line.value) + 0.12 * (place - (len(budgets) - 1) / 2)
+            look = {"color": COLORS[place], "marker": MARKS[place], "linestyle": LINES[place], "linewidth": 1.3}
+            ax.errorbar(places, mean, [mean - low, high - mean], capsize=3, markersize=5, label=budget, **look)
+        ax.set_xticks(range(len(values)), [f"{value:g}" for value in values])
         ax.axhline(0, color="black", linewidth=0.8)
         ax.set_title("")
         ax.set_xlabel(titles[axis], fontsize=9)
-    grid.set_ylabels("")
     grid.figure.supylabel("CMC@1 with parts minus without, points", fontsize=9)
     return _finished(grid.figure)
 
@@ -105,12 +107,13 @@ def dial_panels(kept: pd.DataFrame, own: pd.DataFrame, guessing: float, score: s
     return _finished(grid.figure)
 
 
-def paired_slopes(pairs: Mapping[str, pd.DataFrame], guessing: float) -> Figure:
-    """Draw CMC@1 without and with parts, a line a pair; beside it the differences, their mean and its 95% interval.
+def gain_slopes(pairs: Mapping[str, pd.DataFrame], gains: Mapping[str, Contrast], guessing: float) -> Figure:
+    """Draw CMC@1 without and with parts, a line a seed; beside it the mean difference and its 95% interval.
 
     Args:
         pairs: by their origin, the scores without and with parts in two columns, fractions, a row a seed; empty tables
             are left out.
+        gains: by their origin, the difference.
         guessing: the score of a random order, a fraction.
 
     Returns:
@@ -120,15 +123,14 @@ def paired_slopes(pairs: Mapping[str, pd.DataFrame], guessing: float) -> Figure:
     pairs = {name: paired for name, paired in pairs.items() if len(paired)}
     for place, (name, paired) in enumerate(pairs.items()):
         look = {"color": COLORS[place], "marker": MARKS[2 * place]}
-        without, with_parts = 100 * paired.to_numpy().T
-        left.plot([0, 1], [without, with_parts], **look)
-        right.plot(np.full(len(paired), place), with_parts - without, linestyle="", alpha=0.5, **look)
-        mean, low, high = paired_difference(with_parts, without)
-        right.errorbar([place + 0.2], [mean], [[mean - low], [high - mean]], capsize=4, label=name, **look)
+        left.plot([0, 1], 100 * paired.to_numpy().T, **look)
+        gain = gains[name]
+        ends = [[100 * (gain.mean - gain.low)], [100 * (gain.high - gain.mean)]]
+        right.errorbar([place], [100 * gain.mean], ends, capsize=4, label=name, **look)
     left.axhline(100 * guessing, color="0.3", linestyle=":", label="guessing")
     left.set(xlim=(-0.3, 1.3), ylim=(0, None), ylabel="CMC@1, %", xticks=[0, 1], xticklabels=["without", "with parts"])
     right.axhline(0, color="black", linewidth=0.8)
-    right.set(xlim=(-0.4, len(pairs) - 0.4), ylabel="gain by parts, points")
+    right.set(xlim=(-0.4, len(pairs) - 0.6), ylabel="gain by parts, points")
     right.set_ylim(min(right.get_ylim()[0], -1), max(right.get_ylim()[1], 1))  # a tiny gain shall look tiny
     right.set_xticks(range(len(pairs)), list(pairs))
     sns.despine(figure)

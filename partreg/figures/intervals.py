@@ -43,7 +43,7 @@ def interval_chart(
     printed = [Estimate(published.get(name, np.nan), np.nan, np.nan) for name in gains]
     draw(0.15, "D", PUBLISHED, "published", printed)
     if kept:
-        draw(0.3, "s", REFERENCE, "reference, 95% interval over seeds", [kept[name] for name in gains])
+        draw(0.3, "s", REFERENCE, "reference, 95% interval", [kept[name] for name in gains])
     ax.axvline(0, color="black", linewidth=0.8)
     ax.set_yticks(rows, [_folded(name) for name in gains])
     ax.set_ylim(len(gains) - 0.5, -0.5)

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 RENDERED = "rendered benchmark"
+# What the intervals of kept scores are, see `partreg.retrieval.statistics.contrast`.
+INTERVAL = "95% interval, for other trainings and, where it is of CMC@1 on the longest list, other test vehicles"
 
 
 @dataclass(frozen=True)
@@ -117,18 +119,18 @@ def recorded(table: pd.DataFrame, data: str = RENDERED) -> tuple[Origin, ...]:
     )
 
 
-def reference_note(results: Iterable[Any], interval: str = "95% interval by Student's t") -> str:
+def reference_note(results: Iterable[Any], interval: str = INTERVAL) -> str:
     """Say how many seeds the kept trainings of a table have, and where they come from.
 
     Args:
-        results: scores or effects, with ``values``, one for each seed, and ``origins``.
+        results: scores or effects, with ``seeds``, the number of trainings of each method, and ``origins``.
         interval: what the intervals are.
     """
-    shown = [result for result in results if result.values]
+    shown = [result for result in results if result.seeds]
     if not shown:
         return "Reference: not made yet; make reference makes it, which takes hours."
     origins = collected(shown)
-    count = _span(len(result.values) for result in shown)
+    count = _span(number for result in shown for number in result.seeds)
     sizes = [origin.size for origin in origins if origin.size]
     where = [
         f"profile {', '.join(_each(origins, 'profile'))}",

@@ -14,7 +14,15 @@ import pandas as pd
 from partreg import paper
 from partreg.figures.origins import Origin, collected, reference_note, source_line
 from partreg.retrieval.protocols import VehicleIDScores, VeRiScores
-from partreg.retrieval.statistics import Estimate, bootstrap_over_vehicles, mean_interval
+from partreg.retrieval.statistics import (
+    CONTRADICTED,
+    SUPPORTED,
+    UNDECIDED,
+    Contrast,
+    Estimate,
+    bootstrap_over_vehicles,
+    verdict,
+)
 
 VEHICLE_SETS = ("Small", "Medium", "Large")
 KINDS = ("published", "reproduced", "difference")
@@ -54,13 +62,18 @@ class Score:
     Attributes:
         values: a fraction in [0, 1] for each seed.
         interval: for one seed, the 95% bootstrap interval over vehicles, if computed; for trainings kept in the
-            repository, the 95% interval over seeds.
+            repository, the 95% interval of `partreg.workflow.effects`.
         origins: of the trainings.
     """
 
     values: tuple[float, ...]
     interval: tuple[float, float] | None = None
     origins: tuple[Origin, ...] = ()
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """How many trainings there are, as a tuple of one number; empty without any."""
+        return (len(self.values),) if self.values else ()
 
     @property
     def mean(self) -> float:
@@ -160,28 +173,32 @@ def span(low: float, high: float) -> str:
     return DASH if np.isnan(low) else f"{signed(low)} to {signed(high)}"
 
 
-def gain_words(gain: Estimate) -> list[str]:
+def gain_words(gain: Estimate | Contrast) -> list[str]:
     """Write a difference of fractions and its interval in percentage points: "+2.3", "−0.1 to +4.7"."""
     return [signed(gain.mean), span(gain.low, gain.high)]
 
 
-def in_points(gain: Estimate) -> str:
-    """A difference with its interval over seeds, "+1.2 (−0.3 to +2.7)"; a dash where there is none."""
+def in_points(gain: Estimate | Contrast) -> str:
+    """A difference with its 95% interval, "+1.2 (−0.3 to +2.7)"; a dash where there is none."""
     return DASH if np.isnan(gain.mean) else f"{signed(gain.mean)} ({span(gain.low, gain.high)})"
 
 
-def gain_sentence(gains: Sequence[float]) -> str:
-    """What the gains by parts of the strong baseline, fractions, one a seed, say in one sentence."""
-    mean, low, high = mean_interval(gains)
-    if np.isnan(mean):
+def gain_sentence(gain: Contrast) -> str:
+    """What the gain by parts of the strong baseline says in one sentence."""
+    if np.isnan(gain.mean):
         return "There is no pair to compare."
-    gain = f"With parts CMC@1 is {signed(mean)} points"
-    if np.isnan(low):
-        return f"{gain} for one pair of trainings; one pair cannot tell a gain from chance."
-    shown = "zero lies inside, so these trainings do not show that parts change anything"
-    if low > 0 or high < 0:
-        shown = "here parts help the strong baseline too" if low > 0 else "here parts harm the strong baseline"
-    return f"{gain} on average (95% interval {span(low, high)}, {len(gains)} seeds): {shown}."
+    says = f"With parts CMC@1 is {signed(gain.mean)} points"
+    if np.isnan(gain.low):
+        return f"{says} for one pair of trainings; one pair cannot tell a gain from chance."
+    shown = {
+        SUPPORTED: "here parts help the strong baseline too",
+        CONTRADICTED: "here parts do not help the strong baseline by half a point",
+        UNDECIDED: "whether parts help the strong baseline is undecided",
+    }[verdict(gain)]
+    return (
+        f"{says} on average (95% interval {span(gain.low, gain.high)}): {shown}. Four in five such sets of trainings "
+        f"would show a gain of {signed(gain.least)}."
+    )
 
 
 def data_words(layout: str, folder: str) -> str:

@@ -1,4 +1,8 @@
-"""Means with their 95% intervals: Student's t over trainings, bootstrap over test vehicles.
+"""Intervals and verdicts: for other trainings and other test vehicles, and what they say of a claim.
+
+A score is measured for some trainings and some test vehicles. `contrast` gives the interval of a difference for another
+training of each method *and* other test vehicles; `bootstrap_over_vehicles` that of one trained network, for other test
+vehicles alone.
 
 Each notebook of a book has its own processes, and scipy.stats takes half a second to load. So functions import it.
 """
@@ -6,6 +10,7 @@ Each notebook of a book has its own processes, and scipy.stats takes half a seco
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
@@ -13,6 +18,9 @@ import numpy as np
 from partreg.errors import PartregError
 
 RESAMPLES = 2_000
+ENOUGH = 10  # methods from which a prior of their variances is estimated
+HALF_A_POINT = 0.005  # a difference that is not worth a claim
+SUPPORTED, CONTRADICTED, UNDECIDED, PENDING = "supported", "contradicted", "undecided", "not measured yet"
 
 
 class Estimate(NamedTuple):
@@ -23,51 +31,208 @@ class Estimate(NamedTuple):
     high: float
 
 
-def mean_interval(values: Sequence[float] | np.ndarray) -> Estimate:
-    """Mean of (N,) values, one for each training, with its 95% interval by Student's t.
+class Prior(NamedTuple):
+    """What is known of a variance beforehand: a typical ``variance``, worth ``freedom`` degrees of freedom."""
 
-    The interval of one value is NaN; without values the mean is NaN too.
+    variance: float = 0.0
+    freedom: float = 0.0
 
-    >>> [round(number, 3) for number in mean_interval([0.10, 0.08, 0.09])]
-    [0.09, 0.065, 0.115]
+
+NO_PRIOR = Prior()
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One method in a contrast.
+
+    Attributes:
+        weight: by which its mean is multiplied, such as 1 and -1 for a difference.
+        values: (N,) the score of each of its trainings.
+        shares: (N, V) the same by test vehicle, or empty where that is not known.
+        prior: of the variance of ``values``.
     """
-    values = np.asarray(values, dtype=np.float64)
-    mean = values.mean() if len(values) else np.nan
-    half = np.nan
-    if len(values) > 1:
+
+    weight: float
+    values: np.ndarray
+    shares: np.ndarray = field(default_factory=lambda: np.empty((0, 0)))
+    prior: Prior = NO_PRIOR
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """A weighted sum of means and how sure it is.
+
+    Attributes:
+        mean: the estimate, in the unit of the values.
+        error: its standard error; NaN where it is unknown.
+        freedom: the degrees of freedom of ``error``.
+    """
+
+    mean: float
+    error: float = np.nan
+    freedom: float = np.nan
+
+    def ends(self, level: float = 0.95) -> tuple[float, float]:
+        """The ends of the interval that holds the truth in a share ``level`` of all experiments."""
+        half = _quantile((1 + level) / 2, self.freedom) * self.error
+        return self.mean - half, self.mean + half
+
+    @property
+    def low(self) -> float:
+        """Lower end of the 95% interval."""
+        return self.ends()[0]
+
+    @property
+    def high(self) -> float:
+        """Upper end of the 95% interval."""
+        return self.ends()[1]
+
+    @property
+    def least(self) -> float:
+        """The least true effect whose 95% interval leaves zero in 80% of such experiments."""
+        return (_quantile(0.975, self.freedom) + _quantile(0.8, self.freedom)) * self.error
+
+    @property
+    def p(self) -> float:
+        """The probability of an estimate at least as far from zero if the truth is zero."""
         from scipy import stats
 
-        half = stats.t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values))
-    return Estimate(float(mean), float(mean - half), float(mean + half))
+        return float(2 * stats.t.sf(abs(self.mean) / self.error, self.freedom)) if self.error else float("nan")
 
 
-def paired_difference(values: Sequence[float] | np.ndarray, baseline: Sequence[float] | np.ndarray) -> Estimate:
-    """Mean of (N,) ``values`` minus ``baseline``, pair by pair, with its 95% interval.
+def _quantile(share: float, freedom: float) -> float:
+    from scipy import stats
 
-    The two values of a pair share all that varies beside the method, such as the seed, so it cancels out.
+    return float(stats.t.ppf(share, freedom))
 
-    >>> paired_difference([0.5, 0.5], [0.5, 0.25]).mean
-    0.125
+
+def contrast(arms: Sequence[Arm]) -> Contrast:
+    """Estimate a weighted sum of methods' means, with its error for other trainings and other test vehicles.
+
+    *Another training.* Trainings of one seed are no more alike than others, so the arms are not paired. Each arm's
+    variance is moderated by its prior (Smyth 2004): a mean of both, weighted by their degrees of freedom.
+
+    *Other test vehicles.* A vehicle can be easier for one method than for another. The variance of that is the variance
+    over vehicles of the contrast, less what the trainings' own noise adds to it. Arms with equally many vehicles are
+    contrasted vehicle by vehicle. If these are other vehicles, the estimate is right as well, because nothing connects
+    them. Where an arm's ``shares`` are unknown, so is this part, and the interval holds for these test vehicles only.
+
+    The degrees of freedom of the sum are Satterthwaite's. If the seed of the benchmark varies with that of the
+    training, pass the differences seed by seed as one arm without shares: their scatter then holds all that varies.
+
+    >>> found = contrast([Arm(1, np.array([0.5, 0.7])), Arm(-1, np.array([0.3, 0.5]))])
+    >>> round(found.mean, 3), round(found.error, 3), round(found.freedom, 3)
+    (0.2, 0.141, 2.0)
+
+    Returns:
+        The contrast. Without an arm or with one that has no training, all is NaN; where an arm has one training, the
+        mean alone is known.
+    """
+    if not arms or not all(len(arm.values) for arm in arms):
+        return Contrast(np.nan)
+    mean = float(sum(arm.weight * np.mean(arm.values) for arm in arms))
+    if any(len(arm.values) < 2 for arm in arms):
+        return Contrast(mean)
+    terms = [_training_term(arm) for arm in arms]
+    if all(arm.shares.size for arm in arms):
+        by_vehicles: dict[int, list[Arm]] = {}
+        for arm in arms:
+            by_vehicles.setdefault(arm.shares.shape[1], []).append(arm)
+        terms += [(_vehicle_variance(group), number - 1) for number, group in by_vehicles.items()]
+    variance = sum(term for term, _ in terms)
+    spread = sum(term**2 / freedom for term, freedom in terms)
+    return Contrast(mean, float(np.sqrt(variance)), float(variance**2 / spread) if spread else np.inf)
+
+
+def _training_term(arm: Arm) -> tuple[float, float]:
+    """What one arm's trainings add to the variance of a contrast, and its degrees of freedom."""
+    freedom, prior = len(arm.values) - 1, arm.prior
+    if np.isinf(prior.freedom):
+        return arm.weight**2 * prior.variance / len(arm.values), np.inf
+    total = prior.freedom + freedom
+    variance = (prior.freedom * prior.variance + freedom * np.var(arm.values, ddof=1)) / total
+    return float(arm.weight**2 * variance / len(arm.values)), total
+
+
+def _vehicle_variance(arms: Sequence[Arm]) -> float:
+    """What the choice of test vehicles adds to the variance of a contrast of arms with equally many of them."""
+    over_vehicles = sum(arm.weight * arm.shares.mean(axis=0) for arm in arms).var(ddof=1)
+    noise = sum(arm.weight**2 / len(arm.shares) * arm.shares.var(axis=0, ddof=1).mean() for arm in arms)
+    return max(0.0, float(over_vehicles - noise)) / arms[0].shares.shape[1]
+
+
+def fit_prior(samples: Sequence[np.ndarray]) -> Prior:
+    """Estimate how variances scatter from method to method, from (N,) values of trainings of each (Smyth 2004, 6.2).
+
+    A method's variance is drawn from a scaled inverse chi-squared distribution, whose two numbers are fitted to the
+    mean and the variance of the logarithms of the samples' variances.
+
+    Returns:
+        The prior; none where fewer than `ENOUGH` samples have a variance. Its degrees of freedom are infinite where the
+        variances scatter no more than samples of one variance do.
+    """
+    from scipy import optimize, special
+
+    samples = [sample for sample in samples if len(sample) > 1 and np.ptp(sample) > 0]
+    if len(samples) < ENOUGH:
+        return NO_PRIOR
+    halves = np.array([len(sample) - 1 for sample in samples]) / 2
+    logs = np.log([np.var(sample, ddof=1) for sample in samples]) - special.digamma(halves) + np.log(halves)
+    apart = logs.var(ddof=1) - special.polygamma(1, halves).mean()
+    if apart < 1e-6:
+        return Prior(float(np.exp(logs.mean())), np.inf)
+    half = optimize.brentq(lambda guess: special.polygamma(1, guess) - apart, 1e-6, 1e7)
+    return Prior(float(np.exp(logs.mean() + special.digamma(half) - np.log(half))), 2 * half)
+
+
+def verdict(found: Contrast, expect: str = "above", bound: float = 0.0) -> str:
+    """What a contrast says of a claim that it lies "above" or "below" a bound, or "within" so much of zero.
+
+    *Supported*: the whole 95% interval lies there; for "within" two one-sided tests at 5% agree, which is the 90%
+    interval. *Contradicted*: the 95% interval ends before it is half a point (`HALF_A_POINT`) on the claim's side of
+    the bound; for "within", it lies wholly outside. *Undecided*: neither. *Not measured yet*: there is no interval.
+    """
+    low, high = found.ends()
+    if np.isnan(low):
+        return PENDING
+    if expect == "within":
+        inner = found.ends(0.9)
+        held, against = -bound < inner[0] and inner[1] < bound, low > bound or high < -bound
+    elif expect == "above":
+        held, against = low > bound, high < bound + HALF_A_POINT
+    else:
+        held, against = high < bound, low > bound - HALF_A_POINT
+    return SUPPORTED if held else CONTRADICTED if against else UNDECIDED
+
+
+class Line(NamedTuple):
+    """A straight line through gains: its ``slope`` for each doubling, and the gain that it ``reaches`` at a number."""
+
+    slope: Contrast
+    reaches: Contrast
+
+
+def gain_line(numbers: Sequence[int], gains: np.ndarray, at: int) -> Line:
+    """Fit gains against the logarithm to base 2 of the number of training vehicles, and go on to another number.
+
+    Each seed has its own benchmark, on which all its numbers are learnt, so a line is fitted for each seed. The
+    intervals are over these lines. Beyond the largest number it is an extrapolation: the interval says how far the line
+    may be off, not whether the gain goes on along a line.
+
+    Args:
+        numbers: (K,) of training vehicles, at least two different ones.
+        gains: (S, K) one row for each seed; rows with NaN do not count.
+        at: the number of training vehicles to go on to.
 
     Raises:
-        PartregError: the lengths differ.
+        PartregError: the shapes do not fit, or there are fewer than two different numbers.
     """
-    if len(values) != len(baseline):
-        raise PartregError(f"{len(values)} values and {len(baseline)} to pair them with, expected as many of both.")
-    return mean_interval(np.subtract(values, baseline))
-
-
-def mean_gain(gains: Sequence[Sequence[float]]) -> Estimate:
-    """Mean of several gains, each a sequence over the same seeds, with its 95% interval over seeds.
-
-    Trainings with the same seed are not independent, so the gains of one seed are averaged first. Seeds at the end
-    that some gains lack do not count.
-
-    >>> mean_gain([[0.0, 0.25], [0.5, 0.25, 0.75]]).mean
-    0.25
-    """
-    seeds = min(map(len, gains), default=0)
-    return mean_interval(np.mean([gain[:seeds] for gain in gains], axis=0) if seeds else ())
+    gains = np.asarray(gains, dtype=np.float64)
+    if gains.ndim != 2 or gains.shape[1] != len(numbers) or len(set(numbers)) < 2:
+        raise PartregError(f"{gains.shape} gains at {len(numbers)} numbers of vehicles, expected a column for each.")
+    whole = gains[~np.isnan(gains).any(axis=1)]
+    slopes, starts = np.polyfit(np.log2(numbers), whole.T, 1) if len(whole) else np.empty((2, 0))
+    return Line(contrast([Arm(1, slopes)]), contrast([Arm(1, starts + slopes * np.log2(at))]))
 
 
 def bootstrap_over_vehicles(values: np.ndarray, vehicles: np.ndarray, seed: int = 0) -> tuple[float, float]:

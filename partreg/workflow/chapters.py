@@ -45,8 +45,8 @@ NEEDS = {
     "09_activation_maps": Needs(networks=("table_4",), kept=KEPT),
     "10_rank_lists": Needs(networks=("table_4",)),
     "11_other_methods": Needs(copied=True),
-    "12_where_it_breaks": Needs(networks=("table_4", "strong"), points=True, kept=("dial", "strong")),
-    "13_when_parts_pay": Needs(kept=KEPT),
+    "12_where_it_breaks": Needs(networks=("table_4", "strong"), points=True, kept=("dial", "strong", *KEPT)),
+    "13_when_parts_pay": Needs(kept=(*KEPT, "regime")),
     "14_every_rule": Needs(networks=("table_4", "table_6")),
     "by_hand": Needs(),
 }

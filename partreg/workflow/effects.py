@@ -1,8 +1,8 @@
-"""From kept trainings to effects with intervals: over seeds by Student's t, over test vehicles by resampling them."""
+"""From kept trainings to effects: differences of scores, for other trainings and other test vehicles."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
@@ -14,8 +14,8 @@ import pandas as pd
 from partreg import paper
 from partreg.errors import PartregError
 from partreg.figures.origins import Origin, recorded, reference_note
-from partreg.figures.tables import Score, gain_words, pair_sizes, percent, span
-from partreg.retrieval.statistics import bootstrap_over_vehicles, mean_interval
+from partreg.figures.tables import Score, gain_words, pair_sizes, percent, signed
+from partreg.retrieval.statistics import Arm, Contrast, Prior, contrast, fit_prior
 from partreg.workflow.profile import REFERENCE, profile_files, read_profile
 
 # The columns of the kept tables; what a training has not stands empty.
@@ -31,7 +31,8 @@ COLUMNS = {
     "curves": ("key", "epoch", "cmc1", "cmc1_test", "accuracy"),
     "hits": ("key", "which", "hits"),
 }
-SPANS = ["95% over seeds", "95% over vehicles"]
+HITS = {"cmc1_large": "hits", "cmc1_fused": "hits_fused"}  # scores that are known by test vehicle
+WORDS = ["difference", "95% interval", "least to be seen"]  # headings of `words`
 CORRECTION = ("table", "where", "commits", "withdrawn", "says")  # the columns of corrections.csv
 WITHDRAWN = "withdrawn: "  # how the outcome of a kept training begins that was found not to be what it says
 USUAL = {"study": "rows", "cell": "", "budget": "long", "dataset": "vehicleid"}
@@ -56,42 +57,28 @@ class Evidence:
 
 
 @dataclass(frozen=True)
-class Effect:
+class Effect(Contrast):
     """A score, or a difference of scores, over several trainings; all fractions.
 
     Attributes:
-        values: for each seed.
-        shares: for each test vehicle the same of its share of hits, the mean over these seeds; empty where not known.
-        scores: the mean over these seeds of each score that the effect is composed of.
+        values: for each method the score of each of its trainings; empty where one of them has none.
         origins: where these trainings came from.
         said: what must be said beside them, see `corrected`.
     """
 
-    values: tuple[float, ...]
-    shares: tuple[float, ...] = ()
-    scores: tuple[float, ...] = ()
+    values: tuple[tuple[float, ...], ...] = ()
     origins: tuple[Origin, ...] = ()
     said: tuple[str, ...] = ()
 
     @property
-    def mean(self) -> float:
-        """Mean over the seeds; NaN without any."""
-        return mean_interval(self.values).mean
+    def seeds(self) -> tuple[int, ...]:
+        """How many trainings each method has."""
+        return tuple(map(len, self.values))
 
     @property
-    def low(self) -> float:
-        """Lower end of the 95% interval over seeds; NaN for one seed."""
-        return mean_interval(self.values).low
-
-    @property
-    def high(self) -> float:
-        """Its upper end."""
-        return mean_interval(self.values).high
-
-    @property
-    def over_vehicles(self) -> tuple[float, float]:
-        """The ends of the 95% interval over test vehicles; NaN where their shares are not known."""
-        return bootstrap_over_vehicles(self.shares, np.arange(len(self.shares))) if self.shares else (np.nan, np.nan)
+    def scores(self) -> tuple[float, ...]:
+        """The mean score of each method."""
+        return tuple(float(np.mean(some)) for some in self.values)
 
 
 def read_evidence(folder: Path = REFERENCE) -> Evidence:
@@ -120,9 +107,10 @@ def read_evidence(folder: Path = REFERENCE) -> Evidence:
 
 
 def kept_files(*names: str, folder: Path = REFERENCE) -> list[Path]:
-    """The files that say what is kept, as far as they are there: tables, their corrections, the reference's profile."""
+    """The files that say what is kept, as far as they are there: tables, corrections, profiles."""
     tables = [folder / f"{name}.csv" for name in (*names, "corrections")]
-    return [path for path in (*tables, *profile_files("reference")) if path.exists()]
+    profile = "regime" if "regime" in names else "reference"  # the first takes over the second
+    return [path for path in (*tables, *profile_files(profile)) if path.exists()]
 
 
 def corrected(frame: pd.DataFrame, table: str, folder: Path = REFERENCE) -> tuple[pd.DataFrame, dict[str, Any]]:
@@ -180,6 +168,11 @@ def kept_table(name: str, folder: Path = REFERENCE) -> tuple[pd.DataFrame, list[
     return frame[~np.any([np.zeros(len(frame), bool), *gone], axis=0)], list(said)
 
 
+def matching(runs: pd.DataFrame, of: Mapping[str, Any]) -> np.ndarray:
+    """(N,) whether each training has the values of columns that ``of`` gives."""
+    return np.all([runs[name].to_numpy() == value for name, value in of.items()], axis=0)
+
+
 def chosen(evidence: Evidence, of: Mapping[str, Any]) -> pd.DataFrame:
     """The finished trainings of one method, by seed: ``of`` gives values of columns of ``runs``, `USUAL` the others.
 
@@ -189,9 +182,7 @@ def chosen(evidence: Evidence, of: Mapping[str, Any]) -> pd.DataFrame:
     wanted = {**USUAL, **of}
     if unknown := set(wanted) - set(evidence.runs):
         raise PartregError(f"runs.csv has no column {min(unknown)!r}; its columns are {', '.join(evidence.runs)}.")
-    found = evidence.runs[evidence.runs.outcome == "done"]
-    for name, value in wanted.items():
-        found = found[found[name] == value]
+    found = evidence.runs[matching(evidence.runs, {**wanted, "outcome": "done"})]
     if found.seed.duplicated().any():
         raise PartregError(f"runs.csv: two trainings of one seed for {wanted}; name their size or study, too.")
     return found.set_index("seed").sort_index()
@@ -203,45 +194,118 @@ def effect(
     minus: Sequence[Mapping[str, Any]] = (),
     score: str = "cmc1_large",
 ) -> Effect:
-    """A method's score, or a sum and difference of several methods' scores, seed by seed.
+    """A method's score, or a sum and difference of several methods' scores, see `weighed`.
+
+    ``plus`` holds the methods that are added, ``minus`` those that are subtracted.
+    """
+    return weighed(evidence, [*((1.0, side) for side in plus), *((-1.0, side) for side in minus)], score)
+
+
+def weighed(evidence: Evidence, sides: Sequence[tuple[float, Mapping[str, Any]]], score: str = "cmc1_large") -> Effect:
+    """A weighted sum of methods' mean scores, with its error, see `partreg.retrieval.statistics.contrast`.
+
+    The error is for other trainings. Where all scores are CMC@1 on the longest list, it is for other test vehicles too.
 
     Args:
         evidence: the tables.
-        plus: the methods that are added, see `chosen`; "score" in one of them is its own.
-        minus: those that are subtracted. Only seeds that all have count: trainings of one seed share their start.
+        sides: the weight of each method, and its columns of ``runs``, see `chosen`; "score" among them is its own, and
+            "weight" another factor. Two scores of one method are taken of the same trainings.
         score: a column of ``runs``.
     """
-    sides = [*plus, *minus]
-    signs = np.repeat([1, -1], [len(plus), len(minus)])
-    names = [side.get("score", score) for side in sides]
-    tables = [chosen(evidence, {name: value for name, value in side.items() if name != "score"}) for side in sides]
-    pairs = list(zip(tables, names, strict=True))
-    joined = pd.concat([table[name] for table, name in pairs], axis=1, join="inner").dropna()
-    shares = [vehicle_shares(evidence, table.loc[joined.index], name) for table, name in pairs]
-    # Methods on different benchmarks have other test vehicles, which cannot be paired.
-    paired = len({side.get("cell", "") for side in sides}) == 1 and all(map(len, shares))
-    trainings = pd.concat([table.loc[joined.index].reset_index() for table in tables])
+    methods: dict[tuple, dict[str, float]] = {}
+    values, trainings = [], [evidence.runs[:0]]
+    for weight, side in sides:
+        of = {**USUAL, **side}
+        name, factor = of.pop("score", score), of.pop("weight", 1.0)
+        mine = methods.setdefault(tuple(sorted(of.items())), {})
+        mine[name] = mine.get(name, 0.0) + weight * factor
+        table = chosen(evidence, of)
+        trainings.append(table.dropna(subset=name).reset_index())
+        values.append(tuple(table[name].dropna().astype(float)))
+    used = pd.concat(trainings).drop_duplicates("key")
+    if not all(values):
+        return Effect(np.nan)
     return Effect(
-        values=tuple((joined.to_numpy(dtype=float) @ signs).tolist()),
-        shares=tuple(signs @ np.stack(shares)) if paired else (),
-        scores=tuple(joined.mean()),
-        origins=recorded(trainings),
-        said=tuple(dict.fromkeys(one for study in trainings.study for one in evidence.said.get(study, []))),
+        **vars(contrast([arm(evidence, dict(of), scores) for of, scores in methods.items() if any(scores.values())])),
+        values=tuple(values),
+        origins=recorded(used),
+        said=tuple(dict.fromkeys(one for study in used.study for one in evidence.said.get(study, []))),
     )
 
 
-def vehicle_shares(evidence: Evidence, trainings: pd.DataFrame, score: str) -> np.ndarray:
-    """(V,) the mean share of hits of each test vehicle over trainings; (0,) where a score is no CMC@1 at the end."""
-    which = {"cmc1_large": "hits", "cmc1_fused": "hits_fused"}.get(score)
-    hits = evidence.hits.hits[evidence.hits.key.isin(trainings.key) & (evidence.hits.which == which)]
-    if hits.empty or len(hits) != len(trainings):
-        return np.empty(0)
-    return np.mean([np.array(text.split(), dtype=float) for text in hits], axis=0)
+def arm(evidence: Evidence, of: Mapping[str, Any], scores: Mapping[str, float]) -> Arm:
+    """One method for `partreg.retrieval.statistics.contrast`: its weight is that of the first of its scores."""
+    weight = next(filter(None, scores.values()))
+    parts = {name: other / weight for name, other in scores.items() if other}
+    table = chosen(evidence, of).dropna(subset=list(parts))
+    values = sum(part * table[name] for name, part in parts.items()).to_numpy(dtype=float)
+    hits = [part * hit_shares(evidence, table.key, name) for name, part in parts.items()]
+    shares = np.sum(hits, axis=0) if all(one.size for one in hits) else np.empty((0, 0))
+    return Arm(weight, values, shares, usual_scatter(evidence, of, parts))
+
+
+def hit_shares(evidence: Evidence, keys: Iterable[str], score: str) -> np.ndarray:
+    """(N, V) the share of hits of each test vehicle in each training; (0, 0) where one of them is not kept."""
+    lines = evidence.hits[evidence.hits.which == HITS.get(score)].set_index("key").hits
+    if not all(key in lines.index for key in keys):
+        return np.empty((0, 0))
+    return np.array([lines[key].split() for key in keys], dtype=float)
+
+
+def usual_scatter(
+    evidence: Evidence, of: Mapping[str, Any] = USUAL, scores: Mapping[str, float] | None = None
+) -> Prior:
+    """How far trainings of one study, budget and data set scatter about their methods' means.
+
+    ``of`` names the three, ``scores`` the columns and the weights of their sum; CMC@1 on the longest list unless given.
+    """
+    kind = {name: of[name] for name in ("study", "budget", "dataset")}
+    done = evidence.runs[matching(evidence.runs, {**kind, "outcome": "done"})]
+    summed = sum(part * done[name] for name, part in (scores or {"cmc1_large": 1.0}).items())
+    methods = summed.groupby([done.cell, done.row, done["size"]])
+    return fit_prior([some.dropna().to_numpy(dtype=float) for _, some in methods])
+
+
+def main_effect(
+    evidence: Evidence, rows: Mapping[str, Collection[str]], of: Mapping[str, float], score: str = "cmc1_large"
+) -> Effect:
+    """What a part is worth: the mean over the methods that have it, less that over those that have it not.
+
+    Args:
+        evidence: the tables.
+        rows: the parts of each method, where every subset of the parts is one method's, as
+            `partreg.workflow.evidence.FACTORIAL`.
+        of: the weight of each part, such as {"window": 1, "brand": -1} for a difference of two main effects.
+        score: a column of ``runs``.
+    """
+    half = len(rows) / 2
+    weights = {
+        row: sum(weight * (1 if part in has else -1) for part, weight in of.items()) for row, has in rows.items()
+    }
+    return weighed(evidence, [(weight / half, {"row": row}) for row, weight in weights.items()], score)
+
+
+def regime_gains(folder: Path = REFERENCE) -> dict[str, pd.DataFrame]:
+    """The gain by parts in CMC@1 in the study `partreg.workflow.regime`, a fraction, by what was fixed.
+
+    Returns:
+        For "epochs" and "steps" a row for each seed, which has its own benchmark, and a column for each number of
+        training vehicles; NaN where one of the two trainings is missing. {} where nobody has made the table.
+    """
+    path = folder / "regime.csv"
+    if not path.exists():
+        return {}
+    plan, runs = read_profile("regime")["regime"], pd.read_csv(path)
+    done = runs[(runs.outcome == "done") & runs.row.isin((paper.FULL, paper.BASELINE))]
+    steps = (plan["epochs"] * plan["even"] / done.learnt).round().clip(lower=1)
+    fixed = {"epochs": done[done.epochs == plan["epochs"]], "steps": done[done.epochs == steps]}
+    scores = {name: some.pivot(index=["seed", "learnt"], columns="row", values="cmc1") for name, some in fixed.items()}
+    return {name: (table[paper.FULL] - table[paper.BASELINE]).unstack() for name, table in scores.items()}
 
 
 def words(gain: Effect) -> list[str]:
-    """Mean, interval over seeds and interval over vehicles of a difference, in points; a dash where there is none."""
-    return [*gain_words(gain), span(*gain.over_vehicles)]
+    """A difference, its 95% interval and the least that could be seen, in points; a dash where there is none."""
+    return [*gain_words(gain), signed(gain.least)]
 
 
 def gain_table(
@@ -250,22 +314,23 @@ def gain_table(
     names: tuple[str, str] = ("with parts", "without parts"),
     score: str = "cmc1_large",
 ) -> pd.DataFrame:
-    """Two methods' scores and their difference with its intervals, in words; what was not run is left out.
+    """Two methods' scores and their difference with its interval, in words; what was not run is left out.
 
-    All are of the seeds that both methods have. ``pairs`` holds the two of each line (see `chosen`), ``names`` the
-    headings of their columns.
+    ``pairs`` holds the two of each line (see `chosen`), ``names`` the headings of their columns.
     """
     gains = {line: effect(evidence, [mine], [theirs], score) for line, (mine, theirs) in pairs.items()}
     lines = {
-        line: [*map(percent, one.scores), *words(one), len(one.values)] for line, one in gains.items() if one.values
+        line: [*map(percent, one.scores), *words(one), "; ".join(dict.fromkeys(map(str, one.seeds)))]
+        for line, one in gains.items()
+        if one.values
     }
-    return pd.DataFrame(lines, index=[*names, "difference", *SPANS, "seeds"]).T
+    return pd.DataFrame(lines, index=[*names, *WORDS, "seeds"]).T
 
 
 def reference_scores(
     evidence: Evidence, rows: Mapping[Any, Mapping[str, Any]], columns: Mapping[str, str]
 ) -> dict[Any, dict[str, Score]]:
-    """Kept scores with their intervals over seeds, for beside a reader's own in `partreg.figures.tables.comparison`.
+    """Kept scores with their intervals, for beside a reader's own in `partreg.figures.tables.comparison`.
 
     ``rows`` holds the method of each row (see `chosen`), ``columns`` the column of ``runs`` for each column. Rows
     without any training are left out.
@@ -273,8 +338,8 @@ def reference_scores(
     scores: dict[Any, dict[str, Score]] = {}
     for (row, of), (column, name) in product(rows.items(), columns.items()):
         if (one := effect(evidence, [of], score=name)).values:
-            ends = (one.low, one.high) if len(one.values) > 1 else None
-            scores.setdefault(row, {})[column] = Score(one.values, ends, one.origins)
+            ends = None if np.isnan(one.error) else one.ends()
+            scores.setdefault(row, {})[column] = Score(one.values[0], ends, one.origins)
     return scores
 
 
@@ -292,14 +357,11 @@ def kept_sentence(evidence: Evidence, of: Mapping[str, Any], columns: Mapping[st
 
 
 def kept_note(
-    evidence: Evidence,
-    pairs: Iterable[Sequence[Mapping[str, Any]]],
-    score: str = "cmc1_large",
-    interval: str = "95% interval by Student's t",
+    evidence: Evidence, pairs: Iterable[Sequence[Mapping[str, Any]]], score: str = "cmc1_large", **interval: str
 ) -> str:
     """A sentence for under a table about where its kept scores come from: of just the trainings that it shows.
 
-    ``pairs`` holds the methods of each line, of which only seeds that all have count; ``interval`` names its intervals.
+    ``pairs`` holds the methods of each line; ``interval`` names its intervals where they are others than usual.
     """
     shown = [effect(evidence, list(sides), score=score) for sides in pairs]
-    return " ".join(dict.fromkeys([reference_note(shown, interval), *(said for one in shown for said in one.said)]))
+    return " ".join(dict.fromkeys([reference_note(shown, **interval), *(said for one in shown for said in one.said)]))

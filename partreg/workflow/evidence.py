@@ -57,6 +57,10 @@ HIDDEN = {
     for done, boxes in (("averaged", "filled"), ("left out", "detected"))
 }
 ALONE = {"Global+Light": {"parts": ("light",)}, "Global+Brand": {"parts": ("brand",)}}
+# Every subset of the parts beside the global branch, for `partreg.workflow.effects.main_effect`.
+FACTORIAL = {
+    row: changes.get("parts", PARTS) for row, changes in {**TABLE_4, **ALONE}.items() if "use_global" not in changes
+}
 WEIGHTS = {f"Part weight {value:g}": {"part_weight": value} for value in (0.1, 1.0, 3.0)}
 PAIRS = {
     "half the learning rate": {"lr": 0.05},

@@ -1,15 +1,19 @@
 """The first page's sentences say what the effects say, whatever they are."""
 
+import math
+
 import pytest
 
 import found
 from partreg.workflow.effects import Effect, read_evidence
 
-UP, DOWN, OPEN, NONE = Effect((0.02, 0.021)), Effect((-0.02, -0.021)), Effect((0.02, -0.02)), Effect(())
+
+def effect(low: float, high: float) -> Effect:
+    return Effect((low + high) / 2, (high - low) / 2 / 1.96, math.inf, values=((0.3, 0.3), (0.28, 0.28)))
 
 
-def scored(effect: Effect) -> Effect:
-    return Effect(effect.values, scores=(0.3, 0.28) if effect.values else ())
+UP, DOWN, SMALL, OPEN = effect(0.01, 0.03), effect(-0.03, -0.01), effect(-0.02, 0.004), effect(-0.02, 0.02)
+NONE, ALONE = Effect(math.nan), Effect(0.02, values=((0.3,), (0.28,)))
 
 
 @pytest.mark.parametrize(
@@ -18,12 +22,13 @@ def scored(effect: Effect) -> Effect:
         (UP, "**Parts help:** with them the network puts the right vehicle first in 30.0% of the searches, without"),
         (DOWN, "**Parts harm:** with them"),
         (OPEN, "**Whether parts help is undecided:** with them"),
-        (Effect((0.02,)), "**Whether parts help is not known yet:** with them"),
+        (SMALL, "**Parts do not help:** with them"),
+        (ALONE, "**Whether parts help is not known yet:** with them"),
         (NONE, "**Whether parts help is not known yet.**"),
     ],
 )
 def test_parts_help_where_the_whole_interval_lies_above_zero(gain, says):
-    assert found.help_sentence(scored(gain)).startswith(says)
+    assert found.help_sentence(gain).startswith(says)
 
 
 @pytest.mark.parametrize(
@@ -31,6 +36,7 @@ def test_parts_help_where_the_whole_interval_lies_above_zero(gain, says):
     [
         ((UP, UP), "The places of the parts matter:"),
         ((DOWN, DOWN), "The places of the parts harm:"),
+        ((SMALL, SMALL), "The places of the parts do not matter:"),
         ((OPEN, OPEN), "Whether the places of the parts matter is undecided:"),
         ((UP, OPEN), "Whether the places of the parts matter depends on what they are compared with:"),
         ((UP, NONE), "Whether the places of the parts matter is not known yet."),
@@ -48,6 +54,7 @@ def test_places_matter_where_every_control_falls_behind(effects, says):
     ("apart", "says"),
     [
         (UP, "Parts gain more in a short training:"),
+        (SMALL, "Parts do not gain more in a short training:"),
         (DOWN, "Parts gain more in a long training:"),
         (OPEN, "Whether parts gain more in a short training is undecided:"),
         (NONE, "Whether parts gain more in a short training is not known yet."),
@@ -60,4 +67,5 @@ def test_a_short_training_is_compared_with_a_long_one(apart, says):
 def test_the_first_page_has_three_sentences_of_the_kept_trainings():
     told = found.found(read_evidence()).splitlines()
     assert [line[:2] for line in told[:3]] == ["1.", "2.", "3."]
-    assert "95% intervals over seeds" in told[4]
+    assert "+15%" in told[0]
+    assert "95% intervals for other trainings and other test vehicles" in told[4]

@@ -1,8 +1,10 @@
+import numpy as np
 import pandas as pd
 import pytest
 
-from partreg.figures.gains import curve_chart, dial_panels, gain_panels, paired_slopes
+from partreg.figures.gains import curve_chart, dial_panels, gain_panels, gain_slopes
 from partreg.paper import OURS
+from partreg.retrieval.statistics import Contrast
 
 
 def curves(seeds):
@@ -29,19 +31,20 @@ def test_curves_are_means_over_seeds_in_percent():
 
 
 def test_gains_stand_at_their_values_in_order_with_their_intervals():
-    gains = [("alike", value, budget, seed, gain) for value, budget, seed, gain in (
-        (16.0, "short", 0, 0.02), (16.0, "short", 1, 0.04), (2.0, "short", 0, 0.01), (2.0, "short", 1, 0.01),
-        (2.0, "long", 0, 0.05),
-    )]  # fmt: skip
-    figure = gain_panels(
-        pd.DataFrame(gains, columns=["axis", "value", "budget", "seed", "gain"]), {"alike": "of a kind"}
-    )
+    gains = [
+        ("alike", 16.0, "short", 0.03, -0.01, 0.07),
+        ("alike", 2.0, "short", 0.01, 0.0, 0.02),
+        ("alike", 2.0, "long", 0.05, np.nan, np.nan),
+    ]
+    columns = ["axis", "value", "budget", "mean", "low", "high"]
+    figure = gain_panels(pd.DataFrame(gains, columns=columns), {"alike": "of a kind"})
     (ax,) = figure.axes
     assert [label.get_text() for label in ax.get_xticklabels()] == ["2", "16"]
-    assert ax.lines[0].get_ydata() == pytest.approx([1, 3])
-    bar = next(line.get_ydata() for line in ax.lines if len(line.get_ydata()) and line.get_ydata()[0] < -9)
-    half = 12.706204736174694  # Student's t for one degree of freedom; the standard error is one point
-    assert (min(bar), max(bar)) == pytest.approx((3 - half, 3 + half))
+    short, long = ax.containers
+    assert short.lines[0].get_ydata() == pytest.approx([1, 3])
+    assert short.lines[2][0].get_segments()[1][:, 1] == pytest.approx([-1, 7])
+    assert long.lines[0].get_ydata() == pytest.approx([5])
+    assert short.lines[0].get_xdata()[0] < 0 < long.lines[0].get_xdata()[0]  # neither hides the other
     assert ax.get_xlabel() == "of a kind"
     assert legend(figure) == ["short", "long"]
 
@@ -75,9 +78,11 @@ def test_a_reader_without_points_of_his_own_sees_those_of_the_repository():
     assert len(figure.axes[0].containers) == 1
 
 
-def test_pairs_are_lines_and_their_mean_difference_has_its_interval():
+def test_seeds_are_lines_and_the_gain_has_its_interval():
     pairs = pd.DataFrame({"without": [0.1, 0.2], "with": [0.12, 0.24]})
-    figure = paired_slopes({"repository": pairs, "this run": pairs[:1]}, 0.05)
+    scores = {"repository": pairs, "this run": pairs[:1]}
+    gained = {"repository": Contrast(0.03, 0.01, 1), "this run": Contrast(0.02)}
+    figure = gain_slopes(scores, gained, 0.05)
     left, right = figure.axes
     assert [line.get_ydata() for line in left.lines[:2]] == [pytest.approx([10, 12]), pytest.approx([20, 24])]
     kept, own = right.containers
@@ -86,5 +91,5 @@ def test_pairs_are_lines_and_their_mean_difference_has_its_interval():
     assert own.lines[0].get_ydata() == pytest.approx([2])
     assert not own.lines[2][0].get_segments()[0].size  # one pair has no interval
     assert sorted(legend(figure)) == ["guessing", "repository", "this run"]
-    alone = paired_slopes({"repository": pairs, "this run": pairs[:0]}, 0.05)
+    alone = gain_slopes({"repository": pairs, "this run": pairs[:0]}, gained, 0.05)
     assert sorted(legend(alone)) == ["guessing", "repository"]

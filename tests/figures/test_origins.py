@@ -86,7 +86,7 @@ def test_a_note_on_kept_scores_counts_the_seeds_of_just_these_scores():
     )
     five, three = (Score((0.1,) * count, (0.0, 0.2), recorded(kept[:count])) for count in (5, 3))
     table = tables.comparison(4, {}, data="here", kept={paper.FULL: {"CMC@1": five}, paper.BASELINE: {"CMC@1": three}})
-    assert "mean of 3–5 seeds and its 95% interval by Student's t" in table.html.replace("&#x27;", "'")
+    assert "mean of 3–5 seeds and its 95% interval, for other trainings and" in table.html
     assert "48–96 px, CPU, commit 0123456789. " in table.html
     assert "mean of 3 seeds" in reference_note([three])
     assert "one seed, kept" in reference_note([Score((0.1,), None, recorded(kept[:1]))])

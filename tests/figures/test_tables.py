@@ -7,7 +7,7 @@ from partreg import paper
 from partreg.figures import tables
 from partreg.figures.tables import Score
 from partreg.retrieval.protocols import VehicleIDScores, VeRiScores
-from partreg.retrieval.statistics import Estimate, mean_interval
+from partreg.retrieval.statistics import Contrast, Estimate
 
 
 def parsed(table: tables.Table):
@@ -212,23 +212,23 @@ def test_every_score_of_veri_is_kept_query_by_query():
 
 
 @pytest.mark.parametrize(
-    ("gains", "sentence"),
+    ("mean", "error", "sentence"),
     [
-        ([0.02, 0.03], "is +2.5 points on average (95% interval −3.9 to +8.9, 2 seeds): zero lies inside, so these "),
-        ([0.02, 0.02, 0.03], "is +2.3 points on average (95% interval +0.9 to +3.8, 3 seeds): here parts help the"),
-        ([-0.02, -0.02, -0.03], "is −2.3 points on average (95% interval −3.8 to −0.9, 3 seeds): here parts harm the"),
         (
-            [0.0, 0.0],
-            "+0.0 points on average (95% interval +0.0 to +0.0, 2 seeds): zero lies inside, so these trainings",
+            0.02,
+            0.005,
+            "is +2.0 points on average (95% interval +1.0 to +3.0): here parts help the strong baseline too.",
         ),
-        ([0.02], "With parts CMC@1 is +2.0 points for one pair of trainings; one pair cannot tell a gain from chance."),
-        ([], "There is no pair to compare."),
+        (0.0, 0.002, "interval −0.4 to +0.4): here parts do not help the strong baseline by half a point."),
+        (0.02, 0.02, "interval −1.9 to +5.9): whether parts help the strong baseline is undecided. Four in five such "),
+        (0.02, np.nan, "is +2.0 points for one pair of trainings; one pair cannot tell a gain from chance."),
+        (np.nan, np.nan, "There is no pair to compare."),
     ],
 )
-def test_a_gain_is_told_by_where_its_interval_lies(gains, sentence):
-    assert sentence in tables.gain_sentence(gains)
+def test_a_gain_is_told_by_where_its_interval_lies(mean, error, sentence):
+    assert sentence in tables.gain_sentence(Contrast(mean, error, np.inf))
 
 
-def test_a_difference_in_points_with_its_interval_over_seeds():
-    assert tables.in_points(mean_interval([-0.01])) == "−1.0 (–)"
-    assert tables.in_points(mean_interval([])) == "–"
+def test_a_difference_in_points_with_its_interval():
+    assert tables.in_points(Contrast(-0.01)) == "−1.0 (–)"
+    assert tables.in_points(Contrast(np.nan)) == "–"
