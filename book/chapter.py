@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 import re
 import shlex
+import textwrap
 from typing import Any
 
 from nbformat import NotebookNode
 from nbformat.v4 import new_markdown_cell
 
-from listings import broken, laid_out
+from listings import WIDTH, broken, laid_out
 from partreg.workflow.chapters import NEEDS, Needs
 
 WORDS_A_MINUTE = 180  # of prose and of code, for readers whose first language is another
@@ -139,11 +140,15 @@ def with_profile(parameters: dict[str, Any]) -> str:
 
 
 def command(name: str, parameters: dict[str, Any]) -> str:
-    """Return the papermill command of an executed chapter; FOLDER stands for a path, which is this machine's own."""
+    """Return the papermill command of an executed chapter; FOLDER stands for a path, which is this machine's own.
+
+    A network's description is JSON, which may go on in the next line.
+    """
     words = [f"papermill notebooks/{name}.ipynb out.ipynb"]
     for parameter, value in parameters.items():
         if parameter != "output":
-            words.append(shlex.join(["-p", parameter, "FOLDER" if "/" in str(value) else str(value)]))
+            word = shlex.join(["-p", parameter, "FOLDER" if "/" in str(value) else str(value)])
+            words.append("\n        ".join(textwrap.wrap(word, WIDTH - 10, break_on_hyphens=False)))
     return " \\\n    ".join(words)
 
 

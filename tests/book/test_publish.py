@@ -2,6 +2,8 @@
 
 import base64
 import io
+import json
+import shlex
 
 import nbformat
 import pytest
@@ -10,6 +12,7 @@ from PIL import Image
 
 import chapter
 import publish
+from listings import WIDTH
 from partreg.errors import PartregError
 from partreg.workflow.chapters import NEEDS, source
 
@@ -98,3 +101,11 @@ def test_the_first_page_has_a_picture_of_a_chapter(tmp_path):
     assert Image.open(io.BytesIO(publish.picture(tmp_path / "n.ipynb", "two"))).size == (3, 2)
     with pytest.raises(PartregError, match="no picture in a cell 'three'; run make book"):
         publish.picture(tmp_path / "n.ipynb", "three")
+
+
+def test_a_commands_description_goes_on_in_the_next_line():
+    run = json.dumps({f"field_{number}": [number] for number in range(20)})
+    shown = chapter.command("04_reid_training", {"profile": "smoke", "run": run})
+    assert max(map(len, shown.splitlines())) <= WIDTH
+    words = shlex.split(shown.replace("\\\n", " "))
+    assert json.loads(words[-1]) == json.loads(run)
