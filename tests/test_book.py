@@ -32,7 +32,7 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shuti
 
 # The chapters that show a thing to touch.
 TOUCHED = ["00_near_duplicates", "03_missing_parts", "04_reid_training", "09_activation_maps", "10_rank_lists"]
-TOUCHED += ["14_every_rule"]
+TOUCHED += ["13_when_parts_pay", "14_every_rule"]
 STRANGE = "it's $(touch was-run) ü"  # a folder's name: an apostrophe, a command, a space, a letter beyond ASCII
 
 
