@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import matplotlib.pyplot as plt
-import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
@@ -41,28 +40,31 @@ def curve_chart(curves: pd.DataFrame, panels: Mapping[str, str], score: str = "C
     return _finished(grid.figure, columns=1)
 
 
-def gain_panels(gains: pd.DataFrame, titles: Mapping[str, str]) -> Figure:
+def gain_panels(gains: Mapping[tuple[str, float, str], Contrast], titles: Mapping[str, str]) -> Figure:
     """Draw the gain by parts in points: a panel an axis, a line a budget, bars of 95% intervals.
 
     Args:
-        gains: columns axis, value, budget, and mean, low and high of the gain, fractions.
+        gains: by axis, value on it and budget, the gain, a fraction.
         titles: label of the horizontal axis of each panel.
 
     Returns:
         The closed figure; all panels share their vertical axis.
     """
-    budgets = list(gains.budget.unique())
-    grid = sns.FacetGrid(gains, col="axis", col_order=list(titles), col_wrap=2, sharex=False, height=2.4, aspect=1.35)
+    found = [(*where, 100 * gain.mean, 100 * gain.low, 100 * gain.high) for where, gain in gains.items()]
+    points = pd.DataFrame(found, columns=["axis", "value", "budget", "mean", "low", "high"]).sort_values("value")
+    budgets, wrap = list(points.budget.unique()), min(2, len(titles))
+    grid = sns.FacetGrid(points, col="axis", col_order=[*titles], col_wrap=wrap, sharex=False, height=2.4, aspect=1.35)
     for axis, ax in grid.axes_dict.items():
-        here = gains[gains.axis == axis]
-        values = sorted(here.value.unique())
+        here = points[points.axis == axis]
+        values = list(here.value.unique())
         for place, budget in enumerate(budgets):
-            line = here[here.budget == budget].sort_values("value")
-            mean, low, high = 100 * line[["mean", "low", "high"]].to_numpy(dtype=float).T
-            places = np.searchsorted(values, line.value) + 0.12 * (place - (len(budgets) - 1) / 2)
+            line = here[here.budget == budget]
+            places = [values.index(value) + 0.12 * (place - (len(budgets) - 1) / 2) for value in line.value]
             look = {"color": COLORS[place], "marker": MARKS[place], "linestyle": LINES[place], "linewidth": 1.3}
-            ax.errorbar(places, mean, [mean - low, high - mean], capsize=3, markersize=5, label=budget, **look)
+            ends = [line["mean"] - line.low, line.high - line["mean"]]
+            ax.errorbar(places, line["mean"], ends, capsize=3, markersize=5, label=budget, **look)
         ax.set_xticks(range(len(values)), [f"{value:g}" for value in values])
+        ax.set_xlim(-0.4, len(values) - 0.6)
         ax.axhline(0, color="black", linewidth=0.8)
         ax.set_title("")
         ax.set_xlabel(titles[axis], fontsize=9)
@@ -107,24 +109,22 @@ def dial_panels(kept: pd.DataFrame, own: pd.DataFrame, guessing: float, score: s
     return _finished(grid.figure)
 
 
-def gain_slopes(pairs: Mapping[str, pd.DataFrame], gains: Mapping[str, Contrast], guessing: float) -> Figure:
+def gain_slopes(pairs: Mapping[str, tuple[pd.DataFrame, Contrast]], guessing: float) -> Figure:
     """Draw CMC@1 without and with parts, a line a seed; beside it the mean difference and its 95% interval.
 
     Args:
-        pairs: by their origin, the scores without and with parts in two columns, fractions, a row a seed; empty tables
-            are left out.
-        gains: by their origin, the difference.
+        pairs: by their origin, the scores without and with parts in two columns, fractions, a row a seed, and the
+            difference; empty tables are left out.
         guessing: the score of a random order, a fraction.
 
     Returns:
         The closed figure.
     """
     figure, (left, right) = plt.subplots(1, 2, figsize=(6.4, 3.4), facecolor="white")
-    pairs = {name: paired for name, paired in pairs.items() if len(paired)}
-    for place, (name, paired) in enumerate(pairs.items()):
+    pairs = {name: pair for name, pair in pairs.items() if len(pair[0])}
+    for place, (name, (paired, gain)) in enumerate(pairs.items()):
         look = {"color": COLORS[place], "marker": MARKS[2 * place]}
         left.plot([0, 1], 100 * paired.to_numpy().T, **look)
-        gain = gains[name]
         ends = [[100 * (gain.mean - gain.low)], [100 * (gain.high - gain.mean)]]
         right.errorbar([place], [100 * gain.mean], ends, capsize=4, label=name, **look)
     left.axhline(100 * guessing, color="0.3", linestyle=":", label="guessing")

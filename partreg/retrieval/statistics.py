@@ -144,6 +144,11 @@ def contrast(arms: Sequence[Arm]) -> Contrast:
     return Contrast(mean, float(np.sqrt(variance)), float(variance**2 / spread) if spread else np.inf)
 
 
+def difference(values: Sequence[float], baseline: Sequence[float], prior: Prior = NO_PRIOR) -> Contrast:
+    """The `contrast` of two methods of which only the trainings' scores are known."""
+    return contrast([Arm(1, np.asarray(values), prior=prior), Arm(-1, np.asarray(baseline), prior=prior)])
+
+
 def _training_term(arm: Arm) -> tuple[float, float]:
     """What one arm's trainings add to the variance of a contrast, and its degrees of freedom."""
     freedom, prior = len(arm.values) - 1, arm.prior

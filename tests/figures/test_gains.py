@@ -1,4 +1,3 @@
-import numpy as np
 import pandas as pd
 import pytest
 
@@ -31,13 +30,13 @@ def test_curves_are_means_over_seeds_in_percent():
 
 
 def test_gains_stand_at_their_values_in_order_with_their_intervals():
-    gains = [
-        ("alike", 16.0, "short", 0.03, -0.01, 0.07),
-        ("alike", 2.0, "short", 0.01, 0.0, 0.02),
-        ("alike", 2.0, "long", 0.05, np.nan, np.nan),
-    ]
-    columns = ["axis", "value", "budget", "mean", "low", "high"]
-    figure = gain_panels(pd.DataFrame(gains, columns=columns), {"alike": "of a kind"})
+    t = 12.706204736174694  # Student's t for one degree of freedom
+    gains = {
+        ("alike", 16.0, "short"): Contrast(0.03, 0.04 / t, 1),
+        ("alike", 2.0, "short"): Contrast(0.01, 0.01 / t, 1),
+        ("alike", 2.0, "long"): Contrast(0.05),
+    }
+    figure = gain_panels(gains, {"alike": "of a kind"})
     (ax,) = figure.axes
     assert [label.get_text() for label in ax.get_xticklabels()] == ["2", "16"]
     short, long = ax.containers
@@ -80,9 +79,8 @@ def test_a_reader_without_points_of_his_own_sees_those_of_the_repository():
 
 def test_seeds_are_lines_and_the_gain_has_its_interval():
     pairs = pd.DataFrame({"without": [0.1, 0.2], "with": [0.12, 0.24]})
-    scores = {"repository": pairs, "this run": pairs[:1]}
-    gained = {"repository": Contrast(0.03, 0.01, 1), "this run": Contrast(0.02)}
-    figure = gain_slopes(scores, gained, 0.05)
+    kept_gain = Contrast(0.03, 0.01, 1)
+    figure = gain_slopes({"repository": (pairs, kept_gain), "this run": (pairs[:1], Contrast(0.02))}, 0.05)
     left, right = figure.axes
     assert [line.get_ydata() for line in left.lines[:2]] == [pytest.approx([10, 12]), pytest.approx([20, 24])]
     kept, own = right.containers
@@ -91,5 +89,5 @@ def test_seeds_are_lines_and_the_gain_has_its_interval():
     assert own.lines[0].get_ydata() == pytest.approx([2])
     assert not own.lines[2][0].get_segments()[0].size  # one pair has no interval
     assert sorted(legend(figure)) == ["guessing", "repository", "this run"]
-    alone = gain_slopes({"repository": pairs, "this run": pairs[:0]}, gained, 0.05)
+    alone = gain_slopes({"repository": (pairs, kept_gain), "this run": (pairs[:0], kept_gain)}, 0.05)
     assert sorted(legend(alone)) == ["guessing", "repository"]

@@ -20,6 +20,7 @@ from partreg.retrieval.statistics import (
     Prior,
     bootstrap_over_vehicles,
     contrast,
+    difference,
     fit_prior,
     gain_line,
     verdict,
@@ -27,10 +28,6 @@ from partreg.retrieval.statistics import (
 
 SCORES = st.lists(st.integers(0, 1000).map(lambda number: number / 1000), min_size=2, max_size=8)
 KNOWN = Prior(0.0072**2, 5)  # about that of the kept trainings
-
-
-def both(mine, theirs, prior=NO_PRIOR):
-    return [Arm(1, np.array(mine), prior=prior), Arm(-1, np.array(theirs), prior=prior)]
 
 
 def test_an_interval_worked_by_hand():
@@ -65,17 +62,17 @@ def test_other_vehicles_add_what_the_trainings_noise_does_not():
 
 
 def test_one_training_has_no_interval_and_none_has_no_mean():
-    alone = contrast(both([0.5], [0.3, 0.4]))
+    alone = difference([0.5], [0.3, 0.4])
     assert (alone.mean, alone.low) == pytest.approx((0.15, math.nan), nan_ok=True)
     assert verdict(alone) == PENDING
-    assert math.isnan(contrast(both([], [0.3, 0.4])).mean)
+    assert math.isnan(difference([], [0.3, 0.4]).mean)
     assert math.isnan(contrast([]).mean)
 
 
 @settings(deadline=None)  # the first example waits for scipy
 @given(SCORES, SCORES)
 def test_without_a_prior_it_is_welchs_interval_and_turns_round_with_the_difference(mine, theirs):
-    found, turned = contrast(both(mine, theirs)), contrast(both(theirs, mine))
+    found, turned = difference(mine, theirs), difference(theirs, mine)
     assert (turned.mean, turned.low, turned.high) == pytest.approx((-found.mean, -found.high, -found.low))
     if np.ptp(mine) > 1e-6 and np.ptp(theirs) > 1e-6:  # scipy warns otherwise
         expected = stats.ttest_ind(mine, theirs, equal_var=False)
@@ -127,8 +124,8 @@ def test_with_a_benchmark_for_each_seed_the_differences_hold_all_that_varies(see
 def test_the_least_effect_that_can_be_seen_is_seen_in_four_of_five_experiments():
     rng = np.random.default_rng(1)
     samples = 0.01 * rng.normal(size=(2_000, 2, 8))
-    least = contrast(both(*(0.01 * np.array([[-1, 1] * 4, [-1, 1] * 4]) * math.sqrt(7 / 8)))).least
-    seen = np.mean([contrast(both(mine + least, theirs)).low > 0 for mine, theirs in samples])
+    least = difference(*(0.01 * np.array([[-1, 1] * 4, [-1, 1] * 4]) * math.sqrt(7 / 8))).least
+    seen = np.mean([difference(mine + least, theirs).low > 0 for mine, theirs in samples])
     assert 0.77 < seen < 0.83
 
 

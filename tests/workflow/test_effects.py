@@ -103,6 +103,10 @@ def test_every_subset_of_the_parts_is_a_method():
         [sorted(some) for number in range(4) for some in combinations(PARTS, number)]
     )
     assert sum(len(effects.chosen(kept, {"row": row})) for row in study.FACTORIAL) >= 28
+    told = effects.main_effects(kept, study.FACTORIAL)
+    assert list(told.index) == [*PARTS, "window minus light", "window minus brand"]
+    for part in PARTS:
+        assert told.loc[part, "difference"] == effects.words(effects.main_effect(kept, study.FACTORIAL, {part: 1}))[0]
 
 
 def test_one_training_has_no_interval_and_none_has_no_mean(evidence):
@@ -177,7 +181,7 @@ def test_cells_with_other_numbers_of_vehicles_both_count():
 
 
 def test_gains_by_number_of_vehicles_are_of_one_benchmark_each(tmp_path):
-    assert effects.regime_gains(tmp_path) == {}
+    assert effects.regime_gains(effects.regime_runs(tmp_path)) == {}
     plan = read_profile("regime")["regime"]
     even, epochs = plan["even"], plan["epochs"]
     fixed = {"epochs": lambda learnt: epochs, "steps": lambda learnt: epochs * even // learnt}
@@ -189,13 +193,18 @@ def test_gains_by_number_of_vehicles_are_of_one_benchmark_each(tmp_path):
         for seed in range(2)
         for row, gain in ((paper.FULL, 0.02), (paper.BASELINE, 0.01))
     ]
-    lines.append((paper.FULL, even, epochs, 2, 0.9, "done"))  # the baseline of this seed is missing
+    lines.append((paper.FULL, even, epochs, 2, 0.9, "done"))  # the baseline of this seed failed
+    lines.append((paper.BASELINE, even, epochs, 2, math.nan, "the loss is nan"))
     table = pd.DataFrame(lines, columns=["row", "learnt", "epochs", "seed", "cmc1", "outcome"])
     table.to_csv(tmp_path / "regime.csv", index=False)
-    found = effects.regime_gains(tmp_path)
+    found = effects.regime_gains(effects.regime_runs(tmp_path))
     for one in found.values():
         assert one.loc[[0, 1]].to_numpy() == pytest.approx(np.array([[0.005, 0.01]] * 2))
         assert math.isnan(one.loc[2, even])
+    assert list(found) == ["epochs fixed", "steps fixed"]
+    assert effects.by_number(found)["vehicles", 500, "steps fixed"].mean == pytest.approx(0.005)
+    told = effects.fitted(found, 4 * even)  # the gain doubles with the vehicles, by 0.5 points from 500 on
+    assert told.loc["steps fixed"].tolist() == ["+0.5 (+0.5 to +0.5)", "+2.0 (+2.0 to +2.0)", "supported", 2]
 
 
 def test_slips_are_named(evidence):
