@@ -347,6 +347,6 @@ def test_every_chapter_that_shows_kept_numbers_is_due_again_where_a_correction_i
     profiles = ["reference.yaml", "laptop.yaml"]  # of which the first takes its sizes from the second
     assert names == ["dial.csv", "corrections.csv", *profiles]
     assert [path.name for path in effects.kept_files("dial", folder=tmp_path)] == profiles
-    shown = [path.stem for path in (REPOSITORY / "notebooks").glob("*.ipynb") if "effects" in path.read_text("utf-8")]
+    shown = [path.stem for path in (REPOSITORY / "notebooks").glob("*.ipynb") if "effects." in path.read_text("utf-8")]
     assert len(shown) > 5
     assert all(NEEDS[name].kept for name in shown)
