@@ -202,6 +202,12 @@ def effect(
     return weighed(evidence, [*((1.0, side) for side in plus), *((-1.0, side) for side in minus)], score)
 
 
+def mean_gain(evidence: Evidence, pairs: Sequence[Sequence[Mapping[str, Any]]]) -> Effect:
+    """The mean of several differences in CMC@1; ``pairs`` holds the two methods of each, see `chosen`."""
+    plus, minus = ([{**pair[place], "weight": 1 / len(pairs)} for pair in pairs] for place in (0, 1))
+    return effect(evidence, plus, minus)
+
+
 def weighed(evidence: Evidence, sides: Sequence[tuple[float, Mapping[str, Any]]], score: str = "cmc1_large") -> Effect:
     """A weighted sum of methods' mean scores, with its error, see `partreg.retrieval.statistics.contrast`.
 

@@ -81,6 +81,12 @@ def test_weights_count(evidence):
     assert found.mean == pytest.approx(0.5 * (0.615 - 0.43))
 
 
+def test_a_mean_gain_is_over_pairs_whatever_their_trainings(evidence):
+    pairs = [({"row": "a"}, {"row": "b"}), ({"row": "b"}, {"row": "a"}), ({"row": "a"}, {"row": "b"})]
+    assert effects.mean_gain(evidence, pairs).mean == pytest.approx((0.615 - 0.43) / 3)
+    assert effects.mean_gain(evidence, pairs[:1]) == effects.effect(evidence, *([one] for one in pairs[0]))
+
+
 def test_differences_of_differences_add_up(evidence):
     found = effects.effect(evidence, [{"row": "a"}, {"row": "b"}], [{"row": "b"}, {"row": "b"}])
     assert found.mean == pytest.approx(0.615 - 0.43)
