@@ -66,11 +66,11 @@ export default {
           const at = (list) => (list.has(image) ? list.get(image) : null);
           const [sign, words] = moved(at(left), at(other));
           const tick = image === right ? " ✓" : "";
-          const card = make("button", { type: "button", class: "touch-card", "aria-pressed": String(image === state.chosen), "aria-label": `Rank ${rank}: ${about(image)}, ${words}`, onclick: () => {
+          const card = make("button", { type: "button", class: "touch-card", "aria-pressed": String(image === state.chosen), "aria-label": `Rank ${rank}${tick} ${sign}: ${about(image)}, ${words}`, onclick: () => {
             state.chosen = image;
             draw();
             [...lists[side].querySelectorAll("button")][[...mine.keys()].indexOf(image)].focus();
-          } }, staged(images[image].picture, ""), make("span", { class: "touch-badge" }, `${rank}${tick}`), make("span", { class: "touch-small" }, sign));
+          } }, staged(images[image].picture, ""), make("span", { class: "touch-badge" }, `${rank}${tick}`), " ", make("span", { class: "touch-small" }, sign));
           card.classList.toggle("touch-chosen", image === state.chosen);
           card.classList.toggle("touch-answer", image === right);
           return make("li", {}, card);

@@ -64,7 +64,7 @@ def shown(page, side):
     """The rank, what is said of it, and the picture of each image of a list, as its buttons say."""
     cards = page.locator(".touch-row").nth(side).locator("button")
     found = cards.evaluate_all("all => all.map(one => [one.ariaLabel, one.querySelector('img').src])")
-    return [(int(re.match(r"Rank (\d+): ", label)[1]), label, picture) for label, picture in found]
+    return [(int(re.match(r"Rank (\d+)[^:]*: ", label)[1]), label, picture) for label, picture in found]
 
 
 def agrees(page, made, all_rows, lists, query, left, right):
@@ -171,6 +171,7 @@ def test_a_finger_asks_for_another_query_on_a_phone(opened, made, rows, lists):
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     page.get_by_role("button", name="Query 3", exact=True).tap()
     agrees(page, made, rows, lists, 2, "none", "good")
+    assert page.locator(".touch-wide").evaluate("node => node.scrollWidth <= node.clientWidth")
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
 
 
