@@ -14,9 +14,9 @@ import pandas as pd
 from partreg import paper
 from partreg.errors import PartregError
 from partreg.figures.origins import Origin, recorded, reference_note
-from partreg.figures.tables import Score, gain_words, in_points, pair_sizes, percent, signed
+from partreg.figures.tables import Score, gain_words, pair_sizes, percent, signed
 from partreg.parts.boxes import PARTS
-from partreg.retrieval.statistics import Arm, Contrast, Prior, contrast, fit_prior, gain_line, verdict
+from partreg.retrieval.statistics import Arm, Contrast, Prior, contrast, fit_prior, verdict
 from partreg.workflow.profile import REFERENCE, profile_files, read_profile
 
 # The columns of the kept tables; what a training has not stands empty.
@@ -290,48 +290,6 @@ def main_effect(
         row: sum(weight * (1 if part in has else -1) for part, weight in of.items()) for row, has in rows.items()
     }
     return weighed(evidence, [(weight / half, {"row": row}) for row, weight in weights.items()], score)
-
-
-def regime_runs(folder: Path = REFERENCE) -> pd.DataFrame:
-    """The finished trainings of the study `partreg.workflow.regime`; an empty table where nobody has made it."""
-    path = folder / "regime.csv"
-    return pd.read_csv(path).query("outcome == 'done'") if path.exists() else pd.DataFrame()
-
-
-def regime_gains(runs: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """The gain by parts in CMC@1, a fraction, by what was fixed; ``runs`` are the `regime_runs`.
-
-    Returns:
-        For "epochs fixed" and "steps fixed" a row for each seed, which has its own benchmark, and a column for each
-        number of training vehicles; NaN where one of the two trainings is missing. {} without trainings.
-    """
-    if runs.empty:
-        return {}
-    plan = read_profile("regime")["regime"]
-    runs = runs[runs.row.isin((paper.FULL, paper.BASELINE))]
-    steps = (plan["epochs"] * plan["even"] / runs.learnt).round().clip(lower=1)
-    fixed = {"epochs fixed": runs[runs.epochs == plan["epochs"]], "steps fixed": runs[runs.epochs == steps]}
-    scores = {name: some.pivot(index=["seed", "learnt"], columns="row", values="cmc1") for name, some in fixed.items()}
-    return {name: (table[paper.FULL] - table[paper.BASELINE]).unstack() for name, table in scores.items()}
-
-
-def by_number(gains: Mapping[str, pd.DataFrame]) -> dict[tuple[str, float, str], Contrast]:
-    """The means of `regime_gains` over seeds, for `partreg.figures.gains.gain_panels`, on an axis "vehicles"."""
-    return {
-        ("vehicles", number, name): contrast([Arm(1, some.dropna().to_numpy())])
-        for name, table in gains.items()
-        for number, some in table.items()
-    }
-
-
-def fitted(gains: Mapping[str, pd.DataFrame], at: int) -> pd.DataFrame:
-    """Straight lines through `regime_gains`, in words: a line for each way, see `statistics.gain_line`."""
-    lines = {name: gain_line(list(table), table.to_numpy(), at) for name, table in gains.items()}
-    told = {
-        name: [*map(in_points, line), verdict(line.reaches), len(gains[name].dropna())] for name, line in lines.items()
-    }
-    columns = ["each doubling", f"at {at:,}, extrapolated", "above zero there?", "seeds"]
-    return pd.DataFrame(told, index=columns, dtype=object).T.rename_axis("what is fixed")
 
 
 def main_effects(evidence: Evidence, rows: Mapping[str, Collection[str]]) -> pd.DataFrame:

@@ -15,7 +15,7 @@ from partreg.retrieval.statistics import NO_PRIOR, Arm, contrast
 from partreg.workflow import effects
 from partreg.workflow import evidence as study
 from partreg.workflow.chapters import NEEDS
-from partreg.workflow.profile import REPOSITORY, read_profile
+from partreg.workflow.profile import REPOSITORY
 from partreg.workflow.runs import CONTROLS, STRONG
 
 
@@ -184,33 +184,6 @@ def test_cells_with_other_numbers_of_vehicles_both_count():
     found = effects.effect(made_up(here + there, hits), sides[:1], sides[1:])
     assert found.mean == pytest.approx(0.1)
     assert found.error**2 == pytest.approx(0.5 / 2 + (1 / 3) / 4)
-
-
-def test_gains_by_number_of_vehicles_are_of_one_benchmark_each(tmp_path):
-    assert effects.regime_gains(effects.regime_runs(tmp_path)) == {}
-    plan = read_profile("regime")["regime"]
-    even, epochs = plan["even"], plan["epochs"]
-    fixed = {"epochs": lambda learnt: epochs, "steps": lambda learnt: epochs * even // learnt}
-    lines = [
-        (row, learnt, spent(learnt), seed, gain * learnt / 1000 + 0.1 * seed, "done")
-        for spent in fixed.values()
-        for learnt in (500, even)
-        if spent is fixed["epochs"] or learnt != even  # there the curves meet
-        for seed in range(2)
-        for row, gain in ((paper.FULL, 0.02), (paper.BASELINE, 0.01))
-    ]
-    lines.append((paper.FULL, even, epochs, 2, 0.9, "done"))  # the baseline of this seed failed
-    lines.append((paper.BASELINE, even, epochs, 2, math.nan, "the loss is nan"))
-    table = pd.DataFrame(lines, columns=["row", "learnt", "epochs", "seed", "cmc1", "outcome"])
-    table.to_csv(tmp_path / "regime.csv", index=False)
-    found = effects.regime_gains(effects.regime_runs(tmp_path))
-    for one in found.values():
-        assert one.loc[[0, 1]].to_numpy() == pytest.approx(np.array([[0.005, 0.01]] * 2))
-        assert math.isnan(one.loc[2, even])
-    assert list(found) == ["epochs fixed", "steps fixed"]
-    assert effects.by_number(found)["vehicles", 500, "steps fixed"].mean == pytest.approx(0.005)
-    told = effects.fitted(found, 4 * even)  # the gain doubles with the vehicles, by 0.5 points from 500 on
-    assert told.loc["steps fixed"].tolist() == ["+0.5 (+0.5 to +0.5)", "+2.0 (+2.0 to +2.0)", "supported", 2]
 
 
 def test_slips_are_named(evidence):
