@@ -1,4 +1,4 @@
-"""How an executed notebook becomes a chapter: its times and its command under its title, its provenance folded."""
+"""Make a chapter of an executed notebook: its times and its command under its title, its provenance in folds."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ PROVENANCE = re.compile(r'<p class="provenance">(.*?)</p>', re.DOTALL)
 def readable(name: str, notebook: NotebookNode) -> NotebookNode:
     """Return an executed chapter as the book shows it.
 
-    It has no folders of this machine, its times and its command under its title, and the provenance of figures under
-    them (`partreg.figures.origins.Sourced`), each line folded and once in a section. Its code is laid out anew, for the
-    width of a page. Widgets are left out with their state, for a page has no kernel; what stands beside one as HTML is
-    shown (`partreg.touch`).
+    It names no folder of this machine. Its times and its command are under its title. The provenance of figures is
+    under them (`partreg.figures.origins.Sourced`), each line in a fold and once in a section. Its code is formatted
+    anew for the width of a page. Widgets are left out with their state, because a page has no kernel; the HTML beside
+    one is shown (`partreg.touch`).
     """
     notebook.cells[0].source = opened(name, notebook)
     notebook.metadata.pop("widgets", None)
@@ -63,7 +63,7 @@ def readable(name: str, notebook: NotebookNode) -> NotebookNode:
 
 
 def quiet(html: str, said: set[str]) -> str:
-    """Fold each line of provenance behind its data and profile; those in ``said`` go, the others are added to it."""
+    """Fold each line of provenance behind its data and profile; drop those in ``said``, and add the others to it."""
 
     def folded(found: re.Match[str]) -> str:
         if found[1] in said:
@@ -107,7 +107,7 @@ def opening(name: str, notebook: NotebookNode) -> str:
 
 
 def opened(name: str, notebook: NotebookNode) -> str:
-    """Return a chapter's first cell with its `opening` under what one should have read first."""
+    """Return a chapter's first cell with its `opening` under the line that says what to read first."""
     return re.sub(
         r"(?<=\n)\*\*Read first:\*\*.*?(?=\n\n|\Z)",
         lambda found: f"{found[0]}\n\n{opening(name, notebook)}",

@@ -57,13 +57,13 @@ class Test:
     beside: bool = False
 
     def measured(self, evidence: Evidence) -> Effect:
-        """Its effect over the kept trainings."""
+        """Return its effect over the kept trainings."""
         if self.main:
             return main_effect(evidence, FACTORIAL, self.main, self.score)
         return effect(evidence, self.plus, self.minus, self.score)
 
     def verdict(self, found: Effect) -> str:
-        """What its effect says of it."""
+        """Return what its effect says of it."""
         return verdict(found, self.expect, self.bound)
 
 
@@ -71,7 +71,7 @@ class Test:
 class Claim:
     """A claim of the paper, in our words, and the ``place`` where the paper has it.
 
-    A claim about data that are not at hand has no ``tests``. The ``link`` leads from the book's root to the page that
+    A claim about data that we do not have has no ``tests``. The ``link`` leads from the book's root to the page that
     shows it, perhaps with a label after "#".
     """
 
@@ -83,7 +83,7 @@ class Claim:
 
 
 def read_claims(path: Path = CLAIMS) -> list[Claim]:
-    """The claims of a YAML file, in its order.
+    """Return the claims of a YAML file, in its order.
 
     Raises:
         PartregError: not YAML, or a field is missing, unknown or not allowed; the sentence names the claim.
@@ -115,7 +115,7 @@ def _test(entry: dict[str, Any], where: str) -> Test:
 
 
 def together(verdicts: Sequence[str]) -> str:
-    """What the verdicts of a claim's tests amount to, all of which it says; without any it cannot be tested here."""
+    """Join the verdicts of a claim's tests to one; a claim without tests cannot be tested here."""
     if not verdicts:
         return CANNOT
     for one in (PENDING, CONTRADICTED, UNDECIDED):
@@ -125,7 +125,7 @@ def together(verdicts: Sequence[str]) -> str:
 
 
 def judged(claim: Claim, evidence: Evidence) -> tuple[str, list[tuple[Test, Effect]]]:
-    """The verdict that follows from the numbers, and each test with its effect."""
+    """Return the verdict that follows from the numbers, and each test with its effect."""
     found = [(test, test.measured(evidence)) for test in claim.tests]
     return together([test.verdict(one) for test, one in found if not test.beside]), found
 
@@ -143,7 +143,7 @@ def effect_words(test: Test, found: Effect) -> str:
 
 
 def ledger(claims: Sequence[Claim], evidence: Evidence) -> str:
-    """The ledger as a MyST list-table for the page of claims."""
+    """Return the ledger as a MyST list-table for the page of claims."""
     lines = [HEADING]
     for claim in claims:
         says, found = judged(claim, evidence)

@@ -1,6 +1,6 @@
 """Finish the pages that Sphinx built: for keyboards and screen readers, for phones, and for slow lines.
 
-Each function looks for one thing in a page and corrects it in place, so that a page may be finished again.
+Each function looks for one thing in a page and corrects it in place. So a page may be finished twice.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def only_what_is_used(page: BeautifulSoup) -> None:
 
 
 def names(page: BeautifulSoup) -> None:
-    """Let buttons and folds be called what is written on them, and name those that only have an icon."""
+    """Name buttons and folds by the words on them, and give a name to those that only have an icon."""
     for fold in page.find_all("summary"):
         if fold.get_text(strip=True):
             del fold["aria-label"]  # "Toggle hidden content", whatever is in it
@@ -71,7 +71,7 @@ def names(page: BeautifulSoup) -> None:
 
 
 def signatures(page: BeautifulSoup) -> None:
-    """Make lines of the parameters of a long signature, which Sphinx writes as a list of definitions without terms."""
+    """Turn the parameters of a long signature into lines; Sphinx writes them as a list of definitions without terms."""
     for parameters in page.select("dt dl"):
         parameters.name, parameters["class"] = "span", "parameters"
         for parameter in parameters.find_all("dd", recursive=False):
@@ -79,16 +79,16 @@ def signatures(page: BeautifulSoup) -> None:
 
 
 def citations(page: BeautifulSoup) -> None:
-    """Make items of the list of literature, whose own role is a deprecated one."""
+    """Give the entries of the list of literature the role of list items; Sphinx gives them one that is deprecated."""
     for citation in page.select('[role="list"] > [role="doc-biblioentry"]'):
         citation["role"] = "listitem"
 
 
 def scrolling(page: BeautifulSoup) -> None:
-    """Let tables and equations scroll by themselves, in regions that the keyboard reaches and that have a name.
+    """Put tables and equations into regions that scroll by themselves, have a name and are reached by the keyboard.
 
-    partreg.js takes the stop of the Tab key away where nothing is out of sight. A table's empty corner is a cell, not
-    the heading of nothing.
+    Where nothing is out of sight, partreg.js takes the region out of the order of the Tab key. A table's empty corner
+    becomes a cell, because it is the heading of nothing.
     """
     for table in page.select("main table"):
         for corner in table.find_all("th"):
@@ -110,7 +110,7 @@ def scrolling(page: BeautifulSoup) -> None:
 
 
 def _region(tag: Tag, name: str) -> None:
-    """Make a region that scrolls of a tag, once."""
+    """Wrap a tag in a region that scrolls, once."""
     if tag.get("role") != "region":
         tag["class"] = [*tag.get("class", []), "scrolls"]
         tag["role"], tag["tabindex"], tag["aria-label"] = "region", "0", name
@@ -122,7 +122,7 @@ def _title(table: Tag) -> str:
 
 
 def pictures(page: BeautifulSoup, html: Path, folder: Path) -> None:
-    """Give pictures their size and let all but the first wait until they are near; make files of those in the page.
+    """Give pictures their size, load all but the first only when they are near, and make files of those in the page.
 
     One that is more than twice as wide as it is high scrolls, for a phone would show it too small to read.
 

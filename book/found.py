@@ -1,4 +1,4 @@
-"""What the first page says was found: sentences that follow from effects and their intervals, whatever these are."""
+"""Write what was found, for the first page: sentences that follow from effects and their intervals."""
 
 from __future__ import annotations
 

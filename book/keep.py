@@ -1,7 +1,7 @@
-"""What is committed under ``reference/``: put there, and stamped anew after a change of code.
+"""Put results under ``reference/``, which is committed, and stamp them after a change of code.
 
-``make keep WHAT=...`` puts results of one's own in place of those. Of the other targets, ``make restamp`` alone writes
-there: the column ``code`` of ``runs.csv``.
+``make keep WHAT=...`` puts results of your own in place of those. One other target writes there: ``make restamp``, to
+the column ``code`` of ``runs.csv``.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ ORIGIN = ("code", "seconds", "profile", "device", "commit", "clean")  # how a tr
 
 
 def keep(what: str, folder: Path, reference: Path = REFERENCE) -> list[Path]:
-    """Copy the files of ``what`` from ``folder`` to ``reference``, a GPU's to a folder there; gives their new paths.
+    """Copy the files of ``what`` from ``folder`` to ``reference``, a GPU's to a folder there; return their new paths.
 
     Raises:
         PartregError: one of them has not been made; nothing is copied then.
@@ -54,15 +54,15 @@ def keep(what: str, folder: Path, reference: Path = REFERENCE) -> list[Path]:
 
 
 def of_older_code(runs: pd.DataFrame) -> pd.Series:
-    """Which of the kept trainings, rows of runs.csv, no code of today's copy made or was stamped for."""
+    """Return which kept trainings, lines of runs.csv, are neither made by today's code nor stamped for it."""
     return ~runs.code.isin({job.code for job in STUDY.listed(open_workspace("reference"))})
 
 
 def restamp(ws: Workspace, folder: Path, each: int = 1) -> list[str]:
-    """Put today's code under kept trainings that it leaves as they were, to the last digit that is kept.
+    """Stamp kept trainings with today's code where it gives the same numbers, to the last digit that is kept.
 
-    Kept trainings of one code, which one code of today would make, go together. Of each such group those are trained
-    again that took the least time. Where all numbers are the same, the group's ``code`` in runs.csv becomes today's.
+    A group is the kept trainings of one code that one code of today would make. Those of each group that took the
+    least time are trained again. If all numbers are the same, the group's ``code`` in runs.csv becomes today's.
 
     Args:
         ws: the workspace of the kept trainings.
@@ -90,7 +90,7 @@ def restamp(ws: Workspace, folder: Path, each: int = 1) -> list[str]:
 
 
 def differences(ws: Workspace, job: Job, kept: Evidence) -> list[str]:
-    """Train a kept training's network again; the names of the numbers that differ from the kept ones."""
+    """Train a kept training's network again; return the names of the numbers that differ from the kept ones."""
     row = kept.runs[kept.runs.key == job.description].iloc[0].to_dict()
     mine, theirs = (STUDY.tabulate([record]) for record in (STUDY.record(ws, job), as_record(row, kept)))
     columns = [name for name in COLUMNS["runs"] if name not in ORIGIN]
@@ -99,7 +99,7 @@ def differences(ws: Workspace, job: Job, kept: Evidence) -> list[str]:
 
 
 def main(arguments: list[str]) -> None:
-    """``python book/keep.py WHAT PROFILE [OUTPUT]``; with ``restamp`` for WHAT, see `restamp`."""
+    """Run ``python book/keep.py WHAT PROFILE [OUTPUT]``; with ``restamp`` for WHAT, see `restamp`."""
     what, profile, output = [*arguments, "", "", ""][:3]
     if what == "restamp":
         ws = open_workspace("reference")

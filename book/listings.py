@@ -1,4 +1,4 @@
-"""Code as pages show it: at most 88 columns wide, the width of a page, and without docstrings, which are in folds."""
+"""Lay out code for the pages: at most 88 columns wide, the width of a page, with its docstrings in folds."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ FOLDED = """```{{code-block}} python
 
 
 def laid_out(sources: list[str]) -> list[str]:
-    """Return pieces of Python formatted anew at the width of a page, all by one process.
+    """Return pieces of Python, formatted anew for the width of a page; one process formats all of them.
 
     Raises:
         subprocess.CalledProcessError: one is not Python.
@@ -45,7 +45,7 @@ def laid_out(sources: list[str]) -> list[str]:
 
 
 def broken(source: str) -> str:
-    """Return a cell in which a long line that only gives a name a text is written on several."""
+    """Return a cell in which a long line that only assigns a text to a name takes several lines."""
 
     def lines(line: str) -> str:
         name, equals, value = line.partition(" = ")
@@ -58,7 +58,7 @@ def broken(source: str) -> str:
 
 
 def quoted(text: str, folder: Path) -> str:
-    """Return a page with each function or class that it quotes as code, and its docstring in a fold below.
+    """Return a page in which each function or class that it quotes is code, with its docstring in a fold below.
 
     Args:
         text: in Markdown; it quotes by ``literalinclude`` with ``:pyobject:``.

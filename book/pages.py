@@ -1,4 +1,4 @@
-"""Parts of the book's pages, in Markdown, about this copy, the profiles and the rendered benchmark."""
+"""Write parts of the book's pages, in Markdown: about this copy, the profiles and the rendered benchmark."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def marks_table(profile: str = "laptop") -> str:
 
 
 def statistics(ws: Workspace) -> str:
-    """Return the page of run times of each chapter and network, and the machine that they ran on."""
+    """Return the page with the run time of each chapter and network, and with the machine that they ran on."""
     facts = provenance(ws)
     commit = f"`{facts['commit']}`{'' if facts['clean'] else ' with uncommitted changes'}"
     versions = ", ".join(f"{name} {number}" for name, number in facts["versions"].items())
@@ -136,7 +136,7 @@ def copy_time(ws: Workspace) -> str:
 
 
 def own_part(ws: Workspace, name: str) -> str:
-    """The reader's own table for the page that shows the kept one, in Markdown, or how to make it."""
+    """Return the reader's own table for the page that shows the kept one, in Markdown, or how to make it."""
     path, target = table_path(ws, name), name.split("_")[0]
     if not path.exists():
         return f"None of your own lies in this book's results folder; `make {target}` makes it.\n"
@@ -147,7 +147,7 @@ def own_part(ws: Workspace, name: str) -> str:
 
 
 def runs_table(evidence: Evidence) -> str:
-    """Return the number of trainings of each network, and each failure, for the page of all runs."""
+    """Return how many trainings each network has, and each failure, for the page of all runs."""
     withdrawn = evidence.runs.outcome.str.startswith(WITHDRAWN)
     runs = evidence.runs.assign(failed=(evidence.runs.outcome != "done") & ~withdrawn)
     if runs.empty:

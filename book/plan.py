@@ -41,7 +41,7 @@ def sources(room: str) -> dict[Path, str]:
 
 
 def cells(path: Path) -> str:
-    """The code cells of a notebook as one text."""
+    """Return the code cells of a notebook as one text."""
     notebook = json.loads(path.read_text(encoding="utf-8"))
     return "\n".join("".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "code")
 
@@ -70,7 +70,7 @@ def downward(found: Arrows) -> list[tuple[str, str]]:
 
 
 def drawn(found: Arrows) -> bytes:
-    """Draw the plan: rooms from top to bottom, the larger the more lines; arcs, the thicker the more files import."""
+    """Draw the plan: rooms from top to bottom, larger with more lines, and arcs, thicker with more importing files."""
     import matplotlib.pyplot as plt
     from matplotlib.patches import FancyArrowPatch
 

@@ -1,7 +1,7 @@
-"""Results on the book's page of promises: the last tests of kills, spoilt files and other machines, in Markdown.
+"""Report, for the page of promises, the last tests of kills, spoilt files and other machines, in Markdown.
 
-``make faults``, ``make fuzz``, ``make machines`` and ``make gpu`` make them, with their origins; the page shows those
-kept under ``reference/`` (``book/keep.py``).
+``make faults``, ``make fuzz``, ``make machines`` and ``make gpu`` make these results, with their origins. The page
+shows those that are kept under ``reference/`` (``book/keep.py``).
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from partreg.workflow.profile import REFERENCE
 
 
 def origin_words(facts: Any) -> str:
-    """Say in a sentence where kept results come from; ``facts`` are those of `tests.origin.origin`."""
+    """Say in one sentence where kept results come from; `tests.origin.origin` gives the ``facts``."""
     commit = f"`{facts['commit']}`{'' if facts['clean'] else ' with uncommitted changes'}"
     return f"Kept from {facts['made']}, {facts['device']}, commit {commit}."
 
 
 def kept(name: str, target: str) -> Callable[[Callable[[Path], list[str]]], Callable[..., str]]:
-    """Turn a function from a kept file to lines into one from a folder to Markdown; say what makes a missing file."""
+    """Turn a function of a kept file, which returns lines, into one of a folder; say what makes a missing file."""
 
     def wrap(lines: Callable[[Path], list[str]]) -> Callable[..., str]:
         @wraps(lines)
@@ -102,7 +102,7 @@ def scores(path: Path) -> list[str]:
 
 @kept("gpu/gpu.json", "gpu")
 def gpu(path: Path) -> list[str]:
-    """Report a GPU's agreement with the CPU, its speed and its rows of Table 4."""
+    """Report a GPU's agreement with the CPU, its speed and its networks of Table 4."""
     report = files.read_json(path)
     parts = {name: part["found"] for name, part in report["parts"].items()}
     facts = parts["provenance"]
@@ -129,7 +129,7 @@ def _shown(value: Any) -> str:
 
 
 def _gpu_table(path: Path) -> list[str]:
-    """Return rows of Table 4 by network: CMC@1 in percent, with the interval for other trainings."""
+    """Return a table of the networks of Table 4: CMC@1 in percent, with the interval for other trainings."""
     table = pd.read_csv(path)
     shared = ["network", "size", "vehicles", "images", "epochs", "batch"]
     lines = []

@@ -75,7 +75,7 @@ def build(ws: Workspace) -> Path:
 
 
 def assemble(ws: Workspace, site: Path) -> None:
-    """Lay configuration, prose, executed notebooks and the code that they quote side by side in ``site``."""
+    """Put configuration, prose, executed notebooks and the code that they quote side by side in ``site``."""
     for path in [REPOSITORY / "_config.yml", REPOSITORY / "_toc.yml"]:
         _write(site / path.name, path.read_bytes())
     for folder in ("book", "partreg", "reference"):
@@ -118,7 +118,7 @@ def assemble(ws: Workspace, site: Path) -> None:
 
 
 def as_svg(figure: Figure) -> bytes:
-    """Return a figure as SVG that has the same bytes on every day."""
+    """Return a figure as SVG, the same bytes on every day."""
     file = io.BytesIO()
     with plt.rc_context({"svg.hashsalt": "book", "svg.fonttype": "path"}):
         figure.savefig(file, format="svg", metadata={"Date": None})
@@ -126,7 +126,7 @@ def as_svg(figure: Figure) -> bytes:
 
 
 def picture(path: Path, cell: str) -> bytes:
-    """Return the picture that a cell of an executed notebook shows, by the cell's id, as JPEG."""
+    """Return the picture of a cell, by its id, in an executed notebook, as JPEG."""
     outputs = [output for one in nbformat.read(path, as_version=4).cells if one.id == cell for output in one.outputs]
     shown = [output.data["image/png"] for output in outputs if "image/png" in output.get("data", {})]
     if not shown:
@@ -138,7 +138,7 @@ def picture(path: Path, cell: str) -> bytes:
 
 
 def _write(target: Path, content: bytes) -> None:
-    """Write where the bytes differ, so that Sphinx renders again only what changed."""
+    """Write a file only where the bytes differ, so that Sphinx renders again only what changed."""
     if not target.exists() or target.read_bytes() != content:
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(content)

@@ -1,8 +1,7 @@
-"""Running the chapters: profiles, where results lie, what is made once and shared, and where each number came from.
+"""Run the chapters: profiles, where results are, what is made once and shared, and where each number came from.
 
-A `Workspace` is a profile with a reader's own choices; its functions are like rules of make: they do the work when
-its result is absent and return it when it is there. So every notebook also runs alone, and no description is computed
-twice.
+A `Workspace` is a profile with a reader's own choices. The functions that take one are like rules of make: they return
+a result that is there, and make one that is absent. So every notebook also runs alone, and nothing is made twice.
 """
 
 from partreg.workflow.chapters import CHAPTERS

@@ -1,4 +1,4 @@
-"""The chapters of the book: what each waits for, and where executed notebooks go. The Snakefile schedules by it."""
+"""Say what each chapter waits for, and where executed notebooks go. The Snakefile schedules by it."""
 
 from __future__ import annotations
 
@@ -51,13 +51,13 @@ NEEDS = {
     "by_hand": Needs(),
 }
 CHAPTERS = tuple(NEEDS)
-EXAMPLE = "oife"  # shown in chapter 11: it learns from more than identities, by a sum of losses
+EXAMPLE = "oife"  # chapter 11 shows it: it learns from more than identities, by a sum of losses
 
 
 def copied_run(ws: Workspace, name: str) -> Run:
-    """The network whose executed notebook is chapter 04, the paper's own, or chapter 11.
+    """Return the network whose executed notebook is chapter 04, the paper's own, or chapter 11.
 
-    That is `EXAMPLE`, or the first of Table 1 that can be run; it is there without the other methods, too.
+    In chapter 11 that is `EXAMPLE`, or the first of Table 1 that can be run; also where the other methods are left out.
     """
     if name == "04_reid_training":
         return make_run(ws, "vehicleid")
@@ -67,33 +67,33 @@ def copied_run(ws: Workspace, name: str) -> Run:
 
 
 def trained_by(run: Run) -> str:
-    """The chapter whose notebook trains a network."""
+    """Return the chapter whose notebook trains a network."""
     return "04_reid_training" if run.method == "partreg" else "11_other_methods"
 
 
 def chapter_path(ws: Workspace, name: str) -> Path:
-    """Where the executed notebook of a chapter goes."""
+    """Return the path of a chapter's executed notebook."""
     return ws.folder / "notebooks" / f"{name}.ipynb"
 
 
 def run_path(ws: Workspace, run: Run) -> Path:
-    """Where the executed notebook of a training goes, beside its weights."""
+    """Return the path of a training's executed notebook, beside its weights."""
     return run_folder(ws, run) / "notebook.ipynb"
 
 
 def method_path(ws: Workspace, method: str, seed: int) -> Path:
-    """Where the executed notebook of a method of Table 3 goes that is more than a network."""
+    """Return the path of the executed notebook of a method of Table 3 that is more than a network."""
     return ws.folder / "methods" / f"{method}-{seed}-{method_key(ws, method, seed)}.ipynb"
 
 
 def shown(ws: Workspace, tables: Tables, names: Iterable[str]) -> list[Path]:
-    """The executed notebooks of every network that the named tables of `partreg.workflow.runs` show."""
+    """Return the executed notebooks of every network in the named tables of `partreg.workflow.runs`."""
     found = (run for name in names for row in tables.get(name, {}).values() for run in row)
     return list(dict.fromkeys(run_path(ws, run) for run in found))
 
 
 def built_on(ws: Workspace, method: str, seed: int) -> list[Path]:
-    """What a method of Table 3 waits for: its own network, and the methods that it is built on."""
+    """Return what a method of Table 3 waits for: its own network, and the methods that it is built on."""
     about = declarations()
     found = [run_path(ws, method_run(ws, "veri", method, seed=seed))] if about[method].trains else []
     for name in about[method].built_on:
@@ -104,7 +104,7 @@ def built_on(ws: Workspace, method: str, seed: int) -> list[Path]:
 def awaited(
     ws: Workspace, name: str, tables: Tables, methods: Iterable[str], points: Iterable[str]
 ) -> list[str | Path]:
-    """What a chapter waits for, by `NEEDS`, of the book's networks, executed notebooks of methods, and own records."""
+    """Return what a chapter waits for, by `NEEDS`: networks, executed notebooks of methods, and own records."""
     needs = NEEDS[name]
     if needs.copied:
         return [run_path(ws, copied_run(ws, name))]

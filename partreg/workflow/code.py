@@ -1,15 +1,16 @@
-"""Digests of code: a module of partreg, and all of partreg that it imports.
+"""Compute digests of code: of a module of partreg, and of all of partreg that it imports.
 
-Whatever is kept is kept under a digest of what made it, and code is a part of that. Nobody lists modules: a *root* says
-where the making begins, and its imports say the rest. A root is
+Each result is kept under a digest of what made it, and code is a part of that. Nobody lists modules: a *root* says
+where the work begins, and its imports say the rest. A root is
 
 - a module, "partreg.reid.train": its own code and, one after the other, that of all modules it imports; or
 - a function, "partreg.workflow.stages:filled": its own code, that of what it names in its module, and of the modules
-  that these import. `partreg.workflow` is not followed from there: what another stage hands over has a key of its own,
-  and a changed lock or progress bar must not make every network due.
+  that these import. From there, imports of `partreg.workflow` are not followed: a result of another stage has a key of
+  its own, and a changed lock or progress bar must not make every network due.
 
-Imports inside functions count. A name that a package's ``__init__`` only passes on leads to the module that defines it:
-importing one name does not drag in its siblings. Docstrings, comments and the ``DECLARATION`` of a method do not count.
+Imports inside functions count. If a package's ``__init__`` only passes a name on, the module that defines it counts:
+to import one name does not bring its siblings along. Docstrings, comments and the ``DECLARATION`` of a method do not
+count.
 """
 
 from __future__ import annotations
@@ -28,24 +29,24 @@ WORKFLOW = "partreg.workflow"
 
 
 def path_of(module: str) -> Path | None:
-    """The file of a module such as "partreg.reid.train", a package's ``__init__``; None where there is none."""
+    """Return the file of a module such as "partreg.reid.train", a package's ``__init__``; None where there is none."""
     place = Path(partreg.__file__).parent.joinpath(*module.split(".")[1:])
     return next((path for path in (place.with_suffix(".py"), place / "__init__.py") if path.is_file()), None)
 
 
 def is_package(module: str) -> bool:
-    """Whether a module is a package."""
+    """Return whether a module is a package."""
     return path_of(f"{module}.__init__") is not None
 
 
 @cache
 def tree(module: str) -> ast.Module:
-    """The syntax tree of a module, without docstrings."""
+    """Return the syntax tree of a module, without docstrings."""
     return stripped(ast.parse(path_of(module).read_text(encoding="utf-8")))
 
 
 def stripped(found: ast.Module) -> ast.Module:
-    """The same tree with its docstrings taken away, and a method's declaration, whose parts are in recipes by name."""
+    """Return the tree without docstrings and without a method's declaration, whose parts are in recipes by name."""
     found.body = [statement for statement in found.body if not declares(statement)]
     documented = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
     for node in ast.walk(found):
@@ -55,20 +56,20 @@ def stripped(found: ast.Module) -> ast.Module:
 
 
 def declares(statement: ast.stmt) -> bool:
-    """Whether a statement is a method's ``DECLARATION``, or imports what only this needs."""
+    """Return whether a statement is a method's ``DECLARATION``, or imports what only this needs."""
     imports_it = isinstance(statement, ast.ImportFrom) and statement.module == "partreg.baselines.declaration"
     return bound(statement) == (["Declaration"] if imports_it else ["DECLARATION"])
 
 
 @cache
 def dumped(module: str) -> str:
-    """The code of a whole module as text."""
+    """Return the code of a whole module as text."""
     return ast.dump(tree(module))
 
 
 @cache
 def defined_in(module: str, name: str) -> str:
-    """The module that ``from module import name`` leads to: a submodule, or where an ``__init__`` has the name from."""
+    """Return where ``from module import name`` leads: a submodule, or where an ``__init__`` has the name from."""
     if not is_package(module):
         return module
     for node in tree(module).body:
@@ -81,7 +82,7 @@ def defined_in(module: str, name: str) -> str:
 
 
 def bound(statement: ast.stmt) -> list[str]:
-    """The names that a statement of a module gives."""
+    """Return the names that a statement of a module defines."""
     if isinstance(statement, ast.FunctionDef | ast.ClassDef | ast.AsyncFunctionDef):
         return [statement.name]
     if isinstance(statement, ast.Import | ast.ImportFrom):
@@ -94,7 +95,7 @@ def bound(statement: ast.stmt) -> list[str]:
 
 
 def imported(code: Iterable[ast.AST], above: Iterable[ast.stmt] = ()) -> set[str]:
-    """The modules of partreg that pieces of code import, and those that they use of imports ``above`` them."""
+    """Return the modules of partreg that pieces of code import, and those that they use of imports ``above`` them."""
     every = [node for piece in code for node in ast.walk(piece)]
     names = {node.id for node in every if isinstance(node, ast.Name)}
     found, packages = set(), {}
@@ -120,13 +121,13 @@ def imported(code: Iterable[ast.AST], above: Iterable[ast.stmt] = ()) -> set[str
 
 @cache
 def imports(module: str) -> frozenset[str]:
-    """The modules of partreg that a module imports, anywhere in it."""
+    """Return the modules of partreg that a module imports, anywhere in it."""
     return frozenset(imported([tree(module)]))
 
 
 @cache
 def pieces(module: str, function: str) -> dict[str, ast.stmt]:
-    """A function and what it names in its module, and what these name, by name; imports left away."""
+    """Return a function, what it names in its module, and what these name, by name; without imports."""
     named = {name: statement for statement in tree(module).body for name in bound(statement)}
     found: dict[str, ast.stmt] = {}
     waiting = [function]
@@ -142,7 +143,7 @@ def pieces(module: str, function: str) -> dict[str, ast.stmt]:
 
 @cache
 def begun(root: str) -> frozenset[str]:
-    """The modules with which the closure of a root begins."""
+    """Return the modules with which the closure of a root begins."""
     module, _, function = root.partition(":")
     if path_of(module) is None or (function and not pieces(module, function)):
         raise ValueError(f"{root}: no such code in partreg")
@@ -155,7 +156,7 @@ def begun(root: str) -> frozenset[str]:
 
 @cache
 def closure(*roots: str) -> tuple[str, ...]:
-    """Every module whose code decides what the roots do, sorted; a function's own module is not among them."""
+    """Return every module whose code decides what the roots do, sorted; without a function's own module."""
     found: set[str] = set()
     waiting = [module for root in roots for module in begun(root)]
     while waiting:
@@ -168,7 +169,7 @@ def closure(*roots: str) -> tuple[str, ...]:
 
 @cache
 def code_key(*roots: str) -> str:
-    """Twelve hexadecimal digits for what the roots do: their own code, and that of all modules in their closure."""
+    """Return twelve hexadecimal digits of what the roots do: their own code, and all modules in their closure."""
     digest = hashlib.sha256()
     for module in closure(*roots):
         digest.update(f"{module}\n{dumped(module)}\n".encode())
@@ -180,7 +181,7 @@ def code_key(*roots: str) -> str:
 
 @cache
 def notebook_key(path: str | Path) -> str:
-    """Twelve hexadecimal digits for a notebook: its cells, and the code of all that its code cells import."""
+    """Return twelve hexadecimal digits of a notebook: its cells, and the code of all that its code cells import."""
     cells = json.loads(Path(path).read_text(encoding="utf-8"))["cells"]
     texts = ["".join(cell["source"]) for cell in cells]
     code = "\n".join(text for text, cell in zip(texts, cells, strict=True) if cell["cell_type"] == "code")

@@ -1,4 +1,4 @@
-"""The data sets of a workspace: rendered first where they are the benchmark, and parsed once a process."""
+"""Read the data sets of a workspace: the benchmark is rendered first, and each is parsed once a process."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from partreg.workflow.profile import Workspace
 
 
 def read(dataset: str, root: Path) -> Any:
-    """A data set from disk, parsed once a process for as long as its lists stay the same; the caller's own copy."""
+    """Return a data set from disk, a copy for the caller; it is parsed once a process while its lists stay the same."""
     layout = given_for(dataset, root)
     stats = [(path, path.stat()) for pattern in layout.files for path in sorted(root.glob(pattern))]
     listed = tuple((path, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns) for path, stat in stats)
@@ -31,7 +31,7 @@ def _parsed(layout: Layout, root: Path, listed: tuple) -> Any:
 
 
 def data(ws: Workspace, dataset: str) -> Any:
-    """`partreg.datasets.VehicleID` or `partreg.datasets.VeRi`, rendered first where it is the benchmark."""
+    """Return `partreg.datasets.VehicleID` or `partreg.datasets.VeRi`, rendered first where it is the benchmark."""
     root = ws.root(dataset)
     done = root / "truth" / "done.json"
     if ws.is_synthetic(dataset) and not done.exists():
@@ -42,32 +42,32 @@ def data(ws: Workspace, dataset: str) -> Any:
 
 
 def load_vehicleid(ws: Workspace) -> Any:
-    """The data set in VehicleID's layout (`partreg.datasets.VehicleID`), rendered first where it is the benchmark."""
+    """Return the data set in VehicleID's layout, rendered first where it is the benchmark."""
     return data(ws, "vehicleid")
 
 
 def load_veri(ws: Workspace) -> Any:
-    """The data set in VeRi-776's layout (`partreg.datasets.VeRi`), rendered first where it is the benchmark."""
+    """Return the data set in VeRi-776's layout, rendered first where it is the benchmark."""
     return data(ws, "veri")
 
 
 def benchmark(ws: Workspace) -> Any:
-    """The description of the rendered benchmark (`partreg.synthetic.Benchmark`) that the profile asks for."""
+    """Return the description of the rendered benchmark that the profile asks for."""
     return described(ws.profile.benchmark)
 
 
 def test_images(ws: Workspace, dataset: str) -> pd.DataFrame:
-    """Every image that features are needed of: all test lists of VehicleID, or VeRi-776's queries, then its gallery."""
+    """Return all images that need features: VehicleID's test lists, or VeRi-776's queries and then its gallery."""
     return tests_of(data(ws, dataset))
 
 
 def tests_of(found: Any) -> pd.DataFrame:
-    """`test_images` of a data set that was read."""
+    """Return the `test_images` of a data set that was read."""
     if hasattr(found, "tests"):
         return pd.concat(found.tests.values()).drop_duplicates("image").sort_values("image").reset_index(drop=True)
     return pd.concat([found.query, found.gallery], ignore_index=True)
 
 
 def all_images(ws: Workspace, dataset: str) -> pd.DataFrame:
-    """Training and test images, in that order."""
+    """Return training and test images, in that order."""
     return pd.concat([data(ws, dataset).train, test_images(ws, dataset)], ignore_index=True)

@@ -1,7 +1,7 @@
-"""Where does each method break? The dial near_duplicates turned, all else equal, on small rendered benchmarks.
+"""Turn the dial near_duplicates, all else equal, on small rendered benchmarks: where does each method break?
 
-And the second question beyond the tables: do parts still help where the baseline is strong? The study ``dial`` answers
-both for every row; ``make keep WHAT=dial`` puts the answers under ``reference/``. The study ``own_dial`` is the few
+A second question goes beyond the tables: do parts still help where the baseline is strong? The study ``dial`` answers
+both for every method; ``make keep WHAT=dial`` puts the answers under ``reference/``. The study ``own_dial`` has the few
 points that a book's own run shows in chapter 12.
 """
 
@@ -28,7 +28,7 @@ from partreg.workflow.stages import vehicleid_scores, veri_scores
 from partreg.workflow.study import Job, Record, Study, rendered
 
 SETTINGS, SEEDS = (1, 4, 16), (0, 1, 2)  # what `make reference` runs
-# The rows of each layout: the method, and what it changes.
+# The methods of each layout, and what each changes.
 ROWS: dict[str, dict[str, tuple[str, dict[str, Any]]]] = {
     layout: {
         "Baseline": ("partreg", {"parts": ()}),
@@ -46,7 +46,7 @@ STRONG_COLUMNS = ("row", "seed", "cmc1", "low", "high", "cmc5", "profile", "comm
 
 
 def workspace(ws: Workspace, near_duplicates: float) -> Workspace:
-    """The small rendered workspace in which the dial is set to ``near_duplicates``."""
+    """Return the small rendered workspace in which the dial is set to ``near_duplicates``."""
     dial = ws.profile.dial
     return rendered(
         ws,
@@ -59,7 +59,7 @@ def workspace(ws: Workspace, near_duplicates: float) -> Workspace:
 
 
 def row_run(ws: Workspace, layout: str, row: str) -> Run | None:
-    """The network whose features are a row of `ROWS`, at the size of all rows; None for other methods of Table 3."""
+    """Return the network of a method of `ROWS`, at the size of all of them; None for other methods of Table 3."""
     method, changes = ROWS[layout][row]
     if method == "partreg":
         return make_run(ws, layout, size=compared_size(ws, layout), **changes)
@@ -67,7 +67,7 @@ def row_run(ws: Workspace, layout: str, row: str) -> Run | None:
 
 
 def row_recipe(ws: Workspace, layout: str, row: str) -> keys.Recipe:
-    """What the score of a row of `ROWS` is made of, see `partreg.workflow.keys`."""
+    """Return what the score of a method of `ROWS` is made of, see `partreg.workflow.keys`."""
     (method, changes), run = ROWS[layout][row], row_run(ws, layout, row)
     return {
         "profile": ws.profile.name,
@@ -78,7 +78,7 @@ def row_recipe(ws: Workspace, layout: str, row: str) -> keys.Recipe:
 
 
 def scored(ws: Workspace, layout: str, row: str) -> Record:
-    """CMC@1 of a row of `ROWS` on VehicleID's longest list, or HIT@1 on VeRi-776, see `score_columns`."""
+    """Return a method's CMC@1 on VehicleID's longest list, or its HIT@1 on VeRi-776, see `score_columns`."""
     (method, changes), run = ROWS[layout][row], row_run(ws, layout, row)
     if layout == "vehicleid":
         scores = longest_list(ws, run)
@@ -95,15 +95,15 @@ def scored(ws: Workspace, layout: str, row: str) -> Record:
 
 
 def longest_list(ws: Workspace, run: Run) -> Any:
-    """A network's scores on VehicleID's longest test list."""
+    """Return a network's scores on VehicleID's longest test list."""
     scores = vehicleid_scores(ws, run)
     return scores[max(scores)]
 
 
 def score_columns(scores: Any, rank_1: float) -> Record:
-    """The score at rank 1 with the ends of its 95% interval over test vehicles, all fractions, and its origin.
+    """Return the score at rank 1, the ends of its 95% interval over test vehicles, all fractions, and its origin.
 
-    That is profile, commit and device of its trainings, where it has any.
+    The origin is profile, commit and device of its trainings, where it has any.
     """
     low, high = bootstrap_over_vehicles(scores.hits, scores.vehicles)
     origins = [one for one in scores.origins if one.seed is not None] or scores.origins
@@ -118,7 +118,7 @@ def score_columns(scores: Any, rank_1: float) -> Record:
 
 
 def informed(ws: Workspace, layout: str, draws: int = 10) -> float:
-    """What knowing model and colour exactly, and nothing else, scores by the layout's protocol, in [0, 1].
+    """Return the score of knowing model and colour exactly, and nothing else, by the layout's protocol, in [0, 1].
 
     On VehicleID's longest list it is 1 / n among n vehicles alike, on average; on VeRi-776 the tracks of vehicles alike
     are put in random order, several times.
@@ -135,28 +135,28 @@ def informed(ws: Workspace, layout: str, draws: int = 10) -> float:
 
 
 def guessing(layout: str, vehicles: int, tracks: int) -> float:
-    """The score of a random order, in [0, 1], for so many test vehicles with so many ``tracks`` each.
+    """Return the score of a random order, in [0, 1], for so many test vehicles with so many ``tracks`` each.
 
-    CMC@1 with one gallery image of each vehicle; HIT@1 over the tracks of all, each of another camera, the query's own
-    left out.
+    It is CMC@1 with one gallery image of each vehicle, or HIT@1 over the tracks of all. Each track of a vehicle is of
+    another camera, and the query's own is left out.
     """
     return 1 / vehicles if layout == "vehicleid" else (tracks - 1) / (vehicles * tracks - 1)
 
 
 def strong_row(ws: Workspace, run: Run) -> Record:
-    """The score of one training of the strong baseline on VehicleID's longest list, and where it comes from."""
+    """Return the score of one training of the strong baseline on VehicleID's longest list, and where it comes from."""
     scores = longest_list(ws, run)
     return {"seed": run.seed, "cmc5": round(scores.cmc5, 4), **score_columns(scores, scores.cmc1)}
 
 
 def strong_rows(ws: Workspace, seeds: Sequence[int]) -> pd.DataFrame:
-    """The strong baseline with and without parts, a row a seed."""
+    """Return the scores of the strong baseline with and without parts, one line for each seed."""
     table = [{"row": row, **strong_row(ws, run)} for row, some in strong_runs(ws, seeds).items() for run in some]
     return pd.DataFrame(table, columns=list(STRONG_COLUMNS))
 
 
 def point_job(ws: Workspace, near_duplicates: float, layout: str, row: str) -> Job:
-    """The job of one point: a setting of the dial, a layout and a row of it."""
+    """Return the job of one point: a setting of the dial, a layout and one of its methods."""
     here = workspace(ws, near_duplicates)
     what = {"near_duplicates": float(near_duplicates), "layout": layout, "row": row}
     code = code_key("partreg.workflow.dial:measure", f"partreg.datasets.{layout}")
@@ -165,9 +165,9 @@ def point_job(ws: Workspace, near_duplicates: float, layout: str, row: str) -> J
 
 
 def listed(ws: Workspace) -> list[Job]:
-    """Every row at every setting of `SETTINGS`, and the strong baseline with every seed of `SEEDS`.
+    """List every method at every setting of `SETTINGS`, and the strong baseline with every seed of `SEEDS`.
 
-    None where the profile says nothing of a benchmark, of which small ones could be rendered.
+    The list is empty where the profile does not describe a benchmark, of which small ones could be rendered.
     """
     if not ws.profile.benchmark and not ws.profile.dial["benchmark"]:
         return []
@@ -182,10 +182,10 @@ def listed(ws: Workspace) -> list[Job]:
 
 
 def listed_own(ws: Workspace) -> list[Job]:
-    """The points that the book's own run shows, as the profile has them; none without the other methods.
+    """List the points that the book's own run shows, as the profile has them; none without the other methods.
 
     Raises:
-        PartregError: the profile names a layout or a row that there is not.
+        PartregError: the profile names a layout or a method that does not exist.
     """
     dial = ws.profile.dial
     known = sorted({row for table in ROWS.values() for row in table})
@@ -199,7 +199,7 @@ def listed_own(ws: Workspace) -> list[Job]:
 
 
 def measure(job: Job) -> Record:
-    """The record of a point, with what `informed` says there, or of a training of the strong baseline."""
+    """Return the record of a point, with the score of `informed` there, or of a training of the strong baseline."""
     ws = job.workspace
     if job.table == "strong":
         return strong_row(ws, job.run)
@@ -217,5 +217,5 @@ OWN = Study("own_dial", "book", {}, listed_own, measure)
 
 
 def own_points(ws: Workspace) -> pd.DataFrame:
-    """The points of the book's own run, a row a point, made where they are not there; columns as in `COLUMNS`."""
+    """Return the points of the book's own run, one in each line, and make absent ones; columns as in `COLUMNS`."""
     return pd.DataFrame([OWN.record(ws, job) for job in OWN.listed(ws)], columns=list(COLUMNS))

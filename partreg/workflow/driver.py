@@ -1,4 +1,4 @@
-"""`make book`: Snakemake runs what is due; the terminal shows which notebook, how many steps, and the time left."""
+"""Run `make book`: Snakemake runs what is due; the terminal shows which notebook, how many steps, and the time left."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ from partreg.workflow.profile import CHOICES, REFERENCE, REPOSITORY, Workspace, 
 from partreg.workflow.studies import STUDIES
 
 LOG = "make.log"  # of Snakemake and all that it runs, in the results folder
-# How long a step takes, as a multiple of a chapter that shows what others have made. Only the proportions matter: they
-# turn steps that have ended into a share of the work, and so into the time left.
+# How long a step takes, in units of a chapter that only shows what others have made. The proportions turn the steps
+# that have ended into a share of the work, and so into the time left.
 WEIGHTS = {"all": 0, "00_near_duplicates": 20, "02_detector_training": 20, "network": 8, "method": 8, "study": 8}
 
 
 def snakemake_command(choices: dict[str, Any], folder: Path, cores: int, target: str = "all") -> list[str]:
-    """The command that brings ``target`` of the Snakefile up to date; its state lies in ``folder``."""
+    """Return the command that brings ``target`` of the Snakefile up to date; its state is in ``folder``."""
     gpus = 1 if shutil.which("nvidia-smi") else cores
     words = [sys.executable, "-m", "snakemake", target, "--snakefile", str(REPOSITORY / "Snakefile")]
     words += ["--directory", str(folder), "--cores", str(cores), "--resources", f"gpu={gpus}"]
@@ -45,10 +45,10 @@ def snakemake_command(choices: dict[str, Any], folder: Path, cores: int, target:
 
 @contextlib.contextmanager
 def only_one(folder: Path) -> Iterator[int]:
-    """Let one run at a time work in a results folder; gives the lock's file descriptor.
+    """Let one run at a time work in a results folder; yield the lock's file descriptor.
 
-    Whoever inherits the descriptor holds the lock too: where a driver or its Snakemake is killed alone, what they
-    started works on, and the next run waits for it to end.
+    A process that inherits the descriptor holds the lock, too. If only a driver or its Snakemake is killed, the
+    processes that they started work on, and the next run waits until these have ended.
     """
     with open(folder / ".make.lock", "a") as lock:
         try:
@@ -67,7 +67,7 @@ class Progress:
         self.bar, self.done = tqdm(disable=True), 0
 
     def hear(self, line: str) -> None:
-        """Follow a line of Snakemake's: of its table of steps, which ends with their total, or that one has ended."""
+        """Read a line of Snakemake's: of its table of steps, which ends with their total, or that a step has ended."""
         if self.bar.disable and (found := re.fullmatch(r"(\w+) +(\d+)", line)):
             self.due[found[1]] = int(found[2])
             if found[1] == "total":
@@ -83,10 +83,10 @@ class Progress:
 
 
 def follow(command: list[str], log: Path, stdin: int | None = None) -> int:
-    """Run ``command``, its words into ``log``, its progress onto the terminal; what it starts inherits ``stdin``."""
+    """Run ``command``; its words go to ``log``, its progress to the terminal. What it starts inherits ``stdin``."""
     progress = Progress()
-    # Not through a pipe: where its reader is killed, Snakemake loses its thread and waits for ever. In memory, if it
-    # can be: so what went wrong is heard when the disk is full, too.
+    # Not through a pipe: if its reader is killed, Snakemake loses a thread and waits for ever. In memory, if possible:
+    # then errors are heard when the disk is full, too.
     with (
         open(log, "w", encoding="utf-8", buffering=1) as file,
         tempfile.TemporaryFile(dir="/dev/shm" if os.access("/dev/shm", os.W_OK) else None) as said,  # noqa: S108
@@ -105,7 +105,7 @@ def follow(command: list[str], log: Path, stdin: int | None = None) -> int:
 
 
 def lines_of(process: subprocess.Popen, said: int) -> Iterator[str | None]:
-    """The lines that a process writes into an open file, as they come, until it has ended; None after a wait."""
+    """Yield the lines that a process writes into an open file until it has ended; None after each wait."""
     place, rest, ended = 0, b"", False
     while True:
         new = os.pread(said, 1 << 20, place)
@@ -123,7 +123,7 @@ def lines_of(process: subprocess.Popen, said: int) -> Iterator[str | None]:
 
 
 def bring_up_to_date(choices: dict[str, Any], ws: Workspace, cores: int, target: str) -> int:
-    """Run Snakemake in the results folder of a workspace, one run at a time; its exit status."""
+    """Run Snakemake in the results folder of a workspace, one run at a time; return its exit status."""
     (folder := ws.folder).mkdir(parents=True, exist_ok=True)
     with only_one(folder) as descriptor:
         files.sweep(folder)
@@ -131,7 +131,7 @@ def bring_up_to_date(choices: dict[str, Any], ws: Workspace, cores: int, target:
 
 
 def unsaid_failure(log: str) -> str:
-    """What stopped a run whose log has no FAILED line, as when Snakemake could not even begin; "" where it has one."""
+    """Return what stopped a run whose log has no FAILED line; "" where it has one. Snakemake may never have begun."""
     lines = [line.strip() for line in log.splitlines() if line.strip()]
     if any(re.match(r"partreg: (.*: )?FAILED: ", line) for line in lines):
         return ""
@@ -140,7 +140,7 @@ def unsaid_failure(log: str) -> str:
 
 
 def chosen(command: Callable[..., None]) -> Callable[..., None]:
-    """A command with an option for each of `CHOICES` but overrides, for which a file is the place."""
+    """Return a command with an option for each of `CHOICES`; except overrides, which belong into a file."""
     for name, meaning in reversed(CHOICES.items()):
         if name != "overrides":
             start = "laptop" if name == "profile" else ""
@@ -180,14 +180,14 @@ def main(target: str, cores: int, baselines: bool, restore: bool, **given: str) 
 
 
 def as_choices(baselines: bool, given: dict[str, str]) -> dict[str, Any]:
-    """The words of a command as choices of `open_workspace`, with whole paths, for notebooks run in other folders."""
+    """Return a command's words as choices of `open_workspace`, with whole paths, for notebooks in other folders."""
     file = {name: value for name in ("weights", "pixels") if (value := given.pop(name))}
     overrides = ({} if baselines else {"other_methods": False}) | ({"evidence": file} if file else {})
     return tidy({**given, "overrides": overrides}, Path.cwd())
 
 
 def refuse(ws: Workspace, target: str) -> None:
-    """Raise a PartregError for what Snakemake could only fail at: a target without jobs, a folder with braces."""
+    """Raise a PartregError where Snakemake could only fail: a target without jobs, a folder with braces."""
     if target in STUDIES and not STUDIES[target].listed(ws):
         raise PartregError(f"profile {ws.profile.name!r}: {STUDIES[target].without_jobs}")
     if set("{}") & set(str(ws.folder)):

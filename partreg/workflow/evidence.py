@@ -1,8 +1,7 @@
-"""The study ``evidence``: what is true of the paper, by trainings of small networks.
+"""The study ``evidence``: test what the paper says by trainings of small networks.
 
-`listed` gives every training: the rows of Table 4, its controls and what the paper leaves open with several seeds;
-other input sizes; and the cells of the question when parts pay, in which one thing about the benchmark is changed at a
-time.
+`listed` gives every training: the networks of Table 4, its controls and what the paper leaves open, with several seeds;
+other input sizes; and the cells of the question when parts pay. In a cell, one thing about the benchmark is changed.
 ``make reference`` runs all of them with the profile ``reference`` and makes three tables of the records: runs.csv,
 curves.csv and hits.csv. The committed ones, under ``reference/``, are renewed by ``make keep WHAT=evidence``.
 """
@@ -44,8 +43,8 @@ from partreg.workflow.stages import (
 )
 from partreg.workflow.study import Job, Record, Study, record_path, rendered
 
-OTHER_MODELS, IMAGENET_FILE = "other models", "imagenet file"  # what stands for weights until a training begins
-# Rows beyond Table 4 and its controls. Names are what tables and claims call them.
+OTHER_MODELS, IMAGENET_FILE = "other models", "imagenet file"  # in the place of weights until a training begins
+# Networks beyond Table 4 and its controls. Tables and claims call them by these names.
 BOXES = {
     "True boxes": {"boxes": "truth"},
     "True boxes, lights not extended": {"boxes": "tight"},
@@ -87,14 +86,14 @@ EXTENSIONS = {
     "Parts dropped half of the time": {"part_dropout": 0.5},
     "Global prediction pulled to the parts'": {"agreement": 1.0},
 }
-# Is it the parts that the last of these gains by? Not chosen among them, but shown beside.
+# Does the last of these gain by the parts? Not chosen among them, but shown beside.
 PULLED_ELSEWHERE = {"Global prediction pulled to whole-map heads'": {"boxes": "whole", "agreement": 1.0}}
 WHOLE = next(row for row, changes in CONTROLS.items() if changes == {"boxes": "whole"})
 BUDGETED = (BASELINE, FULL, WHOLE)  # trained for shorter, too
 
 
 def as_job(ws: Workspace, run: Run, study: str, row: str, budget: str = "long", cell: str = "") -> Job:
-    """The job of one training and what it is for.
+    """Return the job of one training and what it is for.
 
     The ``study`` is "rows" (Table 4, its controls, and what is left open), "budgets" (some of these, trained for
     shorter), "sizes" (Tables 5 and 6) or "cells" (when parts pay: ``cell`` is what is changed of the benchmark, as
@@ -108,17 +107,17 @@ def as_job(ws: Workspace, run: Run, study: str, row: str, budget: str = "long", 
 
 
 def looked_at(what: Record) -> bool:
-    """Whether it is also recorded where the network looks and what its first answers are."""
+    """Return whether the record also says where the network looks and what its first answers are."""
     return what["study"] == "rows" and what["row"] in (FULL, BASELINE)
 
 
 def fused(what: Record) -> bool:
-    """Whether the features of all branches side by side are scored, too."""
+    """Return whether the features of all branches side by side are scored, too."""
     return what["study"] == "rows" and what["row"] == FULL
 
 
 def recipe(ws: Workspace, run: Run, what: Record) -> keys.Recipe:
-    """What a record is made of, see `partreg.workflow.keys`."""
+    """Return what a record is made of, see `partreg.workflow.keys`."""
     layout, here = run.dataset, "partreg.workflow.evidence:"
     tests = {"images": keys.tests(ws, layout), "galleries": ws.profile.galleries}
     parts: keys.Recipe = {
@@ -141,7 +140,7 @@ def recipe(ws: Workspace, run: Run, what: Record) -> keys.Recipe:
 
 
 def rows(ws: Workspace) -> dict[str, dict[str, Any]]:
-    """What each row of the study "rows" changes of the full model; without a file of weights none that starts there."""
+    """Return the changes of the full model for each method of the study "rows"; those with weights only with a file."""
     plan = ws.profile.evidence
     if plan.get("weights") and "pixels" not in plan:
         raise PartregError(f"profile {ws.profile.name}: evidence has weights, but not their pixels; add rgb or caffe.")
@@ -156,9 +155,9 @@ def rows(ws: Workspace) -> dict[str, dict[str, Any]]:
 
 
 def listed(ws: Workspace) -> list[Job]:
-    """Every training that the profile's ``evidence`` asks for, one study after the other; [] where that is empty.
+    """List every training that the profile's ``evidence`` asks for, one study after the other; [] where it is empty.
 
-    Of "rows" the baseline, the full model and the controls have every seed, others the first three. Of "cells" the
+    In "rows", the baseline, the full model and the controls have every seed, others the first three. In "cells", the
     boxes are the true ones.
     """
     plan = ws.profile.evidence
@@ -185,10 +184,10 @@ def listed(ws: Workspace) -> list[Job]:
 
 
 def benchmarks(ws: Workspace) -> dict[str, Workspace]:
-    """The small rendered workspaces of "cells": the base, and one for each value of each axis.
+    """Return the small rendered workspaces of "cells": the base, and one for each value of each axis.
 
-    ``train_vehicles`` are those learnt; validation vehicles come on top. However much is learnt, the test gallery is
-    that of the base.
+    ``train_vehicles`` are those learnt; validation vehicles come on top. The test gallery is that of the base, however
+    many vehicles are learnt.
     """
     base = ws.profile.evidence["base"]
     changes = {
@@ -210,26 +209,26 @@ def benchmarks(ws: Workspace) -> dict[str, Workspace]:
 
 
 def described(ws: Workspace, dataset: str, **changes: Any) -> Run:
-    """The description of a network whose weights are perhaps still to be made, and so named by words."""
+    """Return the description of a network; words stand for its weights, which need not be there yet."""
     return make_run(ws, dataset, **{**changes, "weights": ""}).changed(weights=changes.get("weights", ""))
 
 
 def with_weights(ws: Workspace, run: Run) -> Run:
-    """The run with the file that its words for weights stand for; other models are learnt first where need be."""
+    """Return the run with the file in place of the words for its weights; learn other models first if needed."""
     if run.weights == OTHER_MODELS:
         return run.changed(weights=str(backbone_weights(*strangers(ws))))
     return run.changed(weights=ws.profile.evidence["weights"]) if run.weights == IMAGENET_FILE else run
 
 
 def strangers(ws: Workspace) -> tuple[Workspace, Run]:
-    """A benchmark of other models, and the network that learns them."""
+    """Return a benchmark of other models, and the network that learns them."""
     other = replace(ws.profile, benchmark={**ws.profile.benchmark, "seed": ws.profile.benchmark["seed"] + 1})
     there = Workspace(other, ws.folder / "other")
     return there, make_run(there, "vehicleid", parts=())
 
 
 def measure(job: Job) -> Record:
-    """Train a job's network and score it; where its loss is no number any more, that is the record.
+    """Train a job's network and score it; if its loss stops being a number, the record says so.
 
     Raises:
         PartregError: whatever else goes wrong.
@@ -245,13 +244,13 @@ def measure(job: Job) -> Record:
             facts |= {name: getattr(scores, name) for name in ("mAP", "hit1", "hit5")} | training_columns(ws, run)
         return {**facts, "outcome": "done"}
     except PartregError as error:
-        if "the loss is" not in str(error):  # a full disk, say, which has nothing to do with the network
+        if "the loss is" not in str(error):  # a full disk, for example, which has nothing to do with the network
             raise
         return {**facts, "outcome": str(error)}
 
 
 def vehicleid_record(ws: Workspace, run: Run, what: Record) -> Record:
-    """Scores on all test lists, curves, and the share of hits of each test vehicle of the longest list.
+    """Return scores on all test lists, curves, and the share of hits of each test vehicle of the longest list.
 
     Raises:
         PartregError: the network was trained before without being scored on these test images on its way.
@@ -276,27 +275,27 @@ def vehicleid_record(ws: Workspace, run: Run, what: Record) -> Record:
 
 
 def from_scores(scores: dict[int, Any]) -> Record:
-    """CMC of all test lists, and the share of hits of each vehicle of the longest."""
+    """Return CMC on all test lists, and the share of hits of each vehicle of the longest."""
     lists = zip(("small", "medium", "large")[-len(scores) :], sorted(scores), strict=True)
     cmc = {f"{rank}_{name}": getattr(scores[number], rank) for name, number in lists for rank in ("cmc1", "cmc5")}
     return {"hits": vehicle_hits(scores[max(scores)]), **cmc}
 
 
 def vehicle_hits(scores: Any) -> list[float]:
-    """The share of its queries that found each test vehicle at rank 1, by ascending vehicle number."""
+    """Return for each test vehicle the share of its queries that found it at rank 1, by ascending vehicle number."""
     return pd.Series(scores.hits).groupby(scores.vehicles).mean().round(4).tolist()
 
 
 def global_accuracy(past: pd.DataFrame) -> list[float | None]:
-    """The share of training images that the global branch puts to their own vehicle, by epoch.
+    """Return the share of training images that the global branch gives to their own vehicle, by epoch.
 
-    None for each in a network without that branch: another branch's accuracy says something else.
+    It is None for each epoch of a network without that branch: another branch's accuracy says something else.
     """
     return past.accuracy_global.tolist() if "accuracy_global" in past else [None] * len(past)
 
 
 def from_history(past: pd.DataFrame) -> Record:
-    """The best epoch, the last accuracy, and the curves of the scored epochs."""
+    """Return the best epoch, the last accuracy, and the curves of the scored epochs."""
     watched = past.dropna(subset="cmc1_test")
     curve = {name: watched[name].tolist() for name in ("epoch", "cmc1", "cmc1_test")}
     record = {**best_epoch(past), "curve": {**curve, "accuracy": global_accuracy(watched)}}
@@ -305,9 +304,9 @@ def from_history(past: pd.DataFrame) -> Record:
 
 
 def best_epoch(past: pd.DataFrame) -> Record:
-    """The epoch that is best on validation identities, and what the test identities have then; {} without validation.
+    """Return the epoch that is best on validation vehicles, and the test vehicles' score then; {} without validation.
 
-    The first of equal epochs counts.
+    Of equal epochs, the first counts.
     """
     scored = past.dropna(subset=["cmc1", "cmc1_test"])
     if scored.empty:
@@ -322,8 +321,8 @@ def best_epoch(past: pd.DataFrame) -> Record:
 
 
 def on_parts(ws: Workspace, run: Run) -> float:
-    """The mean share of the global branch's activation that lies on parts seen in the test images (Figure 5)."""
-    import torch  # here, for whoever only lists the trainings need not wait for it
+    """Return the mean share of the global branch's activation on parts that are seen in the test images (Figure 5)."""
+    import torch  # here, so that a process that only lists the trainings need not wait for it
 
     from partreg.parts.cells import branch_cells
     from partreg.reid.activation import activation_maps, share_on_cells
@@ -336,7 +335,7 @@ def on_parts(ws: Workspace, run: Run) -> float:
 
 
 def same_model(ws: Workspace, run: Run, test: pd.DataFrame) -> float:
-    """Of the first ten answers to each query of a test list, the share that are of the query's own model (Figure 6)."""
+    """Return the share of the first ten answers that are of the query's own model, over a test list (Figure 6)."""
     from partreg.figures.ranklist import rank_lists
 
     images, vehicles, models = test_images(ws, "vehicleid"), test.vehicle.to_numpy(), test.model.to_numpy()
@@ -348,7 +347,7 @@ def same_model(ws: Workspace, run: Run, test: pd.DataFrame) -> float:
 
 
 def training_columns(ws: Workspace, run: Run) -> Record:
-    """How a network came about: images, passes, parameters, time, device and commit."""
+    """Return how a network came about: images, passes, parameters, time, device and commit."""
     folder = trained(ws, run)
     training, provenance = (files.read_json(folder / f"{name}.json") for name in ("training", "provenance"))
     return {
@@ -360,7 +359,7 @@ def training_columns(ws: Workspace, run: Run) -> Record:
 
 
 def tabulate(records: list[Record]) -> dict[str, pd.DataFrame]:
-    """The tables runs, curves and hits, see `partreg.workflow.effects.Evidence`."""
+    """Return the tables runs, curves and hits, see `partreg.workflow.effects.Evidence`."""
     curves = [
         {"key": record["key"], **dict(zip(curve, values, strict=True))}
         for record in records
@@ -380,7 +379,7 @@ def tabulate(records: list[Record]) -> dict[str, pd.DataFrame]:
 
 
 def as_record(row: dict[str, Any], tables: Evidence) -> Record:
-    """The record that a row of runs.csv came from, with its curve and its hits."""
+    """Return the record of a line of runs.csv, with its curve and its hits."""
     record = {name: value for name, value in row.items() if value == value}  # what is empty is NaN
     curve = tables.curves[tables.curves.key == row["key"]]
     if len(curve):
@@ -392,10 +391,10 @@ def as_record(row: dict[str, Any], tables: Evidence) -> Record:
 
 
 def restore(ws: Workspace, folder: Path) -> tuple[int, int]:
-    """Make records anew from kept tables where they are wanted and their code is today's, so that only others are run.
+    """Make wanted records from kept tables if their code is today's, so that only the others are run.
 
     Returns:
-        How many were made, and how many more are wanted but of older code, see ``make restamp``.
+        How many were made, and how many more are wanted, but are of older code, see ``make restamp``.
     """
     tables, wanted = read_evidence(folder), {job.description: job for job in listed(ws)}
     runs, taken = tables.runs[tables.runs.key.isin(wanted)], 0

@@ -1,13 +1,13 @@
-"""What each kept result is made of. Its key is a digest of that: equal keys mean that the same was done to the same.
+"""Say what each kept result is made of. A digest of that is its key: equal keys mean the same work on the same things.
 
 A *recipe* is a nested dictionary: the settings that decide a result, digests of the files that are read for it, the
 recipes of the results that it is made from, and under "code" a digest of the code (`partreg.workflow.code`). Nothing
-else is in it, so a changed figure trains no network. Files are told apart by their bytes. That holds for pictures, too;
-they are read once, and again where their size or times change (`partreg.datasets.contents`). Of rendered pictures the
-recipe holds what renders them instead, for they need not be there yet.
+else is in it, so a changed figure trains no network. Files are told apart by their bytes. This holds for pictures, too:
+they are read once, and again where their size or times change (`partreg.datasets.contents`). For rendered pictures the
+recipe holds what renders them, because they need not be there yet.
 
-`partreg.workflow.stages` keeps each result under its key. Where a stage does more than call one function of the
-library, that is a function of its own there, named here by its place: "partreg.workflow.stages:filled".
+`partreg.workflow.stages` keeps each result under its key. If a stage does more than call one function of the library,
+its work is a function there, and a recipe names it by its place: "partreg.workflow.stages:filled".
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ Recipe = dict[str, Any]
 
 
 def images(ws: Workspace, dataset: str, half: str) -> Recipe:
-    """The images of the "train" or "test" half of a data set: which vehicles are in which pictures.
+    """Return the recipe of the images of a data set's "train" or "test" half: which vehicles are in which pictures.
 
     Pictures of a reader's own are looked at once a process.
     """
@@ -54,14 +54,14 @@ def _own_images(dataset: str, root: Path, half: str, pixels: Path) -> Recipe:
 
 
 def described(table: pd.DataFrame, ledger: Path) -> Recipe:
-    """The list and the pictures of a table of images; where they lie does not matter."""
+    """Return the recipe of a table of images: its list and its pictures; their folder does not matter."""
     listed = table.drop(columns="path").to_csv(index=False)
     pictures = contents(table["path"].tolist(), ledger)
     return {"list": hashlib.sha256(listed.encode()).hexdigest()[:16], "pictures": digest(pictures)}
 
 
 def tests(ws: Workspace, dataset: str) -> Recipe:
-    """The test half, and which of its images each test list has in which order, for that decides the galleries."""
+    """Return the recipe of the test half, with the images of each test list in order: it decides the galleries."""
     if ws.is_synthetic(dataset):
         return images(ws, dataset, "test")
     lists = getattr(data.read(dataset, ws.root(dataset)), "tests", {})  # VeRi-776 has queries and a gallery instead
@@ -72,7 +72,7 @@ def tests(ws: Workspace, dataset: str) -> Recipe:
 
 
 def annotated(ws: Workspace) -> Recipe:
-    """The file of annotated boxes: a reader's own, or the stand-in's, which follows from the training images."""
+    """Return the recipe of the annotated boxes: a reader's file, or the stand-in's, made from the training images."""
     if ws.profile.annotations:
         return {"file": sha256(ws.profile.annotations)}
     code = code_key("partreg.parts.annotation")
@@ -80,12 +80,12 @@ def annotated(ws: Workspace) -> Recipe:
 
 
 def annotations(ws: Workspace) -> Path:
-    """COCO file of the annotated part boxes: the reader's own, or the stand-in's that notebook 01 writes."""
+    """Return the COCO file of the annotated part boxes: the reader's own, or the stand-in's that notebook 01 writes."""
     return Path(ws.profile.annotations or ws.folder / f"parts-{digest(annotated(ws))}" / "annotations.json")
 
 
 def detector(ws: Workspace) -> Recipe:
-    """The part detector's weights."""
+    """Return the recipe of the part detector's weights."""
     recipe: Recipe = {"annotations": annotated(ws), "settings": ws.profile.detector}
     if ws.profile.annotations:
         recipe |= {"count": ws.profile.annotate if ws.drawn_elsewhere else 0, "names": ws.profile.names}
@@ -94,7 +94,7 @@ def detector(ws: Workspace) -> Recipe:
 
 
 def _annotated_pictures(ws: Workspace) -> str:
-    """Digest of the pictures that a reader's own annotations name; "" where their reader will find a fault in them."""
+    """Return a digest of the pictures that a reader's annotations name; "" where reading them will find a fault."""
     folder = Path(ws.profile.photographs or ws.vehicleid)
     try:
         names = sorted({str(entry["file_name"]) for entry in read_json(ws.profile.annotations)["images"]})
@@ -105,24 +105,24 @@ def _annotated_pictures(ws: Workspace) -> str:
 
 
 def detector_folder(ws: Workspace) -> Path:
-    """Where the trained detector lies."""
+    """Return the folder of the trained detector."""
     return ws.folder / f"parts-{digest(detector(ws))}" / "detector"
 
 
 def detected(ws: Workspace, dataset: str, half: str) -> Recipe:
-    """The boxes that the detector finds in a half of a data set; the true ones where the profile has no detector."""
+    """Return the recipe of the boxes that the detector finds in a half; of the true ones without a detector."""
     if not ws.profile.detector:
         return {"truth": images(ws, dataset, half), "code": code_key("partreg.workflow.stages:true_boxes")}
     return {"detector": detector(ws), "images": images(ws, dataset, half), "code": code_key("partreg.parts.detector")}
 
 
 def filled(ws: Workspace, dataset: str, half: str) -> Recipe:
-    """The same with the missing ones filled in; each half is averaged by itself."""
+    """Return the recipe of the same boxes with the missing ones filled in; each half is averaged by itself."""
     return {"detected": detected(ws, dataset, half), "code": code_key("partreg.workflow.stages:filled")}
 
 
 def boxes_key(ws: Workspace, dataset: str, kind: str) -> str:
-    """The key of a file of "detected" or "filled" boxes, which holds both halves."""
+    """Return the key of a file of "detected" or "filled" boxes, which holds both halves."""
     recipe = {"detected": detected, "filled": filled}[kind]
     return digest(dataset, *(recipe(ws, dataset, half) for half in ("train", "test")))
 
@@ -133,7 +133,7 @@ def boxes_file(ws: Workspace, dataset: str, kind: str) -> Path:
 
 
 def learnt_boxes(ws: Workspace, run: Run) -> Recipe:
-    """The boxes that a network learns from; {} where it has no parts, or takes the whole image for each."""
+    """Return the recipe of the boxes that a network learns from; {} without parts, or if each is the whole image."""
     if not run.parts or run.boxes == "whole":
         return {}
     if run.boxes in ("truth", "tight"):
@@ -145,7 +145,7 @@ def learnt_boxes(ws: Workspace, run: Run) -> Recipe:
 
 
 def side(ws: Workspace, dataset: str, method: str) -> Recipe:
-    """Digests of the side files that a method reads; of the rendered benchmark they follow from its recipe."""
+    """Return digests of the side files that a method reads; for the rendered benchmark, its recipe."""
     found = {}
     for owner, *names in declarations()[method].side_files if method in declarations() else ():
         place = owner or dataset
@@ -155,12 +155,12 @@ def side(ws: Workspace, dataset: str, method: str) -> Recipe:
 
 
 def side_paths(root: Path, names: Sequence[str]) -> list[Path]:
-    """Those of the named files that are under a data set's root, or under its ``truth``."""
+    """Return those of the named files that are under a data set's root, or under its ``truth``."""
     return [path for name in names for place in ("", "truth") if (path := root / place / name).is_file()]
 
 
 def _side_hash(path: Path, ws: Workspace) -> str:
-    """The hash of a side file; that of plates.csv with the crops that it names, unless its reader will find a fault."""
+    """Return the hash of a side file; that of plates.csv covers its crops, unless reading it will find a fault."""
     if path.name != "plates.csv":
         return sha256(path)
     try:
@@ -172,7 +172,7 @@ def _side_hash(path: Path, ws: Workspace) -> str:
 
 
 def network(ws: Workspace, run: Run) -> Recipe:
-    """What decides a network besides the fields of its `Run`: images, boxes, side files and code."""
+    """Return the recipe of a network besides the fields of its `Run`: images, boxes, side files and code."""
     return {
         "images": images(ws, run.dataset, "train"),
         "boxes": learnt_boxes(ws, run),
@@ -182,17 +182,17 @@ def network(ws: Workspace, run: Run) -> Recipe:
 
 
 def run_folder(ws: Workspace, run: Run) -> Path:
-    """Where a network lies."""
+    """Return the folder of a network."""
     return ws.folder / "runs" / run.key
 
 
 def method_code(method: str) -> list[str]:
-    """The code of a method's network, as roots; the paper's own is that of `partreg.reid` and needs none."""
+    """Return the code of a method's network, as roots; the paper's own is that of `partreg.reid` and needs none."""
     return [] if method == "partreg" else [f"partreg.baselines.{method}:METHOD"]
 
 
 def extracted(ws: Workspace, run: Run, table: pd.DataFrame) -> Recipe:
-    """A trained network's features of the images of a table, as they are now."""
+    """Return the recipe of a trained network's features of the images of a table, as these are now."""
     return {
         "network": run.key,
         "images": described(table, ws.pixels),
@@ -202,7 +202,7 @@ def extracted(ws: Workspace, run: Run, table: pd.DataFrame) -> Recipe:
 
 
 def scored(ws: Workspace, run: Run) -> Recipe:
-    """The scores of a network on its test half."""
+    """Return the recipe of the scores of a network on its test half."""
     return {
         "features": extracted(ws, run, data.test_images(ws, run.dataset)),
         "tests": tests(ws, run.dataset),
@@ -212,17 +212,17 @@ def scored(ws: Workspace, run: Run) -> Recipe:
 
 
 def judging(dataset: str) -> str:
-    """The code by which features are extracted from test images and scored."""
+    """Return the code that extracts features from test images and scores them."""
     return code_key("partreg.reid.features", f"partreg.workflow.stages:{dataset}_judged", f"partreg.datasets.{dataset}")
 
 
 def validated() -> str:
-    """The code that scores a network on held-out images while it learns: it decides columns of a history alone."""
+    """Return the code that scores held-out images while a network learns; it decides columns of a history only."""
     return code_key("partreg.workflow.stages:validation_score")
 
 
 def parts_of(recipe: Any) -> tuple[Any, list[str]]:
-    """A recipe without its code, and the code apart, in the recipe's order."""
+    """Return a recipe without its code, and the code apart, in the recipe's order."""
     if not isinstance(recipe, dict | list | tuple):
         return recipe, []
     pairs = recipe.items() if isinstance(recipe, dict) else enumerate(recipe)
@@ -232,10 +232,10 @@ def parts_of(recipe: Any) -> tuple[Any, list[str]]:
 
 
 def data_key(ws: Workspace, dataset: str) -> str:
-    """Digest of which images of which vehicles ``dataset`` holds, and in which lists."""
+    """Return a digest of which images of which vehicles ``dataset`` holds, and in which lists."""
     return digest(images(ws, dataset, "train"), tests(ws, dataset))
 
 
 def parts_key(ws: Workspace) -> str:
-    """Digest of how all part boxes come about; for chapters 01 to 03."""
+    """Return a digest of how all part boxes come about; for chapters 01 to 03."""
     return digest(*(boxes_key(ws, dataset, "filled") for dataset in DATASETS))

@@ -1,4 +1,4 @@
-"""The methods of `partreg.baselines`, each judged as the paper's own: scores, and what they cost.
+"""Judge each method of `partreg.baselines` as the paper's own: its scores, and what they cost.
 
 A method on VeRi-776 need not be one network: FACT adds three distances, and three methods build on FACT. Each makes its
 distances once, whoever asks first; they are kept as ``methods/<method>-<key>/distances.npy``.
@@ -45,7 +45,7 @@ class Judged:
 
 
 def judge(ws: Workspace, dataset: str, method: str, seed: int | None = None, **changes: Any) -> Judged:
-    """Scores and cost of a method of "vehicleid" (Tables 1 and 2) or "veri" (Table 3), trained first where need be.
+    """Return scores and cost of a method of "vehicleid" (Tables 1 and 2) or "veri" (Table 3); train it first if needed.
 
     The seed is the profile's first unless given; ``changes`` are of `partreg.reid.run.Run`'s fields, for one network.
 
@@ -78,12 +78,12 @@ def check_method(dataset: str, method: str) -> None:
 
 
 def slow_methods(ws: Workspace) -> list[str]:
-    """Those of Table 3 that take a while besides a network's training, and can be run here."""
+    """Return the methods of Table 3 that take a while besides a network's training, and that can be run here."""
     return [method for method in other_methods(ws, "veri").values() if declarations()[method].takes_a_while]
 
 
 def method_networks(ws: Workspace, dataset: str, method: str, seed: int, **changes: Any) -> dict[str, Run]:
-    """The description of every network that a method is made of, by the method that trains it."""
+    """Return the description of every network that a method is made of, by the method that trains it."""
     about = declarations()[method]
     found = {method: method_run(ws, dataset, method, seed=seed, **changes)} if about.trains else {}
     for part in about.built_on:
@@ -92,17 +92,17 @@ def method_networks(ws: Workspace, dataset: str, method: str, seed: int, **chang
 
 
 def method_folder(ws: Workspace, method: str, seed: int, **changes: Any) -> Path:
-    """Where the distances of a method on VeRi-776 lie, named by what they are made from."""
+    """Return the folder of the distances of a method on VeRi-776, named by what they are made from."""
     return ws.folder / "methods" / f"{method}-{method_key(ws, method, seed, **changes)}"
 
 
 def method_key(ws: Workspace, method: str, seed: int, **changes: Any) -> str:
-    """Twelve hexadecimal digits for a method on VeRi-776: its data, its code, its network, and what it is built on."""
+    """Return twelve hexadecimal digits of a method on VeRi-776: its data, code and network, and what it is built on."""
     return digest(method_recipe(ws, method, seed, **changes))
 
 
 def method_recipe(ws: Workspace, method: str, seed: int, **changes: Any) -> keys.Recipe:
-    """What the distances of a method on VeRi-776 are made of, see `partreg.workflow.keys`."""
+    """Return what the distances of a method on VeRi-776 are made of, see `partreg.workflow.keys`."""
     about = declarations()[method]
     compares = f"partreg.baselines.{method}:distances" if about.compares else "partreg.baselines.task:network_distances"
     roots = [compares, "partreg.workflow.methods:task", "partreg.datasets.veri"]
@@ -119,7 +119,7 @@ def method_recipe(ws: Workspace, method: str, seed: int, **changes: Any) -> keys
 
 
 def method_origins(ws: Workspace, method: str, seed: int, **changes: Any) -> tuple[Origin, ...]:
-    """Where a method's distances came from: all that it is built on, its network, itself, and this process."""
+    """Return where a method's distances came from: all that it is built on, its network, itself, and this process."""
     about, path = declarations()[method], method_folder(ws, method, seed, **changes) / "provenance.json"
     return collected(
         [method_origins(ws, name, seed) for name in about.built_on],
@@ -130,14 +130,14 @@ def method_origins(ws: Workspace, method: str, seed: int, **changes: Any) -> tup
 
 
 def distances(ws: Workspace, method: str, seed: int, **changes: Any) -> tuple[np.ndarray, Cost]:
-    """(Q, G) distances of a method on VeRi-776, smaller is nearer, and their cost; made once and kept."""
+    """Return the (Q, G) distances of a method on VeRi-776, smaller is nearer, and their cost; made once and kept."""
     folder = method_folder(ws, method, seed, **changes)
     with locked(folder):
         if not (folder / "provenance.json").exists():
             folder.mkdir(parents=True, exist_ok=True)
             found, cost = measure(ws, method, seed, folder, **changes)
             with files.whole(folder / "distances.npy") as temporary:
-                np.save(temporary, found, allow_pickle=False)  # as they are: fewer digits make equal what is not
+                np.save(temporary, found, allow_pickle=False)  # all digits: fewer would make ties
             files.write_json(folder / "cost.json", asdict(cost))
             files.write_json(folder / "provenance.json", provenance(ws))
     return files.read_array(folder / "distances.npy"), Cost(**files.read_json(folder / "cost.json"))
@@ -153,7 +153,7 @@ def measure(ws: Workspace, method: str, seed: int, folder: Path, **changes: Any)
 
 
 def task(ws: Workspace, run: Run | None, seed: int, folder: Path, made: Mapping[str, Made]) -> Task:
-    """What a method is given, with features of its network where it has one; every key holds this function's code."""
+    """Return what a method receives, with features if it has a network; every key holds this function's code."""
     from partreg.datasets.split import hold_out
     from partreg.reid.pixels import decoded
 
@@ -178,7 +178,7 @@ def task(ws: Workspace, run: Run | None, seed: int, folder: Path, made: Mapping[
 
 
 def network_cost(ws: Workspace, run: Run, name: str, gallery: int) -> Cost:
-    """What a trained network costs; with a ``gallery``, the time of one query's distances to so many features too."""
+    """Return what a trained network costs; with a ``gallery``, also the time of a query's distances to so many."""
     folder = trained(ws, run)
     one = files.read_json(folder / f"features_{name}.json")["seconds_per_image"]
     found = np.load(folder / f"features_{name}.npy", mmap_mode="r", allow_pickle=False)

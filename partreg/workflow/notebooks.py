@@ -1,4 +1,4 @@
-"""Running one notebook by papermill, whole or not at all, with its progress on the terminal."""
+"""Run one notebook by papermill, whole or not at all, with its progress on the terminal."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from partreg.workflow.profile import CHOICES, REPOSITORY, demand_repository
 
 
 class TerminalLines:
-    """File-like: shows the progress bars that are written to it on the terminal, as a plain line now and then."""
+    """A file that shows the progress bars that are written to it on the terminal, as a plain line now and then."""
 
     def __init__(self, name: str, every: float = 20.0) -> None:
         self.name, self.every, self.last = name, every, time.monotonic()
@@ -29,19 +29,19 @@ class TerminalLines:
             print(f"partreg: {self.name}: {line.split(': ', 1)[-1].strip()}", flush=True)
 
     def flush(self) -> None:
-        """Nothing is kept back."""
+        """Do nothing: no text is kept back."""
 
 
 def source(name: str) -> Path:
-    """The notebook of a chapter."""
+    """Return the path of a chapter's notebook."""
     return REPOSITORY / "notebooks" / f"{name}.ipynb"
 
 
 def execute(notebook: str, output: str | Path, parameters: dict[str, Any], label: str = "") -> None:
     """Run ``notebooks/<notebook>.ipynb`` by papermill into ``output``, whole or not at all.
 
-    Of a reader's choices, it is given those that it declares; its first cell refuses whatever else it does not declare.
-    A run that fails leaves ``<output>.failed.ipynb``, with its traceback.
+    It receives those of the reader's choices that it declares. Its first cell refuses any other parameter that it does
+    not declare. A run that fails leaves ``<output>.failed.ipynb``, with its traceback.
 
     Raises:
         PartregError: a cell raised; the sentence is the cell's own error.
@@ -54,7 +54,7 @@ def execute(notebook: str, output: str | Path, parameters: dict[str, Any], label
     declared = papermill.inspect_notebook(str(source(notebook)))
     parameters = {name: value for name, value in parameters.items() if name in declared or name not in CHOICES}
     os.environ["JUPYTER_PREFER_ENV_PATH"] = "1"  # the kernel of this environment, not one of the user's own
-    # The lock: what a killed run left behind may still be at the same notebook.
+    # The lock: a process that a killed run left behind may still run the same notebook.
     with writable(output), locked(output):
         try:
             papermill.execute_notebook(
@@ -67,7 +67,7 @@ def execute(notebook: str, output: str | Path, parameters: dict[str, Any], label
 
 
 def reported(name: str, work: Callable[[], None]) -> int:
-    """Do one rule's work between the lines that `partreg.workflow.driver` follows; the exit status."""
+    """Do one rule's work between the lines that `partreg.workflow.driver` follows; return the exit status."""
     started = time.monotonic()
     print(f"partreg: {name}: started", flush=True)
     try:
@@ -83,7 +83,7 @@ def reported(name: str, work: Callable[[], None]) -> int:
 
 
 def main(arguments: list[str]) -> int:
-    """``python -m partreg.workflow.notebooks NOTEBOOK OUTPUT [JSON parameters]``: one rule of the Snakefile."""
+    """Run ``python -m partreg.workflow.notebooks NOTEBOOK OUTPUT [JSON parameters]``, one rule of the Snakefile."""
     notebook, output, parameters = *arguments[:2], json.loads(arguments[2]) if len(arguments) > 2 else {}
     name = parameters.pop("label", notebook)
     return reported(name, lambda: execute(notebook, output, parameters, name))

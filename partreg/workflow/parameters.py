@@ -1,7 +1,7 @@
-"""The first cell of every notebook: from its parameters to a workspace and to the network that they describe.
+"""Open a notebook: from the parameters of its first cell to a workspace, and to the network that they describe.
 
-papermill only logs a parameter that no cell declares, and hands a word over as a number where it looks like one. Here
-either stops the notebook with one sentence.
+papermill only logs a parameter that no cell declares, and makes a number of a word that looks like one. Here either
+stops the notebook with one sentence.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from partreg.workflow.methods import check_method
 from partreg.workflow.profile import CHOICES, DataSet, Natural, Text, Workspace, located, merged, open_workspace, tidy
 from partreg.workflow.runs import make_run, method_run
 
-INJECTED = "# Parameters\n"  # how the cell begins that papermill puts in
+INJECTED = "# Parameters\n"  # the first line of the cell that papermill adds
 
 
 def open_notebook(namespace: Mapping[str, Any], **changes: Any) -> Workspace:
-    """The workspace that a notebook's parameters ask for: those of `CHOICES` that its first cell declares.
+    """Return the workspace that a notebook's parameters ask for: those of `CHOICES` that its first cell declares.
 
-    ``namespace`` is the notebook's ``globals()``, in whose ``In`` IPython keeps the cells that have run; ``changes``,
-    fields of the profile that other parameters of the notebook replace, go before ``overrides``.
+    ``namespace`` is the notebook's ``globals()``; IPython keeps the cells that have run in its ``In``. ``changes`` are
+    fields of the profile that other parameters of the notebook replace; they win over ``overrides``.
 
     Raises:
         PartregError: a parameter that the notebook does not declare, or a value that is not of its kind.
@@ -42,9 +42,9 @@ def open_notebook(namespace: Mapping[str, Any], **changes: Any) -> Workspace:
 
 
 def check_injected(namespace: Mapping[str, Any]) -> None:
-    """Stop where papermill put in a parameter that no cell declares, or a value of another kind than the default's.
+    """Stop if papermill added a parameter that no cell declares, or a value of another kind than the default's.
 
-    The choices and what is None by default are checked where they are used. In JupyterLab nothing is put in.
+    The choices, and what is None by default, are checked where they are used. JupyterLab adds nothing.
     """
     cells: Sequence[str] = namespace.get("In", [])
     places = [place for place, cell in enumerate(cells) if cell.startswith(INJECTED)]
@@ -61,13 +61,13 @@ def check_injected(namespace: Mapping[str, Any]) -> None:
 
 
 def declared(cells: Sequence[str]) -> dict[str, Any]:
-    """The parameters that a notebook declares, with their defaults; {} where no cell has any."""
+    """Return the parameters that a notebook declares, with their defaults; {} where no cell has any."""
     found = [assigned(cell) for cell in cells if not cell.startswith(INJECTED)]
     return next((names for names in reversed(found) if "profile" in names), {})
 
 
 def assigned(cell: str) -> dict[str, Any]:
-    """The names that a cell gives a literal value, with that value; no other cell has any."""
+    """Return the names to which a cell assigns a literal value, with that value; no other cell has any."""
     try:
         lines = ast.parse(cell).body
     except SyntaxError:  # a magic of IPython
@@ -82,7 +82,7 @@ def assigned(cell: str) -> dict[str, Any]:
 
 
 def described_run(ws: Workspace, namespace: Mapping[str, Any]) -> Run:
-    """The network that the parameters of chapter 04 describe: the profile's with their changes, or a whole description.
+    """Return the network of the parameters of chapter 04: the profile's with their changes, or a whole description.
 
     ``namespace`` has ``run``, ``dataset``, and the fields of `Run` that may be changed, None where not.
 
@@ -100,7 +100,7 @@ def described_run(ws: Workspace, namespace: Mapping[str, Any]) -> Run:
 
 
 def described_method(ws: Workspace, namespace: Mapping[str, Any]) -> tuple[str, str, int, dict[str, Any]]:
-    """Method, data set, seed and changes that the parameters of chapter 11 describe, as for `described_run`."""
+    """Return method, data set, seed and changes of the parameters of chapter 11, as for `described_run`."""
     changeable = ("epochs", "lr", "margin", "size", "parts")
     given, changes = description(namespace, changeable)
     if given is None:
@@ -119,7 +119,7 @@ def described_method(ws: Workspace, namespace: Mapping[str, Any]) -> tuple[str, 
 
 
 def description(namespace: Mapping[str, Any], fields: Sequence[str]) -> tuple[Run | None, dict[str, Any]]:
-    """The run whose JSON is the parameter ``run``, or None and those ``fields`` that the other parameters change."""
+    """Return the run whose JSON is the parameter ``run``, or None and the ``fields`` that other parameters change."""
     changes = located({name: namespace[name] for name in fields if namespace.get(name) is not None}, Path.cwd())
     if not namespace["run"]:
         return None, changes
@@ -133,7 +133,7 @@ def description(namespace: Mapping[str, Any], fields: Sequence[str]) -> tuple[Ru
 
 
 def demand_same_data(found: Run, given: Run) -> None:
-    """Refuse a description of other data or code than there are here; one that says nothing of them may stay."""
+    """Refuse a description of other data or code than there are here; allow one that names neither."""
     if given.data not in ("", found.data):
         raise PartregError(
             f"run: data is {given.data!r}, but here data and code make it {found.data!r}; leave data out of the "

@@ -1,6 +1,6 @@
-"""The study of ``make photographs``: every row that real photographs allow, on a folder of them, in one table.
+"""The study of ``make photographs``: every method that real photographs allow, on a folder of them, in one table.
 
-A row that needs side files which the folder has not is left out, as in chapters 05 and 06.
+A method whose side files are missing in the folder is left out, as in chapters 05 and 06.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ COLUMNS = (
 
 
 def rows_here(ws: Workspace) -> list[tuple[str, str]]:
-    """Layout and name of each row that can be run on a reader's own folders; rows with parts want annotations, too."""
+    """List layout and name of each method that a reader's folders allow; methods with parts need annotations, too."""
     layouts = [name for name in DATASETS if not ws.is_synthetic(name)]
     return [
         (name, row)
@@ -31,7 +31,7 @@ def rows_here(ws: Workspace) -> list[tuple[str, str]]:
 
 
 def as_job(ws: Workspace, layout: str, row: str) -> Job:
-    """The job of a row."""
+    """Return the job of a method."""
     recipe = {"score": row_recipe(ws, layout, row), "tests": keys.tests(ws, layout)}
     return Job({"layout": layout, "row": row}, f"photographs, {layout}, {row}", ws, recipe, table="photographs")
 

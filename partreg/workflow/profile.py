@@ -1,8 +1,8 @@
-"""What a reader may choose: profiles, files of choices, and the workspace that they open.
+"""Read what a reader may choose: profiles and files of choices; open a workspace from them.
 
-Each field and each choice stands here once, with its kind. Nothing is bent: a word that could mean two things, a name
-that nothing reads and a list where a number belongs are each refused in one sentence, before anything is made from them
-(`partreg.guard`).
+Each field and each choice is named here once, with its kind. Nothing is guessed: a word that could mean two things, a
+name that nothing reads and a list in the place of a number are each refused in one sentence, before anything is made
+from them (`partreg.guard`).
 """
 
 from __future__ import annotations
@@ -38,15 +38,15 @@ REFERENCE = REPOSITORY / "reference"  # results that are committed
 
 
 PATHS = ("vehicleid", "veri", "annotations", "photographs")
-# What tells the methods of the tables apart: a profile that set one of these for all would give them a wrong name.
+# In these the methods of the tables differ: a profile that set one for all would give the methods wrong names.
 METHODS_OWN = ("dataset", "data", "method", "parts", "use_global", "boxes", "hidden", "size", "held_out", "seed")
 
 
 class Once(yaml.SafeLoader):
-    """YAML that gives each field once; of two, a plain loader would take the last in silence."""
+    """YAML in which each field is given once; of two, a plain loader would take the last in silence."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        """The fields of one dictionary."""
+        """Return the fields of one dictionary."""
         names = [name.value for name, _ in node.value]
         for place, (name, _) in enumerate(node.value):
             if name.value in names[:place]:
@@ -55,11 +55,11 @@ class Once(yaml.SafeLoader):
 
 
 def parsed(text: Any) -> Any:
-    """What a text in JSON or YAML says; papermill's -p and make hand dictionaries over so."""
+    """Return what a text in JSON or YAML says; papermill's -p and make pass dictionaries as such texts."""
     if not isinstance(text, str):
         return text
     with contextlib.suppress(PartregError):
-        return parse_json(text, "")  # first, for in YAML 1e-3 is no number
+        return parse_json(text, "")  # first, because in YAML 1e-3 is no number
     try:
         return Once(text).get_single_data()
     except (ValueError, yaml.YAMLError, RecursionError) as error:
@@ -67,19 +67,19 @@ def parsed(text: Any) -> Any:
 
 
 def words_of(value: Any) -> Any:
-    """The words of a text with commas between them."""
+    """Return the words of a text with commas between them."""
     return [word.strip() for word in value.split(",")] if isinstance(value, str) else value
 
 
 def seed_list(value: Any) -> Any:
-    """Training seeds from a number, a list of numbers, or text such as "0,1,2"."""
+    """Return training seeds from a number, a list of numbers, or text such as "0,1,2"."""
     if isinstance(value, str):
         return [int(word) if NUMBER.fullmatch(word) else word for word in words_of(value)]
     return value if isinstance(value, list | tuple) else [value]
 
 
 def recipe(values: dict[str, Any]) -> dict[str, Any]:
-    """Fields of `partreg.reid.run.Run` that all networks share, with values that it takes; 3.0 epochs are 3."""
+    """Return fields of `partreg.reid.run.Run` that all networks share, with values that it takes; 3.0 epochs are 3."""
     for name in values:
         if name in METHODS_OWN:
             raise objection(f"{name} is what methods of the tables differ in; use sizes, held_out or seeds.")
@@ -91,24 +91,24 @@ def recipe(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def whole_recipe(values: dict[str, Any]) -> dict[str, Any]:
-    """The same with those fields that others read from a profile; `Run` has them where it does not say."""
+    """Return the same with the fields that others read from a profile; `Run` gives those that the profile does not."""
     return {name: getattr(Run, name) for name in ("backbone", "epochs", "part_weight")} | values
 
 
 def table(kinds: dict[str, Any], optional: Any = ()) -> Any:
-    """A dictionary with a value of its kind for each name and no other; the ``optional`` ones may be left out."""
+    """Return a dictionary with a value of its kind for each name and no other; ``optional`` ones may be left out."""
     marked = {name: NotRequired[kind] if name in optional else kind for name, kind in kinds.items()}
     return with_config(STRICT)(TypedDict("Fields", marked))  # type: ignore[operator]
 
 
 def or_empty(kind: Any) -> Any:
-    """All of a table, or nothing: {}."""
+    """Return all of a table, or nothing: {}."""
     return Annotated[kind, WrapValidator(lambda value, rest: value if value == {} else rest(value))]
 
 
 Text = Annotated[str, BeforeValidator(lambda value: str(value) if isinstance(value, Path) else value)]
 Count, Natural, Size = Annotated[int, whole(1)], Annotated[int, whole()], Annotated[int, whole(32)]
-Amount = Annotated[Any, number()]  # 2 stays 2, for it is part of what results are named by
+Amount = Annotated[Any, number()]  # 2 stays 2, because it is part of the names of results
 Seeds = several(Natural)
 DataSet = Annotated[str, one_of(DATASETS)]
 Fields = Annotated[dict[str, Any], BeforeValidator(parsed)]
@@ -117,7 +117,7 @@ Recipe = Annotated[dict[str, Any], AfterValidator(recipe)]
 _KINDS = {int: Natural, float: Amount, tuple: several(Count)}
 BENCHMARK = {field.name: _KINDS[type(field.default)] for field in dataclasses.fields(Benchmark)}
 CELL = {**BENCHMARK, "held_out": Natural, "pixels": Size}
-_Benchmark = or_empty(table(BENCHMARK, ("models", "fleet", "test_images")))  # without these, they are as is usual
+_Benchmark = or_empty(table(BENCHMARK, ("models", "fleet", "test_images")))  # without these, the usual values hold
 _Detector = or_empty(table({"model": Text, "size": Count, "epochs": Count, "batch": Count, "seed": Natural}))
 _Methods = table(dict.fromkeys(networks(), Recipe), networks())
 _Dial = table({
@@ -187,7 +187,7 @@ Choices = table({name: kind for name, (kind, _) in _CHOICES.items()}, CHOICES)
 
 @dataclasses.dataclass(frozen=True)
 class Workspace:
-    """A profile, and the folder that everything made from it goes to (``build/<profile>`` unless chosen)."""
+    """A profile, and the folder of all that is made from it (``build/<profile>`` unless chosen)."""
 
     profile: Profile
     folder: Path
@@ -223,13 +223,13 @@ class Workspace:
 
 
 def layouts(where: str, value: Any) -> list[str]:
-    """Names of data sets, each once and at least one, from text such as "vehicleid,veri", or from a list."""
+    """Return names of data sets, each once and at least one, from text such as "vehicleid,veri", or from a list."""
     found: list[str] = checked(several(DataSet), words_of(value), where)
     return found
 
 
 def located(fields: dict[str, Any], folder: Path) -> dict[str, Any]:
-    """The fields with whole paths, in dictionaries too: ``output``, `PATHS`, a file of ``weights`` or ``profile``."""
+    """Return the fields with whole paths, also nested: ``output``, `PATHS`, a file of ``weights`` or ``profile``."""
 
     def whole(name: str, value: Any) -> Any:
         if isinstance(value, dict) and name != "names":
@@ -242,12 +242,12 @@ def located(fields: dict[str, Any], folder: Path) -> dict[str, Any]:
 
 
 def is_path(profile: Any) -> bool:
-    """Whether a profile is given as the path of a YAML file."""
+    """Return whether a profile is given as the path of a YAML file."""
     return str(profile).endswith((".yaml", ".yml"))
 
 
 def whole_path(path: str | Path, folder: Path) -> str:
-    """The whole path; ``~`` is the home, and a relative one counts from ``folder``."""
+    """Return the whole path; ``~`` is the home, and a relative path counts from ``folder``."""
     try:
         return str((folder / Path(path).expanduser()).resolve())
     except (OSError, RuntimeError, ValueError) as error:
@@ -255,12 +255,12 @@ def whole_path(path: str | Path, folder: Path) -> str:
 
 
 def home() -> Path:
-    """Where results go, and from where paths in a profile of ours count: the repository, or without it this folder."""
+    """Return the folder of results, from which our profiles' paths count: the repository, or without it this folder."""
     return REPOSITORY if (REPOSITORY / "Snakefile").is_file() else Path.cwd()
 
 
 def demand_repository(command: str) -> None:
-    """Refuse a command that needs more than the library, where partreg is installed without its repository."""
+    """Refuse a command that needs more than the library if partreg is installed without its repository."""
     if not (REPOSITORY / "Snakefile").is_file():
         raise PartregError(
             f"{Path(partreg.__file__).parent}: partreg is installed here without its notebooks and book, which "
@@ -269,11 +269,11 @@ def demand_repository(command: str) -> None:
 
 
 def read_profile(name: str, below: tuple[Path, ...] = ()) -> dict[str, Any]:
-    """The fields of ``profiles/<name>.yaml``, or of a profile of one's own when ``name`` is a path.
+    """Return the fields of ``profiles/<name>.yaml``, or of a profile of your own if ``name`` is a path.
 
-    A profile may say ``extends:`` and then only what it changes (`merged`). Paths come out whole: those of a profile
-    here count from `home`, those of one's own from its folder, as does the path of a profile that it extends. For
-    messages, ``below`` are the profiles that extend this one.
+    A profile may say ``extends:`` and then only what it changes (`merged`). Paths are returned whole. In a profile
+    here they count from `home`; in one of your own, from its folder, and so does the path of a profile that it extends.
+    For messages, ``below`` are the profiles that extend this one.
 
     Raises:
         PartregError: no such profile, not YAML, fields missing, unknown or of the wrong kind, or a circle.
@@ -302,7 +302,7 @@ def read_profile(name: str, below: tuple[Path, ...] = ()) -> dict[str, Any]:
 
 
 def merged(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
-    """``before`` as ``after`` changes it: dictionaries merge, but {} empties one, and null takes a name out."""
+    """Return ``before`` as ``after`` changes it: dictionaries merge, but {} empties one, and null takes a name out."""
     found = {**before, **after}
     for name, value in after.items():
         if value and isinstance(value, dict) and isinstance(before.get(name), dict):
@@ -311,26 +311,26 @@ def merged(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
 
 
 def profile_files(name: str) -> list[Path]:
-    """The files that say what a profile under ``profiles/`` is: its own, and those of the profiles that it extends."""
+    """Return the files of a profile under ``profiles/``: its own, and those of the profiles that it extends."""
     path = PROFILES / f"{name}.yaml"
     parent = read_yaml(path).get("extends")
     return [path, *(profile_files(parent) if parent else ())]
 
 
 def read_yaml(path: str | Path) -> dict[str, Any]:
-    """The fields of a YAML file, which must be there and give each once."""
+    """Return the fields of a YAML file, which must exist and give each once."""
     found: dict[str, Any] = checked(Fields, read_text(path), "", str(path))
     return found
 
 
 def read_choices(path: str | Path) -> dict[str, Any]:
-    """The choices in a YAML file, by the names of `open_workspace`'s arguments; their paths count from its folder."""
+    """Return the choices in a YAML file, by the names of `open_workspace`'s arguments; paths count from its folder."""
     path = Path(whole_path(path, Path.cwd()))
     return tidy(read_yaml(path), path.parent, str(path))
 
 
 def tidy(choices: dict[str, Any], folder: Path, source: str = "") -> dict[str, Any]:
-    """The choices that were made, in their own kinds and with whole paths; what is empty was not chosen."""
+    """Return the choices that were made, in their own kinds and with whole paths; what is empty was not chosen."""
     given = {name: value for name, value in choices.items() if value is not None and value != ""}
     found = checked(Choices, given, "", source)
     return located({name: value for name, value in found.items() if value}, folder)
@@ -339,17 +339,17 @@ def tidy(choices: dict[str, Any], folder: Path, source: str = "") -> dict[str, A
 def open_workspace(profile: str = "laptop", **choices: Any) -> Workspace:
     """Open a profile with a reader's own choices; what is empty keeps what the profile says.
 
-    Relative paths count from the folder that one is in, those in a YAML file from that file's folder, and those in a
-    profile under ``profiles/`` from the repository, if there is one; ``~`` is your home.
+    Relative paths count from the folder that you are in; in a YAML file, from that file's folder; in a profile under
+    ``profiles/``, from the repository, if there is one. ``~`` is your home.
 
     Args:
         profile: a name under ``profiles/``, or the path of a YAML file: a profile, or any of these arguments by name.
-            What is given beside it goes before what the file says.
+            What is given beside it wins over what the file says.
         **choices: any others of `CHOICES`, which says what they are. Dictionaries may be text in JSON or YAML; seeds
             may be "0,1,2", 0 or [0, 1].
 
     Raises:
-        PartregError: an unknown profile or field, a value of the wrong kind, or a path where nothing is.
+        PartregError: an unknown profile or field, a value of the wrong kind, or a path that does not exist.
     """
     given, start = tidy(choices, Path.cwd()), checked(Text, profile, "profile")
     own = {"extends", *FIELDS} - CHOICES.keys()  # what tells a profile from a file of choices
@@ -368,7 +368,7 @@ def open_workspace(profile: str = "laptop", **choices: Any) -> Workspace:
 
 
 def demand_paths(profile: Profile) -> None:
-    """Refuse a profile that names a path where nothing is, categories of no file, or nothing to render."""
+    """Refuse a profile with a path that does not exist, with categories but no file, or with nothing to render."""
     for field in PATHS:
         if (path := getattr(profile, field)) and not os.path.exists(path):
             raise PartregError(
@@ -390,21 +390,21 @@ def demand_paths(profile: Profile) -> None:
 
 
 def drawn_boxes(ws: Workspace) -> Path:
-    """COCO file of the part boxes that a reader draws in chapter 01, as far as they are; nothing else writes there.
+    """Return the COCO file of the part boxes that a reader draws in chapter 01, so far; nothing else writes there.
 
-    Each data set has a file of its own, for its images' names mean nothing elsewhere.
+    Each data set has a file of its own, because its images' names mean nothing elsewhere.
     """
     root = ws.vehicleid.parent.name if ws.is_synthetic("vehicleid") else f"own-{digest(str(ws.vehicleid))}"
     return ws.folder / "drawn" / f"{root}.json"
 
 
 def finished_boxes(ws: Workspace) -> Path:
-    """The same boxes, there once all images that the profile asks for are drawn: then the detector learns from them."""
+    """Return the file of the same boxes, written once all images are drawn; then the detector learns from it."""
     return drawn_boxes(ws).with_suffix(f".{ws.profile.annotate}.json")
 
 
 def with_drawn_boxes(ws: Workspace) -> Workspace:
-    """The workspace with the boxes that a reader has drawn to the end as annotations, where no others are chosen."""
+    """Return the workspace; if no annotations are chosen, with all boxes that a reader has drawn to the end."""
     if ws.profile.annotations or not finished_boxes(ws).exists():
         return ws
     profile = dataclasses.replace(ws.profile, annotations=str(finished_boxes(ws)))
@@ -412,10 +412,10 @@ def with_drawn_boxes(ws: Workspace) -> Workspace:
 
 
 def digest(*values: Any) -> str:
-    """Twelve hexadecimal digits of ``values`` as canonical JSON."""
+    """Return twelve hexadecimal digits of ``values`` as canonical JSON."""
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:12]
 
 
 def rendered_key(ws: Workspace) -> str:
-    """Digest of the rendered data sets: what the profile says of them, and the code that renders."""
+    """Return a digest of the rendered data sets: what the profile says of them, and the code that renders."""
     return digest(ws.profile.benchmark, code_key("partreg.synthetic.layouts"))

@@ -1,4 +1,4 @@
-"""Where each number, network and box came from: profile, seeds, device, commit and versions, kept beside each."""
+"""Record where each number, network and box came from: profile, seeds, device, commit and versions, beside each."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from partreg.workflow.keys import boxes_file, detector_folder, run_folder
 from partreg.workflow.profile import REPOSITORY, Workspace
 
 PACKAGES = ("partreg", "torch", "torchvision", "ultralytics", "numpy", "pandas", "pillow", "opencv-python")
-THREADS = 1  # each network is computed by so many, so that its bytes do not depend on the number of cores
+THREADS = 1  # for each network, so that its bytes do not depend on the number of cores
 
 
 @cache
 def committed() -> tuple[str, bool]:
-    """The commit of this repository, and whether nothing was changed since, as they were when first asked for.
+    """Return the commit of this repository, and whether nothing was changed since, as they were at the first call.
 
-    "unknown" without git, and in a copy that only lies inside another repository.
+    The commit is "unknown" without git, and in a copy that only lies inside another repository.
     """
     # The caller's own GIT_DIR, as in a hook, would name another repository, and so would a folder further up.
     plain = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
@@ -41,7 +41,7 @@ def committed() -> tuple[str, bool]:
 
 
 def device() -> str:
-    """The device in words: the GPU's name, or the processor's architecture and its number of cores."""
+    """Return the device in words: the GPU's name, or the processor's architecture and its number of cores."""
     import torch
 
     if torch.cuda.is_available():
@@ -50,7 +50,7 @@ def device() -> str:
 
 
 def provenance(ws: Workspace) -> dict[str, Any]:
-    """Where a number comes from: profile, seeds, device, threads, commit and whether clean, versions, time (UTC)."""
+    """Say where a number comes from: profile, seeds, device, threads, commit (and if clean), versions, time (UTC)."""
     commit, clean = committed()
     return {
         "profile": ws.profile.name,
@@ -65,13 +65,13 @@ def provenance(ws: Workspace) -> dict[str, Any]:
 
 
 def origin(ws: Workspace, dataset: str, step: str, facts: Mapping[str, Any] | None = None, **training: int) -> Origin:
-    """Where one step on the way to a number came from, for the line under it.
+    """Return where one step on the way to a number came from, for the line under it.
 
     Args:
         ws: the workspace.
         dataset: "vehicleid" or "veri", whose images were used.
         step: what was done, such as "trained".
-        facts: what `provenance` gave when and where it was done; of this process where not given.
+        facts: what `provenance` returned when and where it was done; that of this process if not given.
         training: "seed", and "size" of the network's input in pixels.
     """
     facts = provenance(ws) if facts is None else facts
@@ -81,14 +81,14 @@ def origin(ws: Workspace, dataset: str, step: str, facts: Mapping[str, Any] | No
 
 
 def left_origin(ws: Workspace, dataset: str, step: str, path: Path, **more: Any) -> tuple[Origin, ...]:
-    """The `origin` of what left ``path``, a JSON file with its `provenance`, beside it; () where there is none."""
+    """Return the `origin` of a result from ``path``, the JSON file with its `provenance`; () where there is none."""
     return (origin(ws, dataset, step, files.read_json(path), **more),) if path.exists() else ()
 
 
 def origins(ws: Workspace, run: Run, name: str = "test") -> tuple[Origin, ...]:
-    """Where a network's numbers come from: boxes, training, ``features_<name>`` and this process, which judges them.
+    """Return where a network's numbers come from: boxes, training, ``features_<name>``, and this process, which scores.
 
-    Without a name it is not the features that are judged, but the network that is drawn.
+    Without a name no features are scored: the network itself is drawn.
     """
     folder, about = run_folder(ws, run), {"seed": run.seed, "size": run.size}
     paths = {"trained": folder / "provenance.json", "features": folder / f"features_{name}.json"}
@@ -101,19 +101,19 @@ def origins(ws: Workspace, run: Run, name: str = "test") -> tuple[Origin, ...]:
 
 
 def parts_origins(ws: Workspace, dataset: str) -> tuple[Origin, ...]:
-    """Where the detected boxes of ``dataset`` came from: the detector's training, and its use on these images."""
+    """Return where the detected boxes of ``dataset`` came from: the detector's training and its use on these images."""
     used = boxes_file(ws, dataset, "detected").with_suffix(".provenance.json")
     return (*detector_origin(ws), *left_origin(ws, dataset, "boxes", used))
 
 
 def detector_origin(ws: Workspace) -> tuple[Origin, ...]:
-    """Where the detector came from: its training on the annotated images."""
+    """Return where the detector came from: its training on the annotated images."""
     left = left_origin(ws, "vehicleid", "detector", detector_folder(ws) / "provenance.json")
     return tuple(replace(one, data=annotated_origin(ws).data) for one in left)
 
 
 def annotated_origin(ws: Workspace) -> Origin:
-    """The annotated images, as this process shows them; a reader's own are photographs of another folder."""
+    """Return the origin of the annotated images that this process shows; a reader's own are of another folder."""
     shown = origin(ws, "vehicleid", "drawn")
     photographs = ws.profile.photographs
     return replace(shown, data=Path(photographs).name) if photographs else shown

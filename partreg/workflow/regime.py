@@ -4,9 +4,9 @@
 once with the steps fixed. *The table*: the parts of Table 4, its controls and the global prediction pulled to the
 parts', at the largest of these numbers. The part boxes are the true ones, missing ones averaged (Section 3.2).
 
-The benchmark is rendered once a seed, with all vehicles. A smaller number of them is learnt by holding the others out,
-so that the vehicles are nested and no test image changes. ``make reference PROFILE=regime`` runs all of it, seed by
-seed, and makes two tables of the records: regime.csv and regime_hits.csv.
+The benchmark is rendered once for each seed, with all vehicles. To learn a smaller number, the others are held out. So
+the smaller sets lie within the larger ones, and no test image changes. ``make reference PROFILE=regime`` runs all of
+it, seed by seed, and makes two tables of the records: regime.csv and regime_hits.csv.
 """
 
 from __future__ import annotations
@@ -42,10 +42,10 @@ COLUMNS = {
 
 
 def listed(ws: Workspace) -> list[Job]:
-    """Every training that the profile's ``regime`` asks for, in the order in which they run; [] where that is empty.
+    """List every training that the profile's ``regime`` asks for, in the order in which they run; [] where it is empty.
 
-    All of one seed come before those of the next, and in a seed few vehicles before many: a study that was stopped has
-    about the same seeds everywhere.
+    All of one seed come before those of the next, and in a seed few vehicles come before many. So a study that was
+    stopped has about the same seeds everywhere.
     """
     plan = ws.profile.regime
     if not plan:
@@ -62,10 +62,10 @@ def listed(ws: Workspace) -> list[Job]:
 
 
 def trainings(plan: dict[str, Any], seed: int) -> Iterator[tuple[str, int, int, dict[str, Any]]]:
-    """Row, training vehicles, epochs and changes of the full model for each training of one seed, in their order.
+    """List name, training vehicles, epochs and changes of the full model for each training of one seed, in order.
 
-    With fixed steps, a number of vehicles is learnt for as many epochs as make the steps of ``even`` vehicles; there
-    the two curves meet.
+    With fixed steps, each number of vehicles is learnt for as many steps as ``even`` vehicles have; there the two
+    curves meet.
     """
     most, pair = max(plan["vehicles"]), {BASELINE: TABLE_4[BASELINE], FULL: TABLE_4[FULL]}
     others = {row: changes for row, changes in {**TABLE_4, **ALONE}.items() if row not in pair}
@@ -80,7 +80,7 @@ def trainings(plan: dict[str, Any], seed: int) -> Iterator[tuple[str, int, int, 
 
 
 def as_job(ws: Workspace, seed: int, row: str, learnt: int, epochs: int, changes: Record, priority: int) -> Job:
-    """The job of one training: benchmark and training have the same seed, and the warm-up is as long in proportion."""
+    """Return the job of one training: benchmark and training share a seed; the warm-up keeps its share of epochs."""
     here = rendered(ws, "regime", {"seed": seed})
     held_out = here.profile.benchmark["train_vehicles"] - learnt
     if held_out < here.profile.held_out["vehicleid"]:
@@ -102,13 +102,13 @@ def as_job(ws: Workspace, seed: int, row: str, learnt: int, epochs: int, changes
 
 
 def judging() -> list[str]:
-    """The code by which the features of test and validation images are extracted and scored."""
+    """Return the code that extracts features of test and validation images and scores them."""
     here = "partreg.workflow.regime:judged"
     return [code_key("partreg.reid.features", here, "partreg.datasets.vehicleid"), code_key("partreg.datasets.split")]
 
 
 def measure(job: Job) -> Record:
-    """Train a job's network and score it; where its loss is no number any more, that is the record.
+    """Train a job's network and score it; if its loss stops being a number, the record says so.
 
     Raises:
         PartregError: whatever else goes wrong.
@@ -136,7 +136,7 @@ def measure(job: Job) -> Record:
 
 
 def judged(found: np.ndarray, images: pd.DataFrame) -> Record:
-    """CMC@1, the mean over every gallery that could be drawn, and for each vehicle the same of its own queries.
+    """Return CMC@1, the mean over every gallery that could be drawn, and for each vehicle that of its own queries.
 
     Vehicles are in ascending order; one with a single image, which is never a query, has None.
     """
@@ -147,7 +147,7 @@ def judged(found: np.ndarray, images: pd.DataFrame) -> Record:
 
 
 def tabulate(records: list[Record]) -> dict[str, pd.DataFrame]:
-    """The table of trainings, and that of the test vehicles' hits: a line for each training and list."""
+    """Return the table of trainings, and that of the test vehicles' hits: a line for each training and list."""
     hits = [
         {
             "key": record["key"],

@@ -1,4 +1,4 @@
-"""The networks of the book: one description for each row and seed of Tables 1 to 6 and of the controls."""
+"""Describe the networks of the book: one for each method and seed of Tables 1 to 6, and for the controls."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ EQUAL = "Equal total weight of the losses"
 
 
 def make_run(ws: Workspace, dataset: str, **changes: Any) -> Run:
-    """The description of one training run: the profile's, with ``changes`` of `partreg.reid.run.Run`'s fields.
+    """Return the description of one training: the profile's, with ``changes`` of `partreg.reid.run.Run`'s fields.
 
-    The full model at the data set's last size and the first seed, unless changed.
+    It is the full model at the data set's last size and the first seed, unless changed.
     """
     asked = ws.profile
     start = {"dataset": dataset, "seed": asked.seeds[0]}
@@ -47,9 +47,9 @@ def make_run(ws: Workspace, dataset: str, **changes: Any) -> Run:
 
 
 def control_changes(ws: Workspace) -> dict[str, dict[str, Any]]:
-    """What each control under Table 4 changes of the full model.
+    """Return what each control under Table 4 changes in the full model.
 
-    The last one keeps the proportions of Eq. 3's terms, and has them weigh 1 together, as the baseline's only term.
+    The last one keeps the proportions of Eq. 3's terms, which together weigh 1, as much as the baseline's only term.
     """
     part_weight = ws.profile.reid["part_weight"]
     total = 1 + len(PARTS) * part_weight
@@ -57,17 +57,17 @@ def control_changes(ws: Workspace) -> dict[str, dict[str, Any]]:
 
 
 def compared_size(ws: Workspace, dataset: str) -> int:
-    """The size in pixels that stands for the paper's 256, see `partreg.figures.tables.pair_sizes`; else the largest."""
+    """Return the size in pixels that stands for the paper's 256 (`figures.tables.pair_sizes`); else the largest."""
     sizes = ws.profile.sizes[dataset]
     return tables.pair_sizes(paper.SIZES[dataset], sizes).get(256, max(sizes))
 
 
 def method_run(ws: Workspace, dataset: str, method: str, **changes: Any) -> Run:
-    """The description of another method's network: the profile's budget, backbone and width, its own settings.
+    """Return the description of another method's network: the profile's budget, backbone and width, its own settings.
 
-    It is trained at the size that stands for the paper's 256 px, as the networks that it is compared with; on
-    ``dataset``, where it is judged, unless it learns from the other one, as GoogLeNet does, for only VehicleID's lists
-    have models.
+    It is trained at the size that stands for the paper's 256 px, like the networks that it is compared with. It is
+    trained on ``dataset``, where it is judged, unless it learns from the other one: GoogLeNet does, because only
+    VehicleID's lists have models.
     """
     about = declarations()[method]
     dataset = about.learns_from or dataset
@@ -77,9 +77,9 @@ def method_run(ws: Workspace, dataset: str, method: str, **changes: Any) -> Run:
 
 
 def lacking(ws: Workspace, dataset: str, method: str) -> str:
-    """What a method needs and has not, in words; "" where all is there, as for the paper's own.
+    """Return what a method lacks, in words; "" where nothing is missing, as for the paper's own.
 
-    That is a side file, by its path; or, for one that also learns from the other data set, images of the same kind.
+    It may lack a side file, named by its path; or, if it also learns from the other data set, images of the same kind.
     """
     for owner, *names in declarations()[method].side_files if method in declarations() else ():
         root = ws.root(owner or dataset)
@@ -92,13 +92,13 @@ def lacking(ws: Workspace, dataset: str, method: str) -> str:
 
 
 def other_methods(ws: Workspace, dataset: str) -> dict[str, str]:
-    """The other methods of a data set's tables that can be run here, by the paper's names."""
+    """Return the other methods of a data set's tables that can be run here, by the paper's names."""
     found = table_methods(dataset) if ws.profile.other_methods else {}
     return {row: method for row, method in found.items() if not lacking(ws, dataset, method)}
 
 
 def data_words(ws: Workspace, dataset: str) -> str:
-    """Which images were used, and by what their parts were found where that is not of their kind, for captions."""
+    """Return for captions which images were used, and what found their parts where that was made for other images."""
     rendered, layout = ws.is_synthetic(dataset), given_for(dataset, ws.root(dataset)).name
     words = tables.data_words(layout, "" if rendered else ws.root(dataset).name)
     learnt_on_rendered = ws.is_synthetic("vehicleid") and not ws.profile.annotations
@@ -109,7 +109,7 @@ def data_words(ws: Workspace, dataset: str) -> str:
 
 
 def left_out(ws: Workspace, dataset: str) -> list[str]:
-    """A sentence for each other method that is not run here, for want of a file or on request."""
+    """Return a sentence for each other method that is not run here: a file is missing, or the reader left it out."""
     if not ws.profile.other_methods:
         return ["The other methods were left out on request."]
     found, sentences = table_methods(dataset), []
@@ -120,7 +120,7 @@ def left_out(ws: Workspace, dataset: str) -> list[str]:
 
 
 def strong_runs(ws: Workspace, seeds: Sequence[int]) -> dict[str, list[Run]]:
-    """The strong baseline without and with parts, a run for each seed."""
+    """Return the strong baseline without and with parts, a run for each seed."""
     return {
         name: [method_run(ws, "vehicleid", "strong", seed=seed, **changes) for seed in seeds]
         for name, changes in STRONG.items()
@@ -128,12 +128,12 @@ def strong_runs(ws: Workspace, seeds: Sequence[int]) -> dict[str, list[Run]]:
 
 
 def networks(ws: Workspace) -> dict[str, Run]:
-    """Every network of the book once, by its key."""
+    """Return every network of the book once, by its key."""
     return {run.key: run for table in runs(ws).values() for row in table.values() for run in row}
 
 
 def runs(ws: Workspace) -> dict[str, dict[str, list[Run]]]:
-    """Every network of the book, by table and row, one for each seed; tables share runs."""
+    """Return every network of the book, by table and method, one for each seed; tables share runs."""
     seeds = ws.profile.seeds
 
     def seeded(dataset: str, **changes: Any) -> list[Run]:

@@ -1,4 +1,4 @@
-"""The study of ``make settings``: networks scored on validation identities, never on test ones, to choose settings."""
+"""The study of ``make settings``: choose settings by scores on validation vehicles, never on test vehicles."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ TRIED: list[dict[str, Any]] = [
     *[{"epochs": value} for value in (20, 40)],
     *[{"epochs": value, "parts": ()} for value in (20, 40)],
 ]
-# The same for the other methods, which are many: at half the epochs and two thirds of the size, unless they say more.
+# The same for the other methods, which are many: half the epochs and two thirds of the size, unless they say more.
 START_OTHERS: dict[str, Any] = {"epochs": 20, "size": 64}
 COLUMNS = (
     *("network", "setting", "value", "epochs", "pixels", "validation CMC@1 (%)", "training accuracy (%)", "chosen"),
@@ -37,21 +37,21 @@ COLUMNS = (
 
 
 def described(ws: Workspace, method: str, **changes: Any) -> Run:
-    """A method's network in the layout where its settings are chosen: VeRi-776's only where it has no other row."""
+    """Return a method's network in the layout where its settings are chosen: VeRi-776's only if it has no other."""
     if method == "partreg":
         return make_run(ws, "vehicleid", **changes)
     return method_run(ws, declarations()[method].home, method, **changes)
 
 
 def listed(ws: Workspace) -> list[Job]:
-    """A job for each setting that was tried: of the paper's method and its baseline, then of the other methods."""
+    """List a job for each setting that was tried: of the paper's method and its baseline, then of the other methods."""
     jobs = [as_job(ws, "partreg", changes, START, "settings") for changes in TRIED]
     tried = [(method, changes) for method, about in declarations().items() for changes in about.tried]
     return jobs + [as_job(ws, method, changes, START_OTHERS, "settings_others") for method, changes in tried]
 
 
 def as_job(ws: Workspace, method: str, changes: dict[str, Any], start: dict[str, Any], table: str) -> Job:
-    """The job of one setting, the last of ``changes``; it was chosen if the profile has all of them."""
+    """Return the job of one setting, the last of ``changes``; it was chosen if the profile has all of them."""
     run, used = described(ws, method, **{**start, **changes}), asdict(described(ws, method))
     network = method if method != "partreg" else "full model" if run.parts else "baseline"
     numbers = {name: value for name, value in changes.items() if name != "parts"}
@@ -63,7 +63,7 @@ def as_job(ws: Workspace, method: str, changes: dict[str, Any], start: dict[str,
 
 
 def measure(job: Job) -> Record:
-    """CMC@1 on validation identities, and where it comes from; the network is trained where need be.
+    """Return CMC@1 on validation vehicles, and where it comes from; train the network first if needed.
 
     Raises:
         PartregError: the network was scored by other code while it learnt.

@@ -1,6 +1,6 @@
-"""The stages of the method, each made once: data, annotations, detector, boxes, networks, features, scores.
+"""Make each stage of the method once: data, annotations, detector, boxes, networks, features, scores.
 
-What loads torch is imported where it is used: the Snakefile, and all that only lists what there is, need not wait.
+Modules that load torch are imported where they are used, so that the Snakefile and what only lists need not wait.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ from partreg.workflow.provenance import origins, parts_origins, provenance
 
 
 def fresh(path: Path, key: str, make: Callable[[Path], None]) -> Path:
-    """``path`` as it is, or made anew where it is absent or was made from something else.
+    """Return ``path``; make it anew where it is absent or was made from something else.
 
-    Its key lies beside it as ``<stem>.key``. That is taken away before the work begins and written when it is done, so
-    no moment of a kill leaves a result under another's key.
+    Its key is beside it, as ``<stem>.key``. The key is removed before the work begins and written when it is done, so a
+    kill at any moment leaves no result under another result's key.
     """
     stamp = path.with_suffix(".key")
     with locked(path):
@@ -45,17 +45,17 @@ def fresh(path: Path, key: str, make: Callable[[Path], None]) -> Path:
 
 
 def train_images(ws: Workspace, dataset: str, held_out: int) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Training images, and those of the ``held_out`` vehicles on which settings are chosen."""
+    """Return the training images, and those of the ``held_out`` vehicles on which settings are chosen."""
     return halves(data(ws, dataset).train, held_out)
 
 
 def halves(train: pd.DataFrame, held_out: int) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The same of a training half; the same vehicles are held out in all runs."""
+    """Split a training half in the same way; the same vehicles are held out in all runs."""
     return hold_out(train, held_out, seed=0)
 
 
 def drawing(ws: Workspace, finish: bool = False) -> Any:
-    """The reader's drawing session of notebook 01 (`partreg.parts.annotation.Session`), as far as it is.
+    """Return the reader's drawing session of notebook 01 (`partreg.parts.annotation.Session`), finished or not.
 
     With ``finish``, the boxes become those that the detector learns from as soon as all images are drawn.
     """
@@ -64,10 +64,10 @@ def drawing(ws: Workspace, finish: bool = False) -> Any:
 
 
 def annotated(ws: Workspace) -> Any:
-    """The annotated images (`partreg.parts.formats.Annotations`) that the detector learns from and is tested on.
+    """Return the annotated images (`partreg.parts.formats.Annotations`) that the detector learns from and is tested on.
 
-    They are a file of the reader's own, or what was drawn to the end in notebook 01, or a stand-in's on the benchmark;
-    a PartregError where there is none of these.
+    They are a file of the reader's, or what was drawn to the end in notebook 01, or on the benchmark a stand-in's.
+    Where there is none of these, a PartregError is raised.
     """
     root = ws.vehicleid if ws.drawn_elsewhere else load_vehicleid(ws).root  # rendered by now
     if not ws.profile.annotations and not (root / "truth" / "parts.json").exists():
@@ -81,7 +81,7 @@ def annotated(ws: Workspace) -> Any:
 
 
 def shown_boxes(ws: Workspace, interactive: bool = False) -> tuple[Any, str]:
-    """The annotated images that notebook 01 shows, perhaps those drawn so far, and in words who drew them for what."""
+    """Return the annotated images that notebook 01 shows, perhaps those drawn so far, and who drew them for what."""
     if ws.profile.annotations:
         who = f"others, in `{annotations(ws).name}`" if ws.drawn_elsewhere else "you, in this chapter"
         return annotated(ws), f"drawn by {who}. The detector of the next chapter learns from them."
@@ -97,27 +97,27 @@ def shown_boxes(ws: Workspace, interactive: bool = False) -> tuple[Any, str]:
 
 
 def annotated_sets(ws: Workspace) -> list[tuple[pd.DataFrame, pd.DataFrame]]:
-    """Images and objects that the detector learns from, and those of a reader's own file left to test it (Section 4.1).
+    """Return images and objects for the detector to learn, and those of a reader's file left to test it (Section 4.1).
 
-    What was drawn in notebook 01, by a reader or the stand-in, is all learnt from.
+    All that was drawn in notebook 01, by a reader or the stand-in, is for learning.
     """
     count, folder = ws.profile.annotate if ws.drawn_elsewhere else 0, ws.profile.photographs or ws.vehicleid
     return learnt_and_left(annotated(ws), folder, count, ws.profile.detector["seed"])
 
 
 def learnt_and_left(drawn: Any, folder: str | Path, count: int, seed: int) -> list[tuple[pd.DataFrame, pd.DataFrame]]:
-    """Annotations as images and objects to learn from, and those left to test the detector.
+    """Return annotations as images and objects to learn from, and those left to test the detector.
 
-    Where ``count`` is 0 all are learnt from, and the second pair is empty: on the benchmark the truth tests it.
+    If ``count`` is 0, all are for learning, and the second pair is empty: on the benchmark the truth tests it.
     """
     pair = annotation.split(drawn, count, seed) if count else (drawn, drawn.subset([]))
     return [annotation.located(some, folder) for some in pair]
 
 
 def detected_boxes(ws: Workspace, dataset: str) -> pd.DataFrame:
-    """Boxes found by the detector in all images of ``dataset`` (Section 3.2), which is trained first where need be.
+    """Return the boxes that the detector finds in all images of ``dataset`` (Section 3.2); train it first if needed.
 
-    Where the profile has no detector, they are the true ones, as of one that makes no mistake.
+    If the profile has no detector, they are the true ones, as of a detector that makes no mistake.
 
     Raises:
         PartregError: there is no detector, and the images were not rendered here.
@@ -136,7 +136,7 @@ def detected_boxes(ws: Workspace, dataset: str) -> pd.DataFrame:
 
 
 def detector_weights(ws: Workspace) -> Path:
-    """Weights of the trained detector; trains it on the annotations first where they are absent (Section 3.3).
+    """Return the weights of the detector; train it on the annotations first where they are absent (Section 3.3).
 
     Raises:
         PartregError: the profile has no detector.
@@ -154,7 +154,7 @@ def detector_weights(ws: Workspace) -> Path:
 
 
 def filled_boxes(ws: Workspace, dataset: str) -> pd.DataFrame:
-    """Detected boxes with the missing ones filled (Section 3.2), see `filled`."""
+    """Return the detected boxes with the missing ones filled (Section 3.2), see `filled`."""
     path = boxes_file(ws, dataset, "filled")
     found = detected_boxes(ws, dataset)
     with locked(path):
@@ -164,10 +164,10 @@ def filled_boxes(ws: Workspace, dataset: str) -> pd.DataFrame:
 
 
 def filled(found: pd.DataFrame, train: pd.DataFrame, tests: pd.DataFrame) -> pd.DataFrame:
-    """Detected boxes of a data set with the missing ones filled (Section 3.2).
+    """Return the detected boxes of a data set with the missing ones filled (Section 3.2).
 
     Training images take the average over their vehicle's other images. The vehicle of a test image is what the network
-    is asked for, so test images take only the average over all vehicles; the row without a global branch needs them.
+    must find, so test images take only the average over all vehicles. The network without a global branch needs them.
     """
     strangers = tests.assign(vehicle=range(len(tests)))
     parts = [(train, found[found.image.isin(train.image)]), (strangers, found[~found.image.isin(train.image)])]
@@ -175,7 +175,7 @@ def filled(found: pd.DataFrame, train: pd.DataFrame, tests: pd.DataFrame) -> pd.
 
 
 def run_boxes(ws: Workspace, run: Run) -> pd.DataFrame | None:
-    """The boxes table that a network learns from (Section 3.2, and the controls under Table 4); None without parts.
+    """Return the table of boxes that a network learns from (Section 3.2, controls under Table 4); None without parts.
 
     Raises:
         PartregError: the true boxes of images that were not rendered here.
@@ -191,7 +191,7 @@ def run_boxes(ws: Workspace, run: Run) -> pd.DataFrame | None:
 
 
 def known_boxes(ws: Workspace, dataset: str, kind: str) -> pd.DataFrame:
-    """The true boxes of a data set, or of the ``kind`` "tight" those with lights not extended down.
+    """Return the true boxes of a data set; of the ``kind`` "tight", those with lights not extended down.
 
     Raises:
         PartregError: its images were not rendered here.
@@ -203,27 +203,27 @@ def known_boxes(ws: Workspace, dataset: str, kind: str) -> pd.DataFrame:
 
 
 def true_boxes(root: Path, tight: bool) -> pd.DataFrame:
-    """The true boxes of a rendered data set, or the same with lights not extended down."""
+    """Return the true boxes of a rendered data set, or the same with lights not extended down."""
     true = boxes.read_boxes(root / "truth" / "boxes.csv")
     return boxes.tight_lights(true, annotation.read_truth(root).objects) if tight else true
 
 
 def hidden_boxes(found: pd.DataFrame, run: Run, train: pd.DataFrame | None) -> pd.DataFrame:
-    """Detected boxes of which some are taken away; with the training images given, the missing ones are then filled."""
+    """Return detected boxes without some of them; if training images are given, the missing ones are then filled."""
     left = missing.hide(found, run.hidden, run.seed)[0]
     return boxes.infer_brand(left) if train is None else missing.fill_missing(left, train)
 
 
 def trained(ws: Workspace, run: Run, watch: pd.DataFrame | None = None, scored: bool = True) -> Path:
-    """Folder of the trained network (Section 3.3); trains it where absent, from its last checkpoint on.
+    """Return the folder of the trained network (Section 3.3); train it where absent, from its last checkpoint on.
 
-    ``watch`` are test images whose CMC@1 stands in the history beside that of the validation images. The code that
-    scores both decides no weights; its digest is kept as "scored_by", see `history`, and that of these images as
-    "watched", see `watched_key`. Where its boxes came from is kept as "boxes". Unless ``scored``, the held-out vehicles
-    are not scored while it learns.
+    ``watch`` are test images; the history gives their CMC@1 beside that of the validation images. The code that scores
+    both decides no weights. Its digest is kept as "scored_by", see `history`, and that of these images as "watched",
+    see `watched_key`. The origin of the boxes is kept as "boxes". Unless ``scored``, the held-out vehicles are not
+    scored while it learns.
 
     Raises:
-        PartregError: it learnt from other pictures than the rendered benchmark holds now: one was replaced.
+        PartregError: it learnt from other pictures than the rendered benchmark has now: one was replaced.
     """
     folder = run_folder(ws, run)
     with locked(folder):
@@ -242,9 +242,9 @@ def trained(ws: Workspace, run: Run, watch: pd.DataFrame | None = None, scored: 
 
 
 def refuse_other_pictures(ws: Workspace, run: Run) -> None:
-    """Stop where a trained network learnt from other pictures than the rendered benchmark holds now: one was replaced.
+    """Stop if a trained network learnt from other pictures than the rendered benchmark has now: one was replaced.
 
-    The key of what is rendered is of its recipe, for pictures need not be there yet; so it knows nothing of that.
+    The key of rendered pictures covers their recipe only, because they need not be there yet. So it cannot notice this.
     """
     folder, root = run_folder(ws, run), ws.root(run.dataset)
     if ws.is_synthetic(run.dataset) and (root / "truth" / "done.json").exists():
@@ -257,20 +257,20 @@ def refuse_other_pictures(ws: Workspace, run: Run) -> None:
 
 
 def watched_key(ws: Workspace, watch: pd.DataFrame | None) -> str:
-    """Digest of the test images that are scored while a network learns, which its own key knows nothing of."""
+    """Return a digest of the test images that are scored while a network learns; its own key does not cover them."""
     return "" if watch is None else digest(keys.described(watch, ws.pixels))
 
 
 def validation_score(found: np.ndarray, vehicles: np.ndarray) -> float:
-    """CMC@1 by VehicleID's protocol of images that are not learnt, while a network learns."""
+    """Return CMC@1 by VehicleID's protocol, while a network learns, of images that it does not learn."""
     return float(protocols.vehicleid_protocol(found, vehicles, galleries=10, seed=0).cmc1)
 
 
 def history(ws: Workspace, run: Run) -> pd.DataFrame:
-    """The history of a trained network, see `partreg.reid.train.train`.
+    """Return the history of a trained network, see `partreg.reid.train.train`.
 
-    Scores on images that are not learnt are NaN where the code that scores has changed since: only a new training
-    could give them.
+    Scores on images that are not learnt are NaN if the code that scores has changed since: only a new training could
+    give them.
     """
     folder = trained(ws, run)
     found = pd.read_csv(folder / "history.csv")
@@ -280,10 +280,10 @@ def history(ws: Workspace, run: Run) -> pd.DataFrame:
 
 
 def features(ws: Workspace, run: Run, images: pd.DataFrame, name: str) -> np.ndarray:
-    """Test-time features of ``images``, (N, D) float32, extracted once and kept as ``features_<name>.npy``.
+    """Return the test-time features of ``images``, (N, D) float32, extracted once and kept as ``features_<name>.npy``.
 
-    How many seconds an image took stands in ``features_<name>.json`` beside it. They are extracted anew where the
-    images, or the code, are not those that they were extracted from.
+    ``features_<name>.json`` beside it has the seconds that an image took. Features are extracted anew if the images or
+    the code have changed.
     """
 
     def make(path: Path) -> None:
@@ -304,7 +304,7 @@ def features(ws: Workspace, run: Run, images: pd.DataFrame, name: str) -> np.nda
 
 
 def fused_features(ws: Workspace, run: Run) -> np.ndarray:
-    """All branches' features of VehicleID's test images side by side, (N, D) float32 (Section 4.2), made each time."""
+    """Return all branches' features of VehicleID's test images side by side, (N, D) float32 (Section 4.2); not kept."""
     from partreg.reid.features import extract
 
     images, boxes = test_images(ws, "vehicleid"), filled_boxes(ws, "vehicleid")
@@ -312,7 +312,7 @@ def fused_features(ws: Workspace, run: Run) -> np.ndarray:
 
 
 def backbone_weights(ws: Workspace, run: Run) -> Path:
-    """A trained network's backbone as a file of weights that another run may start from."""
+    """Return a file with the weights of a trained network's backbone, from which another run may start."""
     import torch
 
     path = trained(ws, run) / "backbone.pt"
@@ -325,7 +325,7 @@ def backbone_weights(ws: Workspace, run: Run) -> Path:
 
 
 def vehicleid_scores(ws: Workspace, run: Run) -> dict[int, Any]:
-    """`partreg.retrieval.VehicleIDScores` of each test list, by its number (Tables 1, 2, 4, 5)."""
+    """Return `partreg.retrieval.VehicleIDScores` of each test list, by its number (Tables 1, 2, 4, 5)."""
     lists, images = data(ws, "vehicleid").tests, test_images(ws, "vehicleid")
     found, steps = features(ws, run, images, "test"), origins(ws, run)
     return {
@@ -335,28 +335,28 @@ def vehicleid_scores(ws: Workspace, run: Run) -> dict[int, Any]:
 
 
 def vehicleid_judged(found: np.ndarray, images: pd.DataFrame, test: pd.DataFrame, galleries: int) -> Any:
-    """Scores of one test list, from the features of ``images``, which hold those of the list."""
+    """Return the scores of one test list, from the features of ``images``, which contain those of the list."""
     mine = pd.DataFrame(found, index=images.image).loc[test.image].to_numpy()
     return protocols.vehicleid_protocol(mine, test.vehicle.to_numpy(), galleries=galleries)
 
 
 def veri_scores(ws: Workspace, run: Run, rule: str = "rectangular") -> Any:
-    """`partreg.retrieval.VeRiScores` of the queries against the gallery and its tracks (Tables 3, 6)."""
+    """Return `partreg.retrieval.VeRiScores` of the queries against the gallery and its tracks (Tables 3, 6)."""
     read = data(ws, "veri")
     found = features(ws, run, tests_of(read), "test")
     return replace(veri_judged(found, read, rule), origins=origins(ws, run))
 
 
 def veri_judged(found: np.ndarray, among: Any, rule: str) -> Any:
-    """Scores of VeRi-776, from the features of its queries and then its gallery."""
+    """Return the scores on VeRi-776, from the features of its queries and then its gallery."""
     queries = len(among.query)
     return protocols.veri_protocol(found[:queries], found[queries:], among.query, among.gallery, rule=rule)
 
 
 def scores(ws: Workspace, run: Run) -> dict[str, Any]:
-    """The scores of ``run`` as fractions, kept as ``scores.json``: by list for VehicleID, by name for VeRi-776.
+    """Return the scores of ``run`` as fractions, kept as ``scores.json``: by list for VehicleID, by name for VeRi-776.
 
-    They are computed anew where the features, or the code that scores them, have changed.
+    They are computed anew if the features, or the code that scores them, have changed.
     """
 
     def make(path: Path) -> None:

@@ -1,4 +1,4 @@
-"""All studies, and the command that does one job of a study or makes its tables.
+"""Name all studies, and run one job of a study or make its tables from the command line.
 
 ``make reference``, ``make settings`` and ``make photographs`` call it through the Snakefile.
 """
@@ -19,7 +19,7 @@ STUDIES = {one.name: one for one in DECLARED}
 
 
 def main(arguments: list[str]) -> int:
-    """``python -m partreg.workflow.studies JSON-of-choices STUDY [KEY]``: do the job of a key, or make the tables."""
+    """Run ``python -m partreg.workflow.studies JSON-of-choices STUDY [KEY]``: do a key's job, or make the tables."""
     choices, name, *key = arguments
     study = STUDIES[name]
     try:
@@ -39,7 +39,7 @@ def main(arguments: list[str]) -> int:
             for path in study.collect(ws):
                 print(f"partreg: {name}: the table is {path}")
         else:
-            with contextlib.redirect_stderr(TerminalLines(job.label)):  # around the work alone: a failure is heard
+            with contextlib.redirect_stderr(TerminalLines(job.label)):  # not around the report of a failure
                 study.record(ws, job)
 
     return reported(job.label if job else name, work)

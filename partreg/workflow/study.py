@@ -1,4 +1,4 @@
-"""What a study is: measurements of one kind, each made once, alone and in any order, and the tables of their records.
+"""Declare a study: measurements of one kind, each made once, alone and in any order, and the tables of their records.
 
 `partreg.workflow.evidence`, `regime`, `dial`, `settings` and `photographs` declare theirs; `partreg.workflow.studies`
 runs them.
@@ -30,13 +30,13 @@ class Job:
     """One measurement of a study.
 
     Attributes:
-        what: what it is for: the columns of its record that tell it from the study's other records.
+        what: what it is for; these columns of its record differ from those of the study's other records.
         label: its name on the terminal.
-        workspace: where its data and its network lie.
+        workspace: where its data and its network are.
         recipe: all that decides its record besides ``what``, see `partreg.workflow.keys`.
-        run: the network that it trains, where it is of one.
+        run: the network that it trains, if it trains one.
         needs_boxes: whether the detector's boxes of the study's own workspace must be there first.
-        table: the table that its record is a line of.
+        table: the table in which its record is a line.
         priority: of two jobs that could start, the one with the larger number does.
     """
 
@@ -51,17 +51,17 @@ class Job:
 
     @cached_property
     def description(self) -> str:
-        """Twelve hexadecimal digits for the same measurement for the same purpose, whatever the code."""
+        """Return twelve hexadecimal digits of the measurement and its purpose, whatever the code."""
         return digest({**keys.parts_of(self.recipe)[0], "purpose": list(self.what.values())})
 
     @cached_property
     def code(self) -> str:
-        """Twelve hexadecimal digits for all code that decides the record."""
+        """Return twelve hexadecimal digits of all code that decides the record."""
         return digest(keys.parts_of(self.recipe)[1])
 
     @property
     def key(self) -> str:
-        """The name of its record: words for people, what is measured, and the code that does it."""
+        """Return the name of its record: words for people, what is measured, and the code that does it."""
         words = re.sub(r"[^a-z0-9.]+", "-", self.label.lower())
         return f"{words}-{self.description}-{self.code}"
 
@@ -74,9 +74,9 @@ class Study:
         name: also that of the Snakefile's rule for its tables, and of the folder of its records.
         target: the target of make that runs it.
         tables: the tables that are made of its records, by the names of their files, with their columns.
-        listed: gives all its jobs in a workspace, in the order of the tables.
+        listed: lists all its jobs in a workspace, in the order of the tables.
         measure: makes the record of a job, without ``what``.
-        tabulate: makes the tables of records, where they are more than a line for each record.
+        tabulate: makes the tables from records, if they are more than a line for each record.
         without_jobs: what to do where a workspace has no jobs, the end of a sentence.
     """
 
@@ -89,11 +89,11 @@ class Study:
     without_jobs: str = "there is nothing to do."
 
     def jobs(self, ws: Workspace) -> dict[str, Job]:
-        """Every job by its key."""
+        """Return every job by its key."""
         return {job.key: job for job in self.listed(ws)}
 
     def record(self, ws: Workspace, job: Job) -> Record:
-        """The record of a job, which is measured first where there is none.
+        """Return the record of a job; measure it first where there is none.
 
         Raises:
             PartregError: it cannot be measured; no record is left then, and the job is due again.
@@ -105,9 +105,9 @@ class Study:
         return files.read_json(path)
 
     def collect(self, ws: Workspace, folder: Path | None = None) -> list[Path]:
-        """Write the study's tables into ``folder``, the workspace's own unless given; gives their paths.
+        """Write the study's tables into ``folder``, the workspace's own unless given; return their paths.
 
-        They are made of the records that are there.
+        They hold the records that are there.
 
         Raises:
             PartregError: the workspace has no jobs for this study, or none has been done.
@@ -131,19 +131,19 @@ class Study:
 
 
 def record_path(ws: Workspace, study: Study, key: str) -> Path:
-    """Where the record of a job lies."""
+    """Return the path of a job's record."""
     return ws.folder / "studies" / study.name / f"{key}.json"
 
 
 def table_path(ws: Workspace, name: str) -> Path:
-    """Where a table of the reader's own lies that a study made."""
+    """Return the path of a reader's own table, which a study made."""
     return ws.folder / "studies" / f"{name}.csv"
 
 
 def rendered(ws: Workspace, name: str, benchmark: Record, **fields: Any) -> Workspace:
-    """A workspace of its own in the folder ``name`` of another one, with other rendered vehicles and no photographs.
+    """Return a workspace in the folder ``name`` of another one, with other rendered vehicles and no photographs.
 
-    More kinds than the benchmark's models have colours take more models.
+    If the vehicles are of more kinds than the benchmark's models have colours, it has more models.
     """
     own = dict.fromkeys(("vehicleid", "veri", "annotations", "photographs"), "")
     vehicles = with_enough_models({**ws.profile.benchmark, **benchmark})
