@@ -163,7 +163,8 @@ def _vehicle_variance(arms: Sequence[Arm]) -> float:
     """What the choice of test vehicles adds to the variance of a contrast of arms with equally many of them."""
     over_vehicles = sum(arm.weight * arm.shares.mean(axis=0) for arm in arms).var(ddof=1)
     noise = sum(arm.weight**2 / len(arm.shares) * arm.shares.var(axis=0, ddof=1).mean() for arm in arms)
-    return max(0.0, float(over_vehicles - noise)) / arms[0].shares.shape[1]
+    number: int = arms[0].shares.shape[1]
+    return max(0.0, float(over_vehicles - noise)) / number
 
 
 def fit_prior(samples: Sequence[np.ndarray]) -> Prior:
