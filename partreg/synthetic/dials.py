@@ -50,12 +50,12 @@ def borders(pictures: np.ndarray, side: int = 12) -> np.ndarray:
 
 
 def informed_cmc1(rows: pd.DataFrame) -> float:
-    """CMC@1 in [0, 1] of a method that knows only model and colour, but exactly; see `partreg.datasets.kinds`."""
+    """Return the CMC@1, in [0, 1], of a method that knows just model and colour, exactly (`partreg.datasets.kinds`)."""
     return facts(rows)["informed"]
 
 
 def near_duplicate_rows(images: pd.DataFrame, rows: int, columns: int) -> list[list[int]]:
-    """Choose rows of near-duplicates: the largest groups of one model and colour, one image of each vehicle.
+    """Choose groups of near-duplicates: the largest of one model and colour, with one image of each vehicle.
 
     Args:
         images: a table with vehicle, model, color and, if known, ``view`` (a row shows its commonest view only) and

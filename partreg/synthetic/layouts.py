@@ -117,7 +117,7 @@ STUDIOS: dict[tuple, tuple[Plan, Studio]] = {}  # at most one in a process, whic
 
 
 def render_piece(benchmark: Benchmark, layout: str, work: Path, identities: list[int]) -> int:
-    """Render all images of a few identities; returns their number."""
+    """Render all images of a few identities; return their number."""
     if (benchmark, layout) not in STUDIOS:
         plan = PLANS[layout](benchmark)
         STUDIOS.clear()

@@ -219,7 +219,7 @@ def environment(direction_z: np.ndarray, sky: float, ground: float) -> np.ndarra
 
 
 def ripple(direction: np.ndarray, moment: Moment) -> np.ndarray:
-    """Uneven surroundings (trees, facades) that glass reflects: (N,) about 0, smooth in direction."""
+    """Return uneven surroundings (trees, facades) that glass reflects: (N,) about 0, smooth in direction."""
     phase = (moment.seed % 628) / 100
     x, y, z = direction
     return np.sin(4 * x + 3 * y + phase) * np.sin(6 * z + 2 * phase) + 0.5 * np.sin(9 * y - 5 * z + 3 * phase)
@@ -345,7 +345,7 @@ def ground_shade(view: View, body: Body, sun: np.ndarray, size: int, offset: np.
 
 
 class Studio:
-    """Renders shots, and keeps the models, vehicles and streets that it has built. One for each process."""
+    """A renderer of shots that keeps the models, vehicles and streets that it has built; one for each process."""
 
     def __init__(self, models: list[Model], vehicles: list[Vehicle], cameras: list[Camera], size: int):
         self.models, self.vehicles, self.cameras, self.size = models, vehicles, cameras, size
