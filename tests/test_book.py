@@ -555,9 +555,20 @@ def test_an_endless_loop_is_stopped_and_the_next_run_starts_anew(browser, served
     book = field.input_value()
     field.fill("while True:\n    pass\n")
     field.press("Control+Enter")
-    page.get_by_role("button", name="Stop Python").click()
+    bar = page.locator(".hand-bar", has=page.get_by_role("button", name="Run cell 1", exact=True))
+    assert "Running cell 1 ..." in bar.inner_text()  # beside the cell, not only at the top of the page
+    page.get_by_role("button", name="Run cell 2", exact=True).click()
+    assert page.get_by_text("cell 2: Not run: cell 1 still runs. Wait, or press Stop.", exact=True).is_visible()
+    page.get_by_role("button", name="Stop cell 1", exact=True).click()
     page.wait_for_function(ENDED, timeout=60_000)
     assert page.locator(".hand-top .hand-status").inner_text().startswith("Stopped.")
+    assert "Stopped." in bar.inner_text()
+    assert page.evaluate("document.activeElement.getAttribute('aria-label')") == "Run cell 1"
+    assert page.get_by_role("button", name="Stop").count() == 0
+    field.fill("while True:\n    pass\n")
+    field.press("Control+Enter")
+    page.get_by_role("button", name="Stop Python", exact=True).click()
+    page.wait_for_function(ENDED, timeout=60_000)
     field.fill(book)
     assert "Third row" in ran(page, field)
     page.close()

@@ -91,6 +91,8 @@ def test_the_step_does_what_the_text_says(plain):
     gains = [of[1][0][0] - maps["before"][1][0][0] for of in maps.values()]
     assert gains[2] > 2 * gains[1] > 0
     assert [round(of[0][0][1], 3) > 0 for of in maps.values()] == [False, True, False]  # asphalt answers to blue
+    street = [of[1][0][1] for of in maps.values()]  # asphalt's yellow
+    assert street == sorted(street)
 
 
 @pytest.mark.parametrize("part_weight", [0.0, 0.5])

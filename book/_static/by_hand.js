@@ -110,7 +110,10 @@ class Cell {
     this.edit = button("Edit", `Edit ${name}`, () => this.open());
     this.reset = button("Reset", `Reset ${name} to the book's`, () => this.restore());
     this.run = button("Run", `Run ${name}`, () => book.run(this));
-    this.bar.append(this.run, this.edit, this.reset, element("span", "hand-number", name));
+    this.end = button("Stop", `Stop ${name}`, () => book.stop());
+    this.end.hidden = true;
+    this.state = element("span", "hand-number", name);
+    this.bar.append(this.run, this.end, this.edit, this.reset, this.state);
     this.editor = this.makeEditor(name, book);
     this.result = element("div", "hand-result");
     this.result.setAttribute("aria-live", "polite");
@@ -140,6 +143,11 @@ class Cell {
       }
     });
     return editor;
+  }
+
+  /** Say beside the cell's name what Python does with it; the page's status says it to screen readers. */
+  say(text = "") {
+    this.state.textContent = text ? `${this.name}: ${text}` : this.name;
   }
 
   get source() {
@@ -193,7 +201,7 @@ class Book {
     this.status = element("span", "hand-status");
     this.status.setAttribute("role", "status");
     this.all = button("Run all", "Run all cells of this page", () => this.runAll());
-    this.end = button("Stop", "Stop Python", () => this.python.stop("stopped"));
+    this.end = button("Stop", "Stop Python", () => this.stop());
     this.end.hidden = true;
     const bar = element("div", "hand-bar hand-top");
     bar.append(this.all, this.end, this.status);
@@ -204,11 +212,19 @@ class Book {
     this.status.textContent = text;
   }
 
+  stop() {
+    this.python.stop("stopped");
+  }
+
   /** Run one cell, without those above it. Whether it ran to its end. */
   async runOne(cell, note = "") {
     const source = cell.source;
     if (cell.ran !== source) this.cells.slice(cell.place).forEach((below) => (below.ran = null));
-    this.say(`${this.python.worker ? "" : "Loading Python, 13 MB, once. "}Running ${cell.name} ...`);
+    const doing = `${this.python.worker ? "" : "Loading Python, 13 MB, once. "}Running ${cell.name} ...`;
+    this.running = cell;
+    this.say(doing);
+    if (this.asked !== cell) cell.say("running ...");
+    this.asked?.say(doing);
     let given = await this.python.run(source, `<${cell.name}>`);
     let { printed, error, line } = given;
     if (cell.check && !error) {
@@ -216,6 +232,7 @@ class Book {
       printed += given.printed;
       error = given.error && `The check could not use this answer. ${given.error}`;
     }
+    cell.say();
     cell.show(note, printed, error, line);
     cell.ran = error ? null : source;
     return !error;
@@ -227,7 +244,7 @@ class Book {
   }
 
   run(cell) {
-    return this.alone(async () => {
+    return this.alone(cell, async () => {
       const above = this.cells.slice(0, cell.place).filter((one) => !one.check && one.ran !== one.source);
       const failed = await this.inOrder(above);
       if (failed) {
@@ -241,28 +258,39 @@ class Book {
   }
 
   runAll() {
-    return this.alone(async () => {
+    return this.alone(null, async () => {
       const failed = await this.inOrder(this.cells);
       this.say(failed ? `Stopped: ${failed.name} failed.` : `All ${this.cells.length} cells ran.`);
     });
   }
 
-  /** One run at a time; what cannot be run is said. */
-  async alone(act) {
-    if (this.busy) return;
+  /** One run at a time, which a cell or, if null, the page's own button asks for; what cannot be run is said. */
+  async alone(cell, act) {
+    if (this.busy) {
+      const wait = `Not run: ${this.running.name} still runs. Wait, or press Stop.`;
+      if (cell !== this.running) cell?.say(wait);
+      return this.say(wait);
+    }
+    const ends = [this.end, cell?.end].filter(Boolean);
     this.busy = true;
-    this.end.hidden = false;
+    this.asked = cell;
+    ends.forEach((end) => (end.hidden = false));
+    let why = "";
     try {
       await act();
     } catch (error) {
       this.python.stop("");
       this.cells.forEach((cell) => (cell.ran = null));
-      const why = error.message === "stopped" ? "Stopped." : `Python could not run (${error.message}).`;
-      this.say(`${why} Names are forgotten; the next run starts anew.`);
+      why = error.message === "stopped" ? "Stopped." : `Python could not run (${error.message}).`;
+      why += " Names are forgotten; the next run starts anew.";
+      this.say(why);
     }
-    const had = document.activeElement === this.end;
-    this.end.hidden = true;
-    if (had) this.all.focus();
+    const had = ends.indexOf(document.activeElement);
+    ends.forEach((end) => (end.hidden = true));
+    if (had >= 0) [this.all, cell?.run][had].focus();
+    this.cells.forEach((one) => one.say());
+    cell?.say(why);
+    this.asked = this.running = null;
     this.busy = false;
   }
 }
