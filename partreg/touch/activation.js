@@ -46,7 +46,7 @@ export default {
       return { node, canvas, image, boxes, share };
     });
     const shares = tableOf("image", ...networks, "the same everywhere");
-    const words = (value) => (value === null || value === undefined ? "–" : `${(100 * value).toFixed(1)}\u00a0%`);
+    const words = (value) => (value === null || value === undefined ? "–" : `${(100 * value).toFixed(1)}%`);
 
     /** The share of each network's map of an image on the parts that count, then that of an even map. */
     function sharesOf({ boxes, maps, grids }) {
@@ -105,7 +105,7 @@ export default {
     el.append(
       make("div", { class: "touch-controls" },
         choice("Vehicle", vehicles.map(({ name }) => name), 0, show),
-        slider("Opacity of the maps", { min: 0, max: 100, step: 5, value: 50, words: (value) => `${value}\u00a0%` }, see).node,
+        slider("Opacity of the maps", { min: 0, max: 100, step: 5, value: 50, words: (value) => `${value}%` }, see).node,
         ...checks),
       album,
       make("div", { class: "touch-panels" }, ...stages.map(({ node }) => node)),

@@ -42,8 +42,8 @@ export default {
       }
       held.childNodes.forEach((cell, number) => {
         const found = values(Math.floor(number / state.S), number % state.S);
-        cell.style.background = css(colour(found, limits));
-        cell.style.color = dark(colour(found, limits)) ? "#fff" : "#000";
+        cell.style.setProperty("--touch-cell", css(colour(found, limits)));
+        cell.style.setProperty("--touch-number", dark(colour(found, limits)) ? "#fff" : "#000");
         if (found.length === 1 && state.S <= 6) cell.textContent = written(found);
       });
     }

@@ -5,16 +5,16 @@ const LETTERS = "ABCDEFGH";
 export default {
   render({ model, el }) {
     const { near, shortcuts, pictures } = model.get("data");
-    const state = { near: near.length - 1, shortcuts: 0, chosen: null };
+    const state = { near: 0, shortcuts: 0, chosen: null };
     begin(
       el,
       "Two dials",
       "Turn a dial. One letter stands for one model in one colour; press a vehicle to learn how many share them. Dashed, below: pictures of one vehicle in one street and one light.",
     );
 
-    const speak = speaker();
-    const tenths = (share) => `${(100 * share).toFixed(1)}\u00a0%`;
-    const album = make("div", { class: "touch-album touch-four", role: "group", "aria-label": "Vehicles drawn at random" });
+    const [saysNear, saysStreets] = [speaker(), speaker()]; // each beside its dial
+    const tenths = (share) => `${(100 * share).toFixed(1)}%`;
+    const album = make("div", { class: "touch-album touch-large", role: "group", "aria-label": "Vehicles drawn at random" });
     const streets = make("div");
     const bars = [0, 1].map(() => make("i", { class: "touch-bar" }));
     const scores = [0, 1].map(() => make("p", { class: "touch-numbers" }));
@@ -32,7 +32,7 @@ export default {
       album.replaceChildren(...shown.map((one, number) => {
         const button = make("button", { type: "button", class: "touch-card", "aria-label": `Vehicle ${number + 1}, model and colour ${letter(one)}`, "aria-pressed": String(number === state.chosen), onclick: () => {
           state.chosen = number;
-          speak.say(drawNear());
+          saysNear.say(drawNear());
           album.children[number].focus();
         } }, staged(pictures[one.picture], ""), make("span", { class: "touch-badge" }, letter(one)));
         button.classList.toggle("touch-chosen", number === state.chosen);
@@ -72,19 +72,20 @@ export default {
       dial("near_duplicates", near, state.near, (place) => {
         state.near = place;
         state.chosen = null;
-        speak.say(drawNear());
+        saysNear.say(drawNear());
       }),
       meter(0),
       album,
-      speak.node,
+      saysNear.node,
       dial("shortcuts", shortcuts, state.shortcuts, (place) => {
         state.shortcuts = place;
-        speak.say(drawStreets());
+        saysStreets.say(drawStreets());
       }),
       meter(1),
       streets,
+      saysStreets.node,
     );
-    drawStreets();
-    speak.say(drawNear());
+    saysStreets.say(drawStreets());
+    saysNear.say(drawNear());
   },
 };

@@ -20,7 +20,7 @@ NEAR = (1, 2, 4, 8, 12)
 SHORTCUTS = (0.0, 0.25, 0.5, 0.75, 1.0)
 ALIKE = 8.0  # near-duplicates while the second dial is turned
 VEHICLES, TRAINED = 8, 3  # shown at each setting of the first dial, and of the second
-SIZE = 96  # of a picture, in pixels
+LARGE, SIZE = 160, 96  # of a picture, in pixels: large where a reader compares windscreens
 ALT = (
     "Rows of eight vehicles, a row for each setting of the dial near_duplicates: where it is low all differ in shape "
     "and colour, where it is high many look the same. The thing to touch needs scripts: it turns both dials."
@@ -47,7 +47,7 @@ def two_dials(base: Benchmark) -> Thing:
     for value in SHORTCUTS:
         plan = plan_vehicleid(replace(plain, near_duplicates=ALIKE, shortcuts=value))
         shortcuts.append({"value": value, **_streets(plan, taken, album)})
-    data = {"near": near, "shortcuts": shortcuts, "pictures": [picture(one, SIZE) for one in album]}
+    data = {"near": near, "shortcuts": shortcuts, "pictures": [picture(one, LARGE) for one in album]}
     return Thing("dials", data, still(image_rows(rows, pixels=96)), ALT)
 
 
@@ -74,7 +74,7 @@ def same_street(rows: pd.DataFrame, vehicles: Collection[int]) -> float:
 def _near(plan: Plan, front: Shot, album: list[np.ndarray]) -> dict[str, Any]:
     """Describe a benchmark by what its vehicles share, and put pictures of some test vehicles into the album."""
     rows = planned(plan)
-    about, studio = facts(rows), Studio(plan.models, plan.vehicles, plan.cameras, SIZE)
+    about, studio = facts(rows), Studio(plan.models, plan.vehicles, plan.cameras, LARGE)
     each = rows.assign(kind=kinds(rows), alike=vehicles_alike(rows)).drop_duplicates("vehicle").set_index("vehicle")
     shown = []
     for vehicle in sorted(plan.tests[max(plan.tests)])[:VEHICLES]:

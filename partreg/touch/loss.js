@@ -75,7 +75,7 @@ export default {
     const table = make(
       "table", {}, make("thead", {}, make("tr", {}, ...heads.map((head) => make("th", { scope: "col" }, head)))), body,
     );
-    const bars = ["Where the sum comes from", "Where the gradient goes"].map((what) => {
+    const bars = ["Where the sum comes from", "Where the gradient goes: sums of its numbers below, without signs"].map((what) => {
       const bar = make("div", { class: "touch-stack", "aria-hidden": "true" });
       return { bar, node: make("div", {}, make("span", { class: "touch-numbers" }, what), bar) };
     });

@@ -44,7 +44,7 @@ def eq_3(output: Output, labels: torch.Tensor, part_weight: float, global_weight
     ax.invert_yaxis()
     ax.set_xlabel(f"term of Eq. 3, with λ = {part_weight:g}; their sum is {sum(terms):.4f}")
     data = {
-        "vehicles": ["A, its own", *"BC"[: len(three) - 1]],
+        "vehicles": ["A, the right one", *"BC"[: len(three) - 1]],
         "branches": branches,
         "lambda": part_weight,
         "global_weight": global_weight,

@@ -23,7 +23,7 @@ export default {
     begin(
       el,
       "Take a box away",
-      "Press a picture to take its box away, press again to put it back. Solid: found. Dashed: filled with an average. Dotted: the true place.",
+      "Press a picture to take its box away, press again to put it back. Boxes: solid where found, dashed where an average fills in, dotted for the true place. Dashed frames: the pictures whose boxes are averaged for the picture in the solid frame.",
     );
 
     const key = (image, part) => `${image} ${part}`;
@@ -88,14 +88,13 @@ export default {
         lay(card.place, box || mine.all[mine.used].box);
         lay(card.truth, images[number].truth[part]);
         card.place.classList.toggle("touch-filled", !box);
+        const detected = images[number].boxes[part];
         const counted = missing && number !== chosen && of.from.includes(number);
-        card.badge.textContent = counted ? "in the mean" : box ? "found" : "filled";
+        card.badge.textContent = counted ? "averaged" : box ? "found" : detected ? "taken away" : "missed";
         card.button.classList.toggle("touch-counted", counted);
         card.button.classList.toggle("touch-chosen", number === chosen);
-        const detected = images[number].boxes[part];
         card.button.setAttribute("aria-pressed", String(Boolean(detected) && !box));
-        const why = box ? "" : detected ? " (taken away)" : " (not found by the detector)";
-        card.button.setAttribute("aria-label", `Image ${number + 1}, ${view(number)} view, ${spoken(part)}: ${card.badge.textContent}${why}`);
+        card.button.setAttribute("aria-label", `Image ${number + 1}, ${view(number)} view, ${spoken(part)}: ${card.badge.textContent}${box ? "" : ", filled"}`);
       });
       caption.textContent = missing
         ? `Image ${chosen + 1}, ${spoken(part)}: the first level that has a box is used`

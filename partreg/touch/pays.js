@@ -75,7 +75,7 @@ export default {
       const one = state.chosen;
       const sides = one ? one.keys.map((keys) => keys.map((key) => trainings[key])) : [];
       behind.caption.textContent = one ? `The trainings behind “${label(one)}”` : "No training";
-      behind.body.replaceChildren(...sides.flat().map((run) => tableLine(broken(run.network), String(run.seed), `${run.score.toFixed(1)}\u00a0%`, String(run.vehicles), String(run.passes))));
+      behind.body.replaceChildren(...sides.flat().map((run) => tableLine(broken(run.network), String(run.seed), `${run.score.toFixed(1)}%`, String(run.vehicles), String(run.passes))));
       made.textContent = one ? `Trained on ${each(sides.flat(), "device").join("; ")}, commit ${each(sides.flat(), "commit").join(", ")}. ${one.said}` : "";
       if (!one) return speak.say("No kept training is of this network and budget.");
       const verdict = one.low === null ? "" : one.low > 0 ? " The interval lies above zero." : one.high < 0 ? " The interval lies below zero." : " The interval holds zero.";

@@ -89,7 +89,7 @@ function arrow(event) {
 }
 
 const within = (number, low, high) => Math.min(Math.max(number, low), high);
-const percent = (share) => `${Math.round(100 * share)}\u00a0%`;
+const percent = (share) => `${Math.round(100 * share)}%`;
 
 /** Corners x0, y0, x1, y1, relative to the picture, as the style of an element that lies on it. */
 function place(node, [x0, y0, x1, y1]) {

@@ -61,7 +61,7 @@ def shares(maps, boxes, rows, parts):
 
 
 def number(text):
-    return np.nan if text == "–" else float(text.removesuffix("\u00a0%")) / 100
+    return np.nan if text == "–" else float(text.removesuffix("%")) / 100
 
 
 def agrees(page, images, maps, boxes, vehicle, image, parts):

@@ -21,11 +21,12 @@ def made():
 
 
 def percent(share):
-    return f"{100 * share:.1f}\u00a0%"
+    return f"{100 * share:.1f}%"
 
 
 def told(page, sentence):
-    page.wait_for_function("said => document.querySelector('[role=status]').textContent === said", arg=sentence)
+    found = "said => [...document.querySelectorAll('[role=status]')].some(one => one.textContent === said)"
+    page.wait_for_function(found, arg=sentence)
 
 
 def numbers(page):
@@ -77,8 +78,10 @@ def test_each_setting_of_near_duplicates_scores_what_the_library_says(opened, sl
 
 
 @pytest.mark.browser
-def test_a_vehicle_marks_those_of_its_model_and_colour(opened, made):
+def test_a_vehicle_marks_those_of_its_model_and_colour(opened, slide, made):
     page = opened(made)
+    told(page, f"Near-duplicates 1: knowing model and colour alone scores {percent(1)}.")  # the first dial begins low
+    slide(page, "near_duplicates", len(NEAR) - 1)
     plan = plan_vehicleid(replace(BASE, near_duplicates=float(NEAR[-1]), shortcuts=0.0))
     rows = planned(plan).drop_duplicates("vehicle").set_index("vehicle")
     kind = list(zip(rows.model, rows.color, strict=True))

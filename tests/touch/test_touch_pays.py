@@ -56,7 +56,7 @@ def agrees(page, gains, kept, chosen=0):
         "all => all.map(one => [...one.children].map(cell => cell.textContent))"
     )
     assert [line[:2] for line in table] == [[row, str(seed)] for row, seed in zip(runs.row, runs.seed, strict=True)]
-    scores = [float(line[2].removesuffix("\u00a0%")) for line in table]
+    scores = [float(line[2].removesuffix("%")) for line in table]
     np.testing.assert_allclose(scores, 100 * runs.cmc1_large, atol=0.056)
     assert [line[3] for line in table] == [str(int(number)) for number in runs.vehicles]
     np.testing.assert_allclose([float(line[4]) for line in table], runs.passes / 1000, atol=0.051)
