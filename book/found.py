@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from partreg import paper
-from partreg.figures.tables import in_points, percent, signed
+from partreg.figures.tables import in_points, percent
 from partreg.retrieval.statistics import CONTRADICTED, PENDING, SUPPORTED, UNDECIDED, verdict
 from partreg.workflow.effects import Effect, Evidence, effect
 from partreg.workflow.profile import read_profile
@@ -15,7 +15,7 @@ REVERSED = "reversed"  # not only contradicted: the whole interval lies below ze
 
 # What the part branches of each control see, in the words of the first page.
 SEEN = dict(
-    zip(CONTROLS, ("branches on the whole map", "boxes of other images", "boxes in random places"), strict=True)
+    zip(CONTROLS, ("branches that see the whole image", "boxes of other images", "boxes in random places"), strict=True)
 )
 
 
@@ -32,18 +32,18 @@ def found(evidence: Evidence) -> str:
         time_sentence(effect(evidence, soon[:1], later[:1]), effect(evidence, soon, later), passes),
     )
     numbered = [f"{number}. {sentence}" for number, sentence in enumerate(sentences, 1)]
-    return "\n".join([*numbered, "", note(effect(evidence, [full], [baseline])), ""])
+    return "\n".join([*numbered, "", note(effect(evidence, [full], [baseline]), " ".join(sentences)), ""])
 
 
-def note(gain: Effect) -> str:
-    """Say what the numbers of the sentences are; ``gain`` is the first of them."""
+def note(gain: Effect, sentences: str) -> str:
+    """Say what the numbers of the sentences are, and what *undecided* is if they say so; ``gain`` is the first."""
     if not gain.values:
         return "The trainings behind these sentences have not been made yet."
+    undecided = "*Undecided*: the interval holds zero as well as half a point. " if UNDECIDED in sentences else ""
     return (
-        f"Numbers are of the reference: means over {max(gain.seeds)} trainings or fewer, with 95% intervals for other "
-        "trainings and other test vehicles. *Undecided* means that the interval holds zero as well as half a point. "
-        f"The first sentence is the primary test: four in five such sets of trainings would show a true gain of "
-        f"{signed(gain.least).lstrip('+')} points. [What holds](what_holds.md) has every claim."
+        f"A point is one search in 100. Numbers are means over {max(gain.seeds)} trainings or fewer; in brackets, 95% "
+        f"intervals for other trainings and other test vehicles. {undecided}[What holds](what_holds.md) has every "
+        "claim, and how large a gain these trainings can show."
     )
 
 

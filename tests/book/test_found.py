@@ -69,3 +69,8 @@ def test_the_first_page_has_three_sentences_of_the_kept_trainings():
     assert [line[:2] for line in told[:3]] == ["1.", "2.", "3."]
     assert "+15%" in told[0]
     assert "95% intervals for other trainings and other test vehicles" in told[4]
+
+
+def test_undecided_is_explained_where_a_sentence_says_it():
+    for gain, explained in ((UP, False), (OPEN, True)):
+        assert ("*Undecided*" in found.note(gain, found.help_sentence(gain))) is explained
