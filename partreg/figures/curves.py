@@ -22,7 +22,7 @@ def training_curves(history: pd.DataFrame, branches: Sequence[str], vehicles: in
         history: one row an epoch: ``epoch``, for each branch ``loss_<branch>`` and ``accuracy_<branch>``, and ``cmc1``,
             NaN where nothing was scored; accuracies and CMC@1 in [0, 1].
         branches: of the network.
-        vehicles: V, how many it learns to tell apart; guessing has the loss ln V.
+        vehicles: V, how many it learns to tell apart; guessing has the loss ln V and the accuracy 1 / V.
 
     Returns:
         The closed figure, one panel below the other.
@@ -44,6 +44,7 @@ def training_curves(history: pd.DataFrame, branches: Sequence[str], vehicles: in
         ax.label_outer()
         ax.spines[["top", "right"]].set_visible(False)
     axes[0].axhline(np.log(vehicles), color=GREY, linewidth=0.8, label="guessing")
+    axes[1].axhline(100 / vehicles, color=GREY, linewidth=0.8)
     axes[0].legend(ncols=3, frameon=False)
     axes[-1].xaxis.get_major_locator().set_params(integer=True)
     return figure
