@@ -17,7 +17,7 @@ import pytest
 import torch
 
 from partreg import files, verify, workflow
-from partreg.baselines import plates, siamese_path
+from partreg.baselines import small_nets
 from partreg.datasets.check import check
 from partreg.datasets.veri import read_labels
 from partreg.errors import PartregError
@@ -130,8 +130,7 @@ def test_weights_run_no_code(tmp_path, mark):
         "network": lambda: features.load(path.parent),
         "backbone": lambda: network._from_file(str(path)),
         "detector": lambda: detector.load_detector(path),
-        "plates": lambda: plates.load(torch.nn.Identity, path),
-        "paths": lambda: siamese_path.load_path(path.parent),
+        "small nets": lambda: small_nets.load(torch.nn.Identity(), path.parent),
     }
     for name, read in readers.items():
         with pytest.raises(PartregError, match=r"weights\.pt"):

@@ -122,7 +122,7 @@ def test_a_cell_leaves_a_record_from_which_the_tables_are_made(ws):
     kept = effects.read_evidence(ws.folder / "studies")
     assert kept.runs.loc[0, "cmc1_large"] == pytest.approx(record["cmc1_large"], abs=1e-4)
     found = effects.effect(kept, [{"study": "cells", "cell": "base", "row": paper.FULL}])
-    assert found.values == pytest.approx([record["cmc1_large"]], abs=1e-4)
+    assert found.values[0] == pytest.approx([record["cmc1_large"]], abs=1e-4)
     tests = workflow.load_vehicleid(job.workspace).tests
     scores = workflow.vehicleid_scores(job.workspace, job.run)[max(tests)]
     assert [float(value) for value in kept.hits.hits[0].split()] == evidence.vehicle_hits(scores)
