@@ -1,34 +1,16 @@
 """A page of its own for one thing, opened as a file in headless Chromium, as a reader would."""
 
 import json
-import os
-import shutil
 
 import pytest
 
 from partreg.touch import thing
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 OWN = ("file:", "data:", "blob:")  # addresses of what a page brings along
 
 
-@pytest.fixture(scope="session")
-def chromium():
-    if CHROMIUM is None:
-        message = "no Chromium here: install Debian's package chromium to run the browser tests"
-        if os.environ.get("CI"):
-            pytest.fail(message)
-        pytest.skip(message)
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
-        yield running
-        running.close()
-
-
 @pytest.fixture
-def opened(chromium, tmp_path):
+def opened(browser, tmp_path):
     """A function that opens one thing, or several, on a page of their own from ``file://``.
 
     An error in the page, or a request for anything but its own files, fails the test, unless it clears ``troubles``.
@@ -46,7 +28,7 @@ def opened(chromium, tmp_path):
         page_text = f'<!doctype html><html lang="en">{head}{colours}{links}<main><h1>A page</h1>{body}</main></html>'
         (tmp_path / "page.html").write_text(page_text, encoding="utf-8")
         how = {"viewport": {"width": width, "height": 900}, "java_script_enabled": scripts, "has_touch": touch}
-        context = chromium.new_context(color_scheme=scheme, **how)
+        context = browser.new_context(color_scheme=scheme, **how)
         contexts.append(context)
         page = context.new_page()
         page.on("pageerror", lambda error: troubles.append(str(error)))
