@@ -8,6 +8,7 @@ import shlex
 import textwrap
 from typing import Any
 
+from nbconvert.preprocessors import CoalesceStreamsPreprocessor
 from nbformat import NotebookNode
 from nbformat.v4 import new_markdown_cell
 
@@ -34,6 +35,7 @@ def readable(name: str, notebook: NotebookNode) -> NotebookNode:
     """
     notebook.cells[0].source = opened(name, notebook)
     notebook.metadata.pop("widgets", None)
+    notebook, _ = CoalesceStreamsPreprocessor().preprocess(notebook, {})  # what a cell prints is one text
     cells, said = [], set()
     for cell in notebook.cells:
         if cell.cell_type == "markdown" and cell.source.startswith("#"):
