@@ -109,7 +109,7 @@ def agrees(page, found, images, truth, chosen, part, missing):
         own = found[(found["image"] == image) & (found["part"] == part)][list(CORNERS)].to_numpy()[0]
         value = iou(own, true)
     said = f"Image {chosen + 1}, "
-    page.wait_for_timeout(250)  # a screen reader is told when the hand rests
+    page.wait_for_timeout(250)  # a screen reader hears of it when the hand rests
     text = page.get_by_role("status").inner_text()
     assert text.startswith(said)
     assert float(text.split(": ")[-1].removesuffix(".")) == pytest.approx(value, abs=5.1e-4)

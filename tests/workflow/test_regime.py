@@ -77,7 +77,7 @@ def test_vehicles_are_nested_and_no_test_image_changes(ws, jobs):
 
 
 class Hashed:
-    """A job whose workspace is told by its folder and its benchmark."""
+    """A job whose workspace is known by its folder and its benchmark."""
 
     def __init__(self, job):
         self.what, self.workspace = job.what, (job.workspace.folder, str(job.workspace.profile.benchmark))
