@@ -18,6 +18,7 @@ from __future__ import annotations
 import ast
 import hashlib
 import json
+import sys
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
@@ -61,10 +62,16 @@ def declares(statement: ast.stmt) -> bool:
     return bound(statement) == (["Declaration"] if imports_it else ["DECLARATION"])
 
 
+def written(node: ast.AST) -> str:
+    """Return a syntax tree as text that is the same in every version of Python, from 3.11 on."""
+    options = {"show_empty": True} if sys.version_info >= (3, 13) else {}
+    return ast.dump(node, **options).replace(", type_params=[]", "")  # which 3.12 introduced
+
+
 @cache
 def dumped(module: str) -> str:
     """Return the code of a whole module as text."""
-    return ast.dump(tree(module))
+    return written(tree(module))
 
 
 @cache
@@ -175,7 +182,7 @@ def code_key(*roots: str) -> str:
         digest.update(f"{module}\n{dumped(module)}\n".encode())
     for root in sorted({root for root in roots if ":" in root}):
         for name, statement in sorted(pieces(*root.split(":")).items()):
-            digest.update(f"{root.split(':')[0]}:{name}\n{ast.dump(statement)}\n".encode())
+            digest.update(f"{root.split(':')[0]}:{name}\n{written(statement)}\n".encode())
     return digest.hexdigest()[:12]
 
 
