@@ -17,11 +17,13 @@ READS_keep        := PROFILE FILE OUTPUT WHAT
 READS_serve       := PROFILE FILE OUTPUT PORT
 READS_faults      := KILLS
 READS_fuzz        := SECONDS
-READS_gpu         := OUTPUT WHEELS SIZE
+READS_gpu         := OUTPUT WHEELS SIZE STUDY
 CHOSEN    := $(foreach name,$(.VARIABLES),$(if $(filter command,$(origin $(name))),$(name)))
 $(foreach goal,$(or $(MAKECMDGOALS),help),$(foreach name,$(filter-out $(READS_$(goal)) PYTHON MAKEFLAGS,$(CHOSEN)),\
   $(error make $(goal) does not read $(name); expected $(or $(READS_$(goal)),no choice besides PYTHON))))
 $(foreach name,BASELINES RESUME,$(if $(filter-out yes no,$($(name))),$(error $(name) is "$($(name))"; expected yes or no)))
+$(if $(filter-out regime,$(STUDY)),$(error STUDY is "$(STUDY)"; expected regime, or none))
+$(if $(STUDY),$(if $(filter-out small,$(SIZE)),$(error with STUDY, SIZE is "$(SIZE)"; expected small, or none)))
 $(if $(FILE),$(if $(filter command,$(origin PROFILE)),$(error PROFILE and FILE name the same choice; give one of them)))
 START     := $(or $(FILE),$(PROFILE))
 EVIDENCE  := $(if $(filter laptop,$(START)),reference,$(START))
@@ -88,7 +90,7 @@ restamp: .venv/.installed  ## after a change that moves no number: train a sampl
 photographs: .venv/.installed  ## every method that photographs of your own allow; writes photographs.csv under build/<profile>/studies
 	@$(BIN)/python -m partreg.workflow.driver --target photographs $(CHOICES)
 
-keep: .venv/.installed  ## put results of your own in place of the committed ones in reference/: WHAT=evidence|dial|settings|photographs|fuzz|faults|machines|gpu
+keep: .venv/.installed  ## put results of your own in place of the committed ones in reference/: WHAT=evidence|regime|dial|settings|photographs|fuzz|faults|machines|gpu|tried
 	@$(BIN)/python book/keep.py $(call quoted,$(WHAT)) $(call quoted,$(START)) $(call quoted,$(OUTPUT))
 
 bench: .venv/.installed  ## time a whole book, a second one, the evaluator, and the check of a large folder
@@ -104,11 +106,11 @@ faults: .venv/.installed  ## kill the smoke chain at 50 random moments (KILLS=50
 machines: .venv/.installed  ## compare smoke chains made by one and by several processes, and without AVX-512; writes build/machines/machine*.csv
 	@$(BIN)/python -m tests.machines
 
-gpu:  ## on a machine with a GPU, in ten minutes: the CPU's numbers, speed, 4,000 vehicles; WHEELS=dir for packages that it lacks
+gpu:  ## on a machine with a GPU, in ten minutes: the CPU's numbers, speed, 4,000 vehicles; or STUDY=regime, in half an hour; WHEELS=dir for packages that it lacks
 	@python=$(BIN)/python; test -x $$python || python=$(PYTHON); \
 	 $(if $(WHEELS),$$python -m pip install --quiet --no-index --no-deps --upgrade --target build/gpu-packages $(call quoted,$(WHEELS))/*.whl &&) \
 	 PYTHONPATH=build/gpu-packages:. TQDM_DISABLE=1 OMP_NUM_THREADS=1 PARTREG_COMMIT=$${PARTREG_COMMIT:-$$(git rev-parse --short=10 HEAD)} \
-	 $$python -m tests.gpu --size $(call quoted,$(or $(SIZE),full)) --out $(call quoted,$(or $(OUTPUT),build/gpu))
+	 $$python -m tests.gpu$(if $(STUDY),_regime $(if $(SIZE),--small), --size $(call quoted,$(or $(SIZE),full))) --out $(call quoted,$(or $(OUTPUT),build/gpu))
 
 audit: .venv/.installed  ## unsafe code, and known vulnerabilities of what is installed (asks the package index)
 	@test -x .venv/audit/bin/pip-audit || { $(PYTHON) -m venv .venv/audit && .venv/audit/bin/python -m pip install --quiet --disable-pip-version-check bandit==1.9.4 pip-audit==2.10.1 2>&1 | { grep -v '^WARNING: Location' || true; }; }

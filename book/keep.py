@@ -25,13 +25,15 @@ TESTS = {  # of the code, whatever the profile
     "faults": ("faults.json",),
     "machines": ("machines.csv", "machine_scores.csv"),
     "gpu": ("gpu.json", "table_4.csv", "hits.csv"),
+    "tried": ("tried.csv",),
 }
+ON_GPU = {"gpu": "gpu", "tried": "gpu STUDY=regime"}  # what lies in folders named gpu, and the target of each
 # The target of make that makes it, and its files.
 TABLES = {
     **{
         name: (one.target, tuple(f"{table}.csv" for table in one.tables)) for name, one in STUDIES.items() if one.tables
     },
-    **{name: (name, names) for name, names in TESTS.items()},
+    **{name: (ON_GPU.get(name, name), names) for name, names in TESTS.items()},
 }
 ORIGIN = ("code", "seconds", "profile", "device", "commit", "clean")  # how a training came about: no results
 
@@ -46,7 +48,7 @@ def keep(what: str, folder: Path, reference: Path = REFERENCE) -> list[Path]:
     absent = [name for name in names if not (folder / name).is_file()]
     if absent:
         raise PartregError(f"{folder / absent[0]}: nothing to keep; run make {target} with the same choices first.")
-    place = reference / "gpu" if what == "gpu" else reference
+    place = reference / "gpu" if what in ON_GPU else reference
     for name in names:
         with files.whole(place / name) as temporary:
             temporary.write_bytes((folder / name).read_bytes())
@@ -108,7 +110,7 @@ def main(arguments: list[str]) -> None:
         if what not in TABLES:
             raise PartregError(f"WHAT is {what!r}; expected one of {', '.join(TABLES)}.")
         if what in TESTS:
-            folder = REPOSITORY / "build" / what
+            folder = REPOSITORY / "build" / ("gpu" if what in ON_GPU else what)
         else:
             start = "reference" if what == "evidence" and profile == "laptop" else profile or "laptop"
             folder = table_path(open_workspace(start, output=output), "").parent

@@ -13,7 +13,6 @@ Beside the study it tries, on vehicles that are held out and with 1,000 to learn
 
 from __future__ import annotations
 
-import json
 import multiprocessing
 import os
 import shutil
@@ -29,6 +28,7 @@ from typing import Any
 
 import click
 import numpy as np
+import pandas as pd
 
 from partreg import files
 from partreg.paper import BASELINE, FULL
@@ -56,6 +56,12 @@ VARIATIONS: dict[str, tuple[dict[str, Any], str]] = {
     "pulled, stage 3": (PULLED | {"part_stage": 3}, ""),
 }
 CONTROLLED = ("pulled", "pulled, soft", "pulled, distances", "pulled, stage 3")
+# Of tried.csv: what a line is of, by the kind of its task; and its columns.
+TRIED = {"tried": "variation", "recipe": "recipe"}
+COLUMNS = [
+    *("kind", "row", "seed", "learnt", "epochs", "cmc1", "cosine", "accuracy", "passes", "seconds", "device", "commit"),
+    "run",
+]
 TRICKS = ("identities", "smoothing", "gem", "neck", "erase")
 SMALL = {
     "benchmark": {"train_vehicles": 60, "test_vehicles": [12], "fleet": 30, "near_duplicates": 3},
@@ -408,6 +414,15 @@ def work_on(work: Path, out: Path, small: bool) -> None:
             time.sleep(0.3)
 
 
+def tried_table(results: Path, commit: str) -> pd.DataFrame:
+    """Return a line for each training on held-out vehicles that is done, of a folder of results of one ``commit``."""
+    lines = []
+    for found in map(files.read_json, sorted(results.glob("[0-9]*.json"))):
+        if found["kind"] in TRIED and found["record"]["outcome"] == "done":
+            lines.append({**found["record"], "kind": TRIED[found["kind"]], "commit": commit})
+    return pd.DataFrame(lines, columns=COLUMNS).round(4)
+
+
 def choose_winner(ws: Workspace, out: Path, small: bool) -> None:
     """Write down which variation scores best on the held-out vehicles, once all have been tried."""
     wanted = [n for n, task in enumerate(tasks(ws, small)) if task.kind == "tried"]
@@ -470,6 +485,7 @@ def main(out: Path, work: Path, small: bool, layout: str) -> None:
     total, passed, last = len(tasks(ws, small)), 0, time.time()
     while not all((out / "results" / f"{n:04d}.json").exists() for n in range(total)):
         time.sleep(1)
+        files.write_text(out / "tried.csv", tried_table(out / "results", commit).to_csv(index=False))
         if not (out / "winner.json").exists():
             choose_winner(ws, out, small)
         if time.time() - last > 15:
@@ -483,6 +499,7 @@ def main(out: Path, work: Path, small: bool, layout: str) -> None:
                 flush=True,
             )
             passed, last = now, time.time()
+    files.write_text(out / "tried.csv", tried_table(out / "results", commit).to_csv(index=False))
     for queue in orders:
         queue.put(("stop",))
     print(f"{time.time() - began:.1f} s: all {total} are done", flush=True)

@@ -34,8 +34,15 @@ def test_results_are_kept_whole_or_not_at_all(tmp_path):
     assert (kept / "dial.csv").read_text() == "a\n1\n"
 
 
+def test_what_a_gpu_made_lies_in_a_folder_of_its_own(tmp_path):
+    with pytest.raises(PartregError, match=r"tried\.csv: nothing to keep; run make gpu STUDY=regime with"):
+        keep.keep("tried", tmp_path, tmp_path / "kept")
+    (tmp_path / "tried.csv").write_text("a\n1\n")
+    assert keep.keep("tried", tmp_path, tmp_path / "kept") == [tmp_path / "kept" / "gpu" / "tried.csv"]
+
+
 def test_every_committed_result_can_be_renewed():
-    places = {what: f"{what}/" if what == "gpu" else "" for what in keep.TABLES}
+    places = {what: "gpu/" if what in keep.ON_GPU else "" for what in keep.TABLES}
     kept = {places[what] + name for what, (_, names) in keep.TABLES.items() for name in names}
     by_hand = {"by_hand.csv", "corrections.csv"}  # written by people
     there = {path.relative_to(REFERENCE).as_posix() for path in REFERENCE.rglob("*") if path.is_file()}
