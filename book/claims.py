@@ -16,7 +16,7 @@ import yaml
 from partreg.errors import PartregError
 from partreg.figures.tables import percent, signed
 from partreg.retrieval.statistics import CONTRADICTED, PENDING, SUPPORTED, UNDECIDED, verdict
-from partreg.workflow.effects import Effect, Evidence, effect, main_effect
+from partreg.workflow.effects import Effect, Evidence, effect, largest, main_effect
 from partreg.workflow.evidence import FACTORIAL
 from partreg.workflow.profile import REPOSITORY
 
@@ -40,7 +40,8 @@ class Test:
     """One measurement that decides a claim, or stands ``beside`` those that do; one of all is ``primary``.
 
     The methods in ``plus`` and ``minus`` and the ``score`` are those of `partreg.workflow.effects.effect`. Where
-    ``main`` has weights of parts, it is `partreg.workflow.effects.main_effect` instead. The effect is expected "above"
+    ``main`` has weights of parts, it is `partreg.workflow.effects.main_effect` instead. With ``largest``, it is of the
+    networks that learnt the most vehicles, see `partreg.workflow.effects.largest`. The effect is expected "above"
     or "below" the ``bound``, a fraction, or "within" so much of zero.
     """
 
@@ -52,15 +53,18 @@ class Test:
     plus: tuple[dict[str, Any], ...] = ()
     minus: tuple[dict[str, Any], ...] = ()
     main: dict[str, float] | None = None
+    largest: bool = False
     score: str = "cmc1_large"
     primary: bool = False
     beside: bool = False
 
     def measured(self, evidence: Evidence) -> Effect:
         """Return its effect over the kept trainings."""
+        among = largest() if self.largest else {}
         if self.main:
-            return main_effect(evidence, FACTORIAL, self.main, self.score)
-        return effect(evidence, self.plus, self.minus, self.score)
+            return main_effect(evidence, FACTORIAL, self.main, self.score, among)
+        plus, minus = ([{**among, **side} for side in some] for some in (self.plus, self.minus))
+        return effect(evidence, plus, minus, self.score)
 
     def verdict(self, found: Effect) -> str:
         """Return what its effect says of it."""

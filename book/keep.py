@@ -13,6 +13,7 @@ import pandas as pd
 
 from partreg import files
 from partreg.errors import PartregError
+from partreg.workflow import regime
 from partreg.workflow.effects import COLUMNS, Evidence, read_evidence
 from partreg.workflow.evidence import STUDY, as_record
 from partreg.workflow.notebooks import reported
@@ -56,8 +57,9 @@ def keep(what: str, folder: Path, reference: Path = REFERENCE) -> list[Path]:
 
 
 def of_older_code(runs: pd.DataFrame) -> pd.Series:
-    """Return which kept trainings, lines of runs.csv, are neither made by today's code nor stamped for it."""
-    return ~runs.code.isin({job.code for job in STUDY.listed(open_workspace("reference"))})
+    """Return which kept trainings are neither made by today's code nor stamped for it."""
+    studies = {"reference": STUDY, "regime": regime.STUDY}
+    return ~runs.code.isin({job.code for name, one in studies.items() for job in one.listed(open_workspace(name))})
 
 
 def restamp(ws: Workspace, folder: Path, each: int = 1) -> list[str]:

@@ -154,7 +154,7 @@ def runs_table(evidence: Evidence) -> str:
         return "None has been run yet.\n"
     lines = [
         f"{len(runs)} trainings are kept, {int(runs.failed.sum())} of them failed; together they took "
-        f"{runs.seconds.sum() / 3600:.1f} hours of training on one thread each. "
+        f"{runs.seconds.sum() / 3600:.1f} hours of training. "
         f"{int(of_older_code(runs).sum())} of them are of older code than this copy's, see [](promises.md)."
         + f" {int(withdrawn.sum())} of them count for nothing."
         * bool(withdrawn.any()),

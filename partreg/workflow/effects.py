@@ -37,15 +37,18 @@ WORDS = ["difference", "95% interval", "least to be seen"]  # headings of `words
 CORRECTION = ("table", "where", "commits", "withdrawn", "says")  # the columns of corrections.csv
 WITHDRAWN = "withdrawn: "  # how the outcome of a kept training begins that was found not to be what it says
 USUAL = {"study": "rows", "cell": "", "budget": "long", "dataset": "vehicleid"}
+REGIME = "regime"  # the study whose seeds have a benchmark each, see `partreg.workflow.regime`
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """The tables of the study `partreg.workflow.evidence`.
+    """The tables of the studies `partreg.workflow.evidence` and `partreg.workflow.regime`.
 
     Attributes:
         runs: a row for each training: what it was for, its scores as fractions, and how it came about. ``key`` is a
-            digest of what was done, ``code`` one of the code that did it: today's, or that of an older training.
+            digest of what was done, ``code`` one of the code that did it: today's, or that of an older training. Of
+            the study "regime", ``cell`` is "2000 vehicles", ``budget`` "20 epochs", and ``cmc1_large`` the mean over
+            every gallery.
         curves: for each training (``key``) and scored epoch, CMC@1 on validation and test identities and the accuracy.
         hits: for each training a text of the shares of hits of each test vehicle, by ascending vehicle number.
         said: for each study what must be said beside its kept numbers, see `corrected`.
@@ -104,7 +107,34 @@ def read_evidence(folder: Path = REFERENCE) -> Evidence:
     for sentence, rows in sentences.items():
         for study in runs.study[rows].unique():
             said.setdefault(study, []).append(sentence)
+    if len(more := regime_runs(folder)):
+        runs = pd.concat([runs, more], ignore_index=True)
     return Evidence(runs, frames["curves"], frames["hits"], said)
+
+
+def regime_runs(folder: Path = REFERENCE) -> pd.DataFrame:
+    """The trainings of the study "regime" in the form of ``Evidence.runs``; an empty table where nobody has made it."""
+    path = folder / f"{REGIME}.csv"
+    if not path.exists():
+        return pd.DataFrame(columns=list(COLUMNS["runs"]))
+    table = pd.read_csv(path, dtype={"key": str, "code": str})
+    places = zip(table.learnt, table.epochs, strict=True)
+    named = pd.DataFrame([at(*place) for place in places], columns=list(USUAL))
+    found = table.assign(
+        **named, vehicles=table.learnt, cmc1_large=table.cmc1, size=read_profile(REGIME)["sizes"]["vehicleid"][-1]
+    )
+    return found.reindex(columns=list(COLUMNS["runs"]))
+
+
+def at(learnt: int, epochs: int) -> dict[str, str]:
+    """Columns of ``Evidence.runs`` for a number of training vehicles and of epochs in the study "regime"."""
+    return {"study": REGIME, "cell": f"{learnt} vehicles", "budget": f"{epochs} epochs", "dataset": "vehicleid"}
+
+
+def largest() -> dict[str, str]:
+    """The same for the most vehicles: the book's reference for Table 4 and its controls."""
+    plan = read_profile(REGIME)[REGIME]
+    return at(max(plan["vehicles"]), plan["epochs"])
 
 
 def kept_files(*names: str, folder: Path = REFERENCE) -> list[Path]:
@@ -212,6 +242,8 @@ def weighed(evidence: Evidence, sides: Sequence[tuple[float, Mapping[str, Any]]]
     """A weighted sum of methods' mean scores, with its error, see `partreg.retrieval.statistics.contrast`.
 
     The error is for other trainings. Where all scores are CMC@1 on the longest list, it is for other test vehicles too.
+    In the study "regime" each seed has a benchmark of its own. There the sum is that of each seed that all methods
+    have, and its scatter holds trainings, vehicles and benchmarks.
 
     Args:
         evidence: the tables.
@@ -220,21 +252,29 @@ def weighed(evidence: Evidence, sides: Sequence[tuple[float, Mapping[str, Any]]]
         score: a column of ``runs``.
     """
     methods: dict[tuple, dict[str, float]] = {}
-    values, trainings = [], [evidence.runs[:0]]
+    columns, weights, trainings = [], [], [evidence.runs[:0]]
     for weight, side in sides:
         of = {**USUAL, **side}
         name, factor = of.pop("score", score), of.pop("weight", 1.0)
         mine = methods.setdefault(tuple(sorted(of.items())), {})
         mine[name] = mine.get(name, 0.0) + weight * factor
-        table = chosen(evidence, of)
-        trainings.append(table.dropna(subset=name).reset_index())
-        values.append(tuple(table[name].dropna().astype(float)))
-    used = pd.concat(trainings).drop_duplicates("key")
-    if not all(values):
+        table = chosen(evidence, of).dropna(subset=name)
+        trainings.append(table.reset_index())
+        columns.append(table[name].astype(float))
+        weights.append(weight * factor)
+    found = {of: scores for of, scores in methods.items() if any(scores.values())}
+    if {dict(of)["study"] for of in methods} == {REGIME}:
+        together = pd.concat(columns, axis=1, join="inner")
+        columns = [together.iloc[:, place] for place in range(len(columns))]
+        arms = [Arm(1, together.to_numpy() @ np.array(weights))]
+    elif all(map(len, columns)):
+        arms = [arm(evidence, dict(of), scores) for of, scores in found.items()]
+    if not all(map(len, columns)):
         return Effect(np.nan)
+    used = pd.concat(trainings).drop_duplicates("key")
     return Effect(
-        **vars(contrast([arm(evidence, dict(of), scores) for of, scores in methods.items() if any(scores.values())])),
-        values=tuple(values),
+        **vars(contrast(arms)),
+        values=tuple(map(tuple, columns)),
         origins=recorded(used),
         said=tuple(dict.fromkeys(one for study in used.study for one in evidence.said.get(study, []))),
     )
@@ -274,7 +314,11 @@ def usual_scatter(
 
 
 def main_effect(
-    evidence: Evidence, rows: Mapping[str, Collection[str]], of: Mapping[str, float], score: str = "cmc1_large"
+    evidence: Evidence,
+    rows: Mapping[str, Collection[str]],
+    of: Mapping[str, float],
+    score: str = "cmc1_large",
+    among: Mapping[str, Any] = USUAL,
 ) -> Effect:
     """What a part is worth: the mean over the methods that have it, less that over those that have it not.
 
@@ -284,19 +328,22 @@ def main_effect(
             `partreg.workflow.evidence.FACTORIAL`.
         of: the weight of each part, such as {"window": 1, "brand": -1} for a difference of two main effects.
         score: a column of ``runs``.
+        among: columns of ``runs`` that all these trainings have in common.
     """
     half = len(rows) / 2
     weights = {
         row: sum(weight * (1 if part in has else -1) for part, weight in of.items()) for row, has in rows.items()
     }
-    return weighed(evidence, [(weight / half, {"row": row}) for row, weight in weights.items()], score)
+    return weighed(evidence, [(weight / half, {**among, "row": row}) for row, weight in weights.items()], score)
 
 
-def main_effects(evidence: Evidence, rows: Mapping[str, Collection[str]]) -> pd.DataFrame:
+def main_effects(
+    evidence: Evidence, rows: Mapping[str, Collection[str]], among: Mapping[str, Any] = USUAL
+) -> pd.DataFrame:
     """Each part's `main_effect` in words, and how far the window's lies above the others', with a verdict on each."""
     weights = {part: {part: 1} for part in PARTS}
     weights |= {f"window minus {part}": {"window": 1, part: -1} for part in PARTS if part != "window"}
-    found = {name: main_effect(evidence, rows, of) for name, of in weights.items()}
+    found = {name: main_effect(evidence, rows, of, among=among) for name, of in weights.items()}
     lines = {name: [*words(one), verdict(one)] for name, one in found.items()}
     return pd.DataFrame(lines, index=[*WORDS, "above zero?"]).T.rename_axis("branch")
 

@@ -31,7 +31,17 @@ from partreg.workflow.stages import features, history, train_images, trained
 from partreg.workflow.study import Job, Record, Study, rendered
 
 PULLED = "Global prediction pulled to the parts'"
-MAIN = {**CONTROLS, PULLED: EXTENSIONS[PULLED], **PULLED_ELSEWHERE}  # at the largest number, besides the curve's two
+# The same with the part branches on an earlier map, with more cells. Chosen on held-out vehicles, see reference/gpu.
+DEEPER = {
+    f"{row}, map of stage 3": {**changes, "part_stage": 3}
+    for row, changes in ((PULLED, EXTENSIONS[PULLED]), *PULLED_ELSEWHERE.items())
+}
+MAIN = {
+    **CONTROLS,
+    PULLED: EXTENSIONS[PULLED],
+    **PULLED_ELSEWHERE,
+    **DEEPER,
+}  # at the largest number, beside the curve's
 COLUMNS = {
     "regime": (
         *("key", "code", "row", "learnt", "epochs", "seed", "benchmark", "cmc1", "validation", "accuracy"),

@@ -11,13 +11,13 @@ import claims
 from partreg import paper
 from partreg.errors import PartregError
 from partreg.retrieval.statistics import CONTRADICTED, PENDING, SUPPORTED, UNDECIDED
-from partreg.workflow.effects import Effect, effect, read_evidence
+from partreg.workflow.effects import Effect, effect, largest, read_evidence
 from partreg.workflow.profile import REFERENCE
 from tests.conftest import REPOSITORY
 
 
 def asked(expect="above", bound=0.0, **more):
-    return claims.Test("words", expect, bound, ({"row": "a"},), ({"row": "b"},), **more)
+    return claims.Test("words", expect, bound, **{"plus": ({"row": "a"},), "minus": ({"row": "b"},), **more})
 
 
 def found(low, high):
@@ -43,6 +43,19 @@ def test_what_stands_beside_does_not_decide(monkeypatch):
     assert claims.judged(claims.Claim("Abstract", "c", tuple(tests), "intro.md", ""), None)[0] == CONTRADICTED
 
 
+def test_the_networks_of_the_most_vehicles_are_taken_where_a_test_says_so():
+    kept, main = read_evidence(), {"main": {"window": 1}}
+    small, large = (
+        asked(plus=({"row": paper.FULL},), minus=({"row": paper.BASELINE},), largest=one) for one in (False, True)
+    )
+    assert large.measured(kept) == effect(
+        kept, [{**largest(), "row": paper.FULL}], [{**largest(), "row": paper.BASELINE}]
+    )
+    assert small.measured(kept) == effect(kept, [{"row": paper.FULL}], [{"row": paper.BASELINE}])
+    of_all, of_few = (claims.Test("words", "above", 0.0, **main, largest=one).measured(kept) for one in (True, False))
+    assert of_all != of_few
+
+
 def test_effects_in_words():
     words = claims.effect_words(asked(), found(-0.01, 0.03))
     assert words == "+1.0 [−1.0, +3.0], least 2.9"  # (1.96 + 0.84) standard errors of 1.02 points
@@ -59,6 +72,7 @@ def test_one_test_is_the_primary_one():
     (test,) = [test for claim in LEDGER for test in claim.tests if test.primary]
     assert test.plus == ({"row": paper.FULL},)
     assert test.minus == ({"row": paper.BASELINE},)
+    assert test.largest
     assert not test.beside
 
 

@@ -51,24 +51,27 @@ def test_places_matter_where_every_control_falls_behind(effects, says):
 
 
 @pytest.mark.parametrize(
-    ("apart", "says"),
+    ("gain", "says"),
     [
-        (UP, "Parts gain more in a short training:"),
-        (SMALL, "Parts do not gain more in a short training:"),
-        (DOWN, "Parts gain more in a long training:"),
-        (OPEN, "Whether parts gain more in a short training is undecided:"),
-        (NONE, "Whether parts gain more in a short training is not known yet."),
+        (UP, "A variation of the idea pays:"),
+        (SMALL, "A variation of the idea does not pay:"),
+        (DOWN, "A variation of the idea harms:"),
+        (OPEN, "Whether a variation of the idea pays is undecided:"),
+        (NONE, "Whether a variation of the idea pays is not known yet."),
     ],
 )
-def test_a_short_training_is_compared_with_a_long_one(apart, says):
-    assert found.time_sentence(UP, apart, 8.0).startswith(f"**{says}**")
+def test_a_variation_pays_where_its_whole_gain_lies_above_zero(gain, says):
+    assert found.variation_sentence(gain, UP).startswith(f"**{says}**")
 
 
 def test_the_first_page_has_three_sentences_of_the_kept_trainings():
     told = found.found(read_evidence()).splitlines()
     assert [line[:2] for line in told[:3]] == ["1.", "2.", "3."]
     assert "+15%" in told[0]
-    assert "95% intervals for other trainings and other test vehicles" in told[4]
+    assert (
+        "each on 2,000 vehicles of its own; in brackets, 95% intervals for other trainings and other vehicles"
+        in told[4]
+    )
 
 
 def test_undecided_is_explained_where_a_sentence_says_it():

@@ -57,6 +57,30 @@ def test_a_difference_takes_all_trainings_of_both_methods(evidence):
     assert effects.words(found)[0] == "+18.5"
 
 
+def test_where_each_seed_has_a_benchmark_differences_are_those_of_each_seed(tmp_path):
+    scores = {"a": {0: 0.50, 1: 0.40, 2: 0.30, 5: 0.9}, "b": {0: 0.45, 1: 0.37, 2: 0.26}}  # b has no seed 5
+    lines = [
+        {"key": f"{row}{seed}", "code": "c", "row": row, "learnt": 2000, "epochs": 20, "seed": seed, "cmc1": value}
+        for row, some in scores.items()
+        for seed, value in some.items()
+    ]
+    facts = {"profile": "regime", "device": "by hand", "commit": "0123456789ab", "clean": True, "outcome": "done"}
+    pd.DataFrame(lines).assign(**facts).to_csv(tmp_path / "regime.csv", index=False)
+    made_up([training("a", 0, 0.5)]).runs.to_csv(tmp_path / "runs.csv", index=False)
+    for name in ("curves", "hits"):
+        pd.DataFrame(columns=list(effects.COLUMNS[name])).to_csv(tmp_path / f"{name}.csv", index=False)
+    kept = effects.read_evidence(tmp_path)
+    a, b = ({**effects.at(2000, 20), "row": row} for row in "ab")
+    found = effects.effect(kept, [a], [b])
+    assert found.seeds == (3, 3)
+    assert found.scores == pytest.approx((0.40, 0.36))
+    expected = contrast([Arm(1, np.array([0.05, 0.03, 0.04]))])
+    assert (found.mean, found.error, found.freedom) == pytest.approx((0.04, expected.error, 2))
+    assert effects.effect(kept, [a]).seeds == (4,)
+    assert effects.effect(kept, [a], [{"row": "a"}]).seeds == (4, 1)  # another study: not of the same seeds
+    assert math.isnan(effects.effect(kept, [a], [{**b, "cell": "500 vehicles"}]).mean)
+
+
 def test_hits_by_vehicle_widen_the_interval():
     scores = {"a": (0.50, 0.51), "b": (0.40, 0.41)}
     found = [training(row, seed, value) for row, some in scores.items() for seed, value in enumerate(some)]

@@ -27,9 +27,10 @@ def test_a_point_is_the_effect_of_the_trainings_behind_it(kept, gains):
         assert set(mine.row) == {point.network}
         assert theirs.row.str.startswith(BASELINE).all()
         both = pd.concat([mine, theirs])
-        assert set(both.budget) == {point.budget}
+        regime = set(both.study) == {effects.REGIME}
+        assert set(both.budget) == {effects.largest()["budget"] if regime else point.budget}
         assert len(both[["study", "cell"]].drop_duplicates()) == 1
-        of = {"study": both.study.iloc[0], "cell": both.cell.iloc[0], "budget": point.budget}
+        of = {"study": both.study.iloc[0], "cell": both.cell.iloc[0], "budget": both.budget.iloc[0]}
         one = effects.effect(kept, [{**of, "row": mine.row.iloc[0]}], [{**of, "row": theirs.row.iloc[0]}])
         np.testing.assert_equal((point.mean, point.low, point.high), (one.mean, one.low, one.high))
         assert point.mean == pytest.approx(mine.cmc1_large.mean() - theirs.cmc1_large.mean())
@@ -42,7 +43,13 @@ def test_an_axis_holds_its_cells_and_the_base_in_order(gains):
     base = gains[gains.value.isin(["120", "0.2"]) & (gains.budget == "long")]
     assert base.series.tolist() == list(AXES.values())
     assert base["mean"].nunique() == 1
-    assert set(gains.series) == {*AXES.values(), points.BY_BUDGET, points.BY_NETWORK}
+    assert set(gains.series) == {
+        *AXES.values(), points.BY_BUDGET, points.BY_NETWORK, points.BY_VEHICLES, points.BY_LARGE,
+    }  # fmt: skip
+    many = gains[gains.series == points.BY_VEHICLES]
+    assert many.value.tolist() == ["125", "250", "500", "1000", "2000"]
+    assert set(many.network) == {FULL}
+    assert FULL in set(gains[gains.series == points.BY_LARGE].network)
 
 
 def test_a_network_is_compared_with_the_baseline_of_its_own_kind(kept, gains):

@@ -42,11 +42,13 @@ def test_the_table_has_the_rows_of_table_4_its_controls_and_what_is_pulled(jobs)
     plan = workflow.open_workspace("regime").profile.regime
     most = [job for job in jobs if job.what["learnt"] == 2000 and job.what["epochs"] == plan["epochs"]]
     seeds = Counter(job.what["row"] for job in most)
-    main = {*CONTROLS, regime.PULLED, "Global prediction pulled to whole-map heads'"}
+    main = {*CONTROLS, regime.PULLED, "Global prediction pulled to whole-map heads'", *regime.DEEPER}
     others = {*TABLE_4, *ALONE} - {BASELINE, FULL}
     expected = dict.fromkeys((BASELINE, FULL), "curve") | dict.fromkeys(main, "table") | dict.fromkeys(others, "others")
     assert seeds == {row: plan["seeds"][group] for row, group in expected.items()}
     assert next(job.run for job in most if job.what["row"] == regime.PULLED).agreement == 1
+    deeper = [next(job.run for job in most if job.what["row"] == row) for row in regime.DEEPER]
+    assert [(run.part_stage, run.agreement, run.boxes) for run in deeper] == [(3, 1, "filled"), (3, 1, "whole")]
 
 
 def test_a_study_that_is_stopped_leaves_balanced_seeds_and_few_vehicles_come_first(jobs):
