@@ -15,7 +15,7 @@ from partreg.reid.run import Run
 from partreg.synthetic import benchmark
 from partreg.synthetic.benchmark import plan_vehicleid
 from partreg.workflow.chapters import CHAPTERS, NEEDS, chapter_path, run_path
-from partreg.workflow.effects import WITHDRAWN, Evidence
+from partreg.workflow.effects import REGIME, WITHDRAWN, Evidence
 from partreg.workflow.profile import Workspace, read_profile
 from partreg.workflow.provenance import device, provenance
 from partreg.workflow.runs import networks
@@ -146,6 +146,16 @@ def own_part(ws: Workspace, name: str) -> str:
     return "\n".join(["Your own, from this book's results folder:", "", *lines, ""])
 
 
+# What the studies of the kept trainings are about, in the words of the page of all runs.
+STUDIES = {
+    "rows": "Table 4 and beyond",
+    "cells": "when parts pay",
+    "budgets": "shorter budgets",
+    "sizes": "Tables 5 and 6",
+    REGIME: "thousands of vehicles",
+}
+
+
 def runs_table(evidence: Evidence) -> str:
     """Return how many trainings each network has, and each failure, for the page of all runs."""
     withdrawn = evidence.runs.outcome.str.startswith(WITHDRAWN)
@@ -162,7 +172,8 @@ def runs_table(evidence: Evidence) -> str:
         "| network | trainings | failed | minutes | study | budget | data set | cell |",
         "|---|---:|---:|---:|---|---|---|---|",
     ]
-    for (row, *names), group in runs.groupby(["row", "study", "budget", "dataset", "cell"], sort=False):
+    named = runs.assign(study=runs.study.map(STUDIES))
+    for (row, *names), group in named.groupby(["row", "study", "budget", "dataset", "cell"], sort=False):
         counts = f"{len(group)} | {int(group.failed.sum())} | {group.seconds.sum() / 60:.0f}"
         lines.append(f"| {row} | {counts} | {' | '.join(names)} |")
     failures = [f"- `{run.key}` ({run.row}, seed {run.seed}): {run.outcome}" for run in runs[runs.failed].itertuples()]

@@ -14,13 +14,13 @@ from partreg.workflow.profile import REFERENCE, read_profile
 
 
 def kept_runs(folder: Path = REFERENCE) -> pd.DataFrame:
-    """The finished trainings of the study `partreg.workflow.regime`; an empty table where nobody has made it."""
+    """Return the finished trainings of the study `partreg.workflow.regime`; an empty table where nobody has made it."""
     path = folder / "regime.csv"
     return pd.read_csv(path).query("outcome == 'done'") if path.exists() else pd.DataFrame()
 
 
 def gains_by_seed(runs: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """The gain by parts in CMC@1, a fraction, by what was fixed; ``runs`` are the `kept_runs`.
+    """Return the gain by parts in CMC@1, a fraction, by what was fixed; ``runs`` are the `kept_runs`.
 
     Returns:
         For "epochs fixed" and "steps fixed" a row for each seed, which has its own benchmark, and a column for each
@@ -37,7 +37,7 @@ def gains_by_seed(runs: pd.DataFrame) -> dict[str, pd.DataFrame]:
 
 
 def by_number(gains: Mapping[str, pd.DataFrame]) -> dict[tuple[str, float, str], Contrast]:
-    """The means of `gains_by_seed` over seeds, for `partreg.figures.gains.gain_panels`, on an axis "vehicles"."""
+    """Return the means of `gains_by_seed`, for `partreg.figures.gains.gain_panels`, on an axis "vehicles"."""
     return {
         ("vehicles", number, name): contrast([Arm(1, some.dropna().to_numpy())])
         for name, table in gains.items()
@@ -46,7 +46,7 @@ def by_number(gains: Mapping[str, pd.DataFrame]) -> dict[tuple[str, float, str],
 
 
 def fitted(gains: Mapping[str, pd.DataFrame], at: int) -> pd.DataFrame:
-    """Straight lines through `gains_by_seed`, in words: a line for each way, see `statistics.gain_line`."""
+    """Return straight lines through `gains_by_seed`, in words: a line for each way, see `statistics.gain_line`."""
     lines = {name: gain_line(list(table), table.to_numpy(), at) for name, table in gains.items()}
     told = {
         name: [*map(in_points, line), verdict(line.reaches), len(gains[name].dropna())] for name, line in lines.items()

@@ -81,12 +81,12 @@ class Effect(Contrast):
 
     @property
     def scores(self) -> tuple[float, ...]:
-        """The mean score of each method."""
+        """Return the mean score of each method."""
         return tuple(float(np.mean(some)) for some in self.values)
 
 
 def read_evidence(folder: Path = REFERENCE) -> Evidence:
-    """The tables of a folder; empty ones where nobody has made them.
+    """Return the tables of a folder; empty ones where nobody has made them.
 
     Raises:
         PartregError: one of the three tables is missing beside the others, or cannot be read.
@@ -113,7 +113,7 @@ def read_evidence(folder: Path = REFERENCE) -> Evidence:
 
 
 def regime_runs(folder: Path = REFERENCE) -> pd.DataFrame:
-    """The trainings of the study "regime" in the form of ``Evidence.runs``; an empty table where nobody has made it."""
+    """Return the trainings of the study "regime" as in ``Evidence.runs``; an empty table where nobody has made it."""
     path = folder / f"{REGIME}.csv"
     if not path.exists():
         return pd.DataFrame(columns=list(COLUMNS["runs"]))
@@ -127,25 +127,25 @@ def regime_runs(folder: Path = REFERENCE) -> pd.DataFrame:
 
 
 def at(learnt: int, epochs: int) -> dict[str, str]:
-    """Columns of ``Evidence.runs`` for a number of training vehicles and of epochs in the study "regime"."""
+    """Return columns of ``Evidence.runs`` for a number of training vehicles and of epochs of the study "regime"."""
     return {"study": REGIME, "cell": f"{learnt} vehicles", "budget": f"{epochs} epochs", "dataset": "vehicleid"}
 
 
 def largest() -> dict[str, str]:
-    """The same for the most vehicles: the book's reference for Table 4 and its controls."""
+    """Return the same for the most vehicles: the book's reference for Table 4 and its controls."""
     plan = read_profile(REGIME)[REGIME]
     return at(max(plan["vehicles"]), plan["epochs"])
 
 
 def kept_files(*names: str, folder: Path = REFERENCE) -> list[Path]:
-    """The files that say what is kept, as far as they are there: tables, corrections, profiles."""
+    """Return the files that say what is kept, as far as they are there: tables, corrections, profiles."""
     tables = [folder / f"{name}.csv" for name in (*names, "corrections")]
     profile = "regime" if "regime" in names else "reference"  # the first takes over the second
     return [path for path in (*tables, *profile_files(profile)) if path.exists()]
 
 
 def corrected(frame: pd.DataFrame, table: str, folder: Path = REFERENCE) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """A kept table whose rows that were found wrong are marked, until they are made again.
+    """Return a kept table in which rows that were found wrong are marked, until they are made again.
 
     The file corrections.csv in ``folder`` has a line for each kind of wrong row: the table, where ("column: value |
     value; column: value"), the commits that made them (by a space), whether they are withdrawn, and why. Rows of other
@@ -182,7 +182,7 @@ def corrected(frame: pd.DataFrame, table: str, folder: Path = REFERENCE) -> tupl
 
 
 def kept_table(name: str, folder: Path = REFERENCE) -> tuple[pd.DataFrame, list[str]]:
-    """A table under ``reference/`` without the rows that are withdrawn, and what must be said beside it.
+    """Return a table of ``reference/`` without the rows that are withdrawn, and what must be said beside it.
 
     Raises:
         PartregError: nobody has made it, or it cannot be read.
@@ -200,12 +200,12 @@ def kept_table(name: str, folder: Path = REFERENCE) -> tuple[pd.DataFrame, list[
 
 
 def matching(runs: pd.DataFrame, of: Mapping[str, Any]) -> np.ndarray:
-    """(N,) whether each training has the values of columns that ``of`` gives."""
+    """Return for each training whether it has the values of columns that ``of`` gives, (N,) bool."""
     return np.all([runs[name].to_numpy() == value for name, value in of.items()], axis=0)
 
 
 def chosen(evidence: Evidence, of: Mapping[str, Any]) -> pd.DataFrame:
-    """The finished trainings of one method, by seed: ``of`` gives values of columns of ``runs``, `USUAL` the others.
+    """Return a method's finished trainings by seed; ``of`` gives values of columns of ``runs``, `USUAL` the others.
 
     Raises:
         PartregError: a column is unknown, or there are two trainings of one seed.
@@ -225,7 +225,7 @@ def effect(
     minus: Sequence[Mapping[str, Any]] = (),
     score: str = "cmc1_large",
 ) -> Effect:
-    """A method's score, or a sum and difference of several methods' scores, see `weighed`.
+    """Return a method's score, or a sum and difference of several methods' scores, see `weighed`.
 
     ``plus`` holds the methods that are added, ``minus`` those that are subtracted.
     """
@@ -233,13 +233,13 @@ def effect(
 
 
 def mean_gain(evidence: Evidence, pairs: Sequence[Sequence[Mapping[str, Any]]]) -> Effect:
-    """The mean of several differences in CMC@1; ``pairs`` holds the two methods of each, see `chosen`."""
+    """Return the mean of several differences in CMC@1; ``pairs`` holds the two methods of each, see `chosen`."""
     plus, minus = ([{**pair[place], "weight": 1 / len(pairs)} for pair in pairs] for place in (0, 1))
     return effect(evidence, plus, minus)
 
 
 def weighed(evidence: Evidence, sides: Sequence[tuple[float, Mapping[str, Any]]], score: str = "cmc1_large") -> Effect:
-    """A weighted sum of methods' mean scores, with its error, see `partreg.retrieval.statistics.contrast`.
+    """Return a weighted sum of methods' mean scores and its error, see `partreg.retrieval.statistics.contrast`.
 
     The error is for other trainings. Where all scores are CMC@1 on the longest list, it is for other test vehicles too.
     In the study "regime" each seed has a benchmark of its own. There the sum is that of each seed that all methods
@@ -281,7 +281,7 @@ def weighed(evidence: Evidence, sides: Sequence[tuple[float, Mapping[str, Any]]]
 
 
 def arm(evidence: Evidence, of: Mapping[str, Any], scores: Mapping[str, float]) -> Arm:
-    """One method for `partreg.retrieval.statistics.contrast`: its weight is that of the first of its scores."""
+    """Return one method as a term of `partreg.retrieval.statistics.contrast`, with the weight of its first score."""
     weight = next(filter(None, scores.values()))
     parts = {name: other / weight for name, other in scores.items() if other}
     table = chosen(evidence, of).dropna(subset=list(parts))
@@ -292,7 +292,7 @@ def arm(evidence: Evidence, of: Mapping[str, Any], scores: Mapping[str, float]) 
 
 
 def hit_shares(evidence: Evidence, keys: Iterable[str], score: str) -> np.ndarray:
-    """(N, V) the share of hits of each test vehicle in each training; (0, 0) where one of them is not kept."""
+    """Return the share of hits of each test vehicle in each training, (N, V); (0, 0) where one of them is not kept."""
     lines = evidence.hits[evidence.hits.which == HITS.get(score)].set_index("key").hits
     if not all(key in lines.index for key in keys):
         return np.empty((0, 0))
@@ -302,7 +302,7 @@ def hit_shares(evidence: Evidence, keys: Iterable[str], score: str) -> np.ndarra
 def usual_scatter(
     evidence: Evidence, of: Mapping[str, Any] = USUAL, scores: Mapping[str, float] | None = None
 ) -> Prior:
-    """How far trainings of one study, budget and data set scatter about their methods' means.
+    """Return how far trainings of one study, budget and data set scatter about their methods' means.
 
     ``of`` names the three, ``scores`` the columns and the weights of their sum; CMC@1 on the longest list unless given.
     """
@@ -320,7 +320,7 @@ def main_effect(
     score: str = "cmc1_large",
     among: Mapping[str, Any] = USUAL,
 ) -> Effect:
-    """What a part is worth: the mean over the methods that have it, less that over those that have it not.
+    """Return what a part is worth: the mean over the methods that have it, less that over those that do not.
 
     Args:
         evidence: the tables.
@@ -340,7 +340,7 @@ def main_effect(
 def main_effects(
     evidence: Evidence, rows: Mapping[str, Collection[str]], among: Mapping[str, Any] = USUAL
 ) -> pd.DataFrame:
-    """Each part's `main_effect` in words, and how far the window's lies above the others', with a verdict on each."""
+    """Return each part's `main_effect` in words, how far the window's lies above the others', and a verdict on each."""
     weights = {part: {part: 1} for part in PARTS}
     weights |= {f"window minus {part}": {"window": 1, part: -1} for part in PARTS if part != "window"}
     found = {name: main_effect(evidence, rows, of, among=among) for name, of in weights.items()}
@@ -349,7 +349,7 @@ def main_effects(
 
 
 def words(gain: Effect) -> list[str]:
-    """A difference, its 95% interval and the least that could be seen, in points; a dash where there is none."""
+    """Return a difference, its 95% interval and the least that could be seen, in points; a dash where there is none."""
     return [*gain_words(gain), signed(gain.least).lstrip("+")]
 
 
@@ -359,7 +359,7 @@ def gain_table(
     names: tuple[str, str] = ("with parts", "without parts"),
     score: str = "cmc1_large",
 ) -> pd.DataFrame:
-    """Two methods' scores and their difference with its interval, in words; what was not run is left out.
+    """Return two methods' scores and their difference with its interval, in words; what was not run is left out.
 
     ``pairs`` holds the two of each line (see `chosen`), ``names`` the headings of their columns.
     """
@@ -375,7 +375,7 @@ def gain_table(
 def reference_scores(
     evidence: Evidence, rows: Mapping[Any, Mapping[str, Any]], columns: Mapping[str, str]
 ) -> dict[Any, dict[str, Score]]:
-    """Kept scores with their intervals, for beside a reader's own in `partreg.figures.tables.comparison`.
+    """Return kept scores with intervals, to stand beside a reader's own in `partreg.figures.tables.comparison`.
 
     ``rows`` holds the method of each row (see `chosen`), ``columns`` the column of ``runs`` for each column. Rows
     without any training are left out.
@@ -389,12 +389,12 @@ def reference_scores(
 
 
 def kept_sizes(dataset: str) -> dict[int, int]:
-    """For the paper's input sizes on a data set those that stand for them in the reference, in pixels."""
+    """Return, for the paper's input sizes on a data set, those that stand for them in the reference, in pixels."""
     return pair_sizes(paper.SIZES[dataset], read_profile("reference")["sizes"][dataset])
 
 
 def kept_sentence(evidence: Evidence, of: Mapping[str, Any], columns: Mapping[str, str]) -> str:
-    """The `reference_scores` of one method in a sentence, for a table that has no room for another column."""
+    """Return the `reference_scores` of one method in a sentence, for a table that has no room for another column."""
     scores = reference_scores(evidence, {"": of}, columns).get("", {})
     said = "; ".join(f"{name} {one}" for name, one in scores.items())
     size = next((f" at {one.size} px" for score in scores.values() for one in score.origins if one.size), "")
@@ -404,7 +404,7 @@ def kept_sentence(evidence: Evidence, of: Mapping[str, Any], columns: Mapping[st
 def kept_note(
     evidence: Evidence, pairs: Iterable[Sequence[Mapping[str, Any]]], score: str = "cmc1_large", **interval: str
 ) -> str:
-    """A sentence for under a table about where its kept scores come from: of just the trainings that it shows.
+    """Return a sentence for under a table: where the kept scores come from, of just the trainings that it shows.
 
     ``pairs`` holds the methods of each line; ``interval`` names its intervals where they are others than usual.
     """
