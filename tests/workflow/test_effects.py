@@ -278,8 +278,8 @@ def test_tables_come_back_as_they_were_written(evidence, tmp_path):
 def test_the_page_of_runs_counts_those_that_failed_and_says_why(evidence):
     shown = pages.runs_table(effects.Evidence(evidence.runs.assign(seconds=60.0), evidence.curves, evidence.hits))
     assert "8 trainings are kept, 1 of them failed; together they took 0.1 hours" in shown
-    assert "| a | 4 | 0 | 4 | rows | long | vehicleid |  |" in shown
-    assert "| b | 4 | 1 | 4 | rows | long | vehicleid |  |" in shown
+    assert "| a | 4 | 0 | 4 | Table 4 and beyond | long | vehicleid |  |" in shown
+    assert "| b | 4 | 1 | 4 | Table 4 and beyond | long | vehicleid |  |" in shown
     assert "- `b4` (b, seed 4): b: the loss is nan" in shown
 
 
