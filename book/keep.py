@@ -26,7 +26,7 @@ TESTS = {  # of the code, whatever the profile
     "faults": ("faults.json",),
     "machines": ("machines.csv", "machine_scores.csv"),
     "gpu": ("gpu.json", "table_4.csv", "hits.csv"),
-    "tried": ("tried.csv",),
+    "tried": ("tried.csv", "layouts.csv"),
 }
 ON_GPU = {"gpu": "gpu", "tried": "gpu STUDY=regime"}  # what lies in folders named gpu, and the target of each
 # The target of make that makes it, and its files.

@@ -1,33 +1,83 @@
-"""What is tried on held-out vehicles, on a GPU: its table, and what it tries."""
+"""The study of thousands of vehicles on a GPU: its tasks, their order, and what a second call goes on from."""
 
 import pandas as pd
+import pytest
 
 from partreg import files
-from tests import gpu_regime
+from partreg.workflow import open_workspace, regime
+from tests import gpu_regime, gpu_tried
+from tests.gpu_regime import Place
 
 
-def result(folder, number, kind, outcome="done", **record):
-    facts = {"row": "plain", "seed": 0, "cmc1": 0.123456, "device": "card", "hits": [0.5], "outcome": outcome, **record}
-    files.write_json(folder / f"{number:04d}.json", {"kind": kind, "wall": 1.0, "record": facts})
+@pytest.fixture
+def place(tmp_path):
+    return Place(tmp_path / "out", tmp_path / "work", tmp_path / "records", small=False)
 
 
-def test_the_table_has_what_was_tried_and_is_done(tmp_path):
-    result(tmp_path, 2, "tried", row="pulled")
-    result(tmp_path, 1, "recipe", cosine=0.2)
-    result(tmp_path, 0, "study")
-    result(tmp_path, 3, "winner")
-    result(tmp_path, 4, "recipe", outcome="failed")
-    files.write_json(tmp_path / "other.json", [])
-    table = gpu_regime.tried_table(tmp_path, "abc")
-    assert table[["kind", "row", "commit"]].to_numpy().tolist() == [
-        ["recipe", "plain", "abc"],
-        ["variation", "pulled", "abc"],
-    ]
-    assert table.cmc1.tolist() == [0.1235, 0.1235]
-    assert table.cosine.fillna(-1).tolist() == [0.2, -1]
-    assert list(table) == gpu_regime.COLUMNS
+def test_all_trainings_of_the_study_are_tasks_and_lie_where_make_reference_looks(place):
+    found = [task for task in gpu_regime.tasks(place) if task.kind == "study"]
+    listed = regime.listed(open_workspace("regime", output=str(place.records)))
+    told = [(task.row, task.learnt, task.epochs, task.seed) for task in found]
+    assert told == [(job.what["row"], job.what["learnt"], job.what["epochs"], job.what["seed"]) for job in listed]
+    for task, job in list(zip(found, listed, strict=True))[::40]:
+        elsewhere = place.seed(task.seed)
+        mine = regime.as_job(elsewhere, task.seed, task.row, task.learnt, task.epochs, task.idea.changes, 0)
+        assert mine.key == job.key
+        assert mine.workspace.folder != job.workspace.folder
 
 
-def test_without_results_the_table_is_empty_and_has_its_columns(tmp_path):
-    assert list(gpu_regime.tried_table(tmp_path, "abc")) == gpu_regime.COLUMNS
-    assert isinstance(gpu_regime.tried_table(tmp_path, "abc"), pd.DataFrame)
+def test_what_is_tried_learns_and_is_judged_on_other_vehicles(place):
+    profile = place.seed(0).profile
+    assert profile.benchmark["train_vehicles"] > gpu_regime.LEARNT + gpu_regime.JUDGED
+    assert profile.held_out["vehicleid"] < gpu_regime.JUDGED
+
+
+def test_a_task_waits_for_the_pictures_of_its_seed_and_the_winner_for_what_is_tried(place):
+    every = gpu_regime.tasks(place)
+    tried = {task.row for task in every if task.kind == "tried"}
+    assert tried == set(gpu_tried.VARIATIONS)
+    first, winner = every[0], next(task for task in every if task.row == "winner, whole map" and task.seed == 1)
+    assert not gpu_regime.can_begin(place, first)
+    place.work.mkdir()
+    place.ready(0).touch()
+    place.ready(1).touch()
+    assert gpu_regime.can_begin(place, first)
+    assert not gpu_regime.can_begin(place, winner)
+    files.write_json(place.out / "winner.json", "pulled, stage 3")
+    assert gpu_regime.can_begin(place, winner)
+    named = gpu_regime.known(place, winner)
+    assert named.row == "winner, whole map: pulled, stage 3"
+    assert named.idea.changes == {"agreement": 1.0, "part_stage": 3, "boxes": "whole"}
+
+
+def test_a_second_call_goes_on_with_the_tasks_that_have_no_result(place, monkeypatch):
+    few = [gpu_regime.Task("tried", 0, row, 10, 1, gpu_tried.Idea({})) for row in "abcd"]
+    monkeypatch.setattr(gpu_regime, "tasks", lambda place: few)
+    place.work.mkdir()
+    place.ready(0).touch()
+    files.write_json(place.result(1), {"record": {"outcome": "done"}})
+    (place.work / "claims").mkdir()
+    place.claim(2).touch()  # begun by a call that was stopped
+    done = []
+
+    def measured(place, task):
+        done.append(task.row)
+        if task.row == "c":
+            raise ValueError("no such luck")
+        return {"outcome": "done"}
+
+    monkeypatch.setattr(gpu_regime, "measured", measured)
+    gpu_regime.prepare(place)
+    gpu_regime.work_on(place)
+    assert done == ["a", "c", "d"]
+    outcomes = [one["record"]["outcome"] for one in place.results()]
+    assert outcomes == ["done", "done", "failed", "done"]
+    assert "no such luck" in place.results()[2]["record"]["why"]
+
+
+def test_the_fastest_layout_of_few_enough_processes_is_taken():
+    rates = {"processes": [1, 4, 12], "threads": [10, 4, 2], "images_per_second": [50, 110, 140]}
+    layouts = pd.DataFrame(rates)
+    assert gpu_regime.best_layout(layouts, 12) == (12, 2)
+    assert gpu_regime.best_layout(layouts, 4) == (4, 4)
+    assert gpu_regime.best_layout(layouts, 3) == (1, 10)

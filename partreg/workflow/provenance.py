@@ -6,10 +6,11 @@ import os
 import platform
 import subprocess
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,8 @@ THREADS = 1  # for each network, so that its bytes do not depend on the number o
 def committed() -> tuple[str, bool]:
     """Return the commit of this repository, and whether nothing was changed since, as they were at the first call.
 
-    The commit is "unknown" without git, and in a copy that only lies inside another repository.
+    Without git, and in a copy that only lies inside another repository, the environment variable PARTREG_COMMIT names
+    the commit; without that, it is "unknown".
     """
     # The caller's own GIT_DIR, as in a hook, would name another repository, and so would a folder further up.
     plain = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
@@ -36,7 +38,7 @@ def committed() -> tuple[str, bool]:
     try:
         said = subprocess.run(words, **how, capture_output=True, text=True, check=True).stdout.splitlines()  # noqa: S603
     except (OSError, subprocess.CalledProcessError):
-        return "unknown", True
+        return os.environ.get("PARTREG_COMMIT") or "unknown", True
     return said[0].removeprefix("# branch.oid ")[:10], all(line.startswith("# ") for line in said)
 
 
@@ -47,6 +49,15 @@ def device() -> str:
     if torch.cuda.is_available():
         return torch.cuda.get_device_name(0)
     return f"CPU ({platform.machine()}, {os.cpu_count()} cores)"
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of Python and of those `PACKAGES` that are installed, by name."""
+    found = {"python": platform.python_version()}
+    for name in PACKAGES:
+        with suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found
 
 
 def provenance(ws: Workspace) -> dict[str, Any]:
@@ -60,7 +71,7 @@ def provenance(ws: Workspace) -> dict[str, Any]:
         "made": datetime.now(UTC).isoformat(timespec="minutes"),
         "commit": commit,
         "clean": clean,
-        "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
+        "versions": versions(),
     }
 
 

@@ -37,8 +37,10 @@ def test_results_are_kept_whole_or_not_at_all(tmp_path):
 def test_what_a_gpu_made_lies_in_a_folder_of_its_own(tmp_path):
     with pytest.raises(PartregError, match=r"tried\.csv: nothing to keep; run make gpu STUDY=regime with"):
         keep.keep("tried", tmp_path, tmp_path / "kept")
-    (tmp_path / "tried.csv").write_text("a\n1\n")
-    assert keep.keep("tried", tmp_path, tmp_path / "kept") == [tmp_path / "kept" / "gpu" / "tried.csv"]
+    names = ("tried.csv", "layouts.csv")
+    for name in names:
+        (tmp_path / name).write_text("a\n1\n")
+    assert keep.keep("tried", tmp_path, tmp_path / "kept") == [tmp_path / "kept" / "gpu" / name for name in names]
 
 
 def test_every_committed_result_can_be_renewed():

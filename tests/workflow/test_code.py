@@ -8,7 +8,9 @@ import shutil
 import subprocess
 import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
@@ -135,6 +137,36 @@ def test_the_closure_of_training_is_what_python_imports_for_it():
     assert loaded <= found
     assert {"partreg.parts.cells", "partreg.datasets.pictures"} <= found
     assert not [module for module in found if "retrieval" in module or module == "partreg.reid.activation"]
+
+
+DEFINITIONS = "def f(x=[]):\n    return f(x)\n\n\nasync def g(): ...\n\n\nclass A: ...\n"
+dump = partial(ast.dump, show_empty=True) if sys.version_info >= (3, 13) else ast.dump
+
+
+def test_the_text_of_code_leaves_out_type_parameters_where_there_are_none():
+    """As Python 3.12 has them: a field of functions and classes that is an empty list."""
+    tree = ast.parse(DEFINITIONS)
+    before = code.written(tree)
+    for node in tree.body:
+        if "type_params" not in node._fields:
+            node._fields, node.type_params = (*node._fields, "type_params"), []
+    assert dump(tree).count("type_params=[]") == 3
+    assert code.written(tree) == before
+    assert "type_params" not in before
+
+
+def test_the_text_of_code_names_empty_lists_in_every_python(monkeypatch):
+    """As Python 3.13 dumps a tree: without empty lists, unless it is asked for them."""
+    tree = ast.parse(DEFINITIONS)
+    before = code.written(tree)
+    assert "keywords=[]" in before
+
+    def newer(node, show_empty=False):
+        return dump(node) if show_empty else re.sub(r"(, )?\w+=\[\]", "", dump(node))
+
+    monkeypatch.setattr(ast, "dump", newer)
+    monkeypatch.setattr(code, "sys", SimpleNamespace(version_info=(3, 13, 0)))
+    assert code.written(tree) == before
 
 
 # ------------------------------------------------------------------------------------------- every module, changed

@@ -1,4 +1,4 @@
-"""The commit under a table is this repository's, or unknown."""
+"""The commit under a table is this repository's, the one that the environment names for a copy, or unknown."""
 
 import shutil
 import subprocess
@@ -21,6 +21,7 @@ def outer(tmp_path, monkeypatch):
         pytest.skip("git is not installed")
     module = sys.modules["partreg.workflow.provenance"]
     module.committed.cache_clear()
+    monkeypatch.delenv("PARTREG_COMMIT", raising=False)
     monkeypatch.setattr(module, "REPOSITORY", tmp_path / "outer" / "copy")
     (tmp_path / "outer" / "copy").mkdir(parents=True)
     git(tmp_path / "outer", "init", "--quiet")
@@ -33,10 +34,17 @@ def test_a_copy_inside_another_repository_has_no_commit(outer):
     assert workflow.provenance(workflow.open_workspace("smoke"))["commit"] == "unknown"
 
 
+def test_a_copy_takes_the_commit_that_the_environment_names(outer, monkeypatch):
+    monkeypatch.setenv("PARTREG_COMMIT", "0123456789")
+    facts = workflow.provenance(workflow.open_workspace("smoke"))
+    assert (facts["commit"], facts["clean"]) == ("0123456789", True)
+
+
 def test_a_repository_of_its_own_has_one_whatever_the_environment_names(outer, monkeypatch):
     git(outer / "copy", "init", "--quiet")
     git(outer / "copy", "commit", "--quiet", "--allow-empty", "-m", "mine")
     said = subprocess.run(["git", "rev-parse", "HEAD"], cwd=outer / "copy", capture_output=True, text=True, check=True)
+    monkeypatch.setenv("PARTREG_COMMIT", "0123456789")  # is for copies alone
     monkeypatch.setenv("GIT_DIR", str(outer / ".git"))  # as in a hook of the other one
     facts = workflow.provenance(workflow.open_workspace("smoke"))
     assert said.stdout.startswith(facts["commit"])
@@ -45,5 +53,12 @@ def test_a_repository_of_its_own_has_one_whatever_the_environment_names(outer, m
 
 
 def test_without_git_there_is_no_commit(outer, monkeypatch):
+    monkeypatch.setenv("PARTREG_COMMIT", "")  # as the Makefile leaves it where there is no git
     monkeypatch.setenv("PATH", "")
     assert workflow.provenance(workflow.open_workspace("smoke"))["commit"] == "unknown"
+
+
+def test_a_package_that_is_not_installed_has_no_version(monkeypatch):
+    module = sys.modules["partreg.workflow.provenance"]
+    monkeypatch.setattr(module, "PACKAGES", ("numpy", "not-installed-anywhere"))
+    assert set(workflow.provenance(workflow.open_workspace("smoke"))["versions"]) == {"python", "numpy"}
