@@ -14,7 +14,7 @@ import nbformat
 from partreg.workflow.profile import REPOSITORY
 
 WIDTH = 88
-QUOTED = re.compile(r"```\{literalinclude\} (?P<file>\S+)\n:pyobject: (?P<name>\w+)\n(?P<options>(?::.*\n)*)```")
+QUOTED = re.compile(r"```\{literalinclude\} (?P<file>\S+)\n:pyobject: (?P<name>[\w.]+)\n(?P<options>(?::.*\n)*)```")
 FOLDED = """```{{code-block}} python
 :caption: {caption}
 
@@ -58,7 +58,7 @@ def broken(source: str) -> str:
 
 
 def quoted(text: str, folder: Path) -> str:
-    """Return a page in which each function or class that it quotes is code, with its docstring in a fold below.
+    """Return a page in which each function, class or method that it quotes is code, with its docstring in a fold below.
 
     Args:
         text: in Markdown; it quotes by ``literalinclude`` with ``:pyobject:``.
@@ -71,6 +71,7 @@ def quoted(text: str, folder: Path) -> str:
         node, code = definition(path, name)
         [code] = laid_out([code.split(options["end-before"])[0] if "end-before" in options else code])
         kind, members = ("class", "\n   :members:") if isinstance(node, ast.ClassDef) else ("function", "")
+        kind = "method" if "." in name else kind
         module = ".".join(path.relative_to(REPOSITORY).with_suffix("").parts)
         return FOLDED.format(
             caption=options["caption"], code=code, name=name, kind=kind, module=module, members=members
@@ -80,13 +81,16 @@ def quoted(text: str, folder: Path) -> str:
 
 
 def definition(path: Path, name: str) -> tuple[ast.FunctionDef | ast.ClassDef, str]:
-    """Return a function or class of a module, parsed, and its code without docstrings and types' remarks."""
+    """Return a function, class or "Class.method" of a module, parsed, and its code without docstrings and remarks."""
     lines = path.read_text(encoding="utf-8").splitlines()
-    found = next(node for node in ast.parse("\n".join(lines)).body if getattr(node, "name", "") == name)
+    found = ast.parse("\n".join(lines))
+    for word in name.split("."):
+        found = next(node for node in found.body if getattr(node, "name", "") == word)
     first = min([found.lineno, *(decorator.lineno for decorator in found.decorator_list)])
     hidden: set[int] = set()
     for node in ast.walk(found):
         if isinstance(node, ast.FunctionDef | ast.ClassDef) and ast.get_docstring(node) is not None:
             hidden |= set(range(node.body[0].lineno, node.body[0].end_lineno + 1))
     kept = [number for number in range(first, found.end_lineno + 1) if number not in hidden]
-    return found, "\n".join(re.sub("  # type: ignore.*", "", lines[number - 1]) for number in kept)
+    code = "\n".join(re.sub("  # type: ignore.*", "", lines[number - 1]) for number in kept)
+    return found, textwrap.dedent(code)

@@ -57,6 +57,14 @@ def test_a_quoted_class_loses_the_docstrings_of_its_methods_too():
     assert ".. autoclass:: partreg.reid.network.PartRegularizedNet\n   :no-index:\n   :members:" in shown
 
 
+def test_a_method_is_quoted_alone_and_starts_at_the_margin():
+    page = PAGE.format(file="partreg/reid/network.py", name="PartRegularizedNet.pooled", more="")
+    shown = listings.quoted(page, REPOSITORY / "book")
+    assert "\n\ndef pooled(self, feature_map" in shown
+    assert "def forward" not in shown
+    assert ".. automethod:: partreg.reid.network.PartRegularizedNet.pooled\n   :no-index:\n```" in shown
+
+
 def test_a_quote_may_end_early():
     page = PAGE.format(file="partreg/reid/run.py", name="Run", more=":end-before: def __post_init__\n")
     shown = listings.quoted(page, REPOSITORY / "book")
