@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from partreg import paper
 from partreg.figures.tables import in_points, percent
 from partreg.retrieval.statistics import CONTRADICTED, PENDING, SUPPORTED, UNDECIDED, verdict
-from partreg.workflow.effects import Effect, Evidence, effect, largest
+from partreg.workflow.effects import Effect, Evidence, chosen, effect, largest
 from partreg.workflow.regime import DEEPER
 from partreg.workflow.runs import CONTROLS
 
@@ -31,11 +31,18 @@ def found(evidence: Evidence) -> str:
         variation_sentence(effect(evidence, [best], [baseline]), effect(evidence, [best], [without])),
     )
     numbered = [f"{number}. {sentence}" for number, sentence in enumerate(sentences, 1)]
-    return "\n".join([*numbered, "", note(gain, " ".join(sentences)), ""])
+    told_apart = chosen(evidence, baseline).accuracy.mean()
+    return "\n".join([*numbered, "", note(gain, " ".join(sentences), told_apart), ""])
 
 
-def note(gain: Effect, sentences: str) -> str:
-    """Say what the numbers of the sentences are, and what *undecided* is if they say so; ``gain`` is the first."""
+def note(gain: Effect, sentences: str, told_apart: float) -> str:
+    """Say what the numbers of the sentences are, and what *undecided* is if they say so.
+
+    Args:
+        gain: that of the first sentence.
+        sentences: all of them.
+        told_apart: the share of training images that the baseline gives to their own vehicle when its training ends.
+    """
     if not gain.values:
         return "The trainings behind these sentences have not been made yet."
     undecided = "*Undecided*: the interval holds zero as well as half a point. " if UNDECIDED in sentences else ""
@@ -43,6 +50,7 @@ def note(gain: Effect, sentences: str) -> str:
     return (
         f"A point is one search in 100. Numbers are means over {max(gain.seeds)} trainings, each on {learnt:,} "
         "vehicles of its own; in brackets, 95% intervals for other trainings and other vehicles. "
+        f"The trainings are short: at the end the baseline tells {told_apart:.0%} of its training images apart. "
         f"{undecided}[What holds](what_holds.md) has every claim, and how large a gain these trainings can show."
     )
 
