@@ -51,7 +51,9 @@ def gain_panels(gains: Mapping[tuple[str, float, str], Contrast], titles: Mappin
         The closed figure; all panels share their vertical axis.
     """
     found = [(*where, 100 * gain.mean, 100 * gain.low, 100 * gain.high) for where, gain in gains.items()]
-    points = pd.DataFrame(found, columns=["axis", "value", "budget", "mean", "low", "high"]).sort_values("value")
+    points = pd.DataFrame(found, columns=["axis", "value", "budget", "mean", "low", "high"]).sort_values(
+        "value", kind="stable"
+    )
     budgets, wrap = list(points.budget.unique()), min(2, len(titles))
     grid = sns.FacetGrid(points, col="axis", col_order=[*titles], col_wrap=wrap, sharex=False, height=2.4, aspect=1.35)
     for axis, ax in grid.axes_dict.items():

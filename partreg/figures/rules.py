@@ -1,7 +1,8 @@
-"""How the rules for ties differ as distances are rounded, on one set of features (evaluation of Section 4.1)."""
+"""How far rules of evaluation are apart on one set of features, and how ties matter (evaluation of Section 4.1)."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +12,8 @@ from matplotlib.figure import Figure
 from partreg.datasets.veri import cross_camera
 from partreg.figures.gains import COLORS, LINES, MARKS
 from partreg.figures.sheets import white_figure
+from partreg.figures.tables import signed
+from partreg.retrieval import variants
 from partreg.retrieval.metrics import TIES, average_precision, match_ranks, mean_average_precision
 
 LEVELS = (1, 2, 4, 8, 16, 64, 256, 1024, 4096)
@@ -57,3 +60,34 @@ def rounded(distances: np.ndarray, levels: int) -> np.ndarray:
     distances = np.asarray(distances, dtype=np.float64)
     span = np.ptp(distances) or 1.0
     return np.minimum(np.floor((distances - distances.min()) / span * levels), levels - 1)
+
+
+def rule_words(
+    toolboxes: pd.Series, rules: pd.DataFrame, cmc1: Sequence[float], by_score: pd.DataFrame
+) -> dict[str, str]:
+    """Write how far rules are apart, for the prose of chapter 14; all in points but for scores and noise.
+
+    Args:
+        toolboxes: mAP by toolbox, see `partreg.retrieval.variants.veri_toolboxes`.
+        rules: from `partreg.retrieval.variants.veri_variants`.
+        cmc1: CMC@1 in the order of `partreg.retrieval.variants.vehicleid_variants`.
+        by_score: from `partreg.retrieval.variants.rules_by_score`, of several sets of features.
+    """
+    usual = rules[rules.rule == "rectangular"]
+    by_gallery = usual[usual.ties == "stable"].set_index("gallery").rank1
+    by_ties = usual[usual.gallery == variants.WHOLE].mAP
+    of_point = by_score[["trapezoidal", "no_queries"]]
+    low, high = (100 * of_point.agg(end) for end in ("min", "max"))
+    return {
+        "toolbox_range": f"{toolboxes.min():.3f} to {toolboxes.max():.3f}",
+        "trapezoidal_apart": signed(toolboxes["VeRi-776's own evaluation"] - toolboxes["partreg"]),
+        "junk_apart": signed(toolboxes["regob/vehicle_reid"] - toolboxes["partreg"]),
+        "rank1_fewer": signed(by_gallery[variants.NO_QUERIES] - by_gallery[variants.WHOLE]),
+        "rank1_junk": signed(by_gallery[variants.NO_JUNK] - by_gallery[variants.WHOLE]),
+        "ties_apart": f"{100 * (by_ties.max() - by_ties.min()):.2f}",
+        "widest_at": f"{by_score.mAP[by_score.trapezoidal.idxmin()]:.2f}",
+        "levels": f"{max(LEVELS):,}",
+        "draws_apart": f"{100 * (cmc1[2] - cmc1[1]):.1f}",
+        "swap_apart": signed(cmc1[4] - cmc1[0]),
+        **{f"{name}_range": f"{low[name]:+.2f} to {high[name]:+.2f}".replace("-", "−") for name in of_point},
+    }

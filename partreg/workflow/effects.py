@@ -37,6 +37,7 @@ WORDS = ["difference", "95% interval", "least to be seen"]  # headings of `words
 CORRECTION = ("table", "where", "commits", "withdrawn", "says")  # the columns of corrections.csv
 WITHDRAWN = "withdrawn: "  # how the outcome of a kept training begins that was found not to be what it says
 USUAL = {"study": "rows", "cell": "", "budget": "long", "dataset": "vehicleid"}
+Pair = tuple[dict[str, Any], dict[str, Any]]  # two methods to compare, see `chosen`
 REGIME = "regime"  # the study whose seeds have a benchmark each, see `partreg.workflow.regime`
 
 

@@ -1,4 +1,4 @@
-"""What parts gain in every kept training, as points to choose from (chapter 13)."""
+"""What parts gain in every kept training, by data, budget and network (chapter 13)."""
 
 from __future__ import annotations
 
@@ -7,11 +7,22 @@ from typing import Any
 
 import pandas as pd
 
+from partreg.figures.tables import in_points
 from partreg.paper import BASELINE, FULL
+from partreg.retrieval.statistics import SUPPORTED, verdict
 from partreg.workflow import effects
 from partreg.workflow.profile import read_profile
 
 BUDGETS = ("short", "middle", "long")
+STUDIES = {"short": "budgets", "middle": "budgets", "long": "rows"}  # of the profile's own vehicles, by budget
+# What changes from cell to cell of the study "cells".
+AXES = {
+    "near_duplicates": "vehicles of one model and colour",
+    "shortcuts": "how far background gives the vehicle away",
+    "train_vehicles": "training vehicles",
+    "images_per_vehicle": "images of each vehicle",
+    "pixels": "input size, pixels",
+}
 BY_BUDGET, BY_NETWORK = "the budget", "the network"
 # Of the study "regime", whose seeds have a benchmark each; its long budget is that of its profile's epochs.
 BY_VEHICLES, BY_LARGE = "training vehicles, up to thousands", "the network, with thousands of vehicles"
@@ -60,6 +71,46 @@ def gains(kept: effects.Evidence, axes: Mapping[str, str]) -> pd.DataFrame:
         }
     )
     return table.loc[places.sort_values(list(places), kind="stable").index].reset_index(drop=True)
+
+
+def cell_pairs() -> dict[tuple[str, str], effects.Pair]:
+    """Return full model and baseline in every cell of the study "cells", by the budget and by the cell in words."""
+    axes = read_profile("reference")["evidence"]["axes"]
+    names = {"base": "base"} | {
+        f"{axis}={value:g}": f"{words}: {value:g}" for axis, words in AXES.items() for value in axes[axis]
+    }
+    return {
+        (budget, words): against(FULL, study="cells", cell=cell, budget=budget)
+        for budget in ("short", "long")
+        for cell, words in names.items()
+    }
+
+
+def against(row: str, rival: str = BASELINE, **of: str) -> effects.Pair:
+    """Return a method and its rival among the kept trainings; ``of`` is what they have in common."""
+    return {**of, "row": row}, {**of, "row": rival}
+
+
+def over_cells(kept: effects.Evidence, budget: str) -> dict[str, str]:
+    """Return in words in how many cells parts help and harm after a budget, and their mean gain by the images' size."""
+    pairs = {cell: pair for (of, cell), pair in cell_pairs().items() if of == budget}
+    found = {cell: effects.effect(kept, [mine], [theirs]) for cell, (mine, theirs) in pairs.items()}
+    found = {cell: one for cell, one in found.items() if one.values}
+    small = [cell for cell in found if cell.startswith(AXES["pixels"])]
+    return {
+        "cells": f"{sum(verdict(one) == SUPPORTED for one in found.values())} of {len(found)}",
+        "harmed": str(sum(one.high < 0 for one in found.values())),
+        "gain": in_points(effects.mean_gain(kept, [pairs[cell] for cell in found if cell not in small])),
+        "small": in_points(effects.mean_gain(kept, [pairs[cell] for cell in small])),
+    }
+
+
+def by_budget(kept: effects.Evidence, row: str) -> dict[str, effects.Pair]:
+    """Return a method and the baseline after each budget, with its passes, and each at its own best epoch."""
+    pairs = {budget: against(row, study=study, budget=budget) for budget, study in STUDIES.items()}
+    passes = {budget: effects.chosen(kept, theirs).passes.mean() / 1000 for budget, (_, theirs) in pairs.items()}
+    named = {f"{budget}, {passes[budget]:.0f} thousand passes": pair for budget, pair in pairs.items()}
+    return named | {"long, each at its own best epoch": against(row, score="cmc1_best")}
 
 
 def _places(study: str, cell: str, shorter: bool, axes: Mapping[str, str]) -> list[dict[str, Any]]:

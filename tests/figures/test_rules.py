@@ -1,8 +1,10 @@
 import numpy as np
+import pandas as pd
 import pytest
 
 from partreg.datasets.images import images_table
-from partreg.figures.rules import LEVELS, rounded, tie_chart
+from partreg.figures.rules import LEVELS, rounded, rule_words, tie_chart
+from partreg.retrieval import variants
 
 
 def test_rounded_by_hand():
@@ -21,3 +23,31 @@ def test_at_one_level_only_the_rule_speaks():
     assert chart.table.loc[1].tolist() == pytest.approx([(1 / 2 + 2 / 3) / 2, 1, 2 / 4])
     assert chart.table.loc[4096].tolist() == pytest.approx([(1 / 3 + 2 / 4) / 2] * 3)
     assert len({line.get_linestyle() for line in chart.figure.axes[0].lines}) == 3
+
+
+def test_words_say_how_far_rules_are_apart():
+    toolboxes = pd.Series({"partreg": 0.5, "VeRi-776's own evaluation": 0.512, "regob/vehicle_reid": 0.47})
+    wholes = [
+        (variants.WHOLE, "stable", 0.6, 0.5),
+        (variants.WHOLE, "worst", 0.6, 0.4),
+        (variants.NO_QUERIES, "stable", 0.63, 1),
+    ]
+    lines = [*wholes, (variants.NO_JUNK, "stable", 0.7, 1)]
+    rules = pd.DataFrame(lines, columns=["gallery", "ties", "rank1", "mAP"]).assign(rule="rectangular")
+    other = rules.assign(rule="trapezoidal", mAP=0.9, rank1=0.9)
+    by_score = pd.DataFrame({"mAP": [0.3, 0.7], "trapezoidal": [-0.02, 0.01], "no_queries": [0, 0.005]})
+    words = rule_words(toolboxes, pd.concat([rules, other]), [0.1, 0.2, 0.25, 0.3, 0.07], by_score)
+    assert words == {
+        "toolbox_range": "0.470 to 0.512",
+        "trapezoidal_apart": "+1.2",
+        "junk_apart": "−3.0",
+        "rank1_fewer": "+3.0",
+        "rank1_junk": "+10.0",
+        "ties_apart": "10.00",
+        "widest_at": "0.30",
+        "levels": f"{max(LEVELS):,}",
+        "draws_apart": "5.0",
+        "swap_apart": "−3.0",
+        "trapezoidal_range": "−2.00 to +1.00",
+        "no_queries_range": "+0.00 to +0.50",
+    }

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from partreg.figures import tables
 from partreg.paper import BASELINE, FULL
 from partreg.workflow import effects, points
 
@@ -76,3 +77,32 @@ def test_a_withdrawn_training_is_no_point(kept):
 
 def test_without_evidence_there_are_no_points(kept, tmp_path):
     assert points.gains(effects.read_evidence(tmp_path), AXES).empty
+
+
+def test_the_cells_that_are_compared_are_those_that_are_kept(kept):
+    pairs = points.cell_pairs()
+    compared = {(side["budget"], side["cell"], side["row"]) for pair in pairs.values() for side in pair}
+    runs = kept.runs[kept.runs.study == "cells"]
+    assert compared == set(zip(runs.budget, runs.cell, runs.row, strict=True))
+    assert {cell for _, cell in pairs} >= {"base", "input size, pixels: 32", "training vehicles: 40"}
+
+
+@pytest.mark.parametrize("budget", ["short", "long"])
+def test_cells_in_which_parts_help_or_harm_are_counted(kept, budget):
+    every = points.gains(kept, points.AXES)
+    cells = every[every.series.isin(points.AXES.values()) & (every.budget == budget)].drop_duplicates("mean")
+    counted = points.over_cells(kept, budget)
+    assert counted["cells"] == f"{(cells.low > 0).sum()} of {len(cells)}"
+    assert counted["harmed"] == str((cells.high < 0).sum())
+    small = cells[cells.series == points.AXES["pixels"]]  # the base stands under the first axis
+    for name, some in (("gain", cells.drop(small.index)), ("small", small)):
+        assert counted[name].startswith(tables.signed(some["mean"].mean()))
+
+
+def test_budgets_of_a_network_name_their_passes(kept):
+    pairs = points.by_budget(kept, FULL)
+    assert [words.split(",")[0] for words in pairs] == [*points.BUDGETS, "long"]
+    assert all(mine["row"] == FULL and theirs["row"] == BASELINE for mine, theirs in pairs.values())
+    assert pairs["long, each at its own best epoch"][0]["score"] == "cmc1_best"
+    passes = [int(words.split()[1]) for words in [*pairs][:3]]
+    assert passes == sorted(passes)
