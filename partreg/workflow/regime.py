@@ -31,7 +31,8 @@ from partreg.workflow.stages import features, history, train_images, trained
 from partreg.workflow.study import Job, Record, Study, rendered
 
 PULLED = "Global prediction pulled to the parts'"
-# The same with the part branches on an earlier map, with more cells. Chosen on held-out vehicles, see reference/gpu.
+# The same with the part branches on an earlier map, whose cells see less of the image. Chosen on held-out vehicles, see
+# reference/gpu.
 DEEPER = {
     f"{row}, map of stage 3": {**changes, "part_stage": 3}
     for row, changes in ((PULLED, EXTENSIONS[PULLED]), *PULLED_ELSEWHERE.items())
