@@ -14,6 +14,7 @@ from partreg.datasets.veri import cross_camera
 from partreg.figures import origins, ranklist, tables
 from partreg.parts.cells import covered_cells
 from partreg.reid.activation import class_activation
+from partreg.reid.loss import agreement_loss, branch_losses
 from partreg.reid.network import PartRegularizedNet
 from partreg.retrieval import metrics
 from partreg.retrieval.distances import l2
@@ -149,3 +150,37 @@ def test_three_rules_of_one_list_in_chapter_14(levels):
     for written, library in lines.values():
         assert written == pytest.approx(library)
     assert len({round(written, 6) for written, _ in lines.values()}) == (2 if levels is None else 3)
+
+
+@pytest.fixture
+def on_a_batch():
+    """What chapter 15 has of a batch: six images, the last without parts, and a network that has learnt nothing."""
+    torch.manual_seed(0)
+    network = PartRegularizedNet(5, backbone="tiny").eval()
+    corners = torch.tensor([0.2, 0.3, 0.5, 0.6]).expand(6, 4, 4).clone()
+    corners[5] = torch.nan
+    maps = []
+    network.backbone.register_forward_hook(lambda layer, given, made: maps.append(made))
+    output = network(torch.randint(0, 256, (6, 3, 64, 64), dtype=torch.uint8), corners)
+    names = {"network": network, "corners": corners, "maps": maps, "output": output, "batch": range(6)}
+    names["this"] = SimpleNamespace(parts=network.parts, part_weight=0.3)
+    return {**names, "agreement_loss": agreement_loss, "branch_losses": branch_losses}
+
+
+def test_the_pull_in_chapter_15(on_a_batch):
+    shown = run("15_what_pays", **on_a_batch)
+    assert shown.by_hand.item() == pytest.approx(agreement_loss(on_a_batch["output"]).item())
+    assert shown.by_hand > 0
+    assert (shown.divergence[5] == 0).all()  # an image without parts adds nothing
+
+
+def test_what_reaches_the_global_branch_in_chapter_15(on_a_batch):
+    labels = torch.tensor([0, 1, 2, 3, 4, 0])
+    made = SimpleNamespace(origins=lambda *of: None)
+    shown = run("15_what_pays", "reach", **on_a_batch, labels=labels, workflow=made, source_line=lambda of: "", ws=None)
+    share, *norms = shown.found["Eq. 3, part terms"]
+    assert (share, norms) == ("100.0%", ["0", "0"])
+    for term in ("Eq. 3, global term", "the pull"):
+        assert all(float(norm) > 0 for norm in shown.found[term][1:]), term
+    area = shown.cells[:5].float().mean().item()  # all five have the same boxes; the pull reaches all cells alike
+    assert float(shown.found["the pull"][0].rstrip("%")) / 100 == pytest.approx(area, abs=6e-4)

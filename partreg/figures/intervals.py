@@ -1,4 +1,4 @@
-"""Charts of differences with intervals (Table 4 at a glance), and of CMC curves with bands over random galleries."""
+"""Charts of differences with intervals, variations beside their controls, and CMC curves over random galleries."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from textwrap import wrap
 from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from partreg.figures.sheets import white_figure
@@ -32,26 +33,32 @@ def interval_chart(
     """
     height = 1.2 + (0.7 if kept else 0.5) * len(gains)
     figure, ax = white_figure(5.2, height, layout="constrained")
-    rows = np.arange(len(gains))
-
-    def draw(below: float, mark: str, color: str, words: str, estimates: Sequence[Any]) -> None:
-        mean, low, high = (100 * np.array([getattr(gain, name) for gain in estimates]) for name in Estimate._fields)
-        ax.hlines(rows + below, low, high, color=color, linewidth=2)
-        ax.plot(mean, rows + below, mark, color=color, markersize=7 if mark == "o" else 6, label=words)
-
-    draw(-0.1, "o", REPRODUCED, "reproduced, 95% interval", list(gains.values()))
+    _draw(ax, -0.1, "o", REPRODUCED, "reproduced, 95% interval", list(gains.values()))
     printed = [Estimate(published.get(name, np.nan), np.nan, np.nan) for name in gains]
-    draw(0.15, "D", PUBLISHED, "published", printed)
+    _draw(ax, 0.15, "D", PUBLISHED, "published", printed)
     if kept:
-        draw(0.3, "s", REFERENCE, "reference, 95% interval", [kept[name] for name in gains])
-    ax.axvline(0, color="black", linewidth=0.8)
-    ax.set_yticks(rows, [_folded(name) for name in gains])
-    ax.set_ylim(len(gains) - 0.5, -0.5)
-    ax.set_xlabel(label)
-    ax.grid(axis="x", color="0.9")
-    ax.set_axisbelow(True)
-    ax.spines[["top", "right", "left"]].set_visible(False)
+        _draw(ax, 0.3, "s", REFERENCE, "reference, 95% interval", [kept[name] for name in gains])
+    _name_rows(ax, list(gains), label)
     figure.legend(loc="outside upper right", ncols=1 if kept else 2, frameon=False)
+    return figure
+
+
+def control_chart(gains: Mapping[str, Any], controls: Mapping[str, Any], label: str) -> Figure:
+    """Draw what variations gain, and below each what its control gains, which knows no places of parts.
+
+    Args:
+        gains: from top to bottom, each difference (``mean``, ``low`` and ``high``, as fractions).
+        controls: the same for the control of each.
+        label: of the axis, in percentage points.
+
+    Returns:
+        The closed figure; circles are variations, diamonds controls.
+    """
+    figure, ax = white_figure(5.8, 1.2 + 0.7 * len(gains), layout="constrained")
+    _draw(ax, -0.12, "o", REPRODUCED, "at the parts, 95% interval", list(gains.values()))
+    _draw(ax, 0.12, "D", PUBLISHED, "the same on the whole map", [controls[name] for name in gains])
+    _name_rows(ax, list(gains), label)
+    figure.legend(loc="outside upper right", ncols=2, frameon=False)
     return figure
 
 
@@ -72,6 +79,25 @@ def cmc_chart(scores: Mapping[str, VehicleIDScores], ranks: int = 20) -> Figure:
     ax.grid(color="0.9")
     ax.legend(loc="lower right")
     return figure
+
+
+def _draw(ax: Axes, below: float, mark: str, color: str, words: str, estimates: Sequence[Any]) -> None:
+    """Draw differences with their intervals in percentage points, a line each, ``below`` its middle."""
+    lines = np.arange(len(estimates)) + below
+    mean, low, high = (100 * np.array([getattr(gain, name) for gain in estimates]) for name in Estimate._fields)
+    ax.hlines(lines, low, high, color=color, linewidth=2)
+    ax.plot(mean, lines, mark, color=color, markersize=7 if mark == "o" else 6, label=words)
+
+
+def _name_rows(ax: Axes, names: Sequence[str], label: str) -> None:
+    """Name the lines of a chart from top to bottom, and its axis, which has a mark at zero."""
+    ax.axvline(0, color="black", linewidth=0.8)
+    ax.set_yticks(range(len(names)), [_folded(name) for name in names])
+    ax.set_ylim(len(names) - 0.5, -0.5)
+    ax.set_xlabel(label)
+    ax.grid(axis="x", color="0.9")
+    ax.set_axisbelow(True)
+    ax.spines[["top", "right", "left"]].set_visible(False)
 
 
 def _folded(name: str) -> str:

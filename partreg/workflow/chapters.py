@@ -16,7 +16,7 @@ from partreg.workflow.runs import lacking, make_run, method_run
 from partreg.workflow.stages import run_folder
 
 Tables = dict[str, dict[str, list[Run]]]
-KEPT = tuple(COLUMNS)  # all tables of trainings that lie under reference/
+KEPT = (*COLUMNS, "regime")  # all that `partreg.workflow.effects.read_evidence` reads under reference/
 
 
 @dataclass(frozen=True)
@@ -46,8 +46,9 @@ NEEDS = {
     "10_rank_lists": Needs(networks=("table_4",)),
     "11_other_methods": Needs(copied=True),
     "12_where_it_breaks": Needs(networks=("table_4", "strong"), points=True, kept=("dial", "strong", *KEPT)),
-    "13_when_parts_pay": Needs(kept=(*KEPT, "regime")),
+    "13_when_parts_pay": Needs(kept=KEPT),
     "14_every_rule": Needs(networks=("table_4", "table_6")),
+    "15_what_pays": Needs(networks=("table_4",), kept=("gpu/tried", *KEPT)),
     "by_hand": Needs(),
 }
 CHAPTERS = tuple(NEEDS)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from partreg.figures.intervals import cmc_chart, interval_chart
+from partreg.figures.intervals import cmc_chart, control_chart, interval_chart
 from partreg.retrieval.protocols import VehicleIDScores
 from partreg.retrieval.statistics import Estimate
 
@@ -29,6 +29,23 @@ def test_what_is_kept_stands_below_each_point():
     assert [line.get_marker() for line in figure.axes[0].lines[:3]] == ["o", "D", "s"]
     assert figure.axes[0].collections[-1].get_segments()[0][:, 0] == pytest.approx([1, 11])
     assert "reference" in figure.legends[0].texts[-1].get_text()
+
+
+def test_a_control_stands_below_its_variation():
+    controls = {"b": Estimate(-0.03, -0.05, -0.01), "Global+Light+Brand+Window": Estimate(0, -0.01, 0.01)}
+    figure = control_chart(GAINS, controls, "gain, points")
+    (ax,) = figure.axes
+    above, below = ax.lines[:2]
+    assert above.get_xdata() == pytest.approx([8, 1])
+    assert below.get_xdata() == pytest.approx([0, -3])  # by name, in the order of the gains
+    assert all(below.get_ydata() > above.get_ydata())
+    assert ax.collections[1].get_segments()[1][:, 0] == pytest.approx([-5, -1])
+    assert (above.get_marker(), below.get_marker()) == ("o", "D")  # told apart without colour
+    assert [label.get_text() for label in ax.get_yticklabels()][1] == "b"
+    assert [text.get_text() for text in figure.legends[0].texts] == [
+        "at the parts, 95% interval",
+        "the same on the whole map",
+    ]
 
 
 def test_a_cmc_curve_is_a_mean_in_a_band_over_galleries():
