@@ -24,14 +24,20 @@ def origin_words(facts: Any) -> str:
     return f"Kept from {facts['made']}, {facts['device']}, commit {commit}."
 
 
-def kept(name: str, target: str) -> Callable[[Callable[[Path], list[str]]], Callable[..., str]]:
-    """Turn a function of a kept file, which returns lines, into one of a folder; say what makes a missing file."""
+def kept(name: str, target: str, what: str = "") -> Callable[[Callable[[Path], list[str]]], Callable[..., str]]:
+    """Turn a function of a kept file, which returns lines, into one of a folder; say what makes a missing file.
+
+    Args:
+        name: the file, from the folder.
+        target: of make, which makes it.
+        what: the name under which ``make keep`` keeps it, if that is not the target's.
+    """
 
     def wrap(lines: Callable[[Path], list[str]]) -> Callable[..., str]:
         @wraps(lines)
         def page(folder: Path = REFERENCE) -> str:
             if not (folder / name).exists():
-                return f"Nothing is kept yet: `make {target}` makes it, `make keep WHAT={target}` keeps it.\n"
+                return f"Nothing is kept yet: `make {target}` makes it, `make keep WHAT={what or target}` keeps it.\n"
             return "\n".join([*lines(folder / name), ""])
 
         return page

@@ -41,6 +41,7 @@ from partreg.workflow.chapters import CHAPTERS, chapter_path
 from partreg.workflow.effects import read_evidence
 from partreg.workflow.profile import REPOSITORY, Workspace, open_workspace
 from promises import faults, fuzz, gpu, machines, scores
+from tried import layouts, recipes, variations
 
 # Pyodide's own files, without packages, which run the cells of one chapter in its page; see by_hand.js.
 PYODIDE = ("pyodide.mjs", "pyodide.asm.mjs", "pyodide.asm.wasm", "python_stdlib.zip", "pyodide-lock.json")
@@ -115,6 +116,8 @@ def assemble(ws: Workspace, site: Path) -> None:
         _write(site / "book" / f"own_{name}.md", own_part(ws, name).encode())
     for figures in (faults, fuzz, gpu, machines, scores):
         _write(site / "book" / f"promises_{figures.__name__}.md", figures().encode())
+    for figures in (recipes, variations, layouts):
+        _write(site / "book" / f"tried_{figures.__name__}.md", figures().encode())
 
 
 def as_svg(figure: Figure) -> bytes:

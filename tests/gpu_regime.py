@@ -4,10 +4,7 @@ By hand: ``make gpu STUDY=regime``. The benchmark of one seed after the other is
 stops the command keeps what is there, and the same command goes on from it.
 
 - The records of the study are those of ``make reference PROFILE=regime``, in the folder where it looks for them.
-- ``--out`` receives a file for each training (results/), tried.csv (`tests.gpu_tried`), winner.json and layouts.csv.
-
-The best variation on held-out vehicles is then trained like a network of the study, and so is its control. Only these
-two are judged on test vehicles.
+- ``--out`` receives a file for each training (results/), tried.csv (`tests.gpu_tried`) and layouts.csv.
 """
 
 from __future__ import annotations
@@ -20,7 +17,7 @@ import threading
 import time
 import traceback
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from multiprocessing.queues import Queue
 from pathlib import Path
@@ -42,7 +39,7 @@ from partreg.reid.run import Run
 from partreg.reid.step import make_step
 from partreg.synthetic.layouts import write_layout
 from partreg.workflow import regime
-from partreg.workflow.data import benchmark, load_vehicleid, test_images
+from partreg.workflow.data import benchmark, test_images
 from partreg.workflow.profile import Workspace, open_workspace
 from partreg.workflow.provenance import committed, device
 from partreg.workflow.stages import filled_boxes, train_images
@@ -51,7 +48,7 @@ from tests import gpu_tried
 from tests.gpu_tried import Idea
 
 LEARNT, EPOCHS, JUDGED = 1000, 40, 380  # what is tried: vehicles to learn, epochs, and held-out vehicles to judge on
-TRIED_SEEDS, CONFIRMED_SEEDS = (0, 1), 15  # seeds of what is tried, and how many the winner is trained with
+TRIED_SEEDS = (0, 1)
 LAYOUTS = ((1, 10), (4, 4), (8, 2), (12, 2))  # processes and the threads of each, which train at a time
 FEW_CORES = 4  # on so many or fewer, these:
 SMALL_LAYOUTS = ((1, 2), (2, 1))
@@ -113,14 +110,14 @@ class Place:
 
 @dataclass(frozen=True)
 class Task:
-    """One training: of the "study", "tried", a "recipe", or of the "winner", whose idea is not known before."""
+    """One training: of the "study", of a variation that is "tried", or of a "recipe"."""
 
     kind: str
     seed: int
     row: str
     learnt: int
     epochs: int
-    idea: Idea | None = None
+    idea: Idea
 
 
 def tasks(place: Place) -> list[Task]:
@@ -133,36 +130,15 @@ def tasks(place: Place) -> list[Task]:
         if seed in TRIED_SEEDS:
             found += [Task("tried", seed, name, *size, idea) for name, idea in gpu_tried.VARIATIONS.items()]
             found += [Task("recipe", seed, name, *size, idea) for name, idea in gpu_tried.RECIPES.items()]
-        if seed < CONFIRMED_SEEDS:
-            most = max(plan["vehicles"]), plan["epochs"]
-            found += [Task("winner", seed, row, *most) for row in ("winner", "winner, whole map")]
     return found
 
 
-def can_begin(place: Place, task: Task) -> bool:
-    """Return whether the pictures of a task's seed are there and, for the winner, whether it is known."""
-    return place.ready(task.seed).exists() and (task.idea is not None or (place.out / "winner.json").exists())
-
-
-def known(place: Place, task: Task) -> Task:
-    """Return a task with its idea; the winner's comes from what was tried."""
-    if task.idea is not None:
-        return task
-    name = files.read_json(place.out / "winner.json")
-    idea = gpu_tried.CANDIDATES[name]
-    return replace(task, row=f"{task.row}: {name}", idea=idea.on_the_whole_map() if "whole" in task.row else idea)
-
-
 def measured(place: Place, task: Task) -> Record:
-    """Train the network of a task and judge it: the study's and the winner's on test vehicles, the others not."""
-    task = known(place, task)
+    """Train the network of a task and judge it: the study's on test vehicles, the others on held-out ones."""
     job = regime.as_job(place.seed(task.seed), task.seed, task.row, task.learnt, task.epochs, task.idea.changes, 0)
     if task.kind == "study":
         return regime.STUDY.record(place.book(place.records), job)
-    if task.kind == "winner":
-        judged_on = max(load_vehicleid(job.workspace).tests.items())[1]
-    else:
-        judged_on = train_images(job.workspace, "vehicleid", 20 if place.small else JUDGED)[1]
+    judged_on = train_images(job.workspace, "vehicleid", 20 if place.small else JUDGED)[1]
     return gpu_tried.measured(job, task.idea.method, judged_on)
 
 
@@ -242,10 +218,10 @@ def speed(begin: threading.Barrier, gpu: torch.device, seed: int) -> float:
 
 
 def work_on(place: Place) -> None:
-    """Do one task after the other, the first that can begin and that nobody has begun, until all have begun."""
+    """Do one task after the other, the first whose pictures are ready and that nobody has begun, until all have."""
     todo = dict(enumerate(tasks(place)))
     while todo:
-        number = next((number for number, task in todo.items() if can_begin(place, task)), None)
+        number = next((number for number, task in todo.items() if place.ready(task.seed).exists()), None)
         if number is None:
             time.sleep(0.3)
             continue
@@ -308,8 +284,6 @@ def watch(place: Place, rendering: Any, late: list[Queue[tuple[str, int]]], thre
     while True:
         done = place.results()
         files.write_text(place.out / "tried.csv", gpu_tried.table(done).to_csv(index=False))
-        if not (place.out / "winner.json").exists() and (name := gpu_tried.winner(done, TRIED_SEEDS)):
-            files.write_json(place.out / "winner.json", name)
         if not rendering.is_alive():
             if rendering.exitcode:
                 raise RuntimeError(f"the rendering ended with exit status {rendering.exitcode}; see above")

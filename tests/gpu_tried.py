@@ -87,7 +87,7 @@ def pulled(losses: Any = part_regularized_losses, **changes: Any) -> Idea:
     return Idea({"agreement": 1.0, **changes}, replace(PART_REGULARIZED, losses=losses))
 
 
-CANDIDATES = {
+PULLED = {
     "pulled": pulled(),
     "pulled, weight 0.3": pulled(agreement=0.3),
     "pulled, weight 3": pulled(agreement=3.0),
@@ -104,8 +104,8 @@ CONTROLLED = ("pulled", "pulled, soft", "pulled, distances", "pulled, stage 3")
 VARIATIONS = {
     BASELINE: Idea({"parts": ()}),
     FULL: Idea({}),
-    **CANDIDATES,
-    **{f"{name}, whole map": CANDIDATES[name].on_the_whole_map() for name in CONTROLLED},
+    **PULLED,
+    **{f"{name}, whole map": PULLED[name].on_the_whole_map() for name in CONTROLLED},
 }
 
 
@@ -213,11 +213,3 @@ def table(results: list[Record]) -> pd.DataFrame:
     done = [one for one in results if one["kind"] in KINDS and one["record"]["outcome"] == "done"]
     lines = [{**one["record"], "kind": KINDS[one["kind"]]} for one in done]
     return pd.DataFrame(lines, columns=COLUMNS).round(4)
-
-
-def winner(results: list[Record], seeds: tuple[int, ...]) -> str:
-    """Return which of the `CANDIDATES` has the best mean CMC@1 over ``seeds``; "" until all have been tried."""
-    scores = {(one["row"], one["seed"]): one["record"].get("cmc1", 0.0) for one in results if one["kind"] == "tried"}
-    if any((name, seed) not in scores for name in CANDIDATES for seed in seeds):
-        return ""
-    return max(CANDIDATES, key=lambda name: float(np.mean([scores[name, seed] for seed in seeds])))

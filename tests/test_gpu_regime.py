@@ -32,22 +32,30 @@ def test_what_is_tried_learns_and_is_judged_on_other_vehicles(place):
     assert profile.held_out["vehicleid"] < gpu_regime.JUDGED
 
 
-def test_a_task_waits_for_the_pictures_of_its_seed_and_the_winner_for_what_is_tried(place):
-    every = gpu_regime.tasks(place)
-    tried = {task.row for task in every if task.kind == "tried"}
-    assert tried == set(gpu_tried.VARIATIONS)
-    first, winner = every[0], next(task for task in every if task.row == "winner, whole map" and task.seed == 1)
-    assert not gpu_regime.can_begin(place, first)
-    place.work.mkdir()
+def test_variations_and_recipes_are_tried_with_the_first_seeds(place):
+    found = gpu_regime.tasks(place)
+    told = {(task.kind, task.row, task.seed) for task in found if task.kind != "study"}
+    ideas = {"tried": gpu_tried.VARIATIONS, "recipe": gpu_tried.RECIPES}
+    assert told == {(kind, row, seed) for kind, some in ideas.items() for row in some for seed in (0, 1)}
+    seeds = [task.seed for task in found]
+    assert seeds == sorted(seeds)
+
+
+def test_a_task_waits_for_the_pictures_of_its_seed(place, monkeypatch):
+    few = [gpu_regime.Task("tried", seed, f"seed {seed}", 10, 1, gpu_tried.Idea({})) for seed in (1, 0)]
+    monkeypatch.setattr(gpu_regime, "tasks", lambda place: few)
+    gpu_regime.prepare(place)
     place.ready(0).touch()
-    place.ready(1).touch()
-    assert gpu_regime.can_begin(place, first)
-    assert not gpu_regime.can_begin(place, winner)
-    files.write_json(place.out / "winner.json", "pulled, stage 3")
-    assert gpu_regime.can_begin(place, winner)
-    named = gpu_regime.known(place, winner)
-    assert named.row == "winner, whole map: pulled, stage 3"
-    assert named.idea.changes == {"agreement": 1.0, "part_stage": 3, "boxes": "whole"}
+    done = []
+
+    def measured(place, task):
+        done.append(task.row)
+        place.ready(1).touch()
+        return {"outcome": "done"}
+
+    monkeypatch.setattr(gpu_regime, "measured", measured)
+    gpu_regime.work_on(place)
+    assert done == ["seed 0", "seed 1"]
 
 
 def test_a_second_call_goes_on_with_the_tasks_that_have_no_result(place, monkeypatch):

@@ -1,0 +1,98 @@
+"""Report, in Markdown, what was tried on held-out vehicles on a GPU, and how fast its processes trained.
+
+``make gpu STUDY=regime`` makes these results; ``tests/gpu_tried.py`` says what each variation and recipe is. The pages
+on the GPU and on settings show those that are kept under ``reference/gpu/`` (``book/keep.py``).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from partreg.paper import FULL
+from promises import kept
+
+COMMAND = ("gpu STUDY=regime", "tried")  # makes it; WHAT keeps it
+GUESSING = 2  # times the accuracy of guessing: who has less than that has learnt nothing
+
+
+def changes(table: pd.DataFrame, distance: str) -> dict[str, list[float]]:
+    """Return for each network of tried.csv how many points its CMC@1 changes, seed by seed.
+
+    A variation is held against the full model, and a recipe against that with which its name begins.
+
+    Args:
+        table: lines of tried.csv of one kind.
+        distance: the column, "cmc1" (L2) or "cosine".
+    """
+    points = 100 * table.pivot(index="row", columns="seed", values=distance)
+    begun = {name: name.split(" ")[0] for name in points.index}
+    start = {name: first if first in ("plain", "strong") else FULL for name, first in begun.items()}
+    return {name: (points.loc[name] - points.loc[start[name]]).tolist() for name in points.index}
+
+
+def _signed(values: list[float]) -> str:
+    """Write changes as "+1.0, -2.0", and "–" for what they are held against."""
+    return ", ".join(f"{round(value, 1) + 0.0:+.1f}" for value in values) if any(values) else "–"
+
+
+def _percent(values: pd.Series) -> str:
+    """Write fractions as percent, one for each seed."""
+    return ", ".join(f"{100 * value:.1f}" for value in values)
+
+
+def _origin(table: pd.DataFrame) -> str:
+    """Say what the lines of tried.csv have in common, and where they come from."""
+    one, seeds = table.iloc[0], " and ".join(str(seed) for seed in table.seed.unique())
+    return (
+        f"Each network learnt {one.learnt:,} vehicles for {one.epochs} epochs; the numbers are of seeds {seeds}. "
+        f"Kept from {one.device}, commit `{one.commit}`."
+    )
+
+
+@kept("gpu/tried.csv", *COMMAND)
+def recipes(path: Path) -> list[str]:
+    """Report the plain recipe with one trick more, and the strong one with one less."""
+    table = pd.read_csv(path)
+    table = table[table.kind == "recipe"].sort_values("seed", kind="stable")
+    apart = changes(table, "cosine")
+    lines = [
+        "| recipe | CMC@1 by cosine, % | change, points | CMC@1 by L2, % | accuracy on training images, % |",
+        "|---|---:|---:|---:|---:|",
+    ]
+    for name, some in table.groupby("row", sort=False):
+        numbers = (_percent(some.cosine), _signed(apart[name]), _percent(some.cmc1), _percent(some.accuracy))
+        lines.append(f"| {name} | {' | '.join(numbers)} |")
+    idle = table[table.accuracy * table.learnt < GUESSING]
+    told = [f"`{one['row']}` with seed {one['seed']}" for one in idle.to_dict("records")]
+    nothing = f" Nothing was learnt, for the accuracy is that of guessing, by {', '.join(told)}." if told else ""
+    return [*lines, "", _origin(table) + nothing]
+
+
+@kept("gpu/tried.csv", *COMMAND)
+def variations(path: Path) -> list[str]:
+    """Report the variations of the full model whose global prediction is pulled to the parts'."""
+    table = pd.read_csv(path)
+    table = table[table.kind == "variation"].sort_values("seed", kind="stable")
+    apart = changes(table, "cmc1")
+    lines = ["| network | CMC@1, % | change, points | accuracy on training images, % |", "|---|---:|---:|---:|"]
+    for name in sorted(apart, key=lambda name: -np.mean(apart[name])):
+        some = table[table["row"] == name]
+        lines.append(f"| {name} | {_percent(some.cmc1)} | {_signed(apart[name])} | {_percent(some.accuracy)} |")
+    return [*lines, "", _origin(table)]
+
+
+@kept("gpu/layouts.csv", *COMMAND)
+def layouts(path: Path) -> list[str]:
+    """Report how fast several processes train on one card."""
+    table = pd.read_csv(path)
+    one = table.iloc[0]
+    return [
+        "| processes | threads of each | images a second |",
+        "|---:|---:|---:|",
+        *(f"| {line.processes} | {line.threads} | {line.images_per_second:,} |" for line in table.itertuples()),
+        "",
+        f"Kept from {one.device}, {one.cores} cores, commit `{one.commit}`.",
+    ]
