@@ -4,13 +4,15 @@ By hand: ``make gpu STUDY=regime``. The benchmark of one seed after the other is
 stops the command keeps what is there, and the same command goes on from it.
 
 - The records of the study are those of ``make reference PROFILE=regime``, in the folder where it looks for them.
-- ``--out`` receives a file for each training (results/), tried.csv (`tests.gpu_tried`) and layouts.csv.
+- ``--out`` receives a file for each training (results/), tried.csv (`tests.gpu_tried`) and layouts.csv. After a change
+  of code, take another folder or empty this one.
 """
 
 from __future__ import annotations
 
 import multiprocessing
 import os
+import re
 import shutil
 import sys
 import threading
@@ -19,9 +21,9 @@ import traceback
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from multiprocessing.process import BaseProcess
 from multiprocessing.queues import Queue
 from pathlib import Path
-from typing import Any
 
 import click
 import numpy as np
@@ -49,9 +51,10 @@ from tests.gpu_tried import Idea
 
 LEARNT, EPOCHS, JUDGED = 1000, 40, 380  # what is tried: vehicles to learn, epochs, and held-out vehicles to judge on
 TRIED_SEEDS = (0, 1)
-LAYOUTS = ((1, 10), (4, 4), (8, 2), (12, 2))  # processes and the threads of each, which train at a time
+Layouts = tuple[tuple[int, int], ...]
+LAYOUTS: Layouts = ((1, 10), (4, 4), (8, 2), (12, 2))  # processes and the threads of each, which train at a time
 FEW_CORES = 4  # on so many or fewer, these:
-SMALL_LAYOUTS = ((1, 2), (2, 1))
+SMALL_LAYOUTS: Layouts = ((1, 2), (2, 1))
 PROBED = 3.0  # seconds
 SMALL = {
     "benchmark": {"train_vehicles": 60, "test_vehicles": [12], "fleet": 30, "near_duplicates": 3},
@@ -92,18 +95,6 @@ class Place:
         """Return the file which says that the pictures of a seed are rendered and decoded."""
         return self.work / f"ready-{seed}"
 
-    def claim(self, number: int) -> Path:
-        """Return the file which says that a task has begun."""
-        return self.work / "claims" / str(number)
-
-    def result(self, number: int) -> Path:
-        """Return the file of a task's result."""
-        return self.out / "results" / f"{number:04d}.json"
-
-    def results(self) -> list[Record]:
-        """Return all results that are there, in the order of the tasks."""
-        return [files.read_json(path) for path in sorted((self.out / "results").glob("[0-9]*.json"))]
-
 
 # Tasks --------------------------------------------------------------------------------------------------------------
 
@@ -119,6 +110,18 @@ class Task:
     epochs: int
     idea: Idea
 
+    def claim(self, place: Place) -> Path:
+        """Return the file which says that it has begun."""
+        return place.work / "claims" / self._name()
+
+    def result(self, place: Place) -> Path:
+        """Return the file of its result."""
+        return place.out / "results" / f"{self._name()}.json"
+
+    def _name(self) -> str:
+        words = f"{self.kind} seed {self.seed} {self.learnt} vehicles {self.epochs} epochs {self.row}"
+        return re.sub(r"[^a-z0-9.+]+", "-", words.lower())
+
 
 def tasks(place: Place) -> list[Task]:
     """Return all trainings, in the order in which they begin."""
@@ -131,6 +134,11 @@ def tasks(place: Place) -> list[Task]:
             found += [Task("tried", seed, name, *size, idea) for name, idea in gpu_tried.VARIATIONS.items()]
             found += [Task("recipe", seed, name, *size, idea) for name, idea in gpu_tried.RECIPES.items()]
     return found
+
+
+def results(place: Place) -> list[Record]:
+    """Return the results that are there, in the order of the tasks."""
+    return [files.read_json(path) for task in tasks(place) if (path := task.result(place)).exists()]
 
 
 def measured(place: Place, task: Task) -> Record:
@@ -219,15 +227,15 @@ def speed(begin: threading.Barrier, gpu: torch.device, seed: int) -> float:
 
 def work_on(place: Place) -> None:
     """Do one task after the other, the first whose pictures are ready and that nobody has begun, until all have."""
-    todo = dict(enumerate(tasks(place)))
+    todo = tasks(place)
     while todo:
-        number = next((number for number, task in todo.items() if place.ready(task.seed).exists()), None)
-        if number is None:
+        task = next((task for task in todo if place.ready(task.seed).exists()), None)
+        if task is None:
             time.sleep(0.3)
             continue
-        task = todo.pop(number)
+        todo.remove(task)
         try:
-            place.claim(number).touch(exist_ok=False)
+            task.claim(place).touch(exist_ok=False)
         except FileExistsError:
             continue
         began = time.time()
@@ -236,7 +244,7 @@ def work_on(place: Place) -> None:
         except Exception:
             record = {"outcome": "failed", "why": traceback.format_exc()[-2000:]}
         facts = {name: getattr(task, name) for name in ("kind", "seed", "row", "learnt", "epochs")}
-        files.write_json(place.result(number), {**facts, "wall": round(time.time() - began, 1), "record": record})
+        files.write_json(task.result(place), {**facts, "wall": round(time.time() - began, 1), "record": record})
 
 
 # The command --------------------------------------------------------------------------------------------------------
@@ -247,13 +255,13 @@ def prepare(place: Place) -> None:
     shutil.rmtree(place.work / "claims", ignore_errors=True)
     for folder in (place.out / "results", place.work / "claims"):
         folder.mkdir(parents=True, exist_ok=True)
-    for number in range(len(tasks(place))):
-        if place.result(number).exists():
-            place.claim(number).touch()
+    for task in tasks(place):
+        if task.result(place).exists():
+            task.claim(place).touch()
 
 
-def probe(orders: list[Queue[tuple[str, int]]], answers: Queue[float], layouts: tuple[tuple[int, int], ...]) -> Any:
-    """Return the images a second that each layout trains, as a table: layouts.csv."""
+def probe(orders: list[Queue[tuple[str, int]]], answers: Queue[float], layouts: Layouts) -> pd.DataFrame:
+    """Return the images a second that each layout trains, the lines of layouts.csv."""
     lines = []
     for processes, threads in layouts:
         for queue in orders[:processes]:
@@ -271,24 +279,29 @@ def best_layout(layouts: pd.DataFrame, most: int) -> tuple[int, int]:
     return int(best.processes), int(best.threads)
 
 
-def watch(place: Place, rendering: Any, late: list[Queue[tuple[str, int]]], threads: int) -> int:
+def watch(place: Place, processes: list[BaseProcess], late: list[Queue[tuple[str, int]]], threads: int) -> int:
     """Wait for all tasks, write tables as they come, and order the ``late`` workers to work once all is rendered.
+
+    Args:
+        place: where everything lies.
+        processes: the renderer, and then all workers.
+        late: the orders of the workers that have none yet.
+        threads: how many each of these takes.
 
     Returns:
         How many trainings failed.
 
     Raises:
-        RuntimeError: the rendering failed.
+        RuntimeError: one of the processes failed.
     """
     total, began, said = len(tasks(place)), time.time(), 0.0
     while True:
-        done = place.results()
+        done = results(place)
         files.write_text(place.out / "tried.csv", gpu_tried.table(done).to_csv(index=False))
-        if not rendering.is_alive():
-            if rendering.exitcode:
-                raise RuntimeError(f"the rendering ended with exit status {rendering.exitcode}; see above")
-            while late:
-                late.pop().put(("work", threads))
+        if any(process.exitcode for process in processes):
+            raise RuntimeError("the rendering or a worker ended before its time; its error is above")
+        while late and processes[0].exitcode == 0:
+            late.pop().put(("work", threads))
         failed = [one["record"]["why"] for one in done if one["record"]["outcome"] == "failed"]
         if time.time() - said > 15 or len(done) == total:
             said = time.time()
@@ -310,7 +323,8 @@ def watch(place: Place, rendering: Any, late: list[Queue[tuple[str, int]]], thre
 @click.option("--records", type=click.Path(path_type=Path), default=Path("build/regime"), help="The study's book.")
 @click.option("--small", is_flag=True, help="A rehearsal of minutes, which a CPU manages, too.")
 def main(out: Path, work: Path, records: Path, small: bool) -> None:
-    """Run the study and what is tried beside it, and print how it goes."""
+    """Run the study and what is tried beside it, and print how it goes; a rehearsal has folders of its own."""
+    out, work = (out / "small", work / "small") if small else (out, work)
     place, cores = Place(out, work, records.absolute(), small), os.cpu_count() or 1
     prepare(place)
     layouts, context = SMALL_LAYOUTS if cores <= FEW_CORES else LAYOUTS, multiprocessing.get_context("spawn")
@@ -320,8 +334,9 @@ def main(out: Path, work: Path, records: Path, small: bool) -> None:
     rendering.start()
     answers = context.Queue()
     orders = [context.Queue() for _ in range(max(processes for processes, _ in layouts))]
-    for queue in orders:
-        context.Process(target=worker, args=(place, queue, answers), daemon=True).start()
+    workers = [context.Process(target=worker, args=(place, queue, answers), daemon=True) for queue in orders]
+    for process in workers:
+        process.start()
     try:
         for _ in orders:
             answers.get(timeout=120)
@@ -331,7 +346,7 @@ def main(out: Path, work: Path, records: Path, small: bool) -> None:
         print(f"{first} x {threads} while {jobs} processes render; {most} x {later} afterwards", flush=True)
         for queue in orders[:first]:
             queue.put(("work", threads))
-        failed = watch(place, rendering, orders[first:most], later)
+        failed = watch(place, [rendering, *workers], orders[first:most], later)
     finally:
         rendering.terminate()
     if failed:

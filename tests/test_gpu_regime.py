@@ -39,11 +39,12 @@ def test_variations_and_recipes_are_tried_with_the_first_seeds(place):
     assert told == {(kind, row, seed) for kind, some in ideas.items() for row in some for seed in (0, 1)}
     seeds = [task.seed for task in found]
     assert seeds == sorted(seeds)
+    assert len({task.result(place) for task in found}) == len({task.claim(place) for task in found}) == len(found)
 
 
 def test_a_task_waits_for_the_pictures_of_its_seed(place, monkeypatch):
     few = [gpu_regime.Task("tried", seed, f"seed {seed}", 10, 1, gpu_tried.Idea({})) for seed in (1, 0)]
-    monkeypatch.setattr(gpu_regime, "tasks", lambda place: few)
+    monkeypatch.setattr(gpu_regime, "tasks", lambda place: list(few))
     gpu_regime.prepare(place)
     place.ready(0).touch()
     done = []
@@ -60,12 +61,12 @@ def test_a_task_waits_for_the_pictures_of_its_seed(place, monkeypatch):
 
 def test_a_second_call_goes_on_with_the_tasks_that_have_no_result(place, monkeypatch):
     few = [gpu_regime.Task("tried", 0, row, 10, 1, gpu_tried.Idea({})) for row in "abcd"]
-    monkeypatch.setattr(gpu_regime, "tasks", lambda place: few)
+    monkeypatch.setattr(gpu_regime, "tasks", lambda place: list(few))
     place.work.mkdir()
     place.ready(0).touch()
-    files.write_json(place.result(1), {"record": {"outcome": "done"}})
+    files.write_json(few[1].result(place), {"record": {"outcome": "done"}})
     (place.work / "claims").mkdir()
-    place.claim(2).touch()  # begun by a call that was stopped
+    few[2].claim(place).touch()  # begun by a call that was stopped
     done = []
 
     def measured(place, task):
@@ -78,9 +79,9 @@ def test_a_second_call_goes_on_with_the_tasks_that_have_no_result(place, monkeyp
     gpu_regime.prepare(place)
     gpu_regime.work_on(place)
     assert done == ["a", "c", "d"]
-    outcomes = [one["record"]["outcome"] for one in place.results()]
+    outcomes = [one["record"]["outcome"] for one in gpu_regime.results(place)]
     assert outcomes == ["done", "done", "failed", "done"]
-    assert "no such luck" in place.results()[2]["record"]["why"]
+    assert "no such luck" in gpu_regime.results(place)[2]["record"]["why"]
 
 
 def test_the_fastest_layout_of_few_enough_processes_is_taken():
