@@ -56,6 +56,7 @@ LAYOUTS: Layouts = ((1, 10), (4, 4), (8, 2), (12, 2))  # processes and the threa
 FEW_CORES = 4  # on so many or fewer, these:
 SMALL_LAYOUTS: Layouts = ((1, 2), (2, 1))
 PROBED = 3.0  # seconds
+PATIENCE = 600.0  # seconds, after which a worker that does not answer counts as lost
 SMALL = {
     "benchmark": {"train_vehicles": 60, "test_vehicles": [12], "fleet": 30, "near_duplicates": 3},
     "held_out": {"vehicleid": 8},
@@ -266,7 +267,7 @@ def probe(orders: list[Queue[tuple[str, int]]], answers: Queue[float], layouts: 
     for processes, threads in layouts:
         for queue in orders[:processes]:
             queue.put(("probe", threads))
-        rate = sum(answers.get(timeout=120) for _ in range(processes))
+        rate = sum(answers.get(timeout=PATIENCE) for _ in range(processes))
         lines.append({"processes": processes, "threads": threads, "images_per_second": round(rate)})
         print(f"{processes} x {threads}: {rate:.0f} images a second", flush=True)
     return pd.DataFrame(lines).assign(cores=os.cpu_count(), device=device(), commit=committed()[0])
@@ -339,7 +340,7 @@ def main(out: Path, work: Path, records: Path, small: bool) -> None:
         process.start()
     try:
         for _ in orders:
-            answers.get(timeout=120)
+            answers.get(timeout=PATIENCE)
         rates = probe(orders, answers, layouts)
         files.write_text(out / "layouts.csv", rates.to_csv(index=False))
         (first, threads), (most, later) = best_layout(rates, max(cores - jobs, 1)), best_layout(rates, len(orders))
