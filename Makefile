@@ -7,7 +7,7 @@ PORT    ?= 8000
 BIN     := .venv/bin
 # What a reader may choose, by the target that reads it; PROFILE may be a file of these choices, and FILE is another name
 # for it. PYTHON is for all. The other targets read none: they are about the code, whatever the profile.
-RUN       := PROFILE FILE OUTPUT VEHICLEID VERI ANNOTATIONS PHOTOGRAPHS NAMES SEEDS CORES BASELINES
+RUN       := PROFILE FILE OUTPUT DATA VEHICLEID VERI ANNOTATIONS PHOTOGRAPHS NAMES SEEDS CORES BASELINES
 READS_book        := $(RUN)
 READS_settings    := $(RUN)
 READS_photographs := $(RUN)
@@ -31,7 +31,7 @@ REGIME    := $(filter regime,$(notdir $(basename $(START))))
 # Every word goes through `quoted`, which quotes it for the shell whatever is in it.
 quoted   = '$(subst ','\'',$(1))'
 option   = $(if $($(1)),--$(2) $(call quoted,$($(1))))
-CHOICES := --profile $(call quoted,$(START)) $(call option,OUTPUT,output) $(call option,VEHICLEID,vehicleid) \
+CHOICES := --profile $(call quoted,$(START)) $(call option,OUTPUT,output) $(call option,DATA,data) $(call option,VEHICLEID,vehicleid) \
            $(call option,VERI,veri) $(call option,ANNOTATIONS,annotations) $(call option,PHOTOGRAPHS,photographs) \
            $(call option,NAMES,names) $(call option,SEEDS,seeds) $(call option,CORES,cores) $(if $(filter no,$(BASELINES)),--no-baselines)
 SITE    := $(or $(OUTPUT),build/$(notdir $(basename $(START))))/site/_build/html
@@ -41,7 +41,7 @@ SITE    := $(or $(OUTPUT),build/$(notdir $(basename $(START))))/site/_build/html
 
 help:  ## what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /  make \1\t/' | expand -t 20
-	@echo "  with PROFILE=smoke|laptop|paper, SEEDS=0,1,2, VEHICLEID=dir, VERI=dir, ANNOTATIONS=file, PHOTOGRAPHS=dir, NAMES='{word: class}', OUTPUT=dir, CORES=n, BASELINES=no, WEIGHTS=file, PIXELS=rgb, RESUME=yes"
+	@echo "  with PROFILE=smoke|laptop|paper, SEEDS=0,1,2, DATA=dir, VEHICLEID=dir, VERI=dir, ANNOTATIONS=file, PHOTOGRAPHS=dir, NAMES='{word: class}', OUTPUT=dir, CORES=n, BASELINES=no, WEIGHTS=file, PIXELS=rgb, RESUME=yes"
 	@echo "  PROFILE=mine.yaml takes a file of such choices, in small letters: see the page On the real data"
 
 install: .venv/.installed  ## the tools, into .venv; every other target does so where it has to

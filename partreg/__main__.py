@@ -22,7 +22,10 @@ def commands() -> None:
 @click.argument("folder", type=click.Path())
 @click.option("--decode", is_flag=True, help="Decode every image whole, which also finds truncated files; slower.")
 def check(folder: str, decode: bool) -> None:
-    """Check the data set in FOLDER (VehicleID, VeRi-776, or a CSV); exit status 1 where there are problems."""
+    """Check the data set in FOLDER: VehicleID, VeRi-776, a CSV, or a folder for each vehicle.
+
+    Exit status 1 where there are problems.
+    """
     report = check_folder(folder, decode=decode)
     click.echo(str(report))
     sys.exit(1 if report.problems else 0)

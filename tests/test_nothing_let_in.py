@@ -235,7 +235,7 @@ def test_a_choice_reaches_no_shell_unquoted(tmp_path, name):
     """`make -n` prints the command that the shell would read: the name must come out of it whole, as one word."""
     given = name.replace("$", "$$")  # which is how a dollar is written for make
     place = ["OUTPUT", "FILE"]
-    run = [*place, "VEHICLEID", "NAMES"]
+    run = [*place, "DATA", "VEHICLEID", "NAMES"]
     read = {"book": run, "photographs": run, "reference": [*run, "WEIGHTS"], "serve": [*place, "PORT"]}
     read |= {"keep": [*place, "WHAT"], "faults": ["KILLS"], "fuzz": ["SECONDS"]}
     for target, choices in read.items():

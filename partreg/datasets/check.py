@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from partreg.datasets import side, table_csv, vehicleid, veri
+from partreg.datasets import own, side, table_csv, vehicleid, veri
 from partreg.datasets.images import images_table
 from partreg.datasets.layouts import LAYOUTS, function, layout_of
 from partreg.datasets.lines import Problem, read_numbers, text_of
@@ -159,10 +159,10 @@ def _tracks(root: Path, gallery: set[str], problems: list[Problem]) -> dict[str,
     return {"tracks": len(tracks), "images in tracks": len(listed & gallery)}
 
 
-def csv_lists(root: Path, problems: list[Problem]) -> tuple[dict[str, pd.DataFrame], dict[str, int]]:
-    """The same of a CSV of one's own."""
-    path = root if root.is_file() else root / table_csv.CSV_NAME
-    rows = table_csv.read_rows(path, problems.append)
+def own_lists(root: Path, problems: list[Problem]) -> tuple[dict[str, pd.DataFrame], dict[str, int]]:
+    """The same of a CSV of one's own, or of a folder for each vehicle."""
+    path = own.source(root)
+    rows = own.read_rows(path, problems.append)
     frame = rows.rename(columns={"path": "image", "opened": "path"})
     counts = _count("all", frame)
     if "split" not in frame or frame.empty:
@@ -232,9 +232,10 @@ def _count(name: str, listed: pd.DataFrame) -> dict[str, int]:
 def _both_sides(file: str, train: pd.DataFrame, test: pd.DataFrame) -> Iterator[Problem]:
     """Yield a problem for each vehicle of ``test`` that is in ``train`` too, at its first line."""
     trained = dict(zip(train["vehicle"][::-1], train["line"][::-1], strict=True))
+    names = dict(zip(test["vehicle"], test[table_csv.NAME], strict=True)) if table_csv.NAME in test else {}
     for vehicle, line in test[["vehicle", "line"]].drop_duplicates("vehicle").itertuples(index=False):
         if vehicle in trained:
-            found = f"vehicle {vehicle} is in the training list too (line {trained[vehicle]} there)"
+            found = f"vehicle {names.get(vehicle, vehicle)} is in the training list too (line {trained[vehicle]} there)"
             wanted = "expected vehicles that were never trained on; take it out of one of them."
             yield Problem(file, line, f"{found}, {wanted}")
 

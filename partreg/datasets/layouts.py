@@ -6,7 +6,7 @@ Readers are named, not imported: whatever is made from one layout does not depen
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -21,11 +21,11 @@ class Layout:
     Attributes:
         name: as its publication writes it.
         check: "module:function" of what finds all faults of its lists, as `partreg.datasets.check.vehicleid_lists`.
-        known_by: names under a folder, of which one at least is there.
-        reader: "module:function" of what reads a folder; "" where it cannot be given for a data set.
-        dataset: for which of `partreg.datasets.DATASETS` the folder can be given, for its reader gives the same:
-            "vehicleid" (`partreg.datasets.vehicleid.VehicleID`) or "veri" (`partreg.datasets.veri.VeRi`); "" for none.
-        files: patterns, under the folder, of all files that the reader reads.
+        known_by: patterns under a folder, of which one at least finds something.
+        readers: for which of `partreg.datasets.DATASETS` the folder can be given, with "module:function" of what reads
+            it then: as a `partreg.datasets.vehicleid.VehicleID` for "vehicleid", a `partreg.datasets.veri.VeRi` for
+            "veri".
+        files: patterns, under the folder, of all files that the readers read, and of the folders that they list.
         lists: patterns of those that have a line an image.
         tables: numbers of the paper's tables of this data set.
     """
@@ -33,29 +33,29 @@ class Layout:
     name: str
     check: str
     known_by: tuple[str, ...]
-    reader: str = ""
-    dataset: str = ""
+    readers: Mapping[str, str] = field(default_factory=dict)
     files: tuple[str, ...] = ()
     lists: tuple[str, ...] = ()
     tables: tuple[int, ...] = ()
 
-    @property
-    def module(self) -> str:
-        """The module of its reader."""
-        return self.reader.split(":")[0]
+    def module(self, dataset: str) -> str:
+        """The module of its reader for a data set."""
+        return self.readers[dataset].split(":")[0]
 
     def knows(self, root: Path) -> bool:
         """Whether a folder looks like this."""
-        return any((root / name).exists() for name in self.known_by)
+        return any(next(root.glob(name), None) for name in self.known_by)
 
+
+PICTURES = tuple(f"*/*.{end}" for end in ("jpg", "jpeg", "png", "bmp", "webp", "tif", "tiff"))
+PICTURES = (*PICTURES, *map(str.upper, PICTURES))  # in a folder for each vehicle
 
 LAYOUTS: Mapping[str, Layout] = {
     "vehicleid": Layout(
         name="VehicleID",
         check="partreg.datasets.check:vehicleid_lists",
         known_by=("train_test_split",),
-        reader="partreg.datasets.vehicleid:read_vehicleid",
-        dataset="vehicleid",
+        readers={"vehicleid": "partreg.datasets.vehicleid:read_vehicleid"},
         files=("train_test_split/*.txt", "attribute/*.txt"),
         lists=("train_test_split/*.txt",),
         tables=(1, 2),
@@ -64,39 +64,54 @@ LAYOUTS: Mapping[str, Layout] = {
         name="VeRi-776",
         check="partreg.datasets.check:veri_lists",
         known_by=("name_train.txt", "name_query.txt", "name_test.txt"),
-        reader="partreg.datasets.veri:read_veri",
-        dataset="veri",
+        readers={"veri": "partreg.datasets.veri:read_veri"},
         files=("*.txt", "*.xml"),
         lists=("name_*.txt",),
         tables=(3,),
     ),
-    "csv": Layout("your own", "partreg.datasets.check:csv_lists", ("images.csv",)),
+    "own": Layout(
+        name="your own pictures",
+        check="partreg.datasets.check:own_lists",
+        known_by=("images.csv", *PICTURES),
+        readers={"vehicleid": "partreg.datasets.own:read_galleries", "veri": "partreg.datasets.own:read_cameras"},
+        files=("images.csv", "*/"),
+        lists=("images.csv",),
+    ),
 }
 
 
 def layout_of(root: str | Path) -> str:
-    """Recognize which of `LAYOUTS` a folder has; a file that ends in .csv is "csv", too.
+    """Recognize which of `LAYOUTS` a folder has; a file that ends in .csv is "own", too.
 
     Raises:
         PartregError: none of them.
     """
     root = Path(root)
     if root.is_file() and root.suffix == ".csv":
-        return "csv"
-    for name, layout in LAYOUTS.items():
-        if layout.knows(root):
-            return name
+        return "own"
+    if name := recognized(root):
+        return name
     marks = [f"{layout.known_by[0]} ({layout.name})" for layout in LAYOUTS.values()]
     raise PartregError(
         f"{root}: expected a folder with {', '.join(marks[:-1])} or {marks[-1]}, "
-        f"found {'none of them' if root.is_dir() else 'no such folder'}; give the folder that holds them."
+        f"found {'none of them' if root.is_dir() else 'no such folder'}; give the folder that holds them, or one "
+        "that holds a folder of pictures for each vehicle."
     )
 
 
+def recognized(root: Path) -> str:
+    """The first of `LAYOUTS` that knows a folder; "own" only where no other does, for many folders hold pictures."""
+    in_order = sorted(LAYOUTS, key=lambda name: name == "own")
+    return next((name for name in in_order if LAYOUTS[name].knows(root)), "")
+
+
 def given_for(dataset: str, root: Path) -> Layout:
-    """The layout of a folder that is given for a data set: that data set's own, unless the folder has another one."""
-    fit = [layout for layout in LAYOUTS.values() if layout.dataset == dataset and layout.knows(root)]
-    return (*fit, LAYOUTS[dataset])[0]
+    """The layout of a folder that is given for a data set, if that can be; else the data set's own.
+
+    The reader of that one says what the folder lacks.
+    """
+    fit = LAYOUTS[recognized(root) or dataset]
+    return fit if dataset in fit.readers else LAYOUTS[dataset]
 
 
 def function(place: str) -> Callable[..., Any]:

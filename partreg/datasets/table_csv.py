@@ -1,7 +1,7 @@
 """Section 4.1 on your own data: a CSV with one row for each image.
 
-Columns ``path`` (relative to the CSV's folder) and ``vehicle``; optional ``camera``, ``time``, ``track``, ``model``,
-``color``, ``type``, and ``split`` (``train``, ``query`` or ``gallery``).
+Columns ``path`` (relative to the CSV's folder) and ``vehicle`` (a name or a number); optional ``camera``, ``time``,
+``track``, ``model``, ``color``, ``type``, and ``split`` (``train``, ``query`` or ``gallery``).
 """
 
 from __future__ import annotations
@@ -24,23 +24,48 @@ CSV_NAME = "images.csv"
 SPLITS = ("train", "query", "gallery")
 COLUMNS = ("path", "split", *IMAGE_COLUMNS[2:])
 NEAR = 0.75  # a column at least this similar to a known one, 0 to 1, counts as misspelt
-NUMBERS = ("vehicle", "camera", "time", "model", "color", "type")
+NUMBERS = ("camera", "time", "model", "color", "type")
+NAME = "vehicle_name"
+NOBODY = ("", "-1", "nan", "none")  # what programs write for unknown vehicles, which would count as one
 
 
 def read_csv(path: str | Path) -> pd.DataFrame:
-    """Read your own CSV as a table of images, with ``split`` as the last column if the file has it.
+    """Read your own CSV as a table of images, with two more columns: ``vehicle_name``, and ``split`` if it is there.
+
+    ``vehicle_name`` is the vehicle's as the file has it, ``vehicle`` its number, see `numbered`.
 
     Raises:
         PartregError: the file or a column is missing, or a row is wrong; the error names file and line.
     """
-    path = Path(path)
-    rows = read_rows(path)
-    frame = images_table(rows.rename(columns={"path": "image", "opened": "path"}), source=str(path))
-    return frame.assign(split=rows["split"].to_numpy()) if "split" in rows else frame
+    return as_table(read_rows(Path(path)), str(path))
+
+
+def as_table(rows: pd.DataFrame, source: str) -> pd.DataFrame:
+    """Make a table of images, as of `read_csv`, from rows as of `read_rows`; errors name the ``source``."""
+    frame = images_table(rows.rename(columns={"path": "image", "opened": "path"}), source=source)
+    return frame.assign(**{name: rows[name].to_numpy() for name in (NAME, "split") if name in rows})
+
+
+def numbered(names: Sequence[str]) -> list[int]:
+    """Number vehicles by their names: by the whole numbers that these are, or by their places in alphabetical order.
+
+    The latter holds for all if one is no whole number, or if two are the same one, such as "7" and "007".
+
+    >>> numbered(["12", "007", "12"]), numbered(["KA-12", "007", "7", "KA-12"])
+    ([12, 7, 12], [2, 0, 1, 2])
+    """
+    different = sorted(set(names))
+    numbers = [number for name in different if (number := whole(name)) is not None and number >= 0]
+    places = numbers if len(set(numbers)) == len(different) else range(len(different))
+    number_of = dict(zip(different, places, strict=True))
+    return [number_of[name] for name in names]
 
 
 def read_rows(path: Path, on_problem: OnProblem = stop) -> pd.DataFrame:
-    """Read the good rows of the CSV as text and numbers, with columns ``line`` and ``opened`` (the path to open)."""
+    """Read the good rows of the CSV as text and numbers.
+
+    With columns ``vehicle_name``, ``line`` and ``opened`` (the path to open).
+    """
     text = text_of(path, on_problem, "a CSV with the columns path and vehicle")
     try:
         reader = csv.DictReader(io.StringIO(text or "", newline=""), skipinitialspace=True)
@@ -64,9 +89,15 @@ def read_rows(path: Path, on_problem: OnProblem = stop) -> pd.DataFrame:
         seen[opened] = line
         numbers = {name: -1 if row[name] == "" else whole(row[name]) for name in columns if name in NUMBERS}
         words = {name: row[name] for name in columns if name not in NUMBERS}
-        good.append({**words, **numbers, "opened": opened, "line": line})
+        good.append({**words, **numbers, NAME: _name(row["vehicle"]), "opened": opened, "line": line})
     kept = columns if columns and not faults else ["path", "vehicle"]
-    return pd.DataFrame(good, columns=[*kept, "opened", "line"])
+    frame = pd.DataFrame(good, columns=[*kept, NAME, "opened", "line"])
+    return frame.assign(vehicle=numbered(frame[NAME].tolist()))
+
+
+def _name(text: str) -> str:
+    """The name of a vehicle from its field; "17.0", as spreadsheets write a whole number, is "17"."""
+    return str(whole(text)) if "." in text and whole(text) is not None else text.strip()
 
 
 def _heading(names: Sequence[str]) -> list[str]:
@@ -90,9 +121,11 @@ def _problem(path: Path, row: dict[str, str], columns: list[str]) -> str:
     if None in row or any(row[name] is None for name in columns):
         return f"expected as many fields as the heading has ({len(columns)}); fix the row."
     for name in columns:
-        number = whole(row[name]) if name in NUMBERS and (row[name] or name == "vehicle") else 0
-        if number is None or number < (0 if name == "vehicle" else -1):
+        number = whole(row[name]) if name in NUMBERS and row[name] else 0
+        if number is None or number < -1:
             return f"expected a whole number as {name}, found {row[name][:60]!r}; fix the row."
+    if _name(row["vehicle"]).lower() in NOBODY:
+        return f"expected a name or a number as vehicle, found {row['vehicle'][:60]!r}; fix the row or take it out."
     if "split" in columns and row["split"] not in SPLITS:
         return f"expected {', '.join(SPLITS)} as split, found {row['split'][:60]!r}; fix the row."
     try:

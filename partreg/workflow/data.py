@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from partreg.datasets.layouts import Layout, function, given_for
+from partreg.datasets.layouts import function, given_for
 from partreg.files import locked
 from partreg.synthetic.benchmark import described
 from partreg.synthetic.layouts import write_layout
@@ -22,12 +22,12 @@ def read(dataset: str, root: Path) -> Any:
     layout = given_for(dataset, root)
     stats = [(path, path.stat()) for pattern in layout.files for path in sorted(root.glob(pattern))]
     listed = tuple((path, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns) for path, stat in stats)
-    return copy.deepcopy(_parsed(layout, root, listed))
+    return copy.deepcopy(_parsed(layout.readers[dataset], root, listed))
 
 
 @lru_cache(maxsize=8)
-def _parsed(layout: Layout, root: Path, listed: tuple) -> Any:
-    return function(layout.reader)(root)
+def _parsed(reader: str, root: Path, listed: tuple) -> Any:
+    return function(reader)(root)
 
 
 def data(ws: Workspace, dataset: str) -> Any:

@@ -20,6 +20,7 @@ import click
 from tqdm import tqdm
 
 from partreg import files
+from partreg.datasets.layouts import LAYOUTS, function, layout_of
 from partreg.errors import PartregError
 from partreg.workflow.evidence import restore as restored
 from partreg.workflow.profile import CHOICES, REFERENCE, REPOSITORY, Workspace, demand_repository, open_workspace, tidy
@@ -152,6 +153,7 @@ def chosen(command: Callable[..., None]) -> Callable[..., None]:
 @click.option("--target", default="all", help="Rule of the Snakefile to bring up to date.")
 @click.option("--cores", type=click.IntRange(1), default=os.cpu_count(), help="Notebooks that may run at a time.")
 @chosen
+@click.option("--data", default="", help="Folder to stand for vehicleid, for veri, or for both, whichever it can.")
 @click.option("--weights", default="", help="State dict of SqueezeNet 1.0 for the target evidence.")
 @click.option("--pixels", default="", help="What these weights expect, rgb or caffe, for the target evidence.")
 @click.option("--restore", is_flag=True, help="Take up kept trainings first, for the target evidence.")
@@ -181,9 +183,27 @@ def main(target: str, cores: int, baselines: bool, restore: bool, **given: str) 
 
 def as_choices(baselines: bool, given: dict[str, str]) -> dict[str, Any]:
     """Return a command's words as choices of `open_workspace`, with whole paths, for notebooks in other folders."""
+    if folder := given.pop("data", ""):
+        given |= {name: given.get(name) or folder for name in standing_for(Path(folder).expanduser())}
     file = {name: value for name in ("weights", "pixels") if (value := given.pop(name))}
     overrides = ({} if baselines else {"other_methods": False}) | ({"evidence": file} if file else {})
     return tidy({**given, "overrides": overrides}, Path.cwd())
+
+
+def standing_for(folder: Path) -> list[str]:
+    """Return the data sets that a folder can be given for, in whichever of `LAYOUTS` it is; say which one it cannot.
+
+    Raises:
+        PartregError: it is no folder, in none of the layouts, or not as its layout says.
+    """
+    if folder.is_file():
+        raise PartregError(f"{folder}: expected a folder as data, found a file; give the folder that holds it.")
+    readers = LAYOUTS[layout_of(folder)].readers
+    found = function(readers["vehicleid"])(folder) if len(readers) > 1 else None
+    if lacks := getattr(found, "lacks", ""):
+        click.echo(f"partreg: {folder.name} stands for VehicleID alone: {lacks}", err=True)
+        return ["vehicleid"]
+    return [*readers]
 
 
 def refuse(ws: Workspace, target: str) -> None:

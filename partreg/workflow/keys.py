@@ -40,7 +40,7 @@ def images(ws: Workspace, dataset: str, half: str) -> Recipe:
 
     Pictures of a reader's own are looked at once a process.
     """
-    reader = given_for(dataset, ws.root(dataset)).module
+    reader = given_for(dataset, ws.root(dataset)).module(dataset)
     if ws.is_synthetic(dataset):
         return {"rendered": ws.profile.benchmark, "code": code_key("partreg.synthetic.layouts", reader)}
     return {**_own_images(dataset, ws.root(dataset), half, ws.pixels), "code": code_key(reader)}

@@ -167,8 +167,14 @@ FIELDS = tuple(field.name for field in dataclasses.fields(Profile) if field.name
 _CHOICES: dict[str, tuple[Any, str]] = {
     "profile": (Text, "smoke, laptop, paper, reference or regime, or a YAML file: a profile, or these choices by name"),
     "output": (Text, "folder for everything that is made; default build/<profile>"),
-    "vehicleid": (Text, "root of a VehicleID_V1.0 folder, in place of the rendered benchmark"),
-    "veri": (Text, "root of a VeRi-776 folder, in place of the rendered benchmark"),
+    "vehicleid": (
+        Text,
+        "root of a VehicleID_V1.0 folder, or of your own pictures, in place of the rendered benchmark",
+    ),
+    "veri": (
+        Text,
+        "root of a VeRi-776 folder, or of your own pictures with cameras, in place of the rendered benchmark",
+    ),
     "annotations": (Text, "COCO file with part boxes to train the detector on"),
     "photographs": (Text, "folder of the images that this file names"),
     "names": (

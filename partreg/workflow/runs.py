@@ -12,7 +12,7 @@ from partreg.datasets.layouts import given_for
 from partreg.figures import tables
 from partreg.parts.boxes import PARTS
 from partreg.reid.run import Run, from_dict
-from partreg.workflow import keys
+from partreg.workflow import data, keys
 from partreg.workflow.profile import Workspace, digest
 
 TABLE_4 = {
@@ -103,12 +103,24 @@ def other_methods(ws: Workspace, dataset: str) -> dict[str, str]:
 def data_words(ws: Workspace, dataset: str) -> str:
     """Return for captions which images were used, and what found their parts where that was made for other images."""
     rendered, layout = ws.is_synthetic(dataset), given_for(dataset, ws.root(dataset)).name
-    words = tables.data_words(layout, "" if rendered else ws.root(dataset).name)
+    words = tables.data_words(layout, "" if rendered else ws.root(dataset).name) + own_words(ws, dataset)
     learnt_on_rendered = ws.is_synthetic("vehicleid") and not ws.profile.annotations
     if learnt_on_rendered == rendered:
         return words
     other = "rendered vehicles" if learnt_on_rendered else "photographs"
     return f"{words}; their part boxes come from a detector that learnt from {other}"
+
+
+def own_words(ws: Workspace, dataset: str) -> str:
+    """Return what captions add of a reader's own pictures: how they were divided, or why VeRi-776 is rendered.
+
+    It is "" for images in the layouts of the two data sets.
+    """
+    if ws.is_synthetic("vehicleid") or (dataset == "veri" and not ws.is_synthetic("veri")):
+        return ""
+    found = data.data(ws, "vehicleid")
+    said = getattr(found, {"vehicleid": "divided", "veri": "lacks"}[dataset], "")
+    return said and {"vehicleid": f"; {said}", "veri": f"; {found.root.name} cannot stand for it: {said}"}[dataset]
 
 
 def left_out(ws: Workspace, dataset: str) -> list[str]:

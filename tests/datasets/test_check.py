@@ -130,7 +130,7 @@ def test_veri_without_its_other_lists(tmp_path):
 
 def test_csv_problems(tmp_path):
     write_csv(tmp_path)
-    rows = ["cars/a.jpg,1,train", "cars/b.jpg,1,query", "cars/x.jpg,2,query", "cars/c.jpg,two,query"]
+    rows = ["cars/a.jpg,1,train", "cars/b.jpg,1,query", "cars/x.jpg,2,query", "cars/c.jpg,-1,query"]
     write(tmp_path / "images.csv", "path,vehicle,split", *rows, "cars/a.jpg,1,train", "../y.jpg,3,train")
     lines = [line.split(": ", 1)[0] for line in said(check(tmp_path), tmp_path)]
     assert lines == ["images.csv", "images.csv", *(f"images.csv:{line}" for line in (3, 4, 5, 6, 7))]

@@ -185,7 +185,7 @@ def test_good_and_junk_of_strangers_and_of_unknown_cameras():
 
 def test_read_csv(tmp_path):
     table = read_csv(write_csv(tmp_path) / "images.csv")
-    assert (*table.columns,) == (*IMAGE_COLUMNS, "split")
+    assert (*table.columns,) == (*IMAGE_COLUMNS, "vehicle_name", "split")
     assert table["image"].tolist() == [f"cars/{name}.jpg" for name in "abcde"]
     assert table["path"][0] == str(tmp_path / "cars/a.jpg")
     assert table["camera"].tolist() == [0, -1, 3, 4, 4]
@@ -195,7 +195,7 @@ def test_read_csv(tmp_path):
 def test_read_csv_without_a_split(tmp_path):
     write(tmp_path / "my.csv", "vehicle,path,track,time", '2,"a, b.jpg",t1,-1', "2,c.jpg,,7")
     table = read_csv(tmp_path / "my.csv")
-    assert (*table.columns,) == IMAGE_COLUMNS
+    assert (*table.columns,) == (*IMAGE_COLUMNS, "vehicle_name")
     assert table["image"].tolist() == ["a, b.jpg", "c.jpg"]
     assert table["track"].tolist() == ["t1", ""]
     assert table["time"].tolist() == [-1, 7]
@@ -208,8 +208,8 @@ def test_read_csv_without_a_split(tmp_path):
         ([], r"my.csv:1: expected a heading .* 'path' is missing"),
         (["path,vehicle", "a.jpg,1", "b.jpg"], r"my.csv:3: expected as many fields"),
         (["path,vehicle", "a.jpg,1,2"], r"my.csv:2: expected as many fields"),
-        (["path,vehicle", "a.jpg,"], r"my.csv:2: expected a whole number as vehicle, found ''"),
-        (["path,vehicle", "a.jpg,-1"], r"my.csv:2: expected a whole number as vehicle"),
+        (["path,vehicle", "a.jpg,"], r"my.csv:2: expected a name or a number as vehicle, found ''"),
+        (["path,vehicle", "a.jpg,-1"], r"my.csv:2: expected a name or a number as vehicle"),
         (["path,vehicle,camera", "a.jpg,1,left"], r"my.csv:2: expected a whole number as camera, found 'left'"),
         (["path,vehicle,split", "a.jpg,1,test"], r"my.csv:2: expected train, query, gallery as split"),
         (["path,vehicle", "../a.jpg,1"], r"my.csv:2: the path '../a.jpg' leads out of"),
@@ -344,11 +344,46 @@ def test_whole_numbers_as_pandas_and_spreadsheets_write_them(tmp_path):
     assert images_table(columns)[["vehicle", "camera"]].to_numpy().tolist() == [[1, 3], [2, -1]]
 
 
-@pytest.mark.parametrize("vehicle", ["1_000", "١", "1e3", "True", "nan", "inf", "1.5", "-1.0", "0x1", "1" * 19])
+@pytest.mark.parametrize("vehicle", ["-1.0", "nan", "NaN", "None", '" "', '"	"'])
 def test_what_is_no_vehicle_of_a_csv(tmp_path, vehicle):
     write(tmp_path / "my.csv", "path,vehicle", f"a.jpg,{vehicle}")
-    with pytest.raises(PartregError, match=r"my.csv:2: expected a whole number as vehicle, found"):
+    with pytest.raises(PartregError, match=r"my.csv:2: expected a name or a number as vehicle, found"):
         read_csv(tmp_path / "my.csv")
+
+
+@pytest.mark.parametrize("camera", ["1_000", "١", "1e3", "True", "nan", "inf", "1.5", "-2", "0x1", "1" * 19])
+def test_what_is_no_camera_of_a_csv(tmp_path, camera):
+    write(tmp_path / "my.csv", "path,vehicle,camera", f"a.jpg,1,{camera}")
+    with pytest.raises(PartregError, match=r"my.csv:2: expected a whole number as camera, found"):
+        read_csv(tmp_path / "my.csv")
+
+
+@pytest.mark.parametrize(
+    ("names", "numbers"),
+    [
+        (["17", "305", "17"], [17, 305, 17]),
+        (["007", "12"], [7, 12]),
+        (["007", "7", "12"], [0, 2, 1]),  # two vehicles: no number stands for both
+        (["KA-12", "007", "KA-12", "ka-12"], [1, 0, 1, 2]),
+        (["١", "1_000", "1e3", "-5", "車", "1" * 19], [4, 2, 3, 0, 5, 1]),
+    ],
+)
+def test_vehicles_may_have_any_name_and_keep_it(tmp_path, names, numbers):
+    write(tmp_path / "my.csv", "path,vehicle", *(f"{row}.jpg,{name}" for row, name in enumerate(names)))
+    table = read_csv(tmp_path / "my.csv")
+    assert table["vehicle_name"].tolist() == names
+    assert table["vehicle"].tolist() == numbers
+    assert table["vehicle"].dtype == "int64"
+
+
+def test_the_numbers_of_vehicles_do_not_depend_on_the_order_of_the_rows(tmp_path):
+    rows = ["a.jpg,x9", "b.jpg,x10", "c.jpg,x9 ", "d.jpg, 4"]
+    found = []
+    for some in (rows, rows[::-1]):
+        write(tmp_path / "my.csv", "path,vehicle", *some)
+        table = read_csv(tmp_path / "my.csv").set_index("image")
+        found.append(table[["vehicle", "vehicle_name"]].sort_index().to_numpy().tolist())
+    assert found[0] == found[1] == [[2, "x9"], [1, "x10"], [2, "x9"], [0, "4"]]
 
 
 @pytest.mark.parametrize("vehicle", [True, np.inf, "12345678901234567", 2.0**53])

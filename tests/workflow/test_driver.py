@@ -239,4 +239,5 @@ def test_a_file_of_choices_is_one_form_for_every_target():
 def test_every_choice_but_overrides_is_an_option():
     options = {option.name: option.help for option in driver.main.params}
     assert set(CHOICES) - set(options) == {"overrides"}
-    assert options["veri"] == "Root of a VeRi-776 folder, in place of the rendered benchmark."
+    told = "Root of a VeRi-776 folder, or of your own pictures with cameras, in place of the rendered benchmark."
+    assert options["veri"] == told

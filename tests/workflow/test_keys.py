@@ -304,7 +304,9 @@ def test_a_folder_in_another_layout_is_read_by_that_ones_reader_and_due_with_it(
     root = write_veri(tmp_path / "mine")
     ws = workflow.open_workspace("smoke", output=str(tmp_path / "out"), veri=str(root))
     plain, before = data.data(ws, "veri"), keys.data_key(ws, "veri")
-    other = replace(LAYOUTS["veri"], name="Mine", known_by=("mine.txt",), reader="partreg.datasets.layouts:layout_of")
+    other = replace(
+        LAYOUTS["veri"], name="Mine", known_by=("mine.txt",), readers={"veri": "partreg.datasets.layouts:layout_of"}
+    )
     monkeypatch.setitem(LAYOUTS, "mine", other)
     for path in [*root.glob("name_*.txt")]:
         path.rename(root / "mine.txt")
