@@ -24,6 +24,7 @@ from partreg.datasets import side
 from partreg.datasets.check import check
 from partreg.datasets.images import images_table
 from partreg.datasets.lines import read_lines
+from partreg.datasets.own import read_cameras, read_galleries
 from partreg.datasets.pictures import picture_header
 from partreg.datasets.table_csv import read_csv, read_rows
 from partreg.datasets.vehicleid import TRAIN_LIST, read_lists, read_vehicleid
@@ -195,6 +196,8 @@ NAMED = {
     )
     for split, name in SPLITS.items()
 }
+OWN = b"path,vehicle,camera,track,split\na.jpg,KA,1,,train\nb.jpg,007,1,,query\nc.jpg,007,2,t,gallery\n"
+OWN += b"d.jpg,7,,u,gallery\ne.jpg,x,1,,train\n"
 READERS: dict[str, Reader] = {
     **LISTS,
     **NAMED,
@@ -218,6 +221,8 @@ READERS: dict[str, Reader] = {
         lambda folder: read_csv(folder / "images.csv"),
         rows=lambda folder: csv_rows(folder),
     ),
+    "own galleries": Reader("images.csv", OWN.replace(b",split", b",note"), read_galleries),
+    "own cameras": Reader("images.csv", OWN, read_cameras),
     "keypoints": Reader(
         "keypoints.csv",
         (
