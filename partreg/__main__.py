@@ -1,4 +1,4 @@
-"""``partreg check`` says what a data set holds (Section 4.1), ``partreg verify`` whether results are what they say."""
+"""The command line: check a data set (Section 4.1), verify results, and get answers about pictures of your own."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ from partreg.errors import PartregError
 @click.group()
 @click.version_option(__version__, prog_name="partreg")
 def commands() -> None:
-    """Tools for the data sets of the companion to Part-regularized Near-duplicate Vehicle Re-identification."""
+    """Tools of the companion to Part-regularized Near-duplicate Vehicle Re-identification.
+
+    Each command imports what it needs when it runs, since torch takes seconds to load.
+    """
 
 
 @commands.command()
@@ -45,6 +48,128 @@ def verify(run: Path, again: Path | None, tolerance: float) -> None:
     found = verification.against_rerun(run, again, tolerance) if again else verification.against_record(run)
     click.echo(verification.report(found, len(verification.results(run))))
     sys.exit(1 if found else 0)
+
+
+NETWORK = click.option("--network", default="", help="Folder of the trained network, with run.json and weights.pt.")
+PICTURES = click.argument("pictures", nargs=-1, required=True, type=click.Path())
+
+
+@commands.command()
+@click.argument("folder", type=click.Path())
+@NETWORK
+@click.option("--to", default="", help="Folder of the index; by default FOLDER.index.")
+def index(folder: str, network: str, to: str) -> None:
+    """Make an index of all pictures under FOLDER, or bring it up to date.
+
+    Exit status 1 where pictures were left out.
+    """
+    from partreg.search.index import index_folder
+
+    done = index_folder(folder, network, to)
+    click.echo(str(done))
+    sys.exit(1 if done.left_out else 0)
+
+
+@commands.command()
+@click.argument("index_folder", metavar="INDEX", type=click.Path())
+@PICTURES
+@NETWORK
+@click.option("--top", default=10, show_default=True, help="Length of each rank list.")
+@click.option("--exact", is_flag=True, help="Search an index of more than a million pictures whole, too.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.option("--page", default="", help="Write a page with the pictures to this file, too.")
+def search(
+    index_folder: str, pictures: tuple[str, ...], network: str, top: int, exact: bool, as_json: bool, page: str
+) -> None:
+    """Find the pictures of INDEX that are nearest to each of PICTURES."""
+    from partreg.files import write_text
+    from partreg.search.answer import answer
+    from partreg.search.store import read_index
+
+    found = read_index(index_folder)
+    answered = answer(found, pictures, top, network, exact)
+    if page:
+        write_text(page, answered.to_page(found))
+    click.echo(answered.to_json() if as_json else str(answered))
+
+
+@commands.command()
+@click.argument("source", type=click.Path())
+@click.argument("images", type=click.Path())
+@click.option("--rate", default=0.01, show_default=True, help="Share of pairs of different vehicles that may match.")
+def calibrate(source: str, images: str, rate: float) -> None:
+    """Choose the distance up to which two pictures show one vehicle, at a rate of false matches.
+
+    SOURCE is an index, or a .npy file of features in the order of IMAGES. IMAGES is a CSV of pictures with their
+    vehicles, from which the network has not learnt. The result is threshold.json, in the index or beside the features.
+    """
+    from partreg.search import labelled, threshold
+
+    found = labelled.read_labelled(source, images).held_out()
+    pairs = threshold.pairs_of(found.features, found.images["vehicle"].to_numpy(), images)
+    chosen = threshold.calibrate(pairs, rate, found.weights, images)
+    path = threshold.write_threshold(found.folder, chosen)
+    click.echo(f"{path}: {chosen}")
+
+
+@commands.command()
+@click.argument("index_folder", metavar="INDEX", type=click.Path())
+@click.argument("first", type=click.Path())
+@click.argument("second", type=click.Path())
+@NETWORK
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def same(index_folder: str, first: str, second: str, network: str, as_json: bool) -> None:
+    """Say whether the pictures FIRST and SECOND show one vehicle: yes, no or unsure, by the threshold of INDEX."""
+    import json
+    from dataclasses import asdict
+
+    from partreg.search.answer import compare
+    from partreg.search.store import read_index
+
+    said = compare(read_index(index_folder), first, second, network)
+    click.echo(json.dumps(asdict(said)) if as_json else str(said))
+
+
+@commands.command()
+@click.argument("index_folder", metavar="INDEX", type=click.Path())
+@click.option("--threshold", type=float, help="Mean distance up to which groups join; by default the calibrated one.")
+@click.option("--csv", "table", default="", help="File for picture and group; by default groups.csv in INDEX.")
+def group(index_folder: str, threshold: float | None, table: str) -> None:
+    """Group the pictures of INDEX by vehicle."""
+    from partreg.files import write_text
+    from partreg.search import groups
+    from partreg.search.store import read_index
+    from partreg.search.threshold import read_threshold
+
+    found = read_index(index_folder)
+    limit = read_threshold(found.folder, found.weights).distance if threshold is None else threshold
+    grouped = groups.Groups(found.names, groups.group(found.features, limit), limit)
+    write_text(path := Path(table or found.folder / "groups.csv"), grouped.to_csv())
+    click.echo(f"{path}: {grouped}")
+
+
+@commands.command()
+@click.argument("features", type=click.Path())
+@click.argument("images", type=click.Path(), required=False)
+@click.option("--cosine", is_flag=True, help="Compare the directions of features alone.")
+@click.option("--csv", "table", default="", help="Write the table to this file, too.")
+def judge(features: str, images: str | None, cosine: bool, table: str) -> None:
+    """Score FEATURES by every rule in use, with the toolbox that would print each score.
+
+    FEATURES is an index, or a .npy file of features in the order of IMAGES, a CSV of pictures with their vehicles.
+    Without IMAGES, it is a .npz file with the arrays of torchreid or fast-reid.
+    """
+    from partreg.files import write_text
+    from partreg.search import judge as judging
+    from partreg.search.labelled import read_labelled
+
+    if images is None:
+        scores = judging.judge_sides(judging.read_sides(features), cosine)
+    else:
+        scores = judging.judge(read_labelled(features, images), cosine)
+    if table:
+        write_text(table, scores.to_csv(index=False, lineterminator="\n"))
+    click.echo(judging.report(scores))
 
 
 def main() -> None:

@@ -1,10 +1,11 @@
-"""`make bench`: how long a book takes, and a second one with nothing changed, and two steps on data of the real size.
+"""`make bench`: how long a book takes, and a second one with nothing changed, and three steps on data of the real size.
 
 ``python -m tests.bench judging`` goes from VeRi-776's distances to mAP, CMC and HIT (Section 4.1) and holds the time
 against one ``numpy.argsort`` of them: distances of the data set's size (1,678 x 11,579) with its structure (200
 vehicles, 2,021 tracks) in the same run, the best of a few repetitions, one thread. ``python -m tests.bench checking``
 runs `partreg check` on a folder of VehicleID's size: 200,000 names in a folder of their own (hard links to a few
 pictures), the training list and one test list, once by headers and once with every picture decoded.
+``python -m tests.bench searching`` finds the ten nearest of 100,000 features of 256 numbers, for one query and for 100.
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ from PIL import Image
 from partreg.datasets.check import check
 from partreg.datasets.images import images_table
 from partreg.retrieval.protocols import veri_scores
+from partreg.search.fast import faiss, search
+from partreg.search.nearest import nearest
 from partreg.workflow.provenance import device
 
 QUERIES, GALLERY, VEHICLES, TRACKS, CAMERAS = 1_678, 11_579, 200, 2_021, 20
@@ -124,15 +127,28 @@ def checking(entries: int = ENTRIES) -> None:
             print(f"{entries:,} entries, {how}: {seconds:.1f} s, {len(report.problems)} problems", flush=True)
 
 
+def searching(gallery: int = 100_000, width: int = 256) -> None:
+    """Print how long it takes to find the ten nearest features, by NumPy and, where it is installed, by FAISS."""
+    rng = np.random.default_rng(0)
+    features = rng.standard_normal((gallery, width), dtype=np.float32)
+    for queries in (1, 100):
+        query = rng.standard_normal((queries, width), dtype=np.float32)
+        for how, find in {"NumPy": nearest, "FAISS": search if faiss() else None}.items():
+            if find is not None:
+                seconds = best([partial(find, query, features)], 3)[0]
+                print(f"{queries} x {gallery:,} features of {width}, {how}: {seconds:.3f} s", flush=True)
+
+
 def main(words: list[str]) -> None:
-    """Run one of the two steps by its name, or all with the choices for a book."""
+    """Run one of the steps by its name, or all with the choices for a book."""
     print(f"{device()}, Python {platform.python_version()}")
-    steps = {"judging": judging, "checking": checking}
+    steps = {"judging": judging, "checking": checking, "searching": searching}
     if words and words[0] in steps:
         return steps[words[0]]()
     book(words)
     judging()
     checking()
+    searching()
 
 
 if __name__ == "__main__":

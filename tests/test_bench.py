@@ -32,6 +32,12 @@ def test_checking_says_what_it_checked_and_how(capsys):
     assert all(line.endswith(" problems") for line in lines)
 
 
+def test_searching_says_how_much_it_searched(capsys):
+    bench.searching(gallery=50, width=4)
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split(" features")[0] for line in lines if "NumPy" in line] == ["1 x 50", "100 x 50"]
+
+
 def test_the_folder_that_is_checked_is_sound(tmp_path):
     report = check(bench.make_folder(tmp_path / "VehicleID_V1.0", entries=9_000))
     assert report.problems == []

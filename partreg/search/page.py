@@ -1,0 +1,93 @@
+"""A page of rank lists that opens offline: pictures are in it, and nothing in it runs."""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image
+
+from partreg.datasets.pictures import open_picture
+from partreg.errors import PartregError
+
+SIDE = 240  # pixels of a picture's longer side on the page
+QUALITY = 80
+STYLE = """
+:root { color-scheme: light dark; }
+body { margin: 1rem auto; max-width: 76rem; padding: 0 1rem; font: 1rem/1.5 system-ui, sans-serif;
+       background: Canvas; color: CanvasText; }
+h2 { font-size: 1.1rem; overflow-wrap: anywhere; }
+ol { display: grid; grid-template-columns: repeat(auto-fill, minmax(8.5rem, 1fr)); gap: .75rem; padding: 0;
+     list-style: none; }
+li, figure { margin: 0; overflow-wrap: anywhere; font-size: .875rem; }
+figure { max-width: 12rem; }
+img { display: block; width: 100%; aspect-ratio: 4 / 3; object-fit: contain; background: #808080; }
+.absent { display: block; padding: 1rem; border: 1px dashed; }
+"""
+
+
+@dataclass(frozen=True)
+class Hit:
+    """One picture of a rank list: its rank from 1, its distance from the query, its name and the path to open."""
+
+    rank: int
+    distance: float
+    name: str
+    path: Path
+
+
+@dataclass(frozen=True)
+class RankList:
+    """A query, by the path to open, and what was found, nearest first."""
+
+    query: Path
+    hits: list[Hit]
+
+
+def rank_page(lists: Sequence[RankList], title: str) -> str:
+    """An HTML page with the rank list of each query, each picture in it as a small JPEG with a text beside it.
+
+    A picture that is not there any more, or is broken now, is replaced by a sentence.
+    """
+    sections = "\n".join(_section(one) for one in lists)
+    return (
+        f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        f'<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<title>{html.escape(title)}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<main>\n"
+        f"<h1>{html.escape(title)}</h1>\n{sections}\n</main>\n</body>\n</html>\n"
+    )
+
+
+def _section(one: RankList) -> str:
+    name = html.escape(str(one.query))
+    hits = "\n".join(f"<li>{_picture(hit.path, _alt(hit))}{_line(hit)}</li>" for hit in one.hits)
+    query = f"<figure>{_picture(one.query, f'The query {one.query}')}</figure>"
+    return f"<section>\n<h2>Nearest to {name}</h2>\n{query}\n<ol>\n{hits}\n</ol>\n</section>"
+
+
+def _line(hit: Hit) -> str:
+    return f"<b>{hit.rank}</b> · {hit.distance:.3f}<br>{html.escape(hit.name)}"
+
+
+def _alt(hit: Hit) -> str:
+    return f"Rank {hit.rank}, distance {hit.distance:.3f}: {hit.name}"
+
+
+def _picture(path: Path, alt: str) -> str:
+    try:
+        source = embedded(path)
+    except PartregError:
+        return f'<span class="absent">{html.escape(alt)}. The picture cannot be opened now.</span>'
+    return f'<img src="{source}" alt="{html.escape(alt)}">'
+
+
+def embedded(path: Path) -> str:
+    """A picture as a data URI of a JPEG of at most `SIDE` pixels a side; errors are those of `open_picture`."""
+    picture, buffer = open_picture(path), io.BytesIO()
+    picture.thumbnail((SIDE, SIDE), Image.Resampling.BILINEAR)
+    picture.save(buffer, "JPEG", quality=QUALITY)
+    return f"data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode()}"

@@ -1,0 +1,34 @@
+"""The page about pictures of one's own shows commands that there are, with options that they take."""
+
+import re
+import shlex
+
+import click
+import pytest
+
+from partreg.__main__ import commands
+from partreg.search.groups import BYTES
+from partreg.search.pictures import SUFFIXES
+from tests.conftest import REPOSITORY
+
+PAGE = (REPOSITORY / "book" / "your_pictures.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"```bash\n(.*?)```", PAGE, re.DOTALL)
+SHOWN = [line for block in BLOCKS for line in block.splitlines() if line.startswith("partreg ")]
+
+
+@pytest.mark.parametrize("line", SHOWN)
+def test_a_shown_command_is_understood(line):
+    _, name, *words = shlex.split(line)
+    with click.Context(commands) as parent:
+        assert commands.commands[name].make_context(name, words, parent=parent).params
+
+
+def test_every_command_about_pictures_is_shown():
+    shown = {shlex.split(line)[1] for line in SHOWN}
+    assert shown == set(commands.commands) - {"check", "verify"}
+
+
+def test_what_the_page_says_of_sizes_and_names_holds():
+    assert pytest.approx(3.2, abs=0.01) == 20_000 * 19_999 / 2 * BYTES / 1e9
+    assert 300 * 299 // 2 - 100 * 3 == 44_550
+    assert ", ".join(f"`{suffix}`" for suffix in SUFFIXES[:-1]) + f" or `{SUFFIXES[-1]}`" in " ".join(PAGE.split())
