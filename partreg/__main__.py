@@ -1,4 +1,4 @@
-"""The command line: check a data set (Section 4.1), verify results, and get answers about pictures of your own."""
+"""The command line: check a data set (Section 4.1), verify results, export a network, search pictures of your own."""
 
 from __future__ import annotations
 
@@ -170,6 +170,33 @@ def judge(features: str, images: str | None, cosine: bool, table: str) -> None:
     if table:
         write_text(table, scores.to_csv(index=False, lineterminator="\n"))
     click.echo(judging.report(scores))
+
+
+@commands.command()
+@click.argument("run", type=click.Path(path_type=Path))
+@click.option("--onnx", is_flag=True, help="Only network.onnx, for ONNX runtimes: pictures in, features out.")
+@click.option("--safetensors", is_flag=True, help="Only network.safetensors, all weights with their description.")
+@click.option(
+    "--out", type=click.Path(path_type=Path), default="export", show_default=True, help="The folder to write."
+)
+def export(run: Path, onnx: bool, safetensors: bool, out: Path) -> None:
+    """Write the trained network in the folder RUN as files for other programs, with a model card.
+
+    Both formats where neither is named.
+    """
+    from partreg import baselines, files
+    from partreg.figures.card import model_card
+    from partreg.reid import export as exporting
+
+    method = baselines.method(exporting.described(run).method)
+    if onnx or not safetensors:
+        difference = exporting.to_onnx(run, out / "network.onnx", method)
+        click.echo(f"{out / 'network.onnx'}: ONNX Runtime's features differ by at most {difference:.1e}")
+    if safetensors or not onnx:
+        exporting.to_safetensors(run, out / "network.safetensors", method)
+        click.echo(str(out / "network.safetensors"))
+    files.write_text(out / "MODEL_CARD.md", model_card(run))
+    click.echo(str(out / "MODEL_CARD.md"))
 
 
 def main() -> None:

@@ -26,7 +26,7 @@ from partreg.workflow import keys
 from partreg.workflow.data import all_images, data, load_vehicleid, test_images, tests_of
 from partreg.workflow.keys import annotations, boxes_file, detector_folder, run_folder
 from partreg.workflow.profile import Workspace, digest, drawn_boxes, finished_boxes
-from partreg.workflow.provenance import origins, parts_origins, provenance
+from partreg.workflow.provenance import origin, origins, parts_origins, provenance
 
 
 def fresh(path: Path, key: str, make: Callable[[Path], None]) -> Path:
@@ -219,8 +219,8 @@ def trained(ws: Workspace, run: Run, watch: pd.DataFrame | None = None, scored: 
 
     ``watch`` are test images; the history gives their CMC@1 beside that of the validation images. The code that scores
     both decides no weights. Its digest is kept as "scored_by", see `history`, and that of these images as "watched",
-    see `watched_key`. The origin of the boxes is kept as "boxes". Unless ``scored``, the held-out vehicles are not
-    scored while it learns.
+    see `watched_key`. The origin of the boxes is kept as "boxes", and where the pictures are from as "data". Unless
+    ``scored``, the held-out vehicles are not scored while it learns.
 
     Raises:
         PartregError: it learnt from other pictures than the rendered benchmark has now: one was replaced.
@@ -235,7 +235,8 @@ def trained(ws: Workspace, run: Run, watch: pd.DataFrame | None = None, scored: 
             train(run, images, run_boxes(ws, run), folder, ws.pixels, validation if scored else None, test=watch, **how)
             facts = {"seconds": files.read_json(folder / "training.json")["seconds"], "scored_by": keys.validated()}
             boxed = [asdict(one) for one in parts_origins(ws, run.dataset)] if run.detects else []
-            facts |= {"watched": watched_key(ws, watch), "boxes": boxed}
+            pictures = origin(ws, run.dataset, "trained").data
+            facts |= {"watched": watched_key(ws, watch), "boxes": boxed, "data": pictures}
             files.write_json(folder / "provenance.json", {**provenance(ws), **facts})
     refuse_other_pictures(ws, run)
     return folder

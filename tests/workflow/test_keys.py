@@ -258,6 +258,7 @@ def test_the_seconds_of_a_training_are_those_of_all_its_sessions(ws, monkeypatch
     folder = workflow.trained(ws, run)
     seconds = [files.read_json(folder / f"{name}.json")["seconds"] for name in ("training", "provenance")]
     assert seconds == [30, 30]  # an epoch takes ten; the one that was cut short was made again
+    assert files.read_json(folder / "provenance.json")["data"] == ws.root("vehicleid").name  # given, not rendered
 
 
 def test_a_result_is_kept_under_its_key_whenever_its_making_is_killed(tmp_path):
