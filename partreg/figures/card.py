@@ -97,7 +97,7 @@ def known(path: Path) -> dict[str, Any]:
 
 def table(facts: dict[str, Any]) -> str:
     """Lay facts out as a Markdown table of two columns."""
-    return "\n".join(["| | |", "|---|---|", *(f"| {name} | {value} |" for name, value in facts.items())])
+    return "\n".join(["| what | value |", "|---|---|", *(f"| {name} | {value} |" for name, value in facts.items())])
 
 
 def network(run: Run, training: dict[str, Any]) -> dict[str, Any]:
