@@ -43,7 +43,7 @@ def faiss() -> ModuleType | None:
         import faiss as module
     except ImportError:
         return None
-    return module  # type: ignore[no-any-return]
+    return module
 
 
 def search(
