@@ -51,7 +51,7 @@ def note(gain: Effect, sentences: str, told_apart: float) -> str:
         f"A point is one search in 100. Numbers are means over {max(gain.seeds)} trainings, each on {learnt:,} "
         "vehicles of its own; in brackets, 95% intervals for other trainings and other vehicles. "
         f"The trainings are short: at the end the baseline tells {told_apart:.0%} of its training images apart. "
-        f"{undecided}[What holds](what_holds.md) has every claim, and how large a gain these trainings can show."
+        f"{undecided}[What holds](what_holds.md) has every claim."
     )
 
 
