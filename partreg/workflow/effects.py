@@ -253,32 +253,37 @@ def weighed(evidence: Evidence, sides: Sequence[tuple[float, Mapping[str, Any]]]
         score: a column of ``runs``.
     """
     methods: dict[tuple, dict[str, float]] = {}
-    columns, weights, trainings = [], [], [evidence.runs[:0]]
+    names, weights, tables = [], [], []
     for weight, side in sides:
         of = {**USUAL, **side}
         name, factor = of.pop("score", score), of.pop("weight", 1.0)
         mine = methods.setdefault(tuple(sorted(of.items())), {})
         mine[name] = mine.get(name, 0.0) + weight * factor
-        table = chosen(evidence, of).dropna(subset=name)
-        trainings.append(table.reset_index())
-        columns.append(table[name].astype(float))
+        names.append(name)
         weights.append(weight * factor)
-    found = {of: scores for of, scores in methods.items() if any(scores.values())}
-    if {dict(of)["study"] for of in methods} == {REGIME}:
-        together = pd.concat(columns, axis=1, join="inner")
-        columns = [together.iloc[:, place] for place in range(len(columns))]
-        arms = [Arm(1, together.to_numpy() @ np.array(weights))]
-    elif all(map(len, columns)):
-        arms = [arm(evidence, dict(of), scores) for of, scores in found.items()]
-    if not all(map(len, columns)):
+        tables.append(chosen(evidence, of).dropna(subset=name))
+    by_seed = {dict(of)["study"] for of in methods} == {REGIME}
+    tables = of_common_seeds(tables) if by_seed else tables
+    if not all(map(len, tables)):
         return Effect(np.nan)
-    used = pd.concat(trainings).drop_duplicates("key")
+    columns = [table[name].astype(float) for name, table in zip(names, tables, strict=True)]
+    if by_seed:
+        arms = [Arm(1, sum(weight * one for weight, one in zip(weights, columns, strict=True)).to_numpy())]
+    else:
+        arms = [arm(evidence, dict(of), scores) for of, scores in methods.items() if any(scores.values())]
+    used = pd.concat([evidence.runs[:0], *(table.reset_index() for table in tables)]).drop_duplicates("key")
     return Effect(
         **vars(contrast(arms)),
         values=tuple(map(tuple, columns)),
         origins=recorded(used),
         said=tuple(dict.fromkeys(one for study in used.study for one in evidence.said.get(study, []))),
     )
+
+
+def of_common_seeds(tables: Sequence[pd.DataFrame]) -> list[pd.DataFrame]:
+    """Return of each method's trainings by seed (see `chosen`) those whose seed all methods have."""
+    seeds = set.intersection(*(set(table.index) for table in tables))
+    return [table[table.index.isin(seeds)] for table in tables]
 
 
 def arm(evidence: Evidence, of: Mapping[str, Any], scores: Mapping[str, float]) -> Arm:

@@ -50,7 +50,7 @@ def gains(kept: effects.Evidence, axes: Mapping[str, str]) -> pd.DataFrame:
         sides = [{"study": study, "cell": cell, "budget": budget, "row": name} for name in (row, rival)]
         trainings = [effects.chosen(kept, side) for side in sides]
         if study == effects.REGIME:  # the gain is that of the seeds that both have
-            trainings = [one[one.index.isin(trainings[0].index.intersection(trainings[1].index))] for one in trainings]
+            trainings = effects.of_common_seeds(trainings)
         keys = [list(one.key) for one in trainings]
         if row.startswith(BASELINE) or not all(keys):
             continue
