@@ -10,13 +10,14 @@ import pandas as pd
 from partreg import paper
 from partreg.figures.tables import in_points
 from partreg.retrieval.statistics import Arm, Contrast, contrast, gain_line, verdict
+from partreg.workflow.effects import regime_runs
 from partreg.workflow.profile import REFERENCE, read_profile
 
 
 def kept_runs(folder: Path = REFERENCE) -> pd.DataFrame:
     """Return the finished trainings of the study `partreg.workflow.regime`; an empty table where nobody has made it."""
-    path = folder / "regime.csv"
-    return pd.read_csv(path).query("outcome == 'done'") if path.exists() else pd.DataFrame()
+    runs = regime_runs(folder)
+    return runs[runs.outcome == "done"].rename(columns={"vehicles": "learnt", "cmc1_large": "cmc1"})
 
 
 def gains_by_seed(runs: pd.DataFrame) -> dict[str, pd.DataFrame]:
