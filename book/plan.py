@@ -25,6 +25,7 @@ ROOMS = {
     "baselines": "the other methods",
     "figures": "tables, lists, maps",
     "touch": "the method under one's hands",
+    "local": "pages on this machine",
     "search": "a folder of pictures",
     "workflow": "profiles, keys, stages",
     "notebooks": "the chapters",
