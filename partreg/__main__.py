@@ -50,7 +50,13 @@ def verify(run: Path, again: Path | None, tolerance: float) -> None:
     sys.exit(1 if found else 0)
 
 
-NETWORK = click.option("--network", default="", help="Folder of the trained network, with run.json and weights.pt.")
+NETWORK = click.option(
+    "--network",
+    "--model",
+    "network",
+    default="",
+    help="The trained network: its folder, with run.json and weights.pt, or the .onnx file of `partreg export`.",
+)
 PICTURES = click.argument("pictures", nargs=-1, required=True, type=click.Path())
 
 
@@ -176,10 +182,11 @@ def judge(features: str, images: str | None, cosine: bool, table: str) -> None:
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option("--onnx", is_flag=True, help="Only network.onnx, for ONNX runtimes: pictures in, features out.")
 @click.option("--safetensors", is_flag=True, help="Only network.safetensors, all weights with their description.")
+@click.option("--check", default="", help="Compare the ONNX file on the first 1,000 pictures of this folder, too.")
 @click.option(
     "--out", type=click.Path(path_type=Path), default="export", show_default=True, help="The folder to write."
 )
-def export(run: Path, onnx: bool, safetensors: bool, out: Path) -> None:
+def export(run: Path, onnx: bool, safetensors: bool, check: str, out: Path) -> None:
     """Write the trained network in the folder RUN as files for other programs, with a model card.
 
     Both formats where neither is named.
@@ -187,11 +194,19 @@ def export(run: Path, onnx: bool, safetensors: bool, out: Path) -> None:
     from partreg import baselines, files
     from partreg.figures.card import model_card
     from partreg.reid import export as exporting
+    from partreg.search.pictures import find_pictures
 
     method = baselines.method(exporting.described(run).method)
+    if check and safetensors and not onnx:
+        raise PartregError("--check compares an ONNX file; leave out --safetensors, or say --onnx too.")
     if onnx or not safetensors:
-        difference = exporting.to_onnx(run, out / "network.onnx", method)
-        click.echo(f"{out / 'network.onnx'}: ONNX Runtime's features differ by at most {difference:.1e}")
+        pictures = [Path(check, name) for name in find_pictures(check)[0][:1000]] if check else []
+        if check and not pictures:
+            raise PartregError(f"{check}: expected pictures such as .jpg or .png, found none; check the folder.")
+        difference = exporting.to_onnx(run, out / "network.onnx", method, pictures)
+        shown = f"{len(pictures):,} pictures and " if pictures else ""
+        said = f"ONNX Runtime's features differ by at most {difference:.1e}, on {shown}4 random ones"
+        click.echo(f"{out / 'network.onnx'}: {said}")
     if safetensors or not onnx:
         exporting.to_safetensors(run, out / "network.safetensors", method)
         click.echo(str(out / "network.safetensors"))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import json
 import warnings
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from importlib import import_module
 from pathlib import Path
@@ -23,11 +24,13 @@ from partreg.errors import PartregError
 from partreg.reid.features import load
 from partreg.reid.method import PART_REGULARIZED, Method
 from partreg.reid.network import PartRegularizedNet, Trunk, built
+from partreg.reid.pixels import decode
 from partreg.reid.run import Run, from_dict
 
 OPSET = 17  # of ONNX; runtimes since 2022 know it
 TOLERANCE = 1e-4  # between the library's features and ONNX Runtime's, as a share of the largest feature if above 1
-CHECKED = (1, 3)  # the batches that are compared before an ONNX file is written
+CHECKED = (1, 3)  # random pictures, by batch, that are compared before an ONNX file is written
+BATCH = 100  # pictures of a folder that are compared at a time
 
 
 class Exported(nn.Module):
@@ -81,7 +84,9 @@ def portable(run: Run) -> Run:
     return run.changed(weights=Path(run.weights).name)
 
 
-def to_onnx(folder: str | Path, path: str | Path, method: Method = PART_REGULARIZED) -> float:
+def to_onnx(
+    folder: str | Path, path: str | Path, method: Method = PART_REGULARIZED, pictures: Sequence[str | Path] = ()
+) -> float:
     """Write the test stage of the paper's network as ONNX, once ONNX Runtime agrees with it.
 
     The file takes ``pictures``, (N, H, H, 3) uint8, red, green, blue, for any N and the run's H, and returns
@@ -91,13 +96,14 @@ def to_onnx(folder: str | Path, path: str | Path, method: Method = PART_REGULARI
         folder: the folder of the trained network.
         path: the file to write.
         method: the method that trained the network.
+        pictures: files of pictures, on which ONNX Runtime must agree beside a few random ones.
 
     Returns:
-        The largest difference between ONNX Runtime's features and the library's in float32, on random pictures.
+        The largest difference between ONNX Runtime's features and the library's in float32, on all these pictures.
 
     Raises:
         PartregError: the folder has no trained network; it is not the paper's, or has no global branch; a package is
-            missing; or the features differ by more than `TOLERANCE`.
+            missing; a picture cannot be read; or the features differ by more than `TOLERANCE`.
     """
     run = described(folder)
     network = load(folder, "cpu", method)[1]
@@ -110,13 +116,13 @@ def to_onnx(folder: str | Path, path: str | Path, method: Method = PART_REGULARI
             f"{folder}: a network without a global branch needs part boxes, which the ONNX file does not take; use "
             "--safetensors, or export a network with a global branch."
         )
-    onnx, runtime = packages("onnx", "onnxruntime")
+    onnx, _ = packages("onnx", "onnxruntime")
     model = onnx.load_model_from_string(traced(run, network))
     onnx.helper.set_model_props(model, {"run": portable(run).to_json()})
     onnx.checker.check_model(model)
     content = model.SerializeToString(deterministic=True)
-    session = runtime.InferenceSession(content, providers=["CPUExecutionProvider"])
-    difference = max(compared(session, network, run.size, batch) for batch in CHECKED)
+    session = session_of(content)
+    difference = max(compared(session, network, batch) for batch in _batches(run.size, pictures))
     with files.whole(path) as temporary:
         temporary.write_bytes(content)
     return difference
@@ -135,26 +141,73 @@ def traced(run: Run, network: PartRegularizedNet) -> bytes:
     return bytes(content.getvalue())
 
 
+def session_of(content: bytes) -> Any:
+    """Return a session of ONNX Runtime on the CPU, with as many threads as torch has.
+
+    Raises:
+        PartregError: the package is missing.
+    """
+    (runtime,) = packages("onnxruntime")
+    options = runtime.SessionOptions()
+    options.intra_op_num_threads = torch.get_num_threads()
+    return runtime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+
+
+def _batches(size: int, files: Sequence[str | Path]) -> Iterator[np.ndarray]:
+    """Pictures to compare, (B, size, size, 3) uint8: random ones, then those of the files."""
+    for batch in CHECKED:
+        yield np.random.default_rng(batch).integers(0, 256, (batch, size, size, 3), dtype=np.uint8)
+    for start in range(0, len(files), BATCH):
+        yield np.stack([decode(path, size) for path in files[start : start + BATCH]])
+
+
 @torch.inference_mode()
-def compared(session: Any, network: Trunk, size: int, batch: int) -> float:
-    """Return the largest difference between ONNX Runtime's features of random pictures and the library's in float32.
+def compared(session: Any, network: Trunk, pictures: np.ndarray) -> float:
+    """Return the largest difference between ONNX Runtime's features of some pictures and the library's in float32.
 
     Args:
         session: of ONNX Runtime.
         network: the network, on the CPU.
-        size: height and width of the pictures in pixels.
-        batch: how many pictures.
+        pictures: (B, H, H, 3) uint8, red, green, blue.
 
     Raises:
         PartregError: the difference is above `TOLERANCE`.
     """
-    pictures = np.random.default_rng(batch).integers(0, 256, (batch, size, size, 3), dtype=np.uint8)
     ours = network(torch.from_numpy(pictures).permute(0, 3, 1, 2)).feature.numpy()
     theirs = session.run(None, {"pictures": pictures})[0]
     difference = float(np.abs(theirs - ours).max()) if theirs.shape == ours.shape else float("inf")
     if not difference <= TOLERANCE * max(1.0, float(np.abs(ours).max())):
         raise PartregError(f"ONNX Runtime's features differ by {difference:g} from the library's; use --safetensors.")
     return difference
+
+
+def from_onnx(path: str | Path) -> tuple[Run, Any]:
+    """Load what `to_onnx` wrote: the run, and a session of ONNX Runtime that takes pictures and returns features.
+
+    Raises:
+        PartregError: there is no such file, or it is not such a network; or the package is missing.
+    """
+    packages("onnxruntime")
+    again = "give a file that `partreg export` wrote."
+    try:
+        session = session_of(Path(path).read_bytes())
+        facts = json.loads(session.get_modelmeta().custom_metadata_map["run"])
+        run = from_dict(facts, str(path))
+        (taken,), (given,) = session.get_inputs(), session.get_outputs()
+        found = [(one.name, one.type, one.shape[1:]) for one in (taken, given)]
+    except FileNotFoundError as error:
+        raise PartregError(f"{path}: no such file; {again}") from error
+    except Exception as error:  # ONNX Runtime raises errors of many classes
+        raise PartregError(
+            f"{path}: not a network that partreg wrote as ONNX ({type(error).__name__}); {again}"
+        ) from error
+    expected = [
+        ("pictures", "tensor(uint8)", [run.size, run.size, 3]),
+        ("features", "tensor(float)", [run.dim]),
+    ]
+    if found != expected:
+        raise PartregError(f"{path}: expected {expected} in and out, found {found}; {again}")
+    return run, session
 
 
 def to_safetensors(folder: str | Path, path: str | Path, method: Method = PART_REGULARIZED) -> None:

@@ -59,7 +59,7 @@ def answer(
         index: from `partreg.search.store.read_index`.
         pictures: the queries.
         top: length of each rank list.
-        network: where the network of the index lies now; "" for where it was.
+        network: where the network of the index lies now, a folder or an ONNX file; "" for where it was.
         exact: search a large index whole, too.
 
     Raises:

@@ -1,4 +1,7 @@
-"""Features of pictures that lie anywhere, by a trained network; a broken picture does not stop the others."""
+"""Features of pictures that lie anywhere, by a trained network; a broken picture does not stop the others.
+
+The network is a folder of `partreg.reid.train.train`, or a file of `partreg.reid.export.to_onnx`.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +19,7 @@ from partreg.baselines import method
 from partreg.datasets.pictures import reason
 from partreg.errors import PartregError
 from partreg.reid.device import choose_device, reproducible
+from partreg.reid.export import from_onnx
 from partreg.reid.features import compute, load
 from partreg.reid.network import Trunk
 from partreg.reid.pixels import decode
@@ -30,55 +34,68 @@ class Network:
     """A trained network, ready for pictures.
 
     Attributes:
-        folder: where it lies.
+        path: where it lies: a folder, or an ONNX file.
         run: its description, by field.
-        weights: the SHA-256 of its ``weights.pt``.
+        weights: the SHA-256 of its ``weights.pt``, or of the ONNX file.
         size: side of its square images, in pixels.
-        trunk: the network itself.
+        trunk: the network itself; None for an ONNX file.
+        session: of ONNX Runtime, for an ONNX file.
     """
 
-    folder: Path
+    path: Path
     run: dict[str, Any]
     weights: str
     size: int
-    trunk: Trunk
+    trunk: Trunk | None
+    session: Any = None
+
+    def features(self, pixels: np.ndarray) -> np.ndarray:
+        """(N, D) float32 features of (N, size, size, 3) uint8 pixels, red, green, blue."""
+        if self.trunk is None:
+            found: np.ndarray = self.session.run(None, {"pictures": pixels})[0]
+            return found
+        with reproducible(torch.get_num_threads(), self.trunk.device):
+            return compute(self.trunk, pixels, None)
 
 
-def load_network(folder: str | Path, device: str = "") -> Network:
-    """Load the network that lies in a folder of `partreg.reid.train.train`, of whichever method.
+def load_network(place: str | Path, device: str = "") -> Network:
+    """Load the network that lies in a folder of `partreg.reid.train.train`, of whichever method, or in an ONNX file.
 
     Raises:
         PartregError: there is none, or it needs boxes of parts when it is used.
     """
-    folder = Path(folder)
-    if not (folder / "weights.pt").is_file():
-        found = "no weights.pt in it" if folder.is_dir() else "no such folder"
+    place = Path(place)
+    if place.suffix == ".onnx" and not place.is_dir():
+        exported, session = from_onnx(place)
+        return Network(place, asdict(exported), files.sha256(place), exported.size, None, session)
+    if not (place / "weights.pt").is_file():
+        found = "no weights.pt in it" if place.is_dir() else "no such folder"
         raise PartregError(
-            f"{folder}: expected the folder of a trained network, found {found}; give one, as build/PROFILE/runs/KEY."
+            f"{place}: expected the folder of a trained network, found {found}; give one, as build/PROFILE/runs/KEY, "
+            "or a file .onnx of `partreg export`."
         )
-    described = from_dict(files.read_json(folder / "run.json"), str(folder / "run.json"))
-    run, trunk, _ = load(folder, str(choose_device(device)), method(described.method))
+    described = from_dict(files.read_json(place / "run.json"), str(place / "run.json"))
+    run, trunk, _ = load(place, str(choose_device(device)), method(described.method))
     if not run.use_global:
         raise PartregError(
-            f"{folder / 'run.json'}: use_global is false, so the network needs boxes of parts, which a folder of "
+            f"{place / 'run.json'}: use_global is false, so the network needs boxes of parts, which a folder of "
             "pictures has not; take a network with a global branch."
         )
-    return Network(folder, asdict(run), files.sha256(folder / "weights.pt"), run.size, trunk)
+    return Network(place, asdict(run), files.sha256(place / "weights.pt"), run.size, trunk)
 
 
-def network_of(index: Index, folder: str | Path = "") -> Network:
-    """Load the network that made an index, from where it was or from another ``folder``.
+def network_of(index: Index, place: str | Path = "") -> Network:
+    """Load the network that made an index, from where it was or from another ``place``.
 
     Raises:
         PartregError: there is no network, or another one.
     """
-    place = Path(folder) if folder else index.network
-    if not folder and not place.is_dir():
+    if not place and not index.network.exists():
         raise PartregError(
-            f"{index.folder / 'index.json'}: the network {place} is not there any more; say where it is by "
-            "--network FOLDER."
+            f"{index.folder / 'index.json'}: the network {index.network} is not there any more; say where it is by "
+            "--network FOLDER or --model FILE.onnx."
         )
-    network = load_network(place)
+    network = load_network(place or index.network)
     refuse_other(index, network)
     return network
 
@@ -91,7 +108,7 @@ def refuse_other(index: Index, network: Network) -> None:
     """
     if network.weights != index.weights:
         raise PartregError(
-            f"{index.folder}: made by a network with other weights than {network.folder} (SHA-256 "
+            f"{index.folder}: made by a network with other weights than {network.path} (SHA-256 "
             f"{index.weights[:12]}, not {network.weights[:12]}), and features of two networks cannot be compared; "
             f"take the network of the index, or make another index by --to FOLDER."
         )
@@ -114,12 +131,11 @@ def batches(network: Network, paths: Sequence[Path]) -> Iterator[tuple[np.ndarra
         if not whole:
             yield np.full((len(batch), 0), np.nan, np.float32), wrong
             continue
-        with reproducible(torch.get_num_threads(), network.trunk.device):
-            computed = compute(network.trunk, np.stack(whole), None)
+        computed = network.features(np.stack(whole))
         if not np.isfinite(computed).all():
             raise PartregError(
-                f"{network.folder / 'weights.pt'}: the network's features hold NaN or infinite values; train it again "
-                "with a lower learning rate."
+                f"{network.path}: the network's features hold NaN or infinite values; train it again with a lower "
+                "learning rate."
             )
         features = np.full((len(batch), computed.shape[1]), np.nan, np.float32)
         features[[not why for why in wrong]] = computed

@@ -48,7 +48,7 @@ def index_folder(pictures: str | Path, network: str | Path = "", to: str | Path 
 
     Args:
         pictures: the folder.
-        network: the folder of a trained network; "" for that of an older index.
+        network: the folder of a trained network, or its ONNX file; "" for that of an older index.
         to: the folder of the index; "" for ``pictures`` with ".index" after its name.
 
     Raises:
@@ -77,7 +77,7 @@ def index_folder(pictures: str | Path, network: str | Path = "", to: str | Path 
             raise PartregError(f"{root}: none of the {len(names)} pictures can be read ({broken[digests[0]]}).")
         features = np.stack([known[digest] for _, digest in kept])
         listed = [name for name, _ in kept], [digest for _, digest in kept]
-        index = Index(folder, root, loaded.folder, loaded.run, loaded.weights, *listed, features)
+        index = Index(folder, root, loaded.path, loaded.run, loaded.weights, *listed, features)
         write_index(index)
         (folder / UNFINISHED).unlink(missing_ok=True)
     return Indexed(index, len(new) - len(broken), left_out)
@@ -100,7 +100,7 @@ def _network(old: Index | None, network: str | Path, folder: Path) -> Network:
         if not network:
             raise PartregError(
                 f"{folder}: there is no index yet, so it needs a network; give the folder of a trained one by "
-                "--network FOLDER."
+                "--network FOLDER, or --model FILE.onnx."
             )
         return load_network(network)
     return network_of(old, network)

@@ -37,9 +37,9 @@ class About(Guarded):
         version: of the format, `VERSION`.
         state: 12 hexadecimal digits in the names of the other two files.
         pictures: the folder of the pictures, relative to the index.
-        network: the folder of the network, relative to the index.
+        network: the folder of the network, or its ONNX file, relative to the index.
         run: the network's description (`partreg.reid.run.Run`).
-        weights: the SHA-256 of its ``weights.pt``.
+        weights: the SHA-256 of its ``weights.pt``, or of the ONNX file.
     """
 
     version: Annotated[int, one_of((VERSION,))]
@@ -57,9 +57,9 @@ class Index:
     Attributes:
         folder: of the index.
         root: the folder of the pictures.
-        network: the folder of the network.
+        network: the folder of the network, or its ONNX file.
         run: the network's description, by field.
-        weights: the SHA-256 of the network's ``weights.pt``.
+        weights: the SHA-256 of the network's ``weights.pt``, or of the ONNX file.
         names: (N) paths of the pictures under ``root``, sorted.
         contents: (N) digests of the pictures' bytes, 16 hexadecimal digits each.
         features: (N, D) float32, finite.

@@ -105,6 +105,60 @@ def test_the_onnx_file_is_the_same_each_time_and_names_no_folder_of_this_compute
     assert Run(**json.loads(facts["run"])) == run.changed(weights="imagenet.pt")
 
 
+def test_an_onnx_file_is_compared_on_pictures_of_a_folder(tmp_path, monkeypatch):
+    folder = left(tmp_path / "run", RUNS["tiny"])
+    for number, shown in enumerate(pictures(7, 40)):
+        Image.fromarray(shown).save(tmp_path / f"{number}.png")
+    monkeypatch.setattr(export, "BATCH", 3)
+    before, seen = export.compared, []
+    monkeypatch.setattr(export, "compared", lambda *of: seen.append(of[2]) or before(*of))
+    command = ["export", str(folder), "--out", str(tmp_path / "out"), "--onnx", "--check", str(tmp_path)]
+    done = CliRunner().invoke(commands, command)
+    assert re.search(r"differ by at most \d\.\de-\d\d, on 7 pictures and 4 random ones", done.output), done.output
+    assert [len(batch) for batch in seen] == [1, 3, 3, 3, 1]
+    np.testing.assert_array_equal(seen[-1][0], decode(tmp_path / "6.png", 64))
+    for words, said in [
+        (["--check", str(folder)], "found none"),
+        (["--safetensors", "--check", "x"], "say --onnx too"),
+    ]:
+        with pytest.raises(PartregError, match=said):
+            CliRunner().invoke(commands, ["export", str(folder), *words], catch_exceptions=False)
+
+
+def test_a_file_that_differs_on_the_pictures_is_not_written(tmp_path, monkeypatch):
+    folder = left(tmp_path / "run", RUNS["tiny"])
+    Image.fromarray(pictures(9, 64)[4]).save(tmp_path / "a.png")
+    shown = torch.from_numpy(decode(tmp_path / "a.png", 64))
+    right = export.Exported.forward
+
+    def wrong(stage, pictures):
+        alike = (pictures.float() - shown.float()).abs().mean((1, 2, 3)) < 1
+        return right(stage, pictures) + 2e-3 * alike[:, None].float()
+
+    monkeypatch.setattr(export.Exported, "forward", wrong)
+    assert export.to_onnx(folder, tmp_path / "network.onnx") < 1e-4
+    with pytest.raises(PartregError, match=r"differ by 0\.00\d+"):
+        export.to_onnx(folder, tmp_path / "another.onnx", pictures=[tmp_path / "a.png"])
+    assert not (tmp_path / "another.onnx").exists()
+
+
+def test_an_onnx_file_is_loaded_with_its_run_or_refused_in_a_sentence(tmp_path):
+    export.to_onnx(left(tmp_path / "run", RUNS["tiny"]), tmp_path / "network.onnx")
+    run, session = export.from_onnx(tmp_path / "network.onnx")
+    assert run == RUNS["tiny"]
+    assert session.run(None, {"pictures": pictures(2, 64)})[0].shape == (2, 32)
+    with pytest.raises(PartregError, match=r"none\.onnx: no such file; give a file that `partreg export` wrote"):
+        export.from_onnx(tmp_path / "none.onnx")
+    (tmp_path / "a.onnx").write_bytes(b"spoilt")
+    with pytest.raises(PartregError, match=r"a\.onnx: not a network that partreg wrote as ONNX"):
+        export.from_onnx(tmp_path / "a.onnx")
+    model = onnx.load(tmp_path / "network.onnx")
+    onnx.helper.set_model_props(model, {"run": RUNS["tiny"].changed(size=48).to_json()})
+    onnx.save(model, tmp_path / "b.onnx")
+    with pytest.raises(PartregError, match=r"b\.onnx: expected .*\[48, 48, 3\].* found .*\[64, 64, 3\]"):
+        export.from_onnx(tmp_path / "b.onnx")
+
+
 def test_a_wrong_onnx_file_is_not_written(tmp_path, monkeypatch):
     folder = left(tmp_path / "run", RUNS["tiny"])
     right = export.Exported.forward

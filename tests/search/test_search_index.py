@@ -5,13 +5,15 @@ import shutil
 
 import numpy as np
 import pytest
+import torch
 from click.testing import CliRunner
 
 from partreg import files
 from partreg.__main__ import commands
 from partreg.datasets.images import images_table
 from partreg.errors import PartregError
-from partreg.reid.features import extract
+from partreg.reid.features import extract, load
+from partreg.reid.pixels import decode
 from partreg.search import index as indexing
 from partreg.search.extract import features_of, load_network
 from partreg.search.index import index_folder
@@ -198,6 +200,41 @@ def test_the_network_may_move_and_must_be_there(pictures, network, tmp_path):
     assert read_index(folder).network == moved
 
 
+def test_an_onnx_file_makes_an_index_and_searches_it(pictures, network, tmp_path):
+    from partreg.reid.export import to_onnx
+    from partreg.search.answer import answer
+
+    model, folder = tmp_path / "network.onnx", tmp_path / "onnx.index"
+    to_onnx(network, model)
+    command = ["index", str(pictures), "--model", str(model), "--to", str(folder)]
+    assert CliRunner().invoke(commands, command).exit_code == 0
+    index = read_index(folder)
+    assert (index.names, index.network, index.weights) == (NAMES, model, files.sha256(model))
+    shown = torch.from_numpy(np.stack([decode(pictures / name, RUN.size) for name in NAMES])).permute(0, 3, 1, 2)
+    with torch.inference_mode():  # float32, whatever this processor computes faster
+        expected = load(network)[1](shown).feature.numpy()
+    np.testing.assert_allclose(index.features, expected, atol=1e-4)
+    (found,) = answer(index, [pictures / "c.png"]).lists
+    assert (found.hits[0].name, found.hits[0].distance) == ("c.png", pytest.approx(0, abs=1e-3))
+    assert index_folder(pictures, to=folder).extracted == 0
+    moved = model.rename(tmp_path / "moved.onnx")
+    with pytest.raises(PartregError, match=r"not there any more; say where it is by .* --model FILE\.onnx"):
+        answer(index, [pictures / "c.png"])
+    done = CliRunner().invoke(commands, ["search", str(folder), str(pictures / "c.png"), "--model", str(moved)])
+    assert done.exit_code == 0, done.output
+
+
+def test_another_onnx_file_is_refused(pictures, network, other_network, tmp_path):
+    from partreg.reid.export import to_onnx
+
+    for name, folder in [("one", network), ("two", other_network)]:
+        to_onnx(folder, tmp_path / f"{name}.onnx")
+    to = index_folder(pictures, tmp_path / "one.onnx").index.folder
+    for other in (tmp_path / "two.onnx", network):
+        with pytest.raises(PartregError, match="made by a network with other weights"):
+            index_folder(pictures, other, to)
+
+
 def test_what_is_no_network_is_refused(pictures, tmp_path):
     for given, words in [("", "give the folder of a trained one"), (tmp_path, "found no weights.pt in it")]:
         with pytest.raises(PartregError, match=words):
@@ -223,12 +260,10 @@ def test_a_query_that_cannot_be_read_is_refused(network, tmp_path):
 
 def test_features_that_are_nan_are_refused(pictures, tmp_path):
     broken = saved(tmp_path / "broken")
-    import torch
-
     state = torch.load(broken / "weights.pt", weights_only=True)
     state["network"]["gain"] = torch.tensor(float("nan"))
     files.write_weights(broken / "weights.pt", state)
-    with pytest.raises(PartregError, match=r"weights\.pt: the network's features hold NaN"):
+    with pytest.raises(PartregError, match="broken: the network's features hold NaN"):
         index_folder(pictures, broken)
 
 
