@@ -27,6 +27,7 @@ ROOMS = {
     "touch": "the method under one's hands",
     "local": "pages on this machine",
     "search": "a folder of pictures",
+    "annotate": "boxes drawn and converted",
     "workflow": "profiles, keys, stages",
     "notebooks": "the chapters",
 }

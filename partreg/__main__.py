@@ -179,6 +179,35 @@ def judge(features: str, images: str | None, cosine: bool, table: str) -> None:
 
 
 @commands.command()
+@click.argument("source", metavar="IN", type=click.Path())
+@click.argument("target", metavar="OUT", type=click.Path())
+@click.option("--to", type=click.Choice(["coco", "yolo", "voc"]), required=True, help="What to write.")
+@click.option("--pictures", default="", help="The folder of the pictures, for files that do not say their sizes.")
+def convert(source: str, target: str, to: str, pictures: str) -> None:
+    """Convert the boxes in IN, a file or folder of another tool, to OUT.
+
+    Read are COCO, YOLO, Pascal VOC, CVAT for images 1.1, labelme and Label Studio's JSON. Rotated boxes and polygons
+    become the boxes around them.
+    """
+    from partreg.annotate import formats
+
+    found, notes = formats.read(source, pictures or None)
+    formats.write(found, target, to)
+    click.echo(f"{target}: {len(found.pictures)} pictures with {found.count} boxes. {notes}".rstrip())
+
+
+@commands.command()
+@click.argument("first", type=click.Path())
+@click.argument("second", type=click.Path())
+def agreement(first: str, second: str) -> None:
+    """Say how well two annotators agree: FIRST and SECOND are files of boxes, of any kind that `convert` reads."""
+    from partreg.annotate.agreement import compare, report
+    from partreg.annotate.formats import read
+
+    click.echo(report(compare(read(first)[0], read(second)[0], f"{first} and {second}")))
+
+
+@commands.command()
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option("--onnx", is_flag=True, help="Only network.onnx, for ONNX runtimes: pictures in, features out.")
 @click.option("--safetensors", is_flag=True, help="Only network.safetensors, all weights with their description.")

@@ -1,0 +1,320 @@
+"""Boxes in JSON: COCO, read and written; labelme and Label Studio, read.
+
+Whatever is no upright box becomes the smallest box around it, and is counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any, NotRequired
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from pydantic import BeforeValidator
+from typing_extensions import TypedDict
+
+from partreg.annotate.labelled import (
+    DIGITS,
+    UPLOADED,
+    Box,
+    Folder,
+    Labelled,
+    Notes,
+    Picture,
+    around,
+    class_name,
+    ellipse,
+    labelled,
+    picture_name,
+    rotated,
+    upright_box,
+)
+from partreg.errors import PartregError
+from partreg.files import write_json
+from partreg.guard import checked, expected, number, whole
+
+FAR = 1e7  # pixels; no picture is larger
+
+
+def _ident(value: Any) -> str:
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        raise expected("a number or text as id")
+    return str(value)
+
+
+Id = Annotated[str, BeforeValidator(_ident)]
+Side = Annotated[int, whole(1, FAR)]
+Number = Annotated[float, number(-FAR, FAR)]
+Numbers = list[Number]
+Pair = Annotated[
+    tuple[Number, Number], BeforeValidator(lambda value: tuple(value) if isinstance(value, list) else value)
+]
+
+
+class CocoImage(TypedDict):
+    """A picture of a COCO file."""
+
+    id: Id
+    file_name: str
+    width: Side
+    height: Side
+
+
+class CocoCategory(TypedDict):
+    """A class of a COCO file."""
+
+    id: Id
+    name: str
+
+
+class CocoBox(TypedDict):
+    """A box of a COCO file; CVAT writes a rotation among the attributes."""
+
+    image_id: Id
+    category_id: Id
+    bbox: NotRequired[Numbers]
+    segmentation: NotRequired[Any]
+    attributes: NotRequired[Any]
+
+
+class Coco(TypedDict):
+    """A COCO file."""
+
+    images: list[CocoImage]
+    categories: list[CocoCategory]
+    annotations: list[CocoBox]
+
+
+def read_coco(path: Path, content: Any, notes: Notes) -> Labelled:
+    """The boxes of a COCO file; polygons and masks have theirs beside them.
+
+    Raises:
+        PartregError: a field is missing or wrong, an id appears twice or is unknown, or a box is impossible.
+    """
+    coco: Coco = checked(Coco, content, "", str(path))
+    images = _by_id(coco["images"], f"{path}: images")
+    categories = _by_id(coco["categories"], f"{path}: categories")
+    classes = {key: class_name(one["name"], f"{path}: categories") for key, one in categories.items()}
+    boxes: dict[str, list[Box]] = {key: [] for key in images}
+    for place, one in enumerate(coco["annotations"]):
+        where = f"{path}: annotations[{place}]"
+        image = _known(images, one["image_id"], f"{where}: image_id")
+        label = _known(classes, one["category_id"], f"{where}: category_id")
+        box = _coco_box(one, label, (image["width"], image["height"]), where, notes)
+        boxes[one["image_id"]] += [box] if box else []
+    pictures = [
+        Picture(picture_name(one["file_name"], f"{path}: images"), one["width"], one["height"], tuple(boxes[key]))
+        for key, one in images.items()
+    ]
+    return labelled(classes.values(), pictures, str(path))
+
+
+def _coco_box(one: CocoBox, label: str, size: tuple[int, int], where: str, notes: Notes) -> Box | None:
+    shape = one.get("segmentation")
+    polygons = [p for p in shape if isinstance(p, list) and len(p) >= 6] if isinstance(shape, list) else []
+    if "bbox" not in one:
+        flat = [checked(Numbers, polygon, "segmentation", where) for polygon in polygons]
+        points = [point for polygon in flat for point in zip(polygon[::2], polygon[1::2], strict=False)]
+        return around(label, points, size, "polygons", notes)
+    if len(one["bbox"]) != 4:
+        raise PartregError(f"{where}: expected a bbox of four numbers, found {len(one['bbox'])}; fix it.")
+    x, y, width, height = one["bbox"]
+    corners = (x, y, x + width, y + height)
+    attributes = one.get("attributes")
+    if degrees := attributes.get("rotation") if isinstance(attributes, dict) else None:
+        turned = rotated(corners, checked(Number, degrees, "attributes.rotation", where))
+        return around(label, turned, size, "rotated boxes", notes)
+    if isinstance(shape, dict):
+        notes.boxed["masks"] += 1
+    elif any(len(polygon) != 8 or len({*polygon[::2]}) > 2 or len({*polygon[1::2]}) > 2 for polygon in polygons):
+        notes.boxed["polygons"] += 1
+    return upright_box(label, corners, size, where)
+
+
+def write_coco(found: Labelled, path: Path) -> None:
+    """Write a COCO file; classes of this project's names are what `partreg.parts.formats.read_coco` reads."""
+    number_of = {label: i + 1 for i, label in enumerate(found.classes)}
+    entries: list[dict[str, Any]] = []
+    for at, picture in enumerate(found.pictures):
+        for box in picture.boxes:
+            corners = (box.x0, box.y0, box.x1 - box.x0, box.y1 - box.y0)
+            x, y, width, height = (round(corner, DIGITS) for corner in corners)
+            refers = {"id": len(entries) + 1, "image_id": at + 1, "category_id": number_of[box.label], "iscrowd": 0}
+            entries.append({**refers, "bbox": [x, y, width, height], "area": round(width * height, DIGITS)})
+    images = [
+        {"id": at + 1, "file_name": one.name, "width": one.width, "height": one.height}
+        for at, one in enumerate(found.pictures)
+    ]
+    categories = [{"id": i, "name": label} for label, i in number_of.items()]
+    write_json(path, {"images": images, "categories": categories, "annotations": entries})
+
+
+def _by_id(entries: list[Any], where: str) -> dict[str, Any]:
+    found = {one["id"]: one for one in entries}
+    if len(found) < len(entries):
+        raise PartregError(f"{where}: an id appears twice; give each entry one of its own.")
+    return found
+
+
+def _known(table: dict[str, Any], key: str, where: str) -> Any:
+    if key not in table:
+        raise PartregError(f"{where} is {key!r}, which is not in the file; fix or remove the entry.")
+    return table[key]
+
+
+class LabelmeShape(TypedDict):
+    """A shape of a labelme file; those of old versions are polygons without saying so."""
+
+    label: str
+    points: list[Numbers]
+    shape_type: NotRequired[str]
+
+
+class Labelme(TypedDict):
+    """A labelme file, which has one picture."""
+
+    shapes: list[LabelmeShape]
+    imagePath: str
+    imageWidth: NotRequired[Any]
+    imageHeight: NotRequired[Any]
+
+
+KINDS = {"polygon": "polygons", "circle": "circles", "mask": "masks", "line": "lines", "linestrip": "lines"}
+KINDS |= {"oriented_rectangle": "rotated boxes", "point": "points", "points": "points"}
+
+
+def read_labelme(
+    path: Path, content: Any, name: str, pictures: Folder | None, notes: Notes
+) -> tuple[Picture, list[str]]:
+    """The picture ``name`` of a labelme file, and the classes of its shapes.
+
+    Raises:
+        PartregError: a field is missing or wrong, the size is unknown, or a box is impossible.
+    """
+    found: Labelme = checked(Labelme, content, "", str(path))
+    sides = found.get("imageWidth"), found.get("imageHeight")
+    size = _size(sides, name, pictures, str(path))
+    boxes, labels = [], []
+    for place, shape in enumerate(found["shapes"]):
+        where = f"{path}: shapes[{place}]"
+        labels.append(label := class_name(shape["label"], where))
+        if any(len(point) != 2 for point in shape["points"]):
+            raise PartregError(f"{where}: expected points of two numbers; fix or remove the shape.")
+        points, kind = [(x, y) for x, y in shape["points"]], shape.get("shape_type", "polygon")
+        if kind == "rectangle" and len(points) == 2:
+            (x0, x1), (y0, y1) = (sorted(side) for side in zip(*points, strict=True))
+            boxes.append(upright_box(label, (x0, y0, x1, y1), size, where))
+            continue
+        if kind == "circle" and len(points) == 2:
+            (cx, cy), (x, y) = points
+            radius = ((cx - x) ** 2 + (cy - y) ** 2) ** 0.5
+            points = ellipse(cx, cy, radius, radius)
+        box = around(label, points, size, KINDS.get(kind, "other shapes"), notes)
+        boxes += [box] if box else []
+    return Picture(name, *size, tuple(boxes)), labels
+
+
+def _size(sides: tuple[Any, Any], name: str, pictures: Folder | None, where: str) -> tuple[int, int]:
+    if None not in sides:
+        return checked(Side, sides[0], "width", where), checked(Side, sides[1], "height", where)
+    if pictures is None:
+        raise PartregError(f"{where}: the size of {name!r} is unknown; say where the pictures are with --pictures.")
+    return pictures.size(pictures.find(name, where))
+
+
+class StudioResult(TypedDict):
+    """One shape of Label Studio; lengths are hundredths of the picture's sides."""
+
+    type: NotRequired[str]
+    value: NotRequired[dict[str, Any]]
+    original_width: NotRequired[Any]
+    original_height: NotRequired[Any]
+
+
+class StudioAnnotation(TypedDict):
+    """What one annotator did with a picture."""
+
+    result: list[StudioResult]
+    was_cancelled: NotRequired[bool]
+
+
+class StudioTask(TypedDict):
+    """A picture of Label Studio."""
+
+    data: dict[str, Any]
+    annotations: list[StudioAnnotation]
+
+
+def read_studio(path: Path, content: Any, pictures: Folder | None, notes: Notes) -> Labelled:
+    """The boxes of a file that Label Studio exports as JSON; of several annotations of a picture, the last one.
+
+    Raises:
+        PartregError: a field is missing or wrong, a size is unknown, or a box is impossible.
+    """
+    tasks: list[StudioTask] = checked(list[StudioTask], content, "tasks", str(path))
+    found, labels = [], []
+    for place, task in enumerate(tasks):
+        where = f"{path}: tasks[{place}]"
+        name = picture_name(_studio_name(task["data"], where), where)
+        done = [one for one in task["annotations"] if not one.get("was_cancelled")]
+        if not done:
+            notes.left_out["pictures without annotation"] += 1
+            continue
+        notes.left_out.update({"earlier annotations": len(done) - 1} if done[1:] else {})
+        results = done[-1]["result"]
+        sides = next(((r.get("original_width"), r.get("original_height")) for r in results), (None, None))
+        size = _size(sides, name, pictures, where)
+        boxes: list[Box] = []
+        for at, result in enumerate(results):
+            for label, box in _studio_boxes(result, size, f"{where}.result[{at}]", notes):
+                labels.append(label)
+                boxes += [box] if box else []
+        found.append(Picture(name, *size, tuple(boxes)))
+    return labelled(labels, found, str(path))
+
+
+def _studio_name(data: dict[str, Any], where: str) -> str:
+    """The picture of a task; addresses of local files and uploads become the names that these had."""
+    address = data.get("image") or next((value for value in data.values() if isinstance(value, str)), None)
+    if not isinstance(address, str):
+        raise PartregError(f"{where}: expected the address of a picture in data.image; add it.")
+    parts = urlsplit(address)
+    if local := parse_qs(parts.query).get("d"):
+        return local[0].lstrip("/")
+    name = unquote(parts.path)
+    if parts.scheme or name.startswith("/"):
+        name = name.rsplit("/", 1)[-1]
+    return UPLOADED.sub("", name, count=1) if "/upload/" in parts.path else name
+
+
+def _studio_boxes(
+    result: StudioResult, size: tuple[int, int], where: str, notes: Notes
+) -> Iterator[tuple[str, Box | None]]:
+    kind, value = result.get("type", ""), result.get("value", {})
+    names = value.get(kind)
+    if not isinstance(names, list) or kind not in ("rectanglelabels", "polygonlabels", "ellipselabels"):
+        notes.left_out[f"results of the type {kind or 'none'}"] += 1
+        return
+
+    def pixels(key: str, side: int) -> float:
+        share: float = checked(Number, value.get(key), key, where)
+        return share * size[side] / 100
+
+    degrees = checked(Number, value.get("rotation", 0), "rotation", where)
+    for name in names:
+        label = class_name(name, where)
+        if kind == "polygonlabels":
+            corners = checked(list[Pair], value.get("points"), "points", where)
+            points = [(x * size[0] / 100, y * size[1] / 100) for x, y in corners]
+            yield label, around(label, points, size, "polygons", notes)
+        elif kind == "ellipselabels":
+            radii = pixels("radiusX", 0), pixels("radiusY", 1)
+            points = ellipse(pixels("x", 0), pixels("y", 1), *radii, degrees)
+            yield label, around(label, points, size, "ellipses", notes)
+        else:
+            x, y = pixels("x", 0), pixels("y", 1)
+            box = (x, y, x + pixels("width", 0), y + pixels("height", 1))
+            if degrees:  # turned around the corner at the upper left
+                yield label, around(label, rotated(box, degrees, (x, y)), size, "rotated boxes", notes)
+            else:
+                yield label, upright_box(label, box, size, where)
