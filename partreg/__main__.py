@@ -137,6 +137,28 @@ def same(index_folder: str, first: str, second: str, network: str, as_json: bool
 
 
 @commands.command()
+@click.argument("first", type=click.Path())
+@click.argument("second", type=click.Path())
+@click.option(
+    "--network", "networks", multiple=True, required=True, help="Folder of a trained network; may be repeated."
+)
+@click.option("--to", default="", help="Write the maps to this picture file, such as likeness.png.")
+@click.option("--page", default="", help="Write a page with the maps to this file.")
+def likeness(first: str, second: str, networks: tuple[str, ...], to: str, page: str) -> None:
+    """Show which parts of the picture FIRST answer to which of the picture SECOND, for each network."""
+    from partreg import files
+    from partreg.search import likeness as maps
+    from partreg.search.extract import load_network
+
+    found = [maps.alike(load_network(folder), first, second) for folder in networks]
+    if to:
+        maps.write_figure(to, first, second, found)
+    if page:
+        files.write_text(page, maps.likeness_page(first, second, found))
+    click.echo("\n".join(map(str, found)))
+
+
+@commands.command()
 @click.argument("index_folder", metavar="INDEX", type=click.Path())
 @click.option("--threshold", type=float, help="Mean distance up to which groups join; by default the calibrated one.")
 @click.option("--csv", "table", default="", help="File for picture and group; by default groups.csv in INDEX.")

@@ -13,6 +13,7 @@ from partreg import paper, workflow
 from partreg.datasets.veri import cross_camera
 from partreg.figures import origins, ranklist, tables
 from partreg.parts.cells import covered_cells
+from partreg.reid import likeness
 from partreg.reid.activation import class_activation
 from partreg.reid.loss import agreement_loss, branch_losses
 from partreg.reid.network import PartRegularizedNet
@@ -184,3 +185,22 @@ def test_what_reaches_the_global_branch_in_chapter_15(on_a_batch):
         assert all(float(norm) > 0 for norm in shown.found[term][1:]), term
     area = shown.cells[:5].float().mean().item()  # all five have the same boxes; the pull reaches all cells alike
     assert float(shown.found["the pull"][0].rstrip("%")) / 100 == pytest.approx(area, abs=6e-4)
+
+
+def test_a_likeness_map_in_chapter_09():
+    network = PartRegularizedNet(3, "tiny", dim=8).eval()
+    pixels = RNG.integers(0, 256, (60, 32, 32, 3)).astype(np.uint8)
+    test = pd.DataFrame({"vehicle": VEHICLES, "path": [str(number) for number in range(60)]})
+    names = {
+        "load": lambda folder: (SimpleNamespace(size=32), network, None),
+        "decoded": lambda table, size, folder: pixels,
+        "likeness_sheet": lambda first, second, pairs: None,
+        "cell_features": likeness.cell_features,
+        "made": "",
+    }
+    data = {"test": test, "picked": [10], "folders": {"PR": "a"}, "ws": SimpleNamespace(pixels="")}
+    shown = run("09_activation_maps", "likeness", **names, **data)
+    assert (shown.one, shown.other) == (10, 11)
+    assert shown.products["PR"][0] == pytest.approx(shown.products["PR"][1], rel=1e-5)
+    cells = likeness.cell_features(network, torch.from_numpy(pixels[[10, 11]]).permute(0, 3, 1, 2)).numpy()
+    np.testing.assert_allclose(shown.pairs["PR"], likeness.likeness(*cells), rtol=1e-5)

@@ -59,7 +59,7 @@ def read_labelled(source: str | Path, listed: str | Path) -> Labelled:
     if images.empty:
         raise PartregError(f"{listed}: expected images, found none; list some.")
     if index is None:
-        features = check_features(files.read_array(source), f"{source}:")
+        features = check_features(_array(source), f"{source}:")
         if len(features) != len(images):
             raise PartregError(
                 f"{source}: {len(features):,} features, but {listed} lists {len(images):,} images; expected one row of "
@@ -74,3 +74,14 @@ def read_labelled(source: str | Path, listed: str | Path) -> Labelled:
             f"pictures under {index.root}; take their lines out, or run `partreg index` on their folder."
         )
     return Labelled(images, index.features[at], index.weights, index.folder)
+
+
+def _array(path: Path) -> np.ndarray:
+    """The numbers of a file of the reader's own, which no command of ours can make again."""
+    try:
+        return files.read_array(path)
+    except PartregError as error:
+        raise PartregError(
+            f"{path}: expected an array of numbers in NumPy's format; write it again by numpy.save(path, features), "
+            "without objects in it."
+        ) from error

@@ -20,12 +20,16 @@ STYLE = """
 :root { color-scheme: light dark; }
 body { margin: 1rem auto; max-width: 76rem; padding: 0 1rem; font: 1rem/1.5 system-ui, sans-serif;
        background: Canvas; color: CanvasText; }
-h2 { font-size: 1.1rem; overflow-wrap: anywhere; }
+h1, h2 { overflow-wrap: anywhere; }
+h2 { font-size: 1.1rem; }
 ol { display: grid; grid-template-columns: repeat(auto-fill, minmax(8.5rem, 1fr)); gap: .75rem; padding: 0;
      list-style: none; }
 li, figure { margin: 0; overflow-wrap: anywhere; font-size: .875rem; }
 figure { max-width: 12rem; }
 img { display: block; width: 100%; aspect-ratio: 4 / 3; object-fit: contain; background: #808080; }
+img.wide { max-width: 36rem; aspect-ratio: auto; }
+caption { text-align: left; }
+th, td { padding: .1rem .75rem .1rem 0; text-align: left; font-weight: normal; }
 .absent { display: block; padding: 1rem; border: 1px dashed; }
 """
 
@@ -53,12 +57,16 @@ def rank_page(lists: Sequence[RankList], title: str) -> str:
 
     A picture that is not there any more, or is broken now, is replaced by a sentence.
     """
-    sections = "\n".join(_section(one) for one in lists)
+    return document(title, "\n".join(_section(one) for one in lists))
+
+
+def document(title: str, body: str) -> str:
+    """A whole HTML page: a title in text, and what stands below it in HTML."""
     return (
         f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f'<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f"<title>{html.escape(title)}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<main>\n"
-        f"<h1>{html.escape(title)}</h1>\n{sections}\n</main>\n</body>\n</html>\n"
+        f"<h1>{html.escape(title)}</h1>\n{body}\n</main>\n</body>\n</html>\n"
     )
 
 
