@@ -50,6 +50,38 @@ def verify(run: Path, again: Path | None, tolerance: float) -> None:
     sys.exit(1 if found else 0)
 
 
+@commands.command()
+@click.argument("annotations", type=click.Path())
+@click.argument("photographs", type=click.Path())
+@click.option("--to", required=True, help="Folder of the detector.")
+@click.option("--start", default="", help="weights.pt of another detector to start from; by default random weights.")
+@click.option("--size", default=128, show_default=True, help="Pixels of an image's longer side, a multiple of 32.")
+@click.option("--epochs", default=12, show_default=True, help="How often each photograph is seen.")
+@click.option("--seed", default=0, show_default=True, help="Of everything random.")
+def detector(annotations: str, photographs: str, to: str, start: str, size: int, epochs: int, seed: int) -> None:
+    """Train a detector of windows and lights on photographs of your own.
+
+    ANNOTATIONS is a COCO file of boxes, PHOTOGRAPHS the folder of the pictures that it names. Two thirds are learnt.
+    The others test the detector: the command prints its average precision.
+    """
+    from partreg.parts import finetune
+
+    how = {"size": size, "epochs": epochs, "batch": 8, "seed": seed}
+    weights, scores = finetune.learn_photographs(annotations, photographs, to, start, **how)
+    click.echo(f"{weights}:\n{finetune.report(scores)}")
+
+
+@commands.command()
+@click.argument("network", type=click.Path())
+@click.option("--to", required=True, help="The file to write.")
+def backbone(network: str, to: str) -> None:
+    """Write the backbone of the trained network in the folder NETWORK to a file that another training starts from."""
+    from partreg.reid.start import write_backbone
+
+    write_backbone(network, to)
+    click.echo(to)
+
+
 NETWORK = click.option(
     "--network",
     "--model",

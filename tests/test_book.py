@@ -22,10 +22,11 @@ from partreg.baselines import declarations, table_methods
 from partreg.baselines.task import Cost
 from partreg.errors import PartregError
 from partreg.figures.tables import NOT_RUN
-from partreg.workflow import dial, effects, evidence, methods
+from partreg.workflow import dial, effects, evidence, keys, methods
 from partreg.workflow.chapters import chapter_path, method_path, run_path
 from partreg.workflow.profile import REFERENCE, REPOSITORY
 from partreg.workflow.study import record_path
+from tests.walk import replaced, steps, walk
 
 # The chapters that show a thing to touch.
 TOUCHED = ["00_near_duplicates", "03_missing_parts", "04_reid_training", "09_activation_maps", "10_rank_lists"]
@@ -143,6 +144,26 @@ def test_no_row_of_tables_1_to_3_was_left_out(built):
     for number, text in tables.items():
         assert NOT_RUN not in text.lower(), number
         assert text.count('<th scope="row">') >= len(paper.table(number)), number
+
+
+@pytest.mark.chain
+def test_the_walk_goes_from_photographs_to_an_index(built, tmp_path):
+    shutil.copytree(built.vehicleid, tmp_path / "cars")
+    (tmp_path / "book").symlink_to(built.folder)
+    shutil.copy(keys.annotations(built), tmp_path / "boxes.json")
+    quick = {"BOOK": "book", "PHOTOGRAPHS": "cars", "--epochs": "1", "epochs:": "1"}
+    seconds, said = walk(tmp_path, quick)
+    assert list(seconds) == list(steps())
+    assert seconds["Train the network"] > seconds["Check the folder"] > 0
+    assert files.read_json(tmp_path / "detector" / "start.json")["start"]
+    (run,) = (tmp_path / "mine" / "runs").iterdir()
+    assert files.read_json(run / "run.json")["weights"].endswith("start.pt")
+    listed = pd.read_csv(next((tmp_path / "cars.index").glob("pictures-*.csv")))
+    assert len(listed) == len(workflow.all_images(built, "vehicleid"))
+    assert "0.0000" in said.splitlines()[-5]  # a picture finds itself first
+    assert (tmp_path / "found.html").exists()
+    with pytest.raises(ValueError, match="do not say 'CAR'"):
+        replaced("CARS=cars", {"CAR": "x"})
 
 
 @pytest.mark.chain

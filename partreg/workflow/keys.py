@@ -85,7 +85,10 @@ def annotations(ws: Workspace) -> Path:
 
 
 def detector(ws: Workspace) -> Recipe:
-    """Return the recipe of the part detector's weights."""
+    """Return the recipe of the part detector's weights; of weights that are given, their digests."""
+    if given := ws.profile.detector.get("weights"):
+        described = Path(given).with_name("detector.json")
+        return {"weights": [sha256(path) for path in (given, described)], "code": code_key("partreg.parts.detector")}
     recipe: Recipe = {"annotations": annotated(ws), "settings": ws.profile.detector}
     if ws.profile.annotations:
         recipe |= {"count": ws.profile.annotate if ws.drawn_elsewhere else 0, "names": ws.profile.names}
@@ -105,7 +108,9 @@ def _annotated_pictures(ws: Workspace) -> str:
 
 
 def detector_folder(ws: Workspace) -> Path:
-    """Return the folder of the trained detector."""
+    """Return the folder of the trained detector: that of the weights which the profile names, or our own."""
+    if given := ws.profile.detector.get("weights"):
+        return Path(given).parent
     return ws.folder / f"parts-{digest(detector(ws))}" / "detector"
 
 

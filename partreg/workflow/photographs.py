@@ -19,14 +19,14 @@ COLUMNS = (
 
 
 def rows_here(ws: Workspace) -> list[tuple[str, str]]:
-    """List layout and name of each method that a reader's folders allow; methods with parts need annotations, too."""
+    """List layout and name of each method that a reader's folders allow; those with parts need boxes, too."""
     layouts = [name for name in DATASETS if not ws.is_synthetic(name)]
+    boxed = ws.profile.annotations or ws.profile.detector.get("weights")
     return [
         (name, row)
         for name in layouts
         for row, (method, changes) in ROWS[name].items()
-        if not lacking(ws, name, method)
-        and (ws.profile.annotations or not changes.get("parts", PARTS if method == "partreg" else ()))
+        if not lacking(ws, name, method) and (boxed or not changes.get("parts", PARTS if method == "partreg" else ()))
     ]
 
 

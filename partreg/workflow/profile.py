@@ -118,7 +118,12 @@ _KINDS = {int: Natural, float: Amount, tuple: several(Count)}
 BENCHMARK = {field.name: _KINDS[type(field.default)] for field in dataclasses.fields(Benchmark)}
 CELL = {**BENCHMARK, "held_out": Natural, "pixels": Size}
 _Benchmark = or_empty(table(BENCHMARK, ("models", "fleet", "test_images")))  # without these, the usual values hold
-_Detector = or_empty(table({"model": Text, "size": Count, "epochs": Count, "batch": Count, "seed": Natural}))
+_Detector = or_empty(
+    table(
+        {"model": Text, "size": Count, "epochs": Count, "batch": Count, "seed": Natural, "weights": Text},
+        ("weights",),  # of a detector that is trained already; the other fields do not matter then
+    )
+)
 _Methods = table(dict.fromkeys(networks(), Recipe), networks())
 _Dial = table({
     "near_duplicates": several(Amount, 0), "layouts": several(Text, 0), "rows": several(Text, 0),
@@ -381,7 +386,8 @@ def demand_paths(profile: Profile) -> None:
                 f"{path}: no such path, expected for {field!r} by profile {profile.name!r}; put it there, or say "
                 f"where it is ({field}=path for a notebook, {field.upper()}=path for make)."
             )
-    for owner, recipe in {"reid": profile.reid, "evidence": profile.evidence, **profile.methods}.items():
+    own = {"detector": profile.detector, "reid": profile.reid, "evidence": profile.evidence}
+    for owner, recipe in {**own, **profile.methods}.items():
         path = recipe.get("weights", "")
         if path not in ("", "imagenet") and not os.path.isfile(path):
             raise PartregError(f"{path}: no such file, expected for weights of {owner!r} by profile {profile.name!r}.")

@@ -138,6 +138,8 @@ def detected_boxes(ws: Workspace, dataset: str) -> pd.DataFrame:
 def detector_weights(ws: Workspace) -> Path:
     """Return the weights of the detector; train it on the annotations first where they are absent (Section 3.3).
 
+    Weights that the profile names are taken as they are.
+
     Raises:
         PartregError: the profile has no detector.
     """
@@ -146,6 +148,8 @@ def detector_weights(ws: Workspace) -> Path:
     if not ws.profile.detector:
         raise PartregError(f"profile {ws.profile.name!r} has no detector to train; give it one.")
     folder = detector_folder(ws)
+    if ws.profile.detector.get("weights"):
+        return folder / "weights.pt"
     with locked(folder):
         if not (folder / "weights.pt").exists():
             files.write_json(folder / "provenance.json", provenance(ws))
@@ -314,14 +318,12 @@ def fused_features(ws: Workspace, run: Run) -> np.ndarray:
 
 def backbone_weights(ws: Workspace, run: Run) -> Path:
     """Return a file with the weights of a trained network's backbone, from which another run may start."""
-    import torch
+    from partreg.reid.start import write_backbone
 
     path = trained(ws, run) / "backbone.pt"
     with locked(path):
         if not path.exists():
-            state = torch.load(path.with_name("weights.pt"), map_location="cpu", weights_only=True)["network"]
-            mine = {name: value for name, value in state.items() if name.startswith("backbone.")}
-            files.write_weights(path, {name.removeprefix("backbone."): value for name, value in mine.items()})
+            write_backbone(path.parent, path)
     return path
 
 

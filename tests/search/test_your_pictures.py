@@ -1,4 +1,4 @@
-"""The page about pictures of one's own shows commands that there are, with options that they take."""
+"""The pages about pictures of one's own show commands that there are, with options that they take."""
 
 import re
 import shlex
@@ -10,10 +10,12 @@ from partreg.__main__ import commands
 from partreg.search.groups import BYTES
 from partreg.search.pictures import SUFFIXES
 from tests.conftest import REPOSITORY
+from tests.walk import steps
 
 PAGE = (REPOSITORY / "book" / "your_pictures.md").read_text(encoding="utf-8")
+WALK = "".join(steps().values()).replace("\\\n", "")
 BLOCKS = re.findall(r"```bash\n(.*?)```", PAGE, re.DOTALL)
-SHOWN = [line for block in BLOCKS for line in block.splitlines() if line.startswith("partreg ")]
+SHOWN = [line for block in [*BLOCKS, WALK] for line in block.splitlines() if line.startswith("partreg ")]
 
 
 @pytest.mark.parametrize("line", SHOWN)
@@ -25,7 +27,7 @@ def test_a_shown_command_is_understood(line):
 
 def test_every_command_about_pictures_is_shown():
     shown = {shlex.split(line)[1] for line in SHOWN}
-    assert shown == set(commands.commands) - {"check", "verify"} - {"convert", "agreement"}
+    assert shown == set(commands.commands) - {"verify", "convert", "agreement"}
 
 
 def test_what_the_page_says_of_sizes_and_names_holds():

@@ -362,3 +362,25 @@ def test_pictures_are_decoded_anew_by_other_code(ws, monkeypatch):
     assert before.parent == ws.folder / "pixels"
     monkeypatch.setattr(profile, "code_key", lambda *roots: real(*roots) + "x" * (roots == ("partreg.reid.pixels",)))
     assert ws.pixels != before
+
+
+def test_a_detector_that_is_trained_already_is_taken_as_it_is(root, tmp_path):
+    given = tmp_path / "detector" / "weights.pt"
+    given.parent.mkdir()
+    given.write_bytes(b"weights")
+    (given.parent / "detector.json").write_text('{"size": 64}')
+    mine = tmp_path / "mine.yaml"
+    mine.write_text(
+        "profile: smoke\nvehicleid: VehicleID_V1.0\noverrides: {detector: {weights: detector/weights.pt}}\n"
+    )
+    ws = workflow.open_workspace(str(mine))
+    assert keys.detector_folder(ws) == given.parent
+    assert workflow.detector_weights(ws) == given
+    before = keys.boxes_key(ws, "vehicleid", "detected")
+    assert keys.boxes_key(workflow.open_workspace(str(mine), seeds="5"), "vehicleid", "detected") == before
+    (given.parent / "detector.json").write_text('{"size": 640}')
+    forget(keys)
+    assert keys.boxes_key(ws, "vehicleid", "detected") != before
+    given.unlink()
+    with pytest.raises(PartregError, match="no such file, expected for weights of 'detector'"):
+        workflow.open_workspace(str(mine))

@@ -1,0 +1,110 @@
+"""Train a detector on photographs of your own, from the weights of one that has learnt rendered vehicles (Section 3.3).
+
+A few hundred photographs are few for a network that starts from nothing. A detector of this book knows already what
+windows and lights look like on rendered vehicles, and can go on from there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+
+from partreg.errors import PartregError
+from partreg.files import read_json, sha256, write_json
+from partreg.parts import detector
+from partreg.parts.annotation import located, split
+from partreg.parts.boxes import CLASSES
+from partreg.parts.formats import Annotations, read_coco
+
+LIGHTS = ("left_light", "right_light")
+
+
+def finetune(
+    images: pd.DataFrame, objects: pd.DataFrame, folder: str | Path, start: str | Path = "", **settings: Any
+) -> Path:
+    """Train a detector as `partreg.parts.detector.train_detector` does, but from the weights of another one.
+
+    Args:
+        images: ``image`` and ``path``.
+        objects: their boxes.
+        folder: of this detector only. ``start.json`` in it has the digest of the weights that it started from.
+        start: ``weights.pt`` of the other detector; "" starts from random weights.
+        settings: the others of `train_detector`; the model is that of the other detector.
+
+    Returns:
+        The path of ``weights.pt``.
+
+    Raises:
+        PartregError: as in `train_detector`, or the other weights are not a detector's, or the folder holds a detector
+            that started from others.
+    """
+    folder, note = Path(folder), Path(folder) / "start.json"
+    begun = {"start": sha256(start) if start else ""}
+    known = read_json(note) if note.exists() else {"start": ""}
+    if (folder / "weights.pt").exists() and known != begun:
+        raise PartregError(
+            f"{folder}: the detector in this folder started from other weights; give each training a folder of its own."
+        )
+    if not start:
+        write_json(note, begun)
+        return detector.train_detector(images, objects, folder, **settings)
+    detector.load_detector(start)  # refuses what is none
+    settings["model"] = read_json(Path(start).with_name("detector.json"))["model"]
+    write_json(note, begun)
+    with _beginning_with(torch.load(start, map_location="cpu", weights_only=True)):
+        return detector.train_detector(images, objects, folder, **settings)
+
+
+@contextmanager
+def _beginning_with(weights: Mapping[str, torch.Tensor]) -> Iterator[None]:
+    """Let every detector that is trained meanwhile begin with these weights instead of random ones."""
+    from ultralytics.utils.callbacks import default_callbacks
+
+    def load(trainer: Any) -> None:
+        for network in (trainer.model, trainer.ema.ema):
+            network.load_state_dict(weights)
+
+    before = default_callbacks["on_pretrain_routine_end"]
+    default_callbacks["on_pretrain_routine_end"] = [*before, load]
+    try:
+        yield
+    finally:
+        default_callbacks["on_pretrain_routine_end"] = before
+
+
+def learn_photographs(
+    annotations: str | Path, photographs: str | Path, folder: str | Path, start: str | Path = "", **settings: Any
+) -> tuple[Path, pd.DataFrame]:
+    """Train a detector on two thirds of some annotated photographs, and test it on the others.
+
+    Args:
+        annotations: their COCO file.
+        photographs: the folder of the pictures that it names.
+        folder: of the detector, see `finetune`.
+        start: the weights to start from, see `finetune`.
+        settings: the others of `partreg.parts.detector.train_detector`.
+
+    Returns:
+        The path of the weights, and the average precision as in `tested`.
+    """
+    drawn = read_coco(annotations)
+    learnt, left = split(drawn, len(drawn.images))
+    weights = finetune(*located(learnt, photographs), folder, start, **settings)
+    return weights, tested(weights, left, photographs)
+
+
+def tested(weights: str | Path, annotations: Annotations, photographs: str | Path) -> pd.DataFrame:
+    """Return the average precision of a detector on annotated photographs, see `average_precision` of the detector."""
+    images, objects = located(annotations, photographs)
+    return detector.average_precision(detector.predict(weights, images), objects)
+
+
+def report(scores: pd.DataFrame) -> str:
+    """Return a line of text for each class: its average precision, and the number of its boxes in the test."""
+    said = {name: f"AP {scores.ap[name]:.2f} on {scores.boxes[name]} boxes" for name in CLASSES}
+    return "\n".join(f"{name}: {said[name] if scores.boxes[name] else 'no box to test on'}" for name in CLASSES)
