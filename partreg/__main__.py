@@ -192,6 +192,22 @@ def likeness(first: str, second: str, networks: tuple[str, ...], to: str, page: 
 
 @commands.command()
 @click.argument("index_folder", metavar="INDEX", type=click.Path())
+@NETWORK
+@click.option("--detector", default="", help="Folder of a trained part detector, with weights.pt; shows parts, too.")
+@click.option("--port", default=0, help="Of this machine; any free one by default.")
+def page(index_folder: str, network: str, detector: str, port: int) -> None:
+    """Open INDEX as a page for this machine alone: drop a picture, see its matches, what is alike, and the verdict."""
+    from partreg.local import wait
+    from partreg.search import live
+    from partreg.search.store import read_index
+
+    with live.page(live.open_desk(read_index(index_folder), network, detector), port) as address:
+        click.echo(f"Open {address} in a browser; Ctrl-C stops.")
+        wait()
+
+
+@commands.command()
+@click.argument("index_folder", metavar="INDEX", type=click.Path())
 @click.option("--threshold", type=float, help="Mean distance up to which groups join; by default the calibrated one.")
 @click.option("--csv", "table", default="", help="File for picture and group; by default groups.csv in INDEX.")
 def group(index_folder: str, threshold: float | None, table: str) -> None:

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from partreg.search.extract import features_of, network_of
 from partreg.search.fast import MILLION, search
 from partreg.search.nearest import nearest
@@ -65,15 +67,19 @@ def answer(
     Raises:
         PartregError: a picture cannot be read, or the network is missing or another one.
     """
-    queries = features_of(network_of(index, network), pictures)
+    return ranked(index, features_of(network_of(index, network), pictures), [Path(one) for one in pictures], top, exact)
+
+
+def ranked(index: Index, queries: np.ndarray, pictures: Sequence[Path], top: int = 10, exact: bool = False) -> Answer:
+    """Search an index by features (Q, D) that were computed before, of ``pictures``; the rest is as in `answer`."""
     many = len(index.features) > MILLION and not exact
     kept = index.folder / f"cells-{index.state}.faiss" if many else None
     found = search(queries, index.features, top, kept=kept, exact_up_to=MILLION if many else len(index.features))
     lists = []
     for picture, rows, distances in zip(pictures, found.rows, found.distances, strict=True):
         names = [index.names[row] for row in rows]
-        ranked = enumerate(zip(names, distances.tolist(), strict=True), start=1)
-        lists.append(RankList(Path(picture), [Hit(rank, far, name, index.path(name)) for rank, (name, far) in ranked]))
+        hits = enumerate(zip(names, distances.tolist(), strict=True), start=1)
+        lists.append(RankList(picture, [Hit(rank, far, name, index.path(name)) for rank, (name, far) in hits]))
     return Answer(lists, found.exact)
 
 

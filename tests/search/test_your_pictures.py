@@ -8,6 +8,7 @@ import pytest
 
 from partreg.__main__ import commands
 from partreg.search.groups import BYTES
+from partreg.search.live import LARGEST, PIXELS
 from partreg.search.pictures import SUFFIXES
 from tests.conftest import REPOSITORY
 from tests.walk import steps
@@ -33,4 +34,5 @@ def test_every_command_about_pictures_is_shown():
 def test_what_the_page_says_of_sizes_and_names_holds():
     assert pytest.approx(3.2, abs=0.01) == 20_000 * 19_999 / 2 * BYTES / 1e9
     assert 300 * 299 // 2 - 100 * 3 == 44_550
+    assert f"up to {LARGEST // 2**20} MB and {PIXELS // 10**6} million pixels" in PAGE
     assert ", ".join(f"`{suffix}`" for suffix in SUFFIXES[:-1]) + f" or `{SUFFIXES[-1]}`" in " ".join(PAGE.split())
