@@ -21,6 +21,7 @@ from partreg.retrieval import metrics
 from partreg.retrieval.distances import l2
 from partreg.retrieval.protocols import draw_gallery, vehicleid_protocol, veri_scores
 from partreg.retrieval.statistics import Prior, difference
+from partreg.search import rates, threshold
 from partreg.workflow import effects
 from tests.conftest import REPOSITORY
 
@@ -204,3 +205,13 @@ def test_a_likeness_map_in_chapter_09():
     assert shown.products["PR"][0] == pytest.approx(shown.products["PR"][1], rel=1e-5)
     cells = likeness.cell_features(network, torch.from_numpy(pixels[[10, 11]]).permute(0, 3, 1, 2)).numpy()
     np.testing.assert_allclose(shown.pairs["PR"], likeness.likeness(*cells), rtol=1e-5)
+
+
+@pytest.mark.parametrize("rate", [0.01, 0.2])
+def test_a_threshold_and_what_it_misses_in_chapter_16(rate):
+    names = {"pairs_of": threshold.pairs_of, "rates": rates, "made": "", "rate": rate}
+    shown = run("16_same_or_not", **names, features={"with parts": FEATURES}, vehicles=VEHICLES)
+    assert shown.lines["by hand"] == pytest.approx(shown.lines["library"])
+    calibrated = threshold.calibrate(shown.pairs["with parts"], rate)
+    assert shown.lines["by hand"] == pytest.approx([calibrated.distance, calibrated.missed])
+    assert 0 < shown.missed < 1

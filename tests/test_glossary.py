@@ -22,6 +22,8 @@ EVERYDAY = {
     "seed",
     "margin",
     "junk",
+    "missed",
+    "threshold",
     "profile",
 }
 NOTEBOOKS = sorted((REPOSITORY / "notebooks").glob("*.ipynb"))

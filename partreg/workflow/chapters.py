@@ -49,6 +49,7 @@ NEEDS = {
     "13_when_parts_pay": Needs(kept=KEPT),
     "14_every_rule": Needs(networks=("table_4", "table_6")),
     "15_what_pays": Needs(networks=("table_4",), kept=("gpu/tried", *KEPT)),
+    "16_same_or_not": Needs(networks=("table_4", "table_6")),
     "by_hand": Needs(),
 }
 CHAPTERS = tuple(NEEDS)
