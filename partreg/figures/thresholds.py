@@ -151,11 +151,10 @@ def share(estimate: Any) -> str:
     return f"{mean:.2g}%" + ("" if np.isnan(low) else f" ({low:.2g} to {high:.2g})")
 
 
-def carried_words(found: pd.DataFrame, rate: float) -> pd.DataFrame:
-    """Write the rows of `partreg.search.rates.carried`: the rate asked for, its interval, what was measured."""
+def carried_words(found: pd.DataFrame) -> pd.DataFrame:
+    """Write the rows of `partreg.search.rates.carried`: the interval that was promised, and what was measured."""
     ends = zip(found.low, found.high, strict=True)
     words = {
-        "asked for": f"{100 * rate:g}%",
         "promised": [DASH if np.isnan(low) else f"{100 * low:.2g} to {100 * high:.2g}%" for low, high in ends],
         "measured": found.measured.map(share),
         "missed": found.missed.map(share),
@@ -180,17 +179,22 @@ def search_words(numbers: Sequence[int], rate: float, missed: Mapping[str, Seque
     return pd.DataFrame(words, index=pd.Index([f"{number:,}" for number in numbers], name="pictures searched"))
 
 
-def failure_words(by_kind: pd.DataFrame, by_camera: pd.DataFrame, splits: pd.DataFrame) -> dict[str, str]:
-    """Write what chapter 16 says of the rates that do and do not hold, from `partreg.search.rates`."""
+def held_words(halves: Mapping[str, pd.DataFrame]) -> dict[str, str]:
+    """Write in how many splits a rate held, "97 of 100", by name, from `partreg.search.rates.in_halves`."""
+    return {name: f"{int(splits.held.sum())} of {len(splits)}" for name, splits in halves.items()}
+
+
+def failure_words(by_kind: pd.DataFrame, by_camera: pd.DataFrame) -> dict[str, str]:
+    """Write what chapter 16 says of rates that were carried to other pairs, from `partreg.search.rates.carried`."""
     found = {
         "alike_measured": by_kind.loc[("all pairs", "near-duplicates"), "measured"],
         "alike_missed": by_kind.loc[("near-duplicates", "near-duplicates"), "missed"],
+        "alike_own": by_kind.loc[("near-duplicates", "near-duplicates"), "measured"],
         "one_camera": by_camera.loc[("two cameras", "one camera"), "measured"],
         "two_cameras": by_camera.loc[("one camera", "two cameras"), "measured"],
         "two_missed": by_camera.loc[("one camera", "two cameras"), "missed"],
     }
-    words = {name: percent(estimate.mean) for name, estimate in found.items()}
-    return {"held": f"{int(splits.held.sum())} of {len(splits)}", **words}
+    return {name: percent(estimate.mean) for name, estimate in found.items()}
 
 
 def alike_words(kind: np.ndarray, different: np.ndarray, near: np.ndarray) -> dict[str, str]:
@@ -208,5 +212,6 @@ def alike_words(kind: np.ndarray, different: np.ndarray, near: np.ndarray) -> di
 
 
 def found_words(false: np.ndarray) -> dict[str, str]:
-    """Write how many false matches (N,) the searches find: at most in half of them, and more in one in ten."""
-    return {"median_found": f"{np.median(false):,.0f}", "many_found": f"{np.quantile(false, 0.9):,.0f}"}
+    """Write how many false matches (N,) searches find: the mean, at most in half of them, and more in one in ten."""
+    found = {"mean": false.mean(), "median": np.median(false), "many": np.quantile(false, 0.9)}
+    return {f"{name}_found": f"{number:,.0f}" for name, number in found.items()}

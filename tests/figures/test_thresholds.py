@@ -100,15 +100,16 @@ def row(measured, missed):
 
 def test_a_carried_rate_in_words():
     by_kind = carried(aa=row(0.01, 0.3), an=row(0.1, 0.3), na=row(0.001, 0.4), nn=(np.nan, np.nan, UNKNOWN, UNKNOWN))
-    words = thresholds.carried_words(by_kind, 0.01)
-    assert words.loc["all pairs", "near-duplicates"].tolist() == ["1%", "0.5 to 2%", "10% (5 to 20)", "30% (15 to 60)"]
-    assert words.loc["near-duplicates", "near-duplicates"].tolist() == ["1%", "–", "–", "–"]
+    words = thresholds.carried_words(by_kind)
+    assert words.loc["all pairs", "near-duplicates"].tolist() == ["0.5 to 2%", "10% (5 to 20)", "30% (15 to 60)"]
+    assert words.loc["near-duplicates", "near-duplicates"].tolist() == ["–", "–", "–"]
     by_camera = carried(oo=row(0.01, 0.2), ot=row(0.002, 0.9), to=row(0.03, 0.1), tt=row(0.01, 0.8))
     splits = pd.DataFrame({"held": [True, True, False]})
-    assert thresholds.failure_words(by_kind, by_camera, splits) == {
-        "held": "2 of 3",
+    assert thresholds.held_words({"held": splits, "none": splits[:0]}) == {"held": "2 of 3", "none": "0 of 0"}
+    assert thresholds.failure_words(by_kind, by_camera) == {
         "alike_measured": "10.0%",
         "alike_missed": "–",
+        "alike_own": "–",
         "one_camera": "3.0%",
         "two_cameras": "0.2%",
         "two_missed": "90.0%",
@@ -119,7 +120,11 @@ def test_a_search_in_words():
     words = thresholds.search_words([100, 10_000], 0.01, {"with parts": [0.5, np.nan]})
     assert words.loc["100"].tolist() == ["1", "1%", "50.0%"]
     assert words.loc["10,000"].tolist() == ["100", "0.01%", "–"]
-    assert thresholds.found_words(np.array([0, 1, 2, 3, 100])) == {"median_found": "2", "many_found": "61"}
+    assert thresholds.found_words(np.array([0, 1, 2, 3, 100])) == {
+        "mean_found": "21",
+        "median_found": "2",
+        "many_found": "61",
+    }
 
 
 def test_pairs_of_one_kind_are_counted_where_the_kind_is_known():
