@@ -52,15 +52,15 @@ SHOWN = {"epochs": 4}
 PARTS = ("window", "light", "brand")
 DETECTORS = (
     *("pictures", "start", "annotated", "seed", "front_window", "rear_window", "left_light", "right_light", "tested"),
-    *("size", "epochs", "seconds", "profile", "device", "commit", "clean"),
+    *("size", "epochs", "seconds", "profile", "device", "commit", "clean", "made"),
 )
 STARTS = (
     *("start", "backbone", "parts", "seed", "cmc1", "low", "high", "shares", "test_vehicles", "size", "epochs"),
-    *("profile", "device", "commit", "clean"),
+    *("profile", "device", "commit", "clean", "made"),
 )
 COLUMNS = {
     **dict.fromkeys(("real_detectors", "real_annotated"), DETECTORS),
-    **{"real_starts": STARTS, "real_walk": ("step", "seconds", "profile", "device", "commit", "clean")},
+    **{"real_starts": STARTS, "real_walk": ("step", "seconds", "profile", "device", "commit", "clean", "made")},
 }
 
 

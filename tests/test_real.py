@@ -48,5 +48,14 @@ def test_a_table_holds_what_is_there(made, tmp_path):
     assert list(found.start) == [what["start"]]
 
 
+def test_the_photographs_that_test_the_detector_are_those_of_the_page(request, monkeypatch):
+    monkeypatch.setenv("PARTREG_REAL", str(request.getfixturevalue("real")))
+    for seed in real.SEEDS:
+        learnt, tested, _ = real.annotated_halves("photographs", seed)
+        assert (len(learnt.images), len(tested.images)) == (real.LEARNT, 100)
+        assert not set(learnt.images.image) & set(tested.images.image)
+        assert (tested.objects.name == "rear_window").sum() == 20
+
+
 def test_processor_time_is_read_as_bash_writes_it():
     assert seconds("@@ 0m3.512s 1m0.304s") == pytest.approx(63.816)

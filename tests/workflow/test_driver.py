@@ -220,7 +220,7 @@ def test_make_refuses_what_it_does_not_read(words, sentence):
     assert sentence in done.stderr
 
 
-@pytest.mark.parametrize("target", ["test", "lint", "lab", "faults", "machines", "restamp", "clean"])
+@pytest.mark.parametrize("target", ["test", "lint", "lab", "faults", "machines", "real", "restamp", "clean"])
 def test_what_is_about_the_code_refuses_a_profile(target):
     command = ["make", "-n", "-C", str(REPOSITORY), target, "PROFILE=smoke"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)

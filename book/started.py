@@ -1,0 +1,210 @@
+"""Report, in Markdown, what rendered vehicles are worth on real photographs, and how many annotated images are enough.
+
+``make real`` makes these results; ``tests/real.py`` says what each is. The page "200 photographs to a searchable index"
+shows those that are kept under ``reference/`` (``book/keep.py``).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from partreg.figures.gains import COLORS, LINES, MARKS
+from partreg.figures.sheets import white_figure
+from partreg.figures.tables import percent, signed, span
+from partreg.parts.finetune import LIGHTS
+from partreg.retrieval.statistics import Arm, Contrast, contrast
+from partreg.workflow.profile import REFERENCE
+from promises import kept, origin_words
+
+# What was to be reached on the photographs, AP.
+GOALS = {"front window": 0.90, "rear window": 0.60, "lights": 0.75}
+STARTS = {
+    "none": "random weights",
+    "rendered": "rendered vehicles",
+    "ImageNet": "ImageNet",
+    "both": "ImageNet, then rendered vehicles",
+}
+# What is compared with what, and what the difference says.
+GAINS = {
+    ("rendered", "none"): "rendered vehicles, over random weights",
+    ("both", "ImageNet"): "rendered vehicles, over ImageNet alone",
+    ("ImageNet", "none"): "ImageNet and SqueezeNet, over random weights and `small`",
+}
+
+
+def parts_of(table: pd.DataFrame) -> pd.DataFrame:
+    """Return AP for each kind of part, a column each: front window, rear window, and the mean of both lights."""
+    lights = table[list(LIGHTS)].mean(axis=1)
+    return pd.DataFrame({"front window": table["front_window"], "rear window": table["rear_window"], "lights": lights})
+
+
+@kept("real_detectors.csv", "real")
+def detectors(path: Path) -> list[str]:
+    """Report the detectors from random weights and from those of rendered vehicles, and which goals they reach."""
+    table = pd.read_csv(path)
+    found, lines = parts_of(table), []
+    for start in ("none", "rendered"):
+        mine = found[table.start == start]
+        if len(mine):
+            cells = [f"{mine[name].mean():.2f} ({_listed(mine[name])})" for name in GOALS]
+            lines.append(f"| {STARTS[start]} | {' | '.join(cells)} |")
+    best = found[table.start == "rendered"].mean()
+    first, seeds = table.iloc[0], table.groupby("start").seed.nunique()
+    trained = ", ".join(f"{number} from {STARTS[start]}" for start, number in seeds.items())
+    return [
+        "| started from | front window | rear window | lights |",
+        "|---|---|---|---|",
+        *lines,
+        f"| *the goal, and whether rendered vehicles reach it* | {' | '.join(_goals(best))} |",
+        "",
+        f"AP at an {{term}}`IoU` of 0.5 on {first.tested} photographs that no detector learnt: the mean over seeds, "
+        f"and in brackets each seed's ({trained}). Each learnt {first.annotated} photographs for {first.epochs} epochs "
+        f"at {first['size']} pixels. {origin_words(first)}",
+    ]
+
+
+def _listed(values: pd.Series) -> str:
+    """Write the values of all seeds."""
+    return ", ".join(f"{value:.2f}" for value in values)
+
+
+def _goals(best: pd.Series) -> list[str]:
+    """Write each goal, and whether it was reached."""
+    return [f"{goal:.2f}, {'reached' if best[name] >= goal else 'missed'}" for name, goal in GOALS.items()]
+
+
+@kept("real_annotated.csv", "real")
+def annotated(path: Path) -> list[str]:
+    """Report the average precision against the number of annotated images."""
+    table = with_all(path)
+    lines = []
+    for pictures, some in table.groupby("pictures", sort=False):
+        for (_, row), (_, own) in zip(parts_of(some).iterrows(), some.iterrows(), strict=True):
+            lines.append(f"| {pictures} | {own.annotated} | {' | '.join(f'{row[name]:.2f}' for name in GOALS)} |")
+    first = table.drop_duplicates("pictures")
+    how = "; ".join(
+        f"{row.pictures}: from {STARTS[row.start]}, at {row['size']} pixels, tested on {row.tested}"
+        for _, row in first.iterrows()
+    )
+    return [
+        "| pictures | annotated | front window | rear window | lights |",
+        "|---|---:|---:|---:|---:|",
+        *lines,
+        "",
+        f"AP at an IoU of 0.5, one seed ({how}). However few its pictures, each detector of a kind learnt for equally "
+        f"many steps. "
+        f"{origin_words(table.iloc[0])}",
+    ]
+
+
+def with_all(path: Path) -> pd.DataFrame:
+    """Return the kept numbers of `annotated`, with those of the detector that learnt all photographs, seed 0."""
+    table = pd.read_csv(path)
+    photographs = table[table.pictures == "photographs"]
+    if (whole := path.with_name("real_detectors.csv")).exists() and len(photographs):
+        others = pd.read_csv(whole)
+        same = others[(others.start == photographs.start.iloc[0]) & (others.seed == photographs.seed.iloc[0])]
+        table = pd.concat([table, same], ignore_index=True)
+    return table.sort_values(["pictures", "annotated"], ascending=[False, True], kind="stable")
+
+
+def annotated_figure(folder: Path = REFERENCE) -> Figure:
+    """Draw the average precision against the number of annotated images; a panel for each kind of pictures."""
+    path = folder / "real_annotated.csv"
+    table = with_all(path) if path.exists() else pd.DataFrame({"pictures": []})
+    kinds = list(dict.fromkeys(table.pictures)) or ["rendered"]
+    figure, axes = white_figure(6.4, 2.6 * len(kinds), len(kinds), layout="constrained", squeeze=False, sharex=True)
+    for ax, kind in zip(axes[:, 0], kinds, strict=True):
+        some = table[table.pictures == kind]
+        for name, color, line, mark in zip(GOALS, COLORS, LINES, MARKS, strict=False):
+            if len(some):
+                ax.plot(some.annotated, parts_of(some)[name], color=color, linestyle=line, marker=mark, label=name)
+        ax.set(title=f"{kind} pictures".replace("photographs pictures", "photographs"), ylabel="AP", ylim=(0, 1.03))
+        ax.spines[["top", "right"]].set_visible(False)
+    axes[-1, 0].set_xlabel("annotated images")
+    handles, labels = axes[0, 0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper center", ncols=len(GOALS), frameon=False)
+    return figure
+
+
+def arm(table: pd.DataFrame, weight: float) -> Arm:
+    """Return one method's trainings, with their shares by test vehicle, for a contrast."""
+    shares = np.array([[float(share) for share in row.split()] for row in table.shares])
+    return Arm(weight, table.cmc1.to_numpy(float), shares)
+
+
+def gain(table: pd.DataFrame, first: tuple[str, bool], second: tuple[str, bool]) -> Contrast:
+    """Return the difference of CMC@1 between two kinds of trainings, each given by its start and whether it has parts.
+
+    All is NaN where one of them was not measured.
+    """
+    chosen = [table[(table.start == start) & (table.parts == parts)] for start, parts in (first, second)]
+    return contrast(
+        [arm(some, sign) for some, sign in zip(chosen, (1, -1), strict=True)] if all(map(len, chosen)) else []
+    )
+
+
+@kept("real_starts.csv", "real")
+def starts(path: Path) -> list[str]:
+    """Report the networks from each start, with and without parts, and the differences with their intervals."""
+    table = pd.read_csv(path)
+    found, rows, gains = table.iloc[0], [], []
+    for start, name in STARTS.items():
+        some = table[table.start == start]
+        cells = [_scores(some[some.parts == parts]) for parts in (False, True)]
+        by_parts = _gain(gain(table, (start, True), (start, False)))
+        rows.append(f"| {name} | `{some.backbone.iloc[0]}` | {' | '.join(cells)} | {by_parts} |")
+    for (first, second), words in GAINS.items():
+        cells = [_gain(gain(table, (first, parts), (second, parts))) for parts in (False, True)]
+        gains.append(f"| {words} | {' | '.join(cells)} |")
+    return [
+        "| started from | backbone | without parts | with parts | gain by parts |",
+        "|---|---|---|---|---|",
+        *rows,
+        "",
+        f"{{term}}`CMC`@1 on {found.test_vehicles} vehicles: the mean over seeds, and in brackets each seed's.",
+        "",
+        "| gain by | without parts | with parts |",
+        "|---|---|---|",
+        *gains,
+        "",
+        "Gains are in points, with 95% {term}`intervals <interval>` for other trainings and other vehicles. "
+        f"{origin_words(found)}",
+    ]
+
+
+def _scores(some: pd.DataFrame) -> str:
+    """Write the mean of the trainings, and each of them."""
+    if some.empty:
+        return "not measured"
+    return f"{percent(some.cmc1.mean())} ({', '.join(percent(one) for one in some.cmc1)})"
+
+
+def _gain(found: Contrast) -> str:
+    """Write a difference with its interval."""
+    return "not measured" if np.isnan(found.mean) else f"{signed(found.mean)} ({span(found.low, found.high)})"
+
+
+@kept("real_walk.csv", "real")
+def walked(path: Path) -> list[str]:
+    """Report how long each step of the page's walk takes."""
+    table = pd.read_csv(path)
+    table = table[table.seconds >= 1]
+    lines = [f"| {row.step} | {_minutes(row.seconds)} |" for row in table.itertuples()]
+    return [
+        "| step | time of one core |",
+        "|---|---:|",
+        *lines,
+        f"| *all* | {_minutes(table.seconds.sum())} |",
+        "",
+        f"Processor time of the commands on this page, on the photographs below. {origin_words(table.iloc[0])}",
+    ]
+
+
+def _minutes(seconds: float) -> str:
+    """Write a time in seconds, or from two minutes on in minutes."""
+    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.1f} min"
