@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from partreg import paper
 from partreg.figures.tables import in_points, percent
 from partreg.retrieval.statistics import CONTRADICTED, PENDING, SUPPORTED, UNDECIDED, verdict
-from partreg.workflow.effects import Effect, Evidence, chosen, effect, largest
+from partreg.workflow.effects import Effect, Evidence, chosen, effect, largest, vehicles_of
 from partreg.workflow.regime import DEEPER
 from partreg.workflow.runs import CONTROLS
 
@@ -46,7 +46,7 @@ def note(gain: Effect, sentences: str, told_apart: float) -> str:
     if not gain.values:
         return "The trainings behind these sentences have not been made yet."
     undecided = "*Undecided*: the interval holds zero as well as half a point. " if UNDECIDED in sentences else ""
-    learnt = int(largest()["cell"].split()[0])
+    learnt = vehicles_of(largest()["cell"])
     return (
         f"A point is one search in 100. Numbers are means over {max(gain.seeds)} trainings, each on {learnt:,} "
         "vehicles of its own; in brackets, 95% intervals for other trainings and other vehicles. "

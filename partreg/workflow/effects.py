@@ -132,6 +132,15 @@ def at(learnt: int, epochs: int) -> dict[str, str]:
     return {"study": REGIME, "cell": f"{learnt} vehicles", "budget": f"{epochs} epochs", "dataset": "vehicleid"}
 
 
+def vehicles_of(cell: str) -> int:
+    """Return how many vehicles the networks of a cell of the study "regime" learnt.
+
+    >>> vehicles_of(at(2000, 20)["cell"])
+    2000
+    """
+    return int(cell.removesuffix(" vehicles"))
+
+
 def largest() -> dict[str, str]:
     """Return the same for the most vehicles: the book's reference for Table 4 and its controls."""
     plan = read_profile(REGIME)[REGIME]
@@ -192,9 +201,8 @@ def kept_table(name: str, folder: Path = REFERENCE) -> tuple[pd.DataFrame, list[
     try:
         frame = pd.read_csv(path)
     except (OSError, ValueError) as error:
-        raise PartregError(
-            f"{path}: expected a table ({error}); run make reference and make keep WHAT=dial."
-        ) from error
+        made, what = ("gpu STUDY=regime", "tried") if name.startswith("gpu/") else ("reference", "dial")
+        raise PartregError(f"{path}: expected a table ({error}); run make {made} and make keep WHAT={what}.") from error
     frame, said = corrected(frame, name, folder)
     gone = [rows for sentence, rows in said.items() if sentence.lower().startswith(WITHDRAWN)]
     return frame[~np.any([np.zeros(len(frame), bool), *gone], axis=0)], list(said)

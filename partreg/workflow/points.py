@@ -130,5 +130,5 @@ def _regime(cell: str, budget: str, row: str) -> list[dict[str, Any]]:
     most = effects.largest()
     if budget != most["budget"]:
         return []
-    curve = [{"series": BY_VEHICLES, "value": cell.split()[0]}] if row == FULL else []
+    curve = [{"series": BY_VEHICLES, "value": str(effects.vehicles_of(cell))}] if row == FULL else []
     return curve + ([{"series": BY_LARGE, "value": ""}] if cell == most["cell"] else [])

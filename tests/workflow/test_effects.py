@@ -317,8 +317,10 @@ def test_a_kept_table_has_no_withdrawn_row_and_is_asked_for_where_it_is_not(tmp_
     frame, said = effects.kept_table("dial", tmp_path)
     assert frame.row.tolist() == ["b", "c"]  # c is of another commit
     assert said == ["Withdrawn: a was wrong.", "B is doubtful."]
-    with pytest.raises(PartregError, match=r"strong\.csv: expected a table .*run make reference and make keep"):
+    with pytest.raises(PartregError, match=r"strong\.csv: .*run make reference and make keep WHAT=dial"):
         effects.kept_table("strong", tmp_path)
+    with pytest.raises(PartregError, match=r"tried\.csv: .*run make gpu STUDY=regime and make keep WHAT=tried"):
+        effects.kept_table("gpu/tried", tmp_path)
 
 
 def test_the_cell_that_was_not_drawn_as_it_says_is_in_no_effect():
