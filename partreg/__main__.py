@@ -267,6 +267,31 @@ def convert(source: str, target: str, to: str, pictures: str) -> None:
 
 
 @commands.command()
+@click.argument("folder", metavar="DIR", type=click.Path())
+@click.option("--classes", default="", help="Names with commas between; by default the parts of this book.")
+@click.option("--detector", default="", help="Folder of a trained detector, whose boxes are to be corrected.")
+@click.option("--annotator", default="", help="Your name, if several annotate: each has a file.")
+@click.option("--to", default="", help="The COCO file; by default DIR.annotations.json, or DIR.<annotator>.json.")
+@click.option("--port", default=0, help="Of the page; by default a free one.")
+def annotate(folder: str, classes: str, detector: str, annotator: str, to: str, port: int) -> None:
+    """Draw boxes in the pictures of DIR, in a page on this machine.
+
+    The file is written after each picture, and the next call goes on where this one stopped.
+    """
+    from partreg import local
+    from partreg.annotate.page import FILES, routes
+    from partreg.annotate.session import begin
+
+    session, left_out = begin(folder, classes, detector, annotator, to)
+    for name, why in left_out.items():
+        click.echo(f"left out: {name}: {why}", err=True)
+    with local.serving(routes(session, len(left_out)), FILES, port) as address:
+        click.echo(f"{session.path}: {session.progress()['done']} of {len(session.queue)} pictures are finished.")
+        click.echo(f"Open {address} and draw. Ctrl-C ends it.")
+        local.wait()
+
+
+@commands.command()
 @click.argument("first", type=click.Path())
 @click.argument("second", type=click.Path())
 def agreement(first: str, second: str) -> None:

@@ -22,4 +22,4 @@ def test_a_shown_command_is_understood(line):
 
 
 def test_every_command_about_boxes_is_shown():
-    assert {shlex.split(line)[1] for line in SHOWN} == {"convert", "agreement"}
+    assert {shlex.split(line)[1] for line in SHOWN} == {"annotate", "convert", "agreement"}

@@ -28,7 +28,7 @@ def test_a_shown_command_is_understood(line):
 
 def test_every_command_about_pictures_is_shown():
     shown = {shlex.split(line)[1] for line in SHOWN}
-    assert shown == set(commands.commands) - {"verify", "convert", "agreement"}
+    assert shown == set(commands.commands) - {"verify", "annotate", "convert", "agreement"}
 
 
 def test_what_the_page_says_of_sizes_and_names_holds():

@@ -1,0 +1,229 @@
+"""A folder of pictures that somebody annotates: what is proposed, what is finished, and the file that keeps it.
+
+The file is COCO. It holds the finished pictures only, is written whole after each of them, and is read again by the
+next sitting. `partreg.parts.annotation.Session`, which notebook 01 uses, keeps files of the same form.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import statistics
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from partreg.annotate.formats_json import read_coco, write_coco
+from partreg.annotate.labelled import Box, Labelled, Notes, Picture, clamped, class_name, labelled
+from partreg.datasets.pictures import picture_size
+from partreg.errors import PartregError
+from partreg.files import inside, read_json
+from partreg.parts.annotation import LABELS, NOTHING, SMALLEST, upright
+from partreg.parts.boxes import BODY
+from partreg.parts.formats import Annotations
+from partreg.search.pictures import find_pictures
+
+BREAK = 600.0  # seconds; whoever takes longer for a picture had a break
+NAME = re.compile(r"[A-Za-z0-9_-]{1,60}")  # of an annotator
+VEHICLE = "vehicle"  # what an annotator calls `BODY`
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A box that a detector found, and its score in [0, 1]."""
+
+    box: Box
+    score: float
+
+
+Proposals = Mapping[str, Sequence[Proposal]]
+
+
+def usable(folder: str | Path) -> tuple[dict[str, tuple[int, int]], dict[str, str]]:
+    """The pictures under ``folder`` with their upright sizes, and why others are left out; headers are read only.
+
+    Raises:
+        PartregError: there is no such folder.
+    """
+    names, left_out = find_pictures(folder)
+    sizes = {}
+    for name in names:
+        try:
+            sizes[name] = picture_size(inside(folder, name))
+            table = pd.DataFrame([(name, *sizes[name])], columns=["image", "width", "height"])
+            upright(Annotations(table, NOTHING), folder)  # refuses what could not be told upright from turned later
+        except PartregError as error:
+            left_out[name] = str(error)
+            sizes.pop(name, None)
+    return sizes, left_out
+
+
+def certainty(proposals: Sequence[Proposal]) -> float:
+    """How sure a detector is of a picture: its lowest score among the boxes it proposes; 0 if it proposes none."""
+    return min((one.score for one in proposals), default=0.0)
+
+
+def time_left(seconds: Sequence[float], pictures: int) -> float | None:
+    """The seconds that so many pictures will take by the median of those before; None if there were none."""
+    return statistics.median(min(one, BREAK) for one in seconds) * pictures if seconds else None
+
+
+class Session:
+    """One annotator's work on a folder.
+
+    Attributes:
+        queue: all pictures, those first of which the detector is least certain; by name without a detector.
+        classes: those that were asked for, and any other that the file has.
+    """
+
+    def __init__(
+        self,
+        folder: str | Path,
+        path: str | Path,
+        classes: Iterable[str],
+        sizes: Mapping[str, tuple[int, int]],
+        proposals: Proposals | None = None,
+    ) -> None:
+        """Start, or go on with the file at ``path``.
+
+        Args:
+            folder: of the pictures.
+            path: the COCO file.
+            classes: in the order of their keys.
+            sizes: of the pictures, from `usable`.
+            proposals: what a detector found in them.
+
+        Raises:
+            PartregError: there are no pictures, or a proposal or the file has an unknown class or is broken.
+        """
+        self.folder, self.path, self.sizes, self.proposals = Path(folder), Path(path), sizes, proposals or {}
+        if not sizes:
+            raise PartregError(f"{folder}: no pictures that can be annotated are in it; choose another folder.")
+        wanted = [class_name(one, "classes") for one in classes]
+        found = Labelled((), ())
+        if self.path.exists():
+            found = _named(read_coco(self.path, read_json(self.path), Notes()), wanted)
+        self._seen = self._stamp()
+        self._done = {picture.name: picture for picture in found.pictures}
+        self.classes = tuple(dict.fromkeys([*wanted, *found.classes]))
+        for name, picture in self._done.items():
+            if name in sizes and (picture.width, picture.height) != sizes[name]:
+                what = f"{name!r} has {sizes[name][0]} x {sizes[name][1]} pixels in {folder}"
+                raise PartregError(f"{path}: {what}, another size here; give the file another name with --to.")
+        strangers = {one.box.label for found in self.proposals.values() for one in found} - {*self.classes}
+        if strangers:
+            what = f"the detector finds {min(strangers)!r}, which is none of the classes"
+            raise PartregError(f"{what}; name it in --classes, too.")
+        self.queue = tuple(sorted(sizes, key=lambda name: (certainty(self.proposals.get(name, ())), name)))
+        self._seconds: list[float] = []
+
+    def finished(self, name: str) -> bool:
+        """Whether a picture is in the file."""
+        return name in self._done
+
+    def boxes(self, name: str) -> list[tuple[Box, float | None]]:
+        """The boxes of a picture: those in the file, or what the detector proposes, with its scores.
+
+        Raises:
+            PartregError: there is no such picture.
+        """
+        self._known(name)
+        if name in self._done:
+            return [(box, None) for box in self._done[name].boxes]
+        return [(one.box, one.score) for one in self.proposals.get(name, ())]
+
+    def save(self, name: str, boxes: Iterable[tuple[str, Sequence[float]]], seconds: float) -> None:
+        """Finish a picture with these classes and corners, and write the file; slips of the mouse are dropped.
+
+        Raises:
+            PartregError: the picture or a class is unknown, or another program has written the file meanwhile.
+        """
+        self._known(name)
+        kept = []
+        for label, corners in boxes:
+            if label not in self.classes:
+                raise PartregError(f"{name}: {label!r} is none of the classes; expected {', '.join(self.classes)}.")
+            box = clamped(label, corners, self.sizes[name])
+            kept += [box] if box and min(box.x1 - box.x0, box.y1 - box.y0) >= SMALLEST else []
+        if self._stamp() != self._seen:
+            what = "another program has written it since this page was opened"
+            raise PartregError(f"{self.path}: {what}; stop, start `partreg annotate` again and go on.")
+        self._done.pop(name, None)
+        done = {**self._done, name: Picture(name, *self.sizes[name], tuple(kept))}
+        write_coco(labelled(self.classes, done.values(), str(self.path)), self.path)
+        self._done, self._seen = done, self._stamp()
+        self._seconds.append(seconds)
+
+    def progress(self) -> dict[str, Any]:
+        """``done`` and ``total`` pictures, and the ``seconds`` that are left, None before the first one is finished."""
+        done = sum(name in self._done for name in self.queue)
+        return {"done": done, "total": len(self.queue), "seconds": time_left(self._seconds, len(self.queue) - done)}
+
+    def _known(self, name: str) -> None:
+        if name not in self.sizes:
+            raise PartregError(f"{self.folder}: no picture {name!r} is in it; reload the page.")
+
+    def _stamp(self) -> tuple[int, int] | None:
+        if not self.path.exists():
+            return None
+        status = self.path.stat()
+        return status.st_mtime_ns, status.st_size
+
+
+def _named(found: Labelled, classes: Sequence[str]) -> Labelled:
+    """The file of notebook 01 says "body" for what its annotator called "vehicle"."""
+    if VEHICLE not in classes or BODY in classes or VEHICLE in found.classes:
+        return found
+    pictures = [
+        replace(one, boxes=tuple(replace(box, label=VEHICLE) if box.label == BODY else box for box in one.boxes))
+        for one in found.pictures
+    ]
+    return Labelled(tuple(VEHICLE if label == BODY else label for label in found.classes), tuple(pictures))
+
+
+def propose(detector: str | Path, folder: str | Path, sizes: Mapping[str, tuple[int, int]]) -> Proposals:
+    """What a trained detector finds in these pictures: the best box of each class, best first.
+
+    Raises:
+        PartregError: ``detector`` is no folder of a trained detector, or a picture cannot be read.
+    """
+    from partreg.parts.detector import THRESHOLD, predict
+
+    images = pd.DataFrame({"image": list(sizes), "path": [str(inside(folder, name)) for name in sizes]})
+    found = predict(Path(detector) / "weights.pt", images, THRESHOLD)
+    proposals: dict[str, list[Proposal]] = {}
+    best = found.sort_values("score", ascending=False, kind="stable").drop_duplicates(["image", "name"])
+    for row in best.itertuples(index=False):
+        width, height = sizes[row.image]
+        corners = (row.x0 * width, row.y0 * height, row.x1 * width, row.y1 * height)
+        if box := clamped(row.name, corners, (width, height)):
+            proposals.setdefault(row.image, []).append(Proposal(box, float(row.score)))
+    return proposals
+
+
+def begin(
+    folder: str, classes: str = "", detector: str = "", annotator: str = "", to: str = ""
+) -> tuple[Session, dict[str, str]]:
+    """Start as `partreg annotate` does; gives the session, and why pictures are left out.
+
+    Args:
+        folder: of the pictures.
+        classes: names with commas between; "" for `LABELS`.
+        detector: folder of a trained detector; "" for none.
+        annotator: a name for the file of one of several annotators, of letters, digits, "-" and "_".
+        to: the COCO file; "" for one beside ``folder``, under its name.
+
+    Raises:
+        PartregError: the name of the annotator is no such one, or as in `Session` and `propose`.
+    """
+    if annotator and not NAME.fullmatch(annotator):
+        raise PartregError(f"--annotator {annotator!r}: expected letters, digits, '-' and '_'; choose such a name.")
+    place = Path(os.path.abspath(folder))
+    path = Path(to) if to else place.with_name(f"{place.name}.{annotator or 'annotations'}.json")
+    sizes, left_out = usable(folder)
+    proposals = propose(detector, folder, sizes) if detector and sizes else {}
+    names = [one.strip() for one in classes.split(",")] if classes else LABELS
+    return Session(place, path, names, sizes, proposals), left_out
