@@ -18,10 +18,15 @@ from partreg.workflow.chapters import NEEDS, Needs
 WORDS_A_MINUTE = 180  # of prose and of code, for readers whose first language is another
 TABLES = {"controls": "the controls", "strong": "the strong baseline"}  # the others are the paper's: table_4 is Table 4
 
-IN_THE_PAGE = """```{raw} html
+IN_THE_PAGE = {  # what one chapter alone loads
+    "by_hand": """```{raw} html
 <link rel="stylesheet" href="../_static/by_hand.css">
 <script src="../_static/by_hand.js" defer></script>
-```"""
+```""",
+    "17_in_the_page": """```{raw} html
+<script src="../_static/in_page.js" defer></script>
+```""",
+}
 PROVENANCE = re.compile(r'<p class="provenance">(.*?)</p>', re.DOTALL)
 
 
@@ -55,8 +60,8 @@ def readable(name: str, notebook: NotebookNode) -> NotebookNode:
             cell,
             *(new_markdown_cell(line, id=f"{cell.id}-provenance-{number}") for number, line in enumerate(lines)),
         ]
-    if name == "by_hand":
-        cells.append(new_markdown_cell(IN_THE_PAGE, id="run-in-the-page"))
+    if name in IN_THE_PAGE:
+        cells.append(new_markdown_cell(IN_THE_PAGE[name], id="run-in-the-page"))
     code = [cell for cell in cells if cell.cell_type == "code"]
     for cell, source in zip(code, laid_out([cell.source for cell in code]), strict=True):
         cell.source = source

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import io
 import json
 import re
@@ -45,6 +46,7 @@ from started import annotated, annotated_figure, detectors, starts, walked
 from tried import layouts, recipes, variations
 
 # Pyodide's own files, without packages, which run the cells of one chapter in its page; see by_hand.js.
+ORT = "ort-wasm-simd-threaded.wasm"  # ONNX Runtime without a GPU; a quarter of its bytes when compressed
 PYODIDE = ("pyodide.mjs", "pyodide.asm.mjs", "pyodide.asm.wasm", "python_stdlib.zip", "pyodide-lock.json")
 
 
@@ -99,6 +101,13 @@ def assemble(ws: Workspace, site: Path) -> None:
         _write(site / "book" / "_static" / "katex" / path.relative_to(katex), path.read_bytes())
     for name in PYODIDE:
         _write(site / "book" / "_static" / "pyodide" / name, package_file(f"pyodide/{name}").read_bytes())
+    runtime, in_page = site / "book" / "_static" / "onnxruntime", ws.folder / "in_page"
+    _write(runtime / f"{ORT}.gz", gzip.compress(package_file(f"onnxruntime-web/dist/{ORT}").read_bytes(), mtime=0))
+    name = "ort.wasm.bundle.min.mjs"
+    _write(runtime / name, package_file(f"onnxruntime-web/dist/{name}").read_bytes())
+    for path in sorted(in_page.glob("*.onnx")) + sorted(in_page.glob("page.json")):
+        _write(site / "book" / "_static" / "in_page" / path.name, path.read_bytes())
+    _write(site / "book" / "_static" / "in_page.js", thing.alone("in_page").encode())
     _write(site / "book" / "_static" / "touch.js", thing.script().encode())
     _write(site / "book" / "_static" / "touch.css", thing.style().encode())
     _write(site / "book" / "statistics.md", statistics(ws).encode())

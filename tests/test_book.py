@@ -1,5 +1,6 @@
 """The whole chain on the smoke profile, and the book that comes of it in a browser."""
 
+import base64
 import os
 import re
 import shutil
@@ -12,6 +13,7 @@ import nbformat
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from bs4 import BeautifulSoup
 
 import chapter
@@ -22,6 +24,8 @@ from partreg.baselines import declarations, table_methods
 from partreg.baselines.task import Cost
 from partreg.errors import PartregError
 from partreg.figures.tables import NOT_RUN
+from partreg.reid.features import load
+from partreg.reid.pixels import decode
 from partreg.workflow import dial, effects, evidence, keys, methods
 from partreg.workflow.chapters import chapter_path, method_path, run_path
 from partreg.workflow.profile import REFERENCE, REPOSITORY
@@ -470,6 +474,52 @@ def test_a_screen_reader_finds_mathml_and_no_latex_is_left(built):
         for latex in found.select("annotation, pre, code, script, style"):
             latex.decompose()
         assert not re.findall(r"\\\(|\\\[|\$[^$ ]*\\[a-z]+[^$]*\$", found.get_text()), path.name
+
+
+# -------------------------------------------------------------------------------------------- the networks in the page
+
+IN_PAGE = "notebooks/17_in_the_page.html"
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
+def test_networks_run_in_a_page_of_under_25_mb_with_pythons_numbers(built, browser, served, tmp_path, width, scheme):
+    context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
+    page, answers = context.new_page(), []
+    page.on("response", answers.append)
+    page.goto(f"{served}/{IN_PAGE}", wait_until="networkidle")
+    page.get_by_role("button", name="Load both networks").click()
+    for number, one in enumerate(files.read_json(built.folder / "in_page" / "page.json")["pictures"][:4], start=1):
+        if number > 1:
+            page.get_by_role("button", name=f"Picture {number}", exact=True).click()
+        asked = "name => document.querySelector('.in-page').computed?.name === name"
+        page.wait_for_function(asked, arg=f"Picture {number}", timeout=60_000)
+        found = page.evaluate("document.querySelector('.in-page').computed.results.map(one => [...one.features])")
+        kind, text = one["picture"].split(";base64,")
+        path = tmp_path / f"{number}.{kind.split('/')[1]}"
+        path.write_bytes(base64.b64decode(text))
+        for row, features in zip((paper.FULL, paper.BASELINE), found, strict=True):
+            run, network, _ = load(workflow.run_folder(built, workflow.runs(built)["table_4"][row][0]))
+            with torch.inference_mode():  # float32, whatever this processor computes faster
+                expected = network(torch.from_numpy(decode(path, run.size))[None].permute(0, 3, 1, 2)).feature[0]
+            np.testing.assert_allclose(features, expected.numpy(), atol=1e-3)
+    assert all(one.url.startswith((served, "data:", "blob:")) for one in answers)
+    assert sum(len(one.body()) for one in answers if one.url.startswith(served)) < 25_000_000
+    page.evaluate(package_file("axe-core/axe.min.js").read_text(encoding="utf-8"))
+    axe = "async () => (await axe.run('.in-page', {resultTypes: ['violations']})).violations.map(one => one.id)"
+    assert page.evaluate(axe) == []
+    assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 1
+    context.close()
+
+
+@pytest.mark.browser
+def test_opened_as_a_file_the_page_of_networks_shows_a_still_picture(built, browser):
+    page = browser.new_page()
+    page.goto((built.folder / "site" / "_build" / "html" / IN_PAGE).as_uri())
+    assert page.get_by_role("img", name="Pictures of vehicles with their part boxes").is_visible()
+    assert page.get_by_text("opened as a file").is_visible()
+    assert page.get_by_role("button", name="Load both networks").count() == 0
+    page.close()
 
 
 # ------------------------------------------------------------------------------------------------ the chapter "By hand"

@@ -117,7 +117,7 @@ def to_onnx(
             "--safetensors, or export a network with a global branch."
         )
     onnx, _ = packages("onnx", "onnxruntime")
-    model = onnx.load_model_from_string(traced(run, network))
+    model = onnx.load_model_from_string(traced(Exported(network).eval(), run.size, ["features"]))
     onnx.helper.set_model_props(model, {"run": portable(run).to_json()})
     onnx.checker.check_model(model)
     content = model.SerializeToString(deterministic=True)
@@ -128,13 +128,18 @@ def to_onnx(
     return difference
 
 
-def traced(run: Run, network: PartRegularizedNet) -> bytes:
-    """Return an ONNX model of a network's test stage for any number of pictures."""
+def traced(stage: nn.Module, size: int, outputs: Sequence[str]) -> bytes:
+    """Return an ONNX model of a computation on any number of pictures.
+
+    Args:
+        stage: the computation, of pictures (N, size, size, 3) uint8, in evaluation mode.
+        size: height and width of the pictures in pixels.
+        outputs: a name for each tensor that it returns.
+    """
     content: Any = io.BytesIO()
-    example = torch.zeros(1, run.size, run.size, 3, dtype=torch.uint8)
-    free = {"pictures": {0: "N"}, "features": {0: "N"}}
-    names: Any = {"input_names": ["pictures"], "output_names": ["features"], "dynamic_axes": free}
-    stage = Exported(network).eval()
+    example = torch.zeros(1, size, size, 3, dtype=torch.uint8)
+    free = {name: {0: "N"} for name in ("pictures", *outputs)}
+    names: Any = {"input_names": ["pictures"], "output_names": list(outputs), "dynamic_axes": free}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # torch's newer exporter needs two more packages
         torch.onnx.export(stage, (example,), content, dynamo=False, opset_version=OPSET, **names)

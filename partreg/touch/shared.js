@@ -131,3 +131,28 @@ function pressOne(buttons, chosen) {
     button.classList.toggle("touch-chosen", place === chosen);
   });
 }
+
+const sum = (numbers) => numbers.reduce((all, number) => all + number, 0);
+
+/** For each cell of S x S, row after row, whether one of the boxes overlaps it. */
+function covered(boxes, S) {
+  return Array.from({ length: S * S }, (_, number) => {
+    const [row, column] = [Math.floor(number / S), number % S];
+    return boxes.some(([x0, y0, x1, y1]) => overlaps(x0, x1, column, S) && overlaps(y0, y1, row, S));
+  });
+}
+
+/** The share of a map's positive part that lies on cells; null where there are none. */
+function shareOn(map, cells) {
+  if (!cells.some(Boolean)) return null;
+  const positive = map.map((value) => Math.max(value, 0));
+  return sum(positive.filter((_, number) => cells[number])) / Math.max(sum(positive), 1e-9);
+}
+
+/** Draw a map's positive part, scaled by its maximum, a pixel a cell; the page makes it as large as the picture. */
+function paint(canvas, map, S) {
+  canvas.width = canvas.height = S;
+  const most = Math.max(...map, 1e-9);
+  const pixels = new Uint8ClampedArray(map.flatMap((value) => [...tone(Math.max(value, 0) / most), 255]));
+  canvas.getContext("2d").putImageData(new ImageData(pixels, S, S), 0, 0);
+}

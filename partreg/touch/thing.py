@@ -24,7 +24,7 @@ from PIL import Image
 from partreg.figures.sheets import DPI, Picture, as_pixels
 
 HERE = Path(__file__).parent
-SHARED = ("shared", "page")  # files of JavaScript that are no things
+SHARED = ("shared", "page", "in_page")  # files of JavaScript that are no things
 
 
 @dataclass(frozen=True)
@@ -96,6 +96,11 @@ def script() -> str:
         f"things.{name} = (() => {{\n{source(name).replace('export default', 'return', 1)}}})();\n" for name in names()
     )
     return f'(() => {{\n"use strict";\n{source("shared")}\nconst things = {{}};\n{things}{source("page")}}})();\n'
+
+
+def alone(name: str) -> str:
+    """Return a file of JavaScript with the shared helpers as one classic script of a page."""
+    return f'(() => {{\n"use strict";\n{source("shared")}\n{source(name)}}})();\n'
 
 
 def picture(image: Picture, side: int = 256) -> str:

@@ -50,6 +50,7 @@ NEEDS = {
     "14_every_rule": Needs(networks=("table_4", "table_6")),
     "15_what_pays": Needs(networks=("table_4",), kept=("gpu/tried", *KEPT)),
     "16_same_or_not": Needs(networks=("table_4", "table_6")),
+    "17_in_the_page": Needs(networks=("table_4",)),
     "by_hand": Needs(),
 }
 CHAPTERS = tuple(NEEDS)
