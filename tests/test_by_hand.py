@@ -202,7 +202,7 @@ def test_a_likeness_map_in_chapter_09():
     data = {"test": test, "picked": [10], "folders": {"PR": "a"}, "ws": SimpleNamespace(pixels="")}
     shown = run("09_activation_maps", "likeness", **names, **data)
     assert (shown.one, shown.other) == (10, 11)
-    assert shown.products["PR"][0] == pytest.approx(shown.products["PR"][1], rel=1e-5)
+    assert shown.product == pytest.approx(shown.total, rel=1e-5)
     cells = likeness.cell_features(network, torch.from_numpy(pixels[[10, 11]]).permute(0, 3, 1, 2)).numpy()
     np.testing.assert_allclose(shown.pairs["PR"], likeness.likeness(*cells), rtol=1e-5)
 

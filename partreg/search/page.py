@@ -28,6 +28,7 @@ li, figure { margin: 0; overflow-wrap: anywhere; font-size: .875rem; }
 figure { max-width: 12rem; }
 img { display: block; width: 100%; aspect-ratio: 4 / 3; object-fit: contain; background: #808080; }
 img.wide { max-width: 36rem; aspect-ratio: auto; }
+table { margin-top: 1rem; }
 caption { text-align: left; }
 th, td { padding: .1rem .75rem .1rem 0; text-align: left; font-weight: normal; }
 .absent { display: block; padding: 1rem; border: 1px dashed; }

@@ -35,7 +35,8 @@ def test_two_networks_give_two_maps_as_lines_figure_and_page(pictures, network, 
     with Image.open(tmp_path / "maps.png") as image:
         assert image.height > image.width
     page = (tmp_path / "maps.html").read_text(encoding="utf-8")
-    assert page.count('src="data:image/png') == 1
+    assert page.count('src="data:image/jpeg') == 1
+    assert "<h1>Likeness of c.png and a.png</h1>" in page
     assert page.count("<caption>") == 2
     assert "<script" not in page
 
