@@ -181,3 +181,14 @@ def test_the_pictures_of_an_index_are_found_by_their_paths(indexed, pictures):
     (pictures / "images.csv").write_text("path,vehicle\nlot/a.png,1\nnone.png,1\n")
     with pytest.raises(PartregError, match=r"1 of its images are not in .*, the first is 'none\.png'"):
         read_labelled(indexed, pictures / "images.csv")
+
+
+@pytest.mark.parametrize("content", [b"no array", np.array([{"an": "object"}])])
+def test_a_file_of_the_readers_own_is_not_to_be_deleted(tmp_path, content):
+    written(tmp_path)
+    if isinstance(content, bytes):
+        (tmp_path / "features.npy").write_bytes(content)
+    else:
+        np.save(tmp_path / "features.npy", content, allow_pickle=True)
+    with pytest.raises(PartregError, match=r"features\.npy: .*; write it again by numpy\.save"):
+        read_labelled(tmp_path / "features.npy", tmp_path / "images.csv")
