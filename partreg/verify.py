@@ -25,9 +25,9 @@ from partreg.files import sha256
 
 SUMS = "SHA256SUMS"
 KINDS = {".txt", ".csv", ".xml", ".json", ".jpg", ".npy", ".pt"}
-# What lies beside the results: executed notebooks, the site, decoded pixels, logs, records of time, a reader's
-# boxes, and the detector library's own settings, which name folders of this machine.
-BESIDE = {"notebooks", "site", "pixels", "yolo-example", "drawn", "Ultralytics"}
+# What lies beside the results: executed notebooks, the site and what one of its pages loads, decoded pixels, logs,
+# records of time, a reader's boxes, and the detector library's own settings, which name folders of this machine.
+BESIDE = {"notebooks", "site", "in_page", "pixels", "yolo-example", "drawn", "Ultralytics"}
 TIMED = {"provenance.json", "training.json", "cost.json", "net.json", "choices.json"}
 KEY = re.compile(r"(?<![0-9a-f])[0-9a-f]{12}(?![0-9a-f])")  # in the names of folders and files
 ORIGIN = {"commit", "clean", "device", "key", "code"}  # where a result came from, in files that hold both
