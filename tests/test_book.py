@@ -486,7 +486,7 @@ IN_PAGE = "notebooks/17_in_the_page.html"
 def test_networks_run_in_a_page_of_under_25_mb_with_pythons_numbers(built, browser, served, tmp_path, width, scheme):
     context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
     page, answers = context.new_page(), []
-    page.on("response", answers.append)
+    page.on("response", lambda answer: answers.append(answer))
     page.goto(f"{served}/{IN_PAGE}", wait_until="networkidle")
     page.get_by_role("button", name="Load both networks").click()
     for number, one in enumerate(files.read_json(built.folder / "in_page" / "page.json")["pictures"][:4], start=1):
