@@ -266,6 +266,7 @@ function grabbed(at, near) {
 const reach = (event) => (event.pointerType === "touch" ? 14 : 6) / scale();
 
 function press(event) {
+  if (event.button === 2 && event.pointerType === "mouse" && !drag) return strike(point(event));
   if (event.button || drag) return;
   const at = point(event);
   stage.focus({ preventScroll: true });
@@ -324,10 +325,23 @@ function release(event) {
   say(named(boxes[grab ? grab.index : boxes.length - 1]));
 }
 
+/* The boxes at a point, the smallest first. */
+function under(at) {
+  const here = [...boxes.keys()].filter((index) => contains(boxes[index], at));
+  return here.sort((a, b) => area(boxes[a]) - area(boxes[b]));
+}
+
+/* The right button deletes the chosen box if it is here, or else the smallest one. */
+function strike(at) {
+  const here = under(at);
+  if (!here.length) return;
+  chosen = here.includes(chosen) ? chosen : here[0];
+  remove();
+}
+
 function click(at) {
   armed = false;
-  const here = [...boxes.keys()].filter((index) => contains(boxes[index], at));
-  here.sort((a, b) => area(boxes[a]) - area(boxes[b]));
+  const here = under(at);
   choose(here.length ? here[(here.indexOf(chosen) + 1) % here.length] : -1);
 }
 
@@ -489,6 +503,7 @@ async function start() {
   Object.assign(buttons, { redo: () => undo(future, past, "redo"), in: () => zoomed(1.5), out: () => zoomed(1 / 1.5) });
   Object.entries({ ...buttons, fit: () => zoomed(0) }).forEach(([id, act]) => button(id, act));
   svg.addEventListener("pointerdown", press);
+  svg.addEventListener("contextmenu", (event) => event.preventDefault());
   svg.addEventListener("pointermove", move);
   svg.addEventListener("pointerup", release);
   svg.addEventListener("pointercancel", cancel);

@@ -43,9 +43,9 @@ class Hand:
         self.actions += 1
         self.page.keyboard.press(key)
 
-    def click(self, x: float, y: float) -> None:
+    def click(self, x: float, y: float, button: str = "left") -> None:
         self.actions += 1
-        self.page.mouse.click(*self._screen(x, y))
+        self.page.mouse.click(*self._screen(x, y), button=button)
 
     def drag(self, x: float, y: float, to_x: float, to_y: float) -> None:
         self.actions += 1
@@ -74,6 +74,12 @@ class Hand:
             self.press(str(at + 1))
         self.drag(*box)
 
+    def draw_all(self, wanted: Mapping[str, Corners]) -> None:
+        """Draw boxes in the order of the classes, but the class that is picked first: it needs no key."""
+        picked = self.classes[self.page.evaluate("label")]
+        for label in sorted(wanted, key=lambda one: (one != picked, self.classes.index(one))):
+            self.draw(label, wanted[label])
+
     def correct(self, wanted: Mapping[str, Corners], close: float) -> None:
         """Correct the boxes that are shown until each class that is wanted has one of this overlap, and no other one.
 
@@ -82,13 +88,11 @@ class Hand:
         """
         self._rename(wanted, close)
         for label in [box["label"] for box in self.boxes if box["label"] not in wanted]:
-            self._choose(label)
-            self.press("Delete")
+            self._delete(label)
         for label, box in wanted.items():
             if label in self._shown():
                 self._pull(label, box, close)
-        for label in sorted(wanted.keys() - self._shown().keys(), key=self.classes.index):
-            self.draw(label, wanted[label])
+        self.draw_all({label: box for label, box in wanted.items() if label not in self._shown()})
 
     def _shown(self) -> dict[str, Corners]:
         return {box["label"]: tuple(box[key] for key in KEYS.values()) for box in self.boxes}
@@ -100,6 +104,15 @@ class Hand:
                 self._choose(label)
                 self.press(str(self.classes.index(missing[0]) + 1))
                 self.press("Escape")
+
+    def _delete(self, label: str) -> None:
+        x0, y0, x1, y1 = self._shown()[label]
+        middle = [(x0 + x1) / 2, (y0 + y1) / 2]
+        if self.page.evaluate("([x, y]) => boxes[under({ x, y })[0]].label", middle) == label:
+            self.click(*middle, button="right")
+        else:
+            self._choose(label)
+            self.press("Delete")
 
     def _choose(self, label: str) -> None:
         x0, y0, x1, y1 = self._shown()[label]

@@ -157,6 +157,17 @@ def test_a_click_and_a_slip_draw_nothing_and_a_click_chooses_the_smallest(opened
     assert hand.boxes == before
 
 
+def test_the_right_button_deletes_the_smallest_box_and_undo_brings_it_back(opened):
+    _, page = opened(proposals=proposed(("vehicle", (10, 5, 190, 95), 0.9), ("window", (50, 20, 150, 60), 0.8)))
+    hand = Hand(page)
+    hand.click(100, 40, button="right")
+    assert [box["label"] for box in hand.boxes] == ["vehicle"]
+    hand.click(5, 99, button="right")
+    assert len(hand.boxes) == 1
+    page.keyboard.press("Control+z")
+    assert [box["label"] for box in hand.boxes] == ["vehicle", "window"]
+
+
 def test_a_box_that_a_person_touched_is_no_proposal_any_more(opened):
     _, page = opened(proposals=proposed(("window", (50, 20, 150, 60), 0.8), ("vehicle", (10, 5, 190, 95), 0.9)))
     assert "score 0.80" in page.inner_text("#boxes")
@@ -321,7 +332,7 @@ def test_correcting_takes_fewer_actions_than_drawing(opened):
         ("window", (51, 20, 149, 51), 0.9),  # right: nothing
         ("vehicle", (30, 25, 190, 95), 0.8),  # its corner: one drag
         ("y", (100, 60, 121, 80), 0.7),  # another class: click, key, and Esc to let go
-        ("z", (150, 60, 180, 80), 0.6),  # too many: click, Del
+        ("z", (150, 60, 180, 80), 0.6),  # too many: right button
     )  # missing: key, drag; and Enter
     session, page = opened(classes=("left_light", "window", "vehicle", "x", "y", "z"), proposals=found)
     hand = Hand(page)
@@ -329,7 +340,7 @@ def test_correcting_takes_fewer_actions_than_drawing(opened):
     page.keyboard.press("Escape")
     hand.correct(wanted, 0.8)
     hand.finish()
-    assert hand.actions == 0 + 1 + 3 + 2 + 2 + 1
+    assert hand.actions == 0 + 1 + 3 + 1 + 2 + 1
     have = dict(kept(session)["a.jpg"])
     assert have.keys() == wanted.keys()
     assert all(overlap(have[label], wanted[label]) >= 0.8 for label in wanted)
@@ -338,11 +349,13 @@ def test_correcting_takes_fewer_actions_than_drawing(opened):
     hand = Hand(page)
     page.keyboard.press("6")
     page.keyboard.press("Escape")
-    for label, box in wanted.items():
-        hand.draw(label, box)
+    hand.draw_all(wanted)
     hand.finish()
     assert hand.actions == 4 * 2 + 1
-    close(kept(session)["a.jpg"], list(wanted.items()))
+    close(sorted(kept(session)["a.jpg"]), sorted(wanted.items()))
+    hand.actions = 0
+    hand.draw_all({"window": (50, 20, 150, 50), "x": (100, 60, 120, 80)})
+    assert hand.actions == 3, "x is picked still"
 
 
 def test_the_hand_knows_which_corner_helps_most():
