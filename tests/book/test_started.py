@@ -67,6 +67,7 @@ def test_a_gain_is_given_with_its_interval_and_what_is_absent_is_said(tmp_path):
     (line,) = [line for line in told.splitlines() if line.startswith("| rendered vehicles, over random")]
     assert line.startswith("| rendered vehicles, over random weights | +32.5 (")
     assert line.endswith(" | not measured |")
+    assert "1 of these 1 intervals leave zero out." in told
     found = started.gain(pd.read_csv(tmp_path / "real_starts.csv"), ("rendered", False), ("none", False))
     assert found.mean == pytest.approx(0.325)
     assert found.low < 0.325 < found.high
