@@ -1,13 +1,18 @@
 """Put results under ``reference/``, which is committed, and stamp them after a change of code.
 
 ``make keep WHAT=...`` puts results of your own in place of those. One other target writes there: ``make restamp``, to
-the column ``code`` of ``runs.csv``.
+the column ``code`` of ``runs.csv`` and ``regime.csv``.
 """
 
 from __future__ import annotations
 
+import os
+import shutil
+import subprocess
 import sys
+import tempfile
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -67,7 +72,8 @@ def restamp(ws: Workspace, folder: Path, each: int = 1) -> list[str]:
     """Stamp kept trainings with today's code where it gives the same numbers, to the last digit that is kept.
 
     A group is the kept trainings of one code that one code of today would make. Those of each group that took the
-    least time are trained again. If all numbers are the same, the group's ``code`` in runs.csv becomes today's.
+    least time are trained again, quick groups first. If all numbers are the same, the group's ``code`` in runs.csv
+    becomes today's.
 
     Args:
         ws: the workspace of the kept trainings.
@@ -80,9 +86,10 @@ def restamp(ws: Workspace, folder: Path, each: int = 1) -> list[str]:
     text = pd.read_csv(folder / "runs.csv", dtype=str, keep_default_na=False)
     kept, wanted = read_evidence(folder), {job.description: job for job in STUDY.listed(ws)}
     due = text[text.key.isin(wanted)].assign(now=lambda rows: [wanted[key].code for key in rows.key])
+    due = due.assign(took=pd.to_numeric(due.seconds, errors="coerce")).sort_values("took", kind="stable")
     lines = []
     for (old, now), group in due[due.code != due.now].groupby(["code", "now"], sort=False):
-        sample = group.loc[pd.to_numeric(group.seconds, errors="coerce").sort_values(kind="stable").index[:each], "key"]
+        sample = group.key.head(each)
         apart = [words for key in sample for words in differences(ws, wanted[key], kept)]
         if not apart:
             text.loc[group.index, "code"] = now
@@ -91,7 +98,83 @@ def restamp(ws: Workspace, folder: Path, each: int = 1) -> list[str]:
         lines.append(
             f"{old or 'no code'} to {now}, {len(group)} trainings ({labels}): {'; '.join(apart) or 'the same'}"
         )
+        print(lines[-1], flush=True)
     return lines
+
+
+def restamp_regime(folder: Path) -> list[str]:
+    """Stamp the kept trainings of the study "regime" with today's code where both codes train the same networks.
+
+    A GPU made them, and a CPU does not repeat its last digits. So here the code of the commit that made them and
+    today's train, on this computer, a small network of each of their rows on a small benchmark (`again`). If all
+    weights have the same bytes and all scores are the same, the ``code`` of these rows in regime.csv becomes today's.
+    What only a GPU does, such as to record a step, is not compared.
+
+    Returns:
+        A line for each group of one code, as `restamp`.
+    """
+    path, ws = folder / "regime.csv", open_workspace("regime")
+    text = pd.read_csv(path, dtype=str, keep_default_na=False)
+    wanted = {job.description: job.code for job in regime.STUDY.listed(ws)}
+    due = text[text.key.isin(wanted)].assign(now=lambda rows: [wanted[key] for key in rows.key])
+    due = due[due.code != due.now]
+    changes = {row: what for row, _, _, what in regime.trainings(ws.profile.regime, 0) if row in set(due.row)}
+    trained = {commit: again(commit, changes) for commit in ["", *due.commit.unique()]} if len(due) else {}
+    lines = []
+    for (commit, old, now), group in due.groupby(["commit", "code", "now"], sort=False):
+        rows = list(group.row.unique())
+        apart = [words for row in rows for words in unlike(trained[commit][row], trained[""][row], (old, now))]
+        if not apart:
+            text.loc[group.index, "code"] = now
+            files.write_text(path, text.to_csv(index=False))
+        lines.append(
+            f"{old} to {now}, {len(group)} trainings on a GPU ({len(rows)} small ones by the code of {commit} and by "
+            f"today's): {'; '.join(apart) or 'the same'}"
+        )
+        print(lines[-1], flush=True)
+    return lines
+
+
+def again(commit: str, changes: dict[str, Any]) -> dict[str, Any]:
+    """Return what ``book/again.py`` makes with the code of a commit, in a process of its own; "" for today's code.
+
+    ``changes`` says what each row changes in the full model.
+
+    Raises:
+        PartregError: this copy of the repository has not the commit, or its code does not run.
+    """
+    with tempfile.TemporaryDirectory() as work:
+        place = Path(work) / "code"
+        files.write_json(Path(work) / "rows.json", changes)
+        try:
+            if commit:
+                tar = ["git", "-C", str(REPOSITORY), "archive", "--output", f"{place}.tar", commit]
+                subprocess.run(tar, check=True, capture_output=True)  # noqa: S603
+                shutil.unpack_archive(f"{place}.tar", place, filter="data")
+            here = {**os.environ, "PYTHONPATH": str(place if commit else REPOSITORY), "OMP_NUM_THREADS": "1"}
+            command = [sys.executable, str(REPOSITORY / "book" / "again.py"), work]
+            subprocess.run(command, check=True, capture_output=True, env=here, cwd=work)  # noqa: S603
+        except (OSError, subprocess.CalledProcessError) as error:
+            why = (getattr(error, "stderr", b"") or str(error).encode()).decode(errors="replace").strip()
+            raise PartregError(
+                f"the code of {commit or 'this copy'} does not train here: {why.splitlines()[-1]}; fetch that commit, "
+                "or leave its trainings marked as of older code."
+            ) from error
+        found: dict[str, Any] = files.read_json(Path(work) / "again.json")
+    return found
+
+
+def unlike(before: dict[str, Any], now: dict[str, Any], codes: tuple[str, str]) -> list[str]:
+    """Return in what two codes' trainings of one row differ; ``codes`` are those of the kept trainings and of today."""
+    row, pair = now["record"]["row"], (before, now)
+    scores = [{name: value for name, value in one["record"].items() if name not in ORIGIN} for one in pair]
+    alike = {
+        "the codes": [one["code"] for one in pair] == list(codes),
+        "what was done": before["done"] == now["done"],
+        "weights": before["weights"] == now["weights"],
+        "scores": scores[0] == scores[1],
+    }
+    return [f"{row}: {name} differ" for name, same in alike.items() if not same]
 
 
 def differences(ws: Workspace, job: Job, kept: Evidence) -> list[str]:
@@ -104,11 +187,11 @@ def differences(ws: Workspace, job: Job, kept: Evidence) -> list[str]:
 
 
 def main(arguments: list[str]) -> None:
-    """Run ``python book/keep.py WHAT PROFILE [OUTPUT]``; with ``restamp`` for WHAT, see `restamp`."""
+    """Run ``python book/keep.py WHAT PROFILE [OUTPUT]``; ``restamp`` for WHAT: see `restamp_regime`, `restamp`."""
     what, profile, output = [*arguments, "", "", ""][:3]
     if what == "restamp":
         ws = open_workspace("reference")
-        sys.exit(reported("restamp", lambda: print("\n".join(restamp(ws, REFERENCE)), flush=True)))
+        sys.exit(reported("restamp", lambda: (restamp_regime(REFERENCE), restamp(ws, REFERENCE))))
     try:
         if what not in TABLES:
             raise PartregError(f"WHAT is {what!r}; expected one of {', '.join(TABLES)}.")

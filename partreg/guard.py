@@ -142,11 +142,16 @@ def one_of(allowed: tuple[Any, ...]) -> BeforeValidator:
     return BeforeValidator(check)
 
 
+def words_in(value: Any) -> Any:
+    """The words of a text with commas between them; any other value as it is."""
+    return [word.strip() for word in value.split(",") if word.strip()] if isinstance(value, str) else value
+
+
 def some_of(allowed: tuple[str, ...]) -> BeforeValidator:
     """Any of a few names, also as text with commas between; they come out in one order, for theirs means nothing."""
 
     def check(value: Any) -> tuple[str, ...]:
-        words = [word.strip() for word in value.split(",") if word.strip()] if isinstance(value, str) else value
+        words = words_in(value)
         if not isinstance(words, list | tuple) or not all(word in allowed for word in words):
             raise expected(f"names out of {', '.join(allowed)}")
         return tuple(word for word in allowed if word in words)

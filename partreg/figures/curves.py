@@ -10,7 +10,7 @@ import seaborn as sns
 from matplotlib.figure import Figure
 
 from partreg.figures.pipeline import GREEN, GREY
-from partreg.figures.sheets import PART_COLORS, PART_STYLES, white_figure
+from partreg.figures.sheets import part_look, white_figure
 from partreg.figures.tables import percent
 from partreg.parts.boxes import BRANCH_BOXES
 
@@ -37,8 +37,8 @@ def training_curves(history: pd.DataFrame, branches: Sequence[str], vehicles: in
     figure, axes = white_figure(6.4, 2.2 * len(panels), len(panels), dpi=None, sharex=True, layout="constrained")
     for ax, (label, lines) in zip(axes, panels.items(), strict=True):
         for column, branch in zip(lines, branches, strict=False):
-            box = BRANCH_BOXES.get(branch, ("",))[0]
-            color, style = PART_COLORS.get(box, GREEN), PART_STYLES.get(box, "-")
+            box = BRANCH_BOXES.get(branch, (branch,))[0]
+            color, style = (GREEN, "-") if branch == "global" else part_look(box)
             ax.plot(lines[column], color=color, linestyle=style, marker=".", label=branch)
         ax.set(xlabel="epoch", ylabel=label, ylim=(0, None if label == "loss" else 101))
         ax.label_outer()

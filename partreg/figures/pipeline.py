@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch, Rectangle
 
-from partreg.figures.sheets import PART_COLORS, Picture, as_pixels, blank_sheet, draw_boxes
+from partreg.figures.sheets import Picture, as_pixels, blank_sheet, draw_boxes, part_look
 from partreg.parts.boxes import BRANCH_BOXES
 
 GREEN = "#019e73"  # the global branch, in green as in the paper
@@ -71,7 +71,7 @@ def _branches(ax: Axes, pixels: np.ndarray, cells: Mapping[str, np.ndarray], dim
     if parts:
         _bus(ax, 16, 40.5, [middle - 1.5 for middle in parts], GREY, "--")
     for (branch, mask), middle in zip(cells.items(), middles, strict=True):
-        color = GREEN if branch == "global" else PART_COLORS[BRANCH_BOXES[branch][0]]
+        color = GREEN if branch == "global" else part_look(BRANCH_BOXES.get(branch, (branch,))[0])[0]
         left = middle - side / 2
         pooled = np.kron(mask, np.ones((32, 32), bool))[..., None]
         small = cv2.resize(pixels, pooled.shape[:2], interpolation=cv2.INTER_AREA)

@@ -5,6 +5,7 @@ Every function that makes a figure returns it closed. So a notebook shows it onc
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from partreg.parts.boxes import CORNERS, PART_BOXES
 # Okabe and Ito's colours as in seaborn's "colorblind" palette; the line's style tells the parts apart, too.
 PART_COLORS = {"window": "#0173b2", "left_light": "#de8f05", "right_light": "#de8f05", "brand": "#cc78bc"}
 PART_STYLES = {"window": "-", "left_light": "--", "right_light": "--", "brand": ":"}
+OWN_COLORS = ("#0173b2", "#de8f05", "#cc78bc", "#ca9161", "#d55e00")  # of parts that are not the car's
 GAP = 0.06  # white space around an image, as a share of a cell
 INCHES = 8.0  # width of a sheet at most
 DPI = 120
@@ -78,8 +80,16 @@ def outlined(width: float) -> list[patheffects.AbstractPathEffect]:
     return [patheffects.withStroke(linewidth=width, foreground="white")]
 
 
+def part_look(part: str) -> tuple[str, str]:
+    """Return the colour and the line's style of a part; of one that is not the car's, they follow from its name."""
+    if part in PART_COLORS:
+        return PART_COLORS[part], PART_STYLES[part]
+    number = zlib.crc32(part.encode())
+    return OWN_COLORS[number % len(OWN_COLORS)], ("-", "--", ":")[number % 3]
+
+
 def draw_boxes(ax: Axes, boxes: Boxes, extent: tuple[float, float, float, float]) -> None:
-    """Draw part boxes over their image (Figures 3 and 4).
+    """Draw part boxes over their image (Figures 3 and 4); parts that are not the car's with their names.
 
     Args:
         ax: the axes that show the image.
@@ -94,10 +104,11 @@ def draw_boxes(ax: Axes, boxes: Boxes, extent: tuple[float, float, float, float]
     for box in boxes.dropna(subset=list(CORNERS)).itertuples():
         corner = (left + box.x0 * wide, top + box.y0 * high)
         rectangle = Rectangle(corner, (box.x1 - box.x0) * wide, (box.y1 - box.y0) * high, fill=False)
-        rectangle.set(
-            edgecolor=PART_COLORS[box.part], linestyle=PART_STYLES[box.part], linewidth=1.3, path_effects=outlined(2.6)
-        )
+        color, style = part_look(box.part)
+        rectangle.set(edgecolor=color, linestyle=style, linewidth=1.3, path_effects=outlined(2.6))
         ax.add_patch(rectangle)
+        if box.part not in PART_COLORS:
+            ax.text(*corner, box.part, size=7, color=color, va="bottom", path_effects=outlined(2.0))
 
 
 def _letterbox(pixels: np.ndarray, side: int) -> tuple[np.ndarray, tuple[int, int, int, int]]:

@@ -4,11 +4,18 @@
 image, and the image's view. **Objects** (`OBJECT_COLUMNS`) are what annotators draw and detectors see: any number of
 named boxes for each image. `choose` goes from objects to boxes, `objects_of` back. Coordinates are relative to the
 image's width and height, 0 to 1; left and right are the image's, as in the paper.
+
+The paper's parts are a car's. They are "flexible to various definitions": where the annotations name none of the car's
+classes, each of their names is a part of its own, with a box and a branch, see `PartDefinition`. A table has the car's
+names or others, never both.
 """
 
 from __future__ import annotations
 
 import io
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +37,57 @@ BOX_COLUMNS = ("image", "view", "part", *CORNERS, "score", "source")
 CLASSES = ("front_window", "rear_window", "left_light", "right_light")  # what the detector learns
 BODY = "body"  # any other part of the vehicle, or all of it; shows only how far the vehicle reaches
 OBJECT_COLUMNS = ("image", "name", *CORNERS, "score")
+OWN_NAME = re.compile(r"[\w -]*\w")  # of a part that is not the car's
+TAKEN = {*BRANCH_BOXES, *PART_BOXES, "global"}  # words that a reader's own parts may not have
+SIDES = {"left": "right", "right": "left"}
+
+
+@dataclass(frozen=True)
+class PartDefinition:
+    """Which boxes an image may have, and which of them each branch pools.
+
+    Attributes:
+        boxes: the names of K boxes, in the order of arrays (N, K, 4).
+        branches: for each branch, the boxes that it pools.
+    """
+
+    boxes: tuple[str, ...]
+    branches: Mapping[str, tuple[str, ...]]
+
+    @property
+    def mirrored(self) -> list[int]:
+        """The place of each box's counterpart in a mirror image, see `counterpart`."""
+        return [self.boxes.index(counterpart(box, self.boxes)) for box in self.boxes]
+
+    @property
+    def branch_of(self) -> list[int]:
+        """The place of the first branch that pools each box."""
+        return [next(n for n, some in enumerate(self.branches.values()) if box in some) for box in self.boxes]
+
+
+CAR = PartDefinition(PART_BOXES, BRANCH_BOXES)
+
+
+def definition_of(branches: Iterable[str]) -> PartDefinition:
+    """The car's definition for branches of the car; else that in which each branch pools the box of its name."""
+    names = tuple(branches)
+    return CAR if set(names) <= set(BRANCH_BOXES) else PartDefinition(names, {name: (name,) for name in names})
+
+
+def classes_of(names: Iterable[str]) -> tuple[str, ...]:
+    """What a detector learns from objects of these names: the car's `CLASSES`, or a reader's own, sorted."""
+    own = set(names) - {BODY}
+    return CLASSES if own <= set(CLASSES) else tuple(sorted(own))
+
+
+def counterpart(name: str, names: Iterable[str]) -> str:
+    """The name that a box has in a mirror image: left and right change places, where ``names`` has both.
+
+    >>> counterpart("left_light", CLASSES), counterpart("left_pedal", ["left_pedal", "saddle"])
+    ('right_light', 'left_pedal')
+    """
+    other = re.sub("left|right", lambda found: SIDES[found[0]], name)
+    return other if other in names else name
 
 
 def boxes_table(data: pd.DataFrame | dict[str, Any], where: str = "the boxes table") -> pd.DataFrame:
@@ -44,7 +102,7 @@ def boxes_table(data: pd.DataFrame | dict[str, Any], where: str = "the boxes tab
     """
     table = _columns(data, BOX_COLUMNS, where)
     _known(table, "view", VIEWS, where)
-    _known(table, "part", PART_BOXES, where)
+    _named(table, "part", PART_BOXES, where)
     _known(table, "source", SOURCES, where)
     _corners(table, where)
     twice = table.duplicated(["image", "part"])
@@ -55,13 +113,15 @@ def boxes_table(data: pd.DataFrame | dict[str, Any], where: str = "the boxes tab
 
 
 def objects_table(data: pd.DataFrame | dict[str, Any], where: str = "the objects table") -> pd.DataFrame:
-    """Check a table of named boxes (`OBJECT_COLUMNS`, names from `CLASSES` or `BODY`) and give it fixed types.
+    """Check a table of named boxes (`OBJECT_COLUMNS`) and give it fixed types.
+
+    The names are the car's `CLASSES`, or none of them is; in both, `BODY` may be among them.
 
     Raises:
         PartregError: a column is missing, a name is unknown, a box is NaN, empty or outside the image.
     """
     table = _columns(data, OBJECT_COLUMNS, where)
-    _known(table, "name", (*CLASSES, BODY), where)
+    _named(table, "name", CLASSES, where, (BODY,))
     _corners(table, where)
     return table
 
@@ -123,7 +183,7 @@ def choose(objects: pd.DataFrame, source: str, threshold: float = 0.0) -> pd.Dat
     Of several boxes of a part, keep the one with the highest score; of equal scores, the largest. The image's view is
     the class of its best window, even if that scores below the threshold and so is no box itself; without a window it
     is "unknown". If the left light does not lie left of the right light, one of them belongs to the vehicle's other
-    end, as in views from the side: leave out the worse one.
+    end, as in views from the side: leave out the worse one. Parts of a reader's own are only chosen.
 
     Args:
         objects: `OBJECT_COLUMNS`, lights already extended.
@@ -133,7 +193,7 @@ def choose(objects: pd.DataFrame, source: str, threshold: float = 0.0) -> pd.Dat
     Returns:
         A boxes table, images in the order of ``objects``.
     """
-    seen = objects[objects["name"].isin(CLASSES)]
+    seen = objects[objects["name"] != BODY]
     seen = seen.assign(
         part=seen["name"].where(~seen["name"].isin(CLASSES[:2]), "window"),
         area=(seen["x1"] - seen["x0"]) * (seen["y1"] - seen["y0"]),
@@ -178,23 +238,24 @@ def infer_brand(boxes: pd.DataFrame) -> pd.DataFrame:
 
 
 def in_order(boxes: pd.DataFrame, images: pd.Series | np.ndarray) -> pd.DataFrame:
-    """Sort boxes by the given order of images, then by `PART_BOXES`; leave out boxes of other images."""
+    """Sort boxes by the given order of images, then by `PART_BOXES` or by name; leave out boxes of other images."""
     order = pd.Series(np.arange(len(images)), index=pd.Index(images))
-    rank = boxes["part"].map({part: i for i, part in enumerate(PART_BOXES)})
+    names = (*PART_BOXES, *sorted(set(boxes["part"]) - set(PART_BOXES)))
+    rank = boxes["part"].map({part: i for i, part in enumerate(names)})
     keys = pd.DataFrame({"image": boxes["image"].map(order), "part": rank}).dropna()
     return boxes.loc[keys.sort_values(["image", "part"], kind="stable").index].reset_index(drop=True)
 
 
-def to_array(boxes: pd.DataFrame, images: pd.DataFrame) -> np.ndarray:
-    """Convert boxes to an array in the order of a table of images.
+def to_array(boxes: pd.DataFrame, images: pd.DataFrame, names: tuple[str, ...] = PART_BOXES) -> np.ndarray:
+    """Convert boxes to an array in the order of a table of images, and of the ``names`` of K parts.
 
     Returns:
-        (N, 4, 4) float32: image, part in the order of `PART_BOXES`, corner x0, y0, x1, y1; NaN for a missing box.
+        (N, K, 4) float32: image, part, corner x0, y0, x1, y1; NaN for a missing box.
     """
-    array = np.full((len(images), len(PART_BOXES), 4), np.nan, dtype=np.float32)
+    array = np.full((len(images), len(names), 4), np.nan, dtype=np.float32)
     row = pd.Index(images["image"]).get_indexer(boxes["image"])
-    part = pd.Index(PART_BOXES).get_indexer(boxes["part"])
-    known = row >= 0
+    part = pd.Index(names).get_indexer(boxes["part"])
+    known = (row >= 0) & (part >= 0)
     array[row[known], part[known]] = boxes.loc[known, list(CORNERS)].to_numpy(np.float32)
     return array
 
@@ -257,6 +318,15 @@ def _columns(data: pd.DataFrame | dict[str, Any], columns: tuple[str, ...], wher
 def _known(table: pd.DataFrame, column: str, values: tuple[str, ...], where: str) -> None:
     sentence = f"unknown {column}, expected one of {', '.join(values)}; fix the row"
     _first(table, ~table[column].isin(values), where, sentence)
+
+
+def _named(table: pd.DataFrame, column: str, car: tuple[str, ...], where: str, besides: tuple[str, ...] = ()) -> None:
+    """Refuse an unknown name beside one of the car's; if all are a reader's own, only what is no name of a part."""
+    if table[column].isin(car).any():
+        _known(table, column, (*car, *besides), where)
+    else:
+        sentence = f"expected a {column} of letters, digits, spaces, hyphens and underscores; rename it"
+        _first(table, ~table[column].map(lambda name: bool(OWN_NAME.fullmatch(name))), where, sentence)
 
 
 def _corners(table: pd.DataFrame, where: str) -> None:

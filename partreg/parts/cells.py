@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import torch
 
-from partreg.parts.boxes import BRANCH_BOXES, PART_BOXES
+from partreg.parts.boxes import definition_of
 
 TOUCH = 1e-4  # cells; an overlap thinner than this is a touch, so that float32 rounding cannot mark a neighbour
 
@@ -42,9 +42,9 @@ def branch_cells(boxes: torch.Tensor, parts: tuple[str, ...], grid: int) -> torc
     """Mark the cells of each part branch; the light branch pools the left and the right light together (*assumed*).
 
     Returns:
-        (B, len(parts), S, S) bool for boxes (B, 4, 4) in the order of `PART_BOXES`, see `covered_cells`.
+        (B, len(parts), S, S) bool for boxes (B, K, 4) in the order of the parts' definition, see `covered_cells`.
     """
-    marked = covered_cells(boxes, grid)
-    boxes_of = [[marked[:, PART_BOXES.index(name)] for name in BRANCH_BOXES[part]] for part in parts]
+    marked, definition = covered_cells(boxes, grid), definition_of(parts)
+    boxes_of = [[marked[:, definition.boxes.index(name)] for name in definition.branches[part]] for part in parts]
     branches = [torch.stack(masks).any(dim=0) for masks in boxes_of]
     return torch.stack(branches, dim=1) if branches else marked[:, :0]

@@ -1,5 +1,7 @@
 """Section 3.2, "Part detection", and Section 3.3: the LocalNet, a YOLO detector of windows and lights.
 
+Where the objects have other names than the car's, these are its classes, see `partreg.parts.boxes.classes_of`.
+
 The network and its training come from ultralytics, which here neither fetches nor sends anything. Training leaves a
 plain dictionary of tensors (``weights.pt``) and a small JSON (``detector.json``) that says how to build the network
 again. Left and right lights are separate classes, and a mirror image exchanges them. So the training set holds every
@@ -29,12 +31,11 @@ from partreg.datasets.contents import contents
 from partreg.datasets.pictures import read_picture
 from partreg.errors import PartregError
 from partreg.files import read_json, whole, writable, write_json, write_weights
-from partreg.parts.boxes import CLASSES, CORNERS, OBJECT_COLUMNS, choose, in_order, iou
+from partreg.parts.boxes import CORNERS, OBJECT_COLUMNS, choose, classes_of, counterpart, in_order, iou
 from partreg.parts.formats import write_yolo, yolo_names
 
 THRESHOLD = 0.25  # detections of lower score do not count; ultralytics' own default
 LOWEST = 0.001  # average precision counts detections down to this score
-MIRRORED = {"left_light": "right_light", "right_light": "left_light"}
 # Changes to ultralytics' defaults. A crop shows one upright vehicle, so: no mosaic of four images, no flip (see above),
 # no strong scaling. One optimizer step for each batch.
 SETTINGS = {
@@ -74,7 +75,8 @@ def train_detector(
     known = objects[objects["image"].isin(images["image"])]
     if known.empty:
         raise PartregError(f"{folder}: there are no boxes to train the detector on; annotate images first.")
-    training = {"model": model, "classes": list(CLASSES), "size": size, "epochs": epochs, "seed": seed, "batch": batch}
+    classes = list(classes_of(known["name"]))
+    training = {"model": model, "classes": classes, "size": size, "epochs": epochs, "seed": seed, "batch": batch}
     counts = {"images": len(images), "objects": len(known)}
     description = {**training, **counts, "learnt_from": _learnt_from(images, known)}
     if (folder / "weights.pt").exists():
@@ -139,7 +141,8 @@ def load_detector(weights: str | Path) -> tuple[torch.nn.Module, int]:
     """Build the network from its description and load its weights; loading runs no code from the file.
 
     Returns:
-        The network in evaluation mode, on the GPU if there is one, and the size of its input in pixels.
+        The network in evaluation mode, on the GPU if there is one, with its classes by number as ``names``; and the
+        size of its input in pixels.
 
     Raises:
         PartregError: a file is missing or is not a detector's.
@@ -153,6 +156,7 @@ def load_detector(weights: str | Path) -> tuple[torch.nn.Module, int]:
         with _untouched():
             network = DetectionModel(description["model"], nc=len(description["classes"]), verbose=False)
         network.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True))
+        network.names = dict(enumerate(description["classes"]))
         size = int(description["size"])
     except Exception as error:  # torch raises errors of many classes; the file is at fault in all of them
         raise PartregError(
@@ -174,15 +178,16 @@ def average_precision(detections: pd.DataFrame, truth: pd.DataFrame, threshold: 
     only; lights are extended.
 
     Returns:
-        One row for each class, in the order of `CLASSES`: ``ap`` (NaN where the truth has no box), ``boxes`` (how many
-        the truth has), ``found`` (share of these that a detection of at least `THRESHOLD` overlaps).
+        One row for each class, in the order of `classes_of`: ``ap`` (NaN where the truth has no box), ``boxes`` (how
+        many the truth has), ``found`` (share of these that a detection of at least `THRESHOLD` overlaps).
     """
     detections = detections.sort_values("score", ascending=False, kind="stable").reset_index(drop=True)
     right = _right(detections, truth, threshold)
-    boxes = truth["name"].value_counts().reindex(CLASSES, fill_value=0)
-    ap = pd.Series({name: _area(right[(detections["name"] == name).to_numpy()], boxes[name]) for name in CLASSES})
+    classes = classes_of([*truth["name"], *detections["name"]])
+    boxes = truth["name"].value_counts().reindex(classes, fill_value=0)
+    ap = pd.Series({name: _area(right[(detections["name"] == name).to_numpy()], boxes[name]) for name in classes})
     hits = detections.loc[right & (detections["score"] >= THRESHOLD).to_numpy(), "name"].value_counts()
-    share = hits.reindex(CLASSES, fill_value=0) / boxes
+    share = hits.reindex(classes, fill_value=0) / boxes
     return pd.DataFrame({"ap": ap, "boxes": boxes, "found": share}).rename_axis("class")
 
 
@@ -214,7 +219,9 @@ def _right(detections: pd.DataFrame, truth: pd.DataFrame, threshold: float) -> n
 def _write_training_set(images: pd.DataFrame, objects: pd.DataFrame, folder: Path, size: int) -> Path:
     """Write the images and their mirror images as a YOLO data set; return the path of its ``data.yaml``."""
     (folder / "images").mkdir()
-    mirrored = objects.assign(image="mirrored__" + objects["image"], name=objects["name"].replace(MIRRORED))
+    classes = classes_of(objects["name"])
+    names = objects["name"].map(lambda name: counterpart(name, classes))
+    mirrored = objects.assign(image="mirrored__" + objects["image"], name=names)
     mirrored = mirrored.assign(x0=1 - objects["x1"], x1=1 - objects["x0"])
     names = [*images["image"], *("mirrored__" + images["image"])]
     files = {name: str(folder / "images" / Path(file).with_suffix(".png")) for name, file in yolo_names(names).items()}
@@ -293,7 +300,8 @@ def _predict(
         scaled: Any = scale_boxes((size, size), boxes[:, :4], (height, width))
         corners = scaled.cpu().numpy().astype(float)
         table = pd.DataFrame(corners / [width, height, width, height], columns=list(CORNERS))
-        names, scores = [CLASSES[i] for i in boxes[:, 5].int().tolist()], boxes[:, 4].cpu().numpy().astype(float)
+        classes: Any = network.names
+        names, scores = [classes[i] for i in boxes[:, 5].int().tolist()], boxes[:, 4].cpu().numpy().astype(float)
         table = table.assign(image=name, name=names, score=scores)
         rows.append(table[(table["x0"] < table["x1"]) & (table["y0"] < table["y1"])][list(OBJECT_COLUMNS)])
     return rows

@@ -18,7 +18,6 @@ from partreg.errors import PartregError
 from partreg.files import read_json, sha256, write_json
 from partreg.parts import detector
 from partreg.parts.annotation import located, split
-from partreg.parts.boxes import CLASSES
 from partreg.parts.formats import Annotations, read_coco
 
 LIGHTS = ("left_light", "right_light")
@@ -106,5 +105,5 @@ def tested(weights: str | Path, annotations: Annotations, photographs: str | Pat
 
 def report(scores: pd.DataFrame) -> str:
     """Return a line of text for each class: its average precision, and the number of its boxes in the test."""
-    said = {name: f"AP {scores.ap[name]:.2f} on {scores.boxes[name]} boxes" for name in CLASSES}
-    return "\n".join(f"{name}: {said[name] if scores.boxes[name] else 'no box to test on'}" for name in CLASSES)
+    said = {name: f"AP {scores.ap[name]:.2f} on {scores.boxes[name]} boxes" for name in scores.index}
+    return "\n".join(f"{name}: {said[name] if scores.boxes[name] else 'no box to test on'}" for name in scores.index)

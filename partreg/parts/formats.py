@@ -3,6 +3,9 @@
 COCO has one JSON file for all images and gives pixels. YOLO has one text file for each image and gives centres and
 sizes relative to the image. `read_coco` refuses every impossible box (NaN, no area, outside the image, unknown class,
 unknown image) with an error that names it.
+
+A file is of cars if one of its categories means one of the car's `CLASSES`. In any other file each category is a part
+of its own: "wheel", "saddle" and "handlebar" of bicycles, for example.
 """
 
 from __future__ import annotations
@@ -20,7 +23,17 @@ import yaml
 
 from partreg.errors import PartregError
 from partreg.files import read_json, write_json, write_text
-from partreg.parts.boxes import BODY, CLASSES, OBJECT_COLUMNS, choose, extend_lights, objects_table
+from partreg.parts.boxes import (
+    BODY,
+    CLASSES,
+    OBJECT_COLUMNS,
+    OWN_NAME,
+    TAKEN,
+    choose,
+    classes_of,
+    extend_lights,
+    objects_table,
+)
 
 # What the categories of known files mean here. Left and right become the image's: a car seen from the front shows its
 # own left light on the image's right. Categories of the vehicle's body show only how far down it reaches.
@@ -62,7 +75,7 @@ class Annotations:
     def extended(self) -> pd.DataFrame:
         """The objects that the detector learns: lights extended to the vehicle's bottom, without the body."""
         objects = extend_lights(self.objects)
-        return objects[objects["name"].isin(CLASSES)].reset_index(drop=True)
+        return objects[objects["name"] != BODY].reset_index(drop=True)
 
     def boxes(self, source: str = "annotated") -> pd.DataFrame:
         """The boxes table: at most one window, left light, right light and brand for each image."""
@@ -78,17 +91,18 @@ def read_coco(path: str | Path, names: Mapping[str, str] = NAMES, visible: float
     Args:
         path: the JSON file; boxes are ``[x, y, width, height]`` in pixels.
         names: what the file's categories mean, in addition to `NAMES` or in place of it: one of `CLASSES`, or "body"
-            for anything else on the vehicle.
+            for anything else on the vehicle. Categories of a file of other things than cars mean themselves.
         visible: leave out annotations with a lower "visibility" (a key of the benchmark's truth).
 
     Raises:
-        PartregError: the file is no COCO file, an id or a picture appears twice, an id is unknown, a box has a category
-            that is neither in `NAMES` nor in ``names``, or a box is impossible.
+        PartregError: the file is no COCO file, an id or a picture appears twice, an id is unknown, a box of a car has a
+            category that is neither in `NAMES` nor in ``names``, a category of other things has no name for a part, or
+            a box is impossible.
     """
     path, coco = Path(path), read_json(path)
     images, categories, annotations = (_entries(path, coco, field) for field in FIELDS)
     _check_images(path, images)
-    known, rows = {**NAMES, **names}, []
+    known, rows = _meanings(categories, names), []
     for label, entry in annotations.items():
         where = f"{path}: annotation {label}"
         if _visibility(entry, where) < visible:
@@ -147,9 +161,23 @@ def _pointed(entries: dict[str, dict[str, Any]], annotation: dict[str, Any], key
     return entries[number]
 
 
+def _meanings(categories: dict[str, dict[str, Any]], names: Mapping[str, str]) -> Mapping[str, str]:
+    """What the categories mean: what `NAMES` and ``names`` say if one is a class of the car; else each means itself."""
+    words = [entry["name"] for entry in categories.values() if isinstance(entry["name"], str)]
+    known, given = {**NAMES, **names}, {} if names is NAMES else names
+    return known if any(known.get(word) in CLASSES for word in words) else {w: given.get(w, w) for w in words}
+
+
 def _meaning(category: Any, names: Mapping[str, str], where: str) -> str:
-    """Translate a category of the file to one of `CLASSES`, or `BODY`."""
+    """Translate a category of the file to one of `CLASSES`, or `BODY`; of other things than cars, to a part's name."""
     name = names.get(category) if isinstance(category, str) else None
+    if CLASSES[0] not in names:  # not of a car, see `_meanings`
+        if name is None or name in TAKEN or not OWN_NAME.fullmatch(name):
+            raise PartregError(
+                f"{where}: the category {category!r} can be no part's name; expected letters, digits, spaces, hyphens "
+                f"and underscores, and none of {', '.join(sorted(TAKEN))}; rename it."
+            )
+        return name
     if name not in (*CLASSES, BODY):
         known = ", ".join((*CLASSES, BODY))
         what = "is unknown" if name is None else f"is called {name!r} in names, which is unknown"
@@ -165,8 +193,8 @@ def _visibility(entry: dict[str, Any], where: str) -> float:
 
 
 def write_coco(annotations: Annotations, path: str | Path) -> None:
-    """Write a COCO file with the categories `CLASSES` and "body"; the same annotations give the same bytes."""
-    names = (*CLASSES, BODY)
+    """Write a COCO file with the classes of its objects and "body"; the same annotations give the same bytes."""
+    names = (*classes_of(annotations.objects["name"]), BODY)
     number = {image: i + 1 for i, image in enumerate(annotations.images["image"])}
     sizes = annotations.images.set_index("image")[["width", "height"]]
     entries: list[dict[str, Any]] = []
@@ -200,15 +228,16 @@ def write_yolo(folder: str | Path, objects: pd.DataFrame, images: pd.Series | li
     if strangers:
         what = f"a box belongs to {min(strangers)!r}, which is not among the images"
         raise PartregError(f"{folder}: {what}; add the image.")
-    groups = dict(list(objects[objects["name"].isin(CLASSES)].groupby("image")))
+    classes = classes_of(objects["name"])
+    groups = dict(list(objects[objects["name"] != BODY].groupby("image")))
     for image, name in names.items():
         rows = groups.get(image, objects[:0])
         corners = rows[["x0", "y0", "x1", "y1"]].to_numpy()
         yolo = np.hstack([(corners[:, :2] + corners[:, 2:]) / 2, corners[:, 2:] - corners[:, :2]])
-        labels = [CLASSES.index(label) for label in rows["name"]]
+        labels = [classes.index(label) for label in rows["name"]]
         lines = [f"{label} {x:.9f} {y:.9f} {w:.9f} {h:.9f}\n" for label, (x, y, w, h) in zip(labels, yolo, strict=True)]
         write_text(folder / "labels" / Path(name).with_suffix(".txt"), "".join(lines))
-    data = {"path": str(folder.resolve()), "train": "images", "val": "images", "names": dict(enumerate(CLASSES))}
+    data = {"path": str(folder.resolve()), "train": "images", "val": "images", "names": dict(enumerate(classes))}
     write_text(folder / "data.yaml", yaml.safe_dump(data, sort_keys=False))
 
 

@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from partreg.datasets.side import KEYPOINTS
-from partreg.parts.boxes import BRANCH_BOXES, PART_BOXES, PARTS
+from partreg.parts.boxes import CAR, PartDefinition
 
 SCALE = (0.87, 1.15)  # of the picture's sides; below 1 the vehicle becomes smaller, and edge pixels fill the rim
 SHIFT = 0.06  # largest move, as a share of the side
@@ -23,8 +23,6 @@ CONTRAST = (0.8, 1.25)  # factor of the distance from the image's mean
 NUMBERS = 11  # random numbers that an image needs
 # Random erasing (Zhong et al. 2020): probability, share of the area, height to width.
 ERASE = (0.5, (0.02, 0.4), (0.3, 3.3))
-# In a flipped image the left light is the right one.
-FLIPPED = [PART_BOXES.index({"left_light": "right_light", "right_light": "left_light"}.get(p, p)) for p in PART_BOXES]
 SIDES = {"left": "right", "right": "left"}
 MIRRORED = [KEYPOINTS.index("_".join(SIDES.get(word, word) for word in point.split("_"))) for point in KEYPOINTS]
 
@@ -50,10 +48,10 @@ class Draw:
     erased: Tensor
 
 
-def random_numbers(batch: int, dropout: bool, generator: torch.Generator) -> Tensor:
-    """Draw all random numbers of a batch, on the CPU: (batch, 11) for `draw`; with ``dropout``, (batch, 3) more."""
+def random_numbers(batch: int, dropped: int, generator: torch.Generator) -> Tensor:
+    """Draw all random numbers of a batch, on the CPU: (batch, 11) for `draw`, then (batch, ``dropped``) if any."""
     numbers = torch.rand(batch, NUMBERS, generator=generator)
-    return torch.cat([numbers, torch.rand(batch, len(PARTS), generator=generator)], 1) if dropout else numbers
+    return torch.cat([numbers, torch.rand(batch, dropped, generator=generator)], 1) if dropped else numbers
 
 
 def draw(numbers: Tensor, kinds: tuple[str, ...]) -> Draw:
@@ -88,22 +86,23 @@ def _between(limits: tuple[float, float], uniform: Tensor) -> Tensor:
     return low * (high / low) ** uniform
 
 
-def move_boxes(boxes: Tensor, drawn: Draw) -> Tensor:
+def move_boxes(boxes: Tensor, drawn: Draw, definition: PartDefinition = CAR) -> Tensor:
     """Apply the affine map of ``drawn`` to boxes.
 
     Args:
-        boxes: (B, 4, 4) x0, y0, x1, y1 relative to the image, in the order of PART_BOXES, NaN where missing.
+        boxes: (B, K, 4) x0, y0, x1, y1 relative to the image, in the order of the definition, NaN where missing.
         drawn: one flip, scale and shift for each image.
+        definition: the parts; in a flipped image the left light is the right one.
 
     Returns:
         The same shape, within [0, 1]; NaN where the part is missing or has left the picture.
     """
-    corners = boxes.unflatten(-1, (2, 2))  # (B, 4, corner, axis)
+    corners = boxes.unflatten(-1, (2, 2))  # (B, K, corner, axis)
     flip = drawn.flip.to(boxes.device)[:, None, None]
     across = corners[..., 0]
     across = torch.where(flip, 1 - across.flip(-1), across)
     corners = torch.stack([across, corners[..., 1]], dim=-1)
-    swapped = torch.stack([corners[:, part] for part in FLIPPED], 1)
+    swapped = torch.stack([corners[:, part] for part in definition.mirrored], 1)
     corners = torch.where(flip[..., None], swapped, corners)
     scale, shift = drawn.scale.to(boxes)[:, None, None, None], drawn.shift.to(boxes)[:, None, None]
     corners = ((corners - 0.5) * scale + 0.5 + shift).clamp(0, 1)
@@ -174,25 +173,26 @@ def erase(images: Tensor, drawn: Draw) -> Tensor:
     return torch.where(inside, images.mean((2, 3), keepdim=True), images)
 
 
-def drop_parts(boxes: Tensor, probability: float, numbers: Tensor) -> Tensor:
+def drop_parts(boxes: Tensor, probability: float, numbers: Tensor, definition: PartDefinition = CAR) -> Tensor:
     """Remove parts from images at random, both lights together; an extension of this book, not of the paper.
 
     Args:
-        boxes: (B, 4, 4) in the order of PART_BOXES, NaN where missing.
+        boxes: (B, K, 4) in the order of the definition, NaN where missing.
         probability: of each part, 0 to 1.
-        numbers: (B, 3) uniform random numbers, one for each part.
+        numbers: (B, branches) uniform random numbers.
+        definition: the parts.
     """
     dropped = numbers < probability
-    part_of = [next(n for n, part in enumerate(PARTS) if box in BRANCH_BOXES[part]) for box in PART_BOXES]
-    gone = torch.stack([dropped[:, part] for part in part_of], 1)
+    gone = torch.stack([dropped[:, branch] for branch in definition.branch_of], 1)
     return boxes.masked_fill(gone.to(boxes.device)[..., None], torch.nan)
 
 
-MOVED = {"boxes": move_boxes, "keypoints": move_points}  # targets that lie in the picture
-
-
 def augment(
-    images: Tensor, targets: dict[str, Tensor], kinds: tuple[str, ...], numbers: Tensor
+    images: Tensor,
+    targets: dict[str, Tensor],
+    kinds: tuple[str, ...],
+    numbers: Tensor,
+    definition: PartDefinition = CAR,
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """Augment a batch of images (B, 3, H, W), values 0 to 255, with their targets.
 
@@ -201,12 +201,16 @@ def augment(
         targets: by name; "boxes" and "keypoints" move with the pixels, others stay the same.
         kinds: some of `partreg.reid.run.AUGMENTATIONS`.
         numbers: (B, 11) uniform random numbers, from `random_numbers`.
+        definition: the parts that "boxes" are of.
 
     Returns:
         Images, float32, and targets.
     """
-    drawn = draw(numbers, kinds)
-    moved = {name: MOVED[name](value, drawn) if name in MOVED else value for name, value in targets.items()}
+    drawn, moved = draw(numbers, kinds), dict(targets)
+    if "boxes" in moved:
+        moved["boxes"] = move_boxes(moved["boxes"], drawn, definition)
+    if "keypoints" in moved:
+        moved["keypoints"] = move_points(moved["keypoints"], drawn)
     images = move_pixels(images, drawn) if {"flip", "affine"} & set(kinds) else images.float()
     images = change_color(images, drawn) if "color" in kinds else images
     return erase(images, drawn) if "erase" in kinds else images, moved

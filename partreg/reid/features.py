@@ -11,7 +11,7 @@ from torch import Tensor
 
 from partreg import files
 from partreg.errors import PartregError
-from partreg.parts.boxes import to_array
+from partreg.parts.boxes import CAR, definition_of, to_array
 from partreg.reid.device import choose_device, mixed_precision, reproducible
 from partreg.reid.method import PART_REGULARIZED, Method
 from partreg.reid.network import Trunk, built
@@ -23,7 +23,8 @@ def load(folder: str | Path, device: str = "cpu", method: Method = PART_REGULARI
     """Load a trained network: its run, the network ready for testing, and the vehicle of each logit.
 
     Raises:
-        PartregError: the folder holds no trained network, or one of another method or description.
+        PartregError: the folder holds no trained network, or one of another method or description, or its backbone
+            needs a package that is not there.
     """
     folder = Path(folder)
     run = from_dict(files.read_json(folder / "run.json"), str(folder / "run.json"))
@@ -31,6 +32,8 @@ def load(folder: str | Path, device: str = "cpu", method: Method = PART_REGULARI
         saved = torch.load(folder / "weights.pt", map_location="cpu", weights_only=True)
         network = built(run.changed(weights=""), saved["classes"], method.network)
         network.load_state_dict(saved["network"])
+    except PartregError:  # its backbone cannot be built here
+        raise
     except Exception as error:  # torch raises errors of many classes for files that are not its own
         raise PartregError(
             f"{folder / 'weights.pt'}: not the weights of the run beside it ({type(error).__name__}); "
@@ -58,16 +61,24 @@ def part_boxes(run: Run, boxes: pd.DataFrame | None, images: pd.DataFrame) -> Te
         images: the images, in the order of the result.
 
     Returns:
-        (N, 4, 4) float32 in the order of PART_BOXES, NaN where missing; None if the run has no parts.
+        (N, K, 4) float32 in the order of the parts' definition, NaN where missing; None if the run has no parts.
 
     Raises:
-        PartregError: the run has parts, but none of the images has a box.
+        PartregError: the run has parts, but none of the images has a box, or a part has another name than the boxes.
     """
     if not run.parts:
         return None
+    definition = definition_of(run.parts)
     if run.boxes == "whole":
-        return torch.tensor([0.0, 0.0, 1.0, 1.0]).expand(len(images), 4, 4).clone()
-    corners = None if boxes is None else torch.from_numpy(to_array(boxes, images).astype(np.float32))
+        return torch.tensor([0.0, 0.0, 1.0, 1.0]).expand(len(images), len(definition.boxes), 4).clone()
+    known = set() if boxes is None else set(boxes["part"])
+    absent = [name for name in definition.boxes if name not in known]
+    if known and len(absent) > (len(definition.boxes) - 1 if definition is CAR else 0):
+        raise PartregError(
+            f"boxes: expected boxes of {', '.join(absent)}, found boxes of {', '.join(sorted(known))}; choose parts "
+            "among these."
+        )
+    corners = None if boxes is None else torch.from_numpy(to_array(boxes, images, definition.boxes).astype(np.float32))
     if corners is None or bool(corners.isnan().all()):
         raise PartregError(
             f"boxes: expected part boxes of the {len(images)} images, found none; "

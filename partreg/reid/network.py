@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from threading import Lock
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -14,7 +14,7 @@ from torchvision import models
 from partreg.errors import PartregError
 from partreg.parts.boxes import PARTS
 from partreg.parts.cells import branch_cells
-from partreg.reid.backbones import BACKBONES, make_backbone
+from partreg.reid.backbones import TIMM, has_stages, make_backbone, timm_model
 from partreg.reid.run import Run
 
 # Mean and spread of the pixels, 0 to 255, with which the two families of published weights were trained.
@@ -66,6 +66,7 @@ class Trunk(nn.Module):
         self.register_buffer("gain", torch.tensor(1.0))
 
         # "All four branches share the same backbone network, any convolutional backbone can be used here."
+        self.backbone: Any
         self.backbone, self.channels = make_backbone(backbone, last_stride)
 
     @property
@@ -131,6 +132,10 @@ class PartRegularizedNet(Trunk):
         self.parts = parts
         self.use_global = use_global
         self.part_stage = part_stage
+        if part_stage != 4 and not has_stages(self.backbone):
+            raise PartregError(f"part_stage is {part_stage}; expected 4, for {backbone} has no stages.")
+        if taken := [part for part in parts if hasattr(nn.ModuleDict, part)]:
+            raise PartregError(f"parts: {taken[0]!r} is a word of torch's own; give this class another name.")
         self.branches = ("global",) * use_global + parts
         # "a 1 x 1 convolutional layer to extract the final 256-d global feature vector"
         # (Section 4.2): on the 1 x 1 map after pooling, that is a linear layer. It has
@@ -152,7 +157,7 @@ class PartRegularizedNet(Trunk):
         """Mark the cells of the S x S grid that each branch pools: all for "global", else those its boxes overlap.
 
         Args:
-            boxes: (B, 4, 4) boxes relative to the image in the order of PART_BOXES, NaN where missing.
+            boxes: (B, K, 4) boxes relative to the image in the order of the parts' definition, NaN where missing.
             images: B.
             grid: S.
 
@@ -182,8 +187,8 @@ class PartRegularizedNet(Trunk):
 
         Args:
             images: (B, 3, H, H), red, green, blue, values 0 to 255.
-            boxes: (B, 4, 4) boxes relative to the image in the order of PART_BOXES, NaN where missing. None skips
-                the part branches, as Section 4.2 does "at test stage"; this needs a global branch.
+            boxes: (B, K, 4) boxes relative to the image in the order of the parts' definition, NaN where missing. None
+                skips the part branches, as Section 4.2 does "at test stage"; this needs a global branch.
 
         Raises:
             ValueError: no boxes for a network without a global branch.
@@ -249,12 +254,21 @@ def built(run: Run, classes: dict[str, int], network: Callable[[Run, dict[str, i
 
 
 def check_pixels(run: Run) -> None:
-    """Refuse torchvision's own weights with pixels that they were not trained on; other files cannot be recognized.
+    """Refuse published weights with pixels that they were not trained on; other files cannot be recognized.
 
     Raises:
-        PartregError: the run gives torchvision's weights Caffe's pixels.
+        PartregError: the run gives torchvision's weights Caffe's pixels, or timm's pixels that they do not expect.
     """
-    if run.pixels == "rgb" or not BACKBONES[run.backbone].published:
+    if run.backbone.startswith(TIMM):
+        expected = timm_model(run.backbone).pretrained_cfg
+        means = [round(255 * value, 3) for value in expected.get("mean", ())]
+        if run.weights == "imagenet" and means != list(RGB[0]):
+            raise PartregError(
+                f"weights: timm's weights of {run.backbone} expect pixels with the means {means}, which partreg does "
+                f"not have; choose a network whose weights expect {list(RGB[0])}."
+            )
+        return
+    if run.pixels == "rgb" or run.backbone not in models.list_models(module=models):
         return
     # torchvision names each file by the first digits of its hash.
     published = {
@@ -273,8 +287,8 @@ def load_backbone(backbone: nn.Module, name: str, weights: str) -> None:
     Args:
         backbone: from `partreg.reid.backbones.make_backbone`.
         name: its name in the run.
-        weights: "imagenet" to fetch torchvision's first ImageNet weights (from the original training recipe), or a file
-            with a state dict in torchvision's names.
+        weights: "imagenet" to fetch torchvision's first ImageNet weights (from the original training recipe) or timm's
+            own, or a file with a state dict in the names of either.
 
     Raises:
         PartregError: the weights cannot be fetched or read, or a layer is missing or has another shape.
@@ -288,12 +302,14 @@ def load_backbone(backbone: nn.Module, name: str, weights: str) -> None:
             what = tuple(given.shape) if isinstance(given, Tensor) else "missing"
             raise PartregError(
                 f"{weights}: layer {layer} is {what}, but {name} has it as {tuple(own.shape)}; "
-                f"give weights=<file> with torchvision's state dict of {name}."
+                f"give weights=<file> with {'timm' if name.startswith(TIMM) else 'torchvision'}'s state dict of {name}."
             )
     backbone.load_state_dict({layer: state[layer] for layer in backbone.state_dict()})
 
 
 def _imagenet(name: str) -> dict[str, Tensor]:
+    if name.startswith(TIMM):
+        return dict(timm_model(name, pretrained=True).state_dict())
     published = models.get_model_weights(name).IMAGENET1K_V1
     try:
         return dict(published.get_state_dict(progress=True, check_hash=True, weights_only=True, map_location="cpu"))
@@ -306,7 +322,7 @@ def _imagenet(name: str) -> dict[str, Tensor]:
 
 def _from_file(path: str) -> dict[str, Tensor]:
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
+        state = _safetensors(path) if path.endswith(".safetensors") else torch.load(path, "cpu", weights_only=True)
     except FileNotFoundError as error:
         raise PartregError(f"{path}: no such file of weights; check the path given as weights=<file>.") from error
     except Exception as error:  # torch raises many kinds for files that are not its own
@@ -317,3 +333,9 @@ def _from_file(path: str) -> dict[str, Tensor]:
     if not isinstance(state, dict):
         raise PartregError(f"{path}: expected a state dict, found {type(state).__name__}; save model.state_dict().")
     return dict(state)
+
+
+def _safetensors(path: str) -> dict[str, Tensor]:
+    from safetensors.torch import load_file
+
+    return dict(load_file(path))

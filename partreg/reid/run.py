@@ -13,17 +13,29 @@ from dataclasses import asdict, replace
 from functools import lru_cache
 from typing import Annotated, Any
 
+from pydantic import BeforeValidator
 from pydantic.dataclasses import dataclass
 
 from partreg.datasets import DATASETS
 from partreg.errors import PartregError
 from partreg.files import parse_json, sha256
-from partreg.guard import Guarded, number, objection, one_of, some_of, whole
-from partreg.parts.boxes import BRANCH_BOXES, PARTS
-from partreg.reid.backbones import BACKBONES
+from partreg.guard import Guarded, expected, number, objection, one_of, some_of, whole, words_in
+from partreg.parts.boxes import BRANCH_BOXES, OWN_NAME, PARTS, TAKEN
+from partreg.reid.backbones import WIDTHS
 
 BOXES = ("filled", "detected", "truth", "tight", "shuffled", "random", "whole")
 AUGMENTATIONS = ("flip", "affine", "color", "erase")
+
+
+def branch_names(value: Any) -> tuple[str, ...]:
+    """Branches of the car, or of a reader's own parts, in one order; see `partreg.parts.boxes.definition_of`."""
+    words = words_in(value)
+    if isinstance(words, list | tuple) and all(isinstance(one, str) and OWN_NAME.fullmatch(one) for one in words):
+        if set(words) <= set(BRANCH_BOXES):
+            return tuple(part for part in BRANCH_BOXES if part in words)
+        if not TAKEN & set(words):
+            return tuple(sorted(set(words)))
+    raise expected(f"names out of {', '.join(BRANCH_BOXES)}; or those of parts of your own alone")
 
 
 @dataclass(frozen=True)
@@ -41,10 +53,12 @@ class Run(Guarded):
         augment: which of `AUGMENTATIONS` are applied (*assumed* all but "erase").
         held_out: training identities kept for validation.
         method: "partreg", the paper's, or that of another row of Tables 1 to 3, by its module in `partreg.baselines`.
-        parts: which part branches there are, any of ("window", "light", "brand"); none is Table 4's baseline.
+        parts: which part branches there are, any of ("window", "light", "brand"); none is Table 4's baseline. Where
+            the annotations are of other things than cars, any of their classes.
         use_global: whether there is the global branch; without it, the feature is the part features side by side.
-        backbone: one of `partreg.reid.backbones.BACKBONES`; the paper's is ResNet-50.
-        weights: what the backbone starts from: "" random, "imagenet", or a file of a state dict in torchvision's names.
+        backbone: a name that `partreg.reid.backbones.make_backbone` takes; the paper's is ResNet-50.
+        weights: what the backbone starts from: "" random, "imagenet", or a file of a state dict in the names of
+            torchvision, or of timm.
         pixels: what that backbone expects: "rgb" (torchvision's mean and spread) or "caffe" (BGR minus 104, 117, 123).
         last_stride: stride of the backbone's last stage (*assumed* 1: S = 6 at 96 px, 16 at 256 px).
         part_stage: stage of the ResNet whose map the part branches pool: 4, the last, is the paper's; 2 and 3 are
@@ -76,9 +90,9 @@ class Run(Guarded):
     held_out: Annotated[int, whole(0, 10**7)] = 0
     # The network (Section 3.2 and Figure 2).
     method: str = "partreg"
-    parts: Annotated[tuple[str, ...], some_of(tuple(BRANCH_BOXES))] = PARTS
+    parts: Annotated[tuple[str, ...], BeforeValidator(branch_names)] = PARTS
     use_global: bool = True
-    backbone: Annotated[str, one_of(tuple(BACKBONES))] = "small"
+    backbone: str = "small"
     weights: str = ""
     pixels: Annotated[str, one_of(("rgb", "caffe"))] = "rgb"
     last_stride: Annotated[int, one_of((1, 2))] = 1
@@ -104,13 +118,11 @@ class Run(Guarded):
     def __post_init__(self) -> None:
         if not (self.use_global or self.parts):
             raise objection("parts is (); expected at least one part where use_global is false.")
-        if self.weights == "imagenet" and not BACKBONES[self.backbone].published:
-            expected = f"'' or a file, for nobody publishes ImageNet weights of {self.backbone}"
-            raise objection(f"weights is 'imagenet'; expected {expected}.")
+        if self.weights == "imagenet" and self.backbone in WIDTHS:
+            words = f"'' or a file, for nobody publishes ImageNet weights of {self.backbone}"
+            raise objection(f"weights is 'imagenet'; expected {words}.")
         if self.weights == "imagenet" and self.pixels != "rgb":
             raise objection(f"pixels is {self.pixels!r}; expected rgb for torchvision's weights.")
-        if self.part_stage != 4 and not BACKBONES[self.backbone].stages:
-            raise objection(f"part_stage is {self.part_stage}; expected 4, for {self.backbone} has no stages.")
 
     @property
     def key(self) -> str:

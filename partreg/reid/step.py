@@ -11,7 +11,8 @@ from threading import Lock
 import torch
 from torch import Tensor
 
-from partreg.reid.augment import augment, drop_parts
+from partreg.parts.boxes import definition_of
+from partreg.reid.augment import NUMBERS, augment, drop_parts
 from partreg.reid.device import mixed_precision
 from partreg.reid.method import Method
 from partreg.reid.network import Trunk
@@ -33,6 +34,7 @@ class Step:
 
     def __init__(self, run: Run, method: Method, network: Trunk, rate: float | Tensor = 0.0) -> None:
         self.run, self.method, self.network = run, method, network
+        self.definition = definition_of(run.parts)
         self.optimizer = torch.optim.SGD(
             network.parameters(), lr=rate, momentum=run.momentum, weight_decay=run.weight_decay, fused=True
         )
@@ -42,7 +44,7 @@ class Step:
 
         Args:
             images: (B, 3, H, H) uint8.
-            targets: targets by name: "vehicle" (B,), for parts "boxes" (B, 4, 4), and the method's own.
+            targets: targets by name: "vehicle" (B,), for parts "boxes" (B, K, 4), and the method's own.
             numbers: (B, 11 or more) uniform random numbers, see `partreg.reid.augment.random_numbers`.
             rate: the learning rate.
 
@@ -57,11 +59,11 @@ class Step:
         """Do a step at the optimizer's present learning rate."""
         run = self.run
         with torch.no_grad():
-            images, moved = augment(images, targets, run.augment, numbers)
+            images, moved = augment(images, targets, run.augment, numbers, self.definition)
         if run.boxes == "whole":
             moved["boxes"] = targets["boxes"]  # the whole image stays the whole image
         if run.part_dropout and run.parts:
-            moved["boxes"] = drop_parts(moved["boxes"], run.part_dropout, numbers[:, -3:])
+            moved["boxes"] = drop_parts(moved["boxes"], run.part_dropout, numbers[:, NUMBERS:], self.definition)
         with mixed_precision(images.device):
             output = self.network(images, moved.get("boxes"))
         losses = self.method.losses(run, self.network, output, moved)

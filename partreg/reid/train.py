@@ -21,6 +21,7 @@ from tqdm import tqdm
 
 from partreg import files
 from partreg.errors import PartregError
+from partreg.parts.boxes import definition_of
 from partreg.reid.augment import random_numbers
 from partreg.reid.data import Data
 from partreg.reid.device import choose_device, has_fast_bfloat16, own_stream, reproducible
@@ -155,9 +156,10 @@ def one_epoch(
     network.train()
     rng = epoch_rng(run, epoch)
     order = method.order(run, data.targets["vehicle"], rng)
+    dropped = len(definition_of(run.parts).branches) if run.part_dropout and run.parts else 0
     sums: Any = 0.0
     for turn, (images, targets) in enumerate(data.batches(order)):
-        numbers = random_numbers(len(images), bool(run.part_dropout and run.parts), rng)
+        numbers = random_numbers(len(images), dropped, rng)
         rate = learning_rate(run, epoch + (turn + 1) / len(order))
         losses = step(images, targets, numbers.to(data.device, non_blocking=True), rate)
         sums = sums + torch.stack(list(losses.values()))

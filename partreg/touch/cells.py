@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 
 from partreg.figures.sheets import Picture, as_pixels, image_grid
-from partreg.parts.boxes import PART_BOXES
+from partreg.parts.boxes import CORNERS, PART_BOXES
 from partreg.reid.network import Trunk
 from partreg.touch.thing import Thing, picture, rounded, still
 
@@ -19,21 +20,24 @@ ALT = (
 )
 
 
-def boxes_to_cells(image: Picture, corners: torch.Tensor, network: Trunk, grid: int) -> Thing:
+def boxes_to_cells(
+    image: Picture, corners: torch.Tensor, network: Trunk, grid: int, names: tuple[str, ...] = PART_BOXES
+) -> Thing:
     """Return a box to move over a picture: the cells that it covers on S x S cells, and their average.
 
     Args:
         image: a path or an array, as in `partreg.figures.sheets.as_pixels`.
-        corners: (4, 4) the image's boxes in the order of `PART_BOXES`; NaN for a missing one. Without any, one box in
-            the middle is there to move.
+        corners: (K, 4) the image's boxes in the order of ``names``; NaN for a missing one. Without any, one box in the
+            middle is there to move.
         network: its last feature map is shown, see `channel_maps`.
         grid: S at the start; the nearest of `GRIDS`.
+        names: of K parts.
     """
     grid = min(max(grid, GRIDS[0]), GRIDS[-1])
     pixels = as_pixels(image)
     boxes = [
         {"name": name.replace("_", " "), "corners": rounded(box, 3)}
-        for name, box in zip(PART_BOXES, corners, strict=True)
+        for name, box in zip(names, corners, strict=True)
         if not box.isnan().any()
     ]
     channel, maps = channel_maps(pixels, network, grid)
@@ -46,7 +50,8 @@ def boxes_to_cells(image: Picture, corners: torch.Tensor, network: Trunk, grid: 
             {"name": f"channel {channel} of the network's map", "unit": "value", "digits": 2, "values": maps},
         ],
     }
-    return Thing("cells", data, still(image_grid([pixels], 1, boxes=[corners.numpy()], pixels=256)), ALT)
+    drawn = pd.DataFrame(corners.numpy(), columns=list(CORNERS)).assign(part=names)
+    return Thing("cells", data, still(image_grid([pixels], 1, boxes=[drawn], pixels=256)), ALT)
 
 
 def colour_maps(pixels: np.ndarray) -> dict[int, Any]:

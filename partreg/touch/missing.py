@@ -8,7 +8,7 @@ import pandas as pd
 
 from partreg.figures.sheets import part_rows
 from partreg.parts.boxes import CORNERS
-from partreg.parts.missing import LEVELS, SEEN
+from partreg.parts.missing import LEVELS, seen_parts
 from partreg.touch.thing import Thing, picture, rounded, still
 
 IMAGES = 6  # of the vehicle, at most
@@ -30,7 +30,8 @@ def missing_parts(boxes: pd.DataFrame, images: pd.DataFrame, truth: pd.DataFrame
         truth: the true boxes; None where nobody knows them.
     """
     images = images.drop_duplicates("image")
-    found = boxes[boxes["part"].isin(SEEN) & ~boxes["source"].isin(["average", "fallback"])]
+    parts = seen_parts(boxes)
+    found = boxes[boxes["part"].isin(parts) & ~boxes["source"].isin(["average", "fallback"])]
     found = found.merge(images[["image", "vehicle"]], on="image")
     by_vehicle = found.groupby("vehicle").agg(views=("view", "nunique"), boxes=("part", "size"))
     vehicle = by_vehicle.sort_values(["views", "boxes"], kind="stable").index[-1]
@@ -39,14 +40,14 @@ def missing_parts(boxes: pd.DataFrame, images: pd.DataFrame, truth: pd.DataFrame
     no_boxes = boxes.iloc[:0]
     rest = found[~found["image"].isin(shown["image"])]
     data = {
-        "parts": list(SEEN),
+        "parts": list(parts),
         "levels": list(LEVELS),
         "images": [
             {
                 "picture": picture(row.path, 192),
                 "view": views.get(row.image, "unknown"),
-                "boxes": _corners(found, row.image),
-                "truth": _corners(no_boxes if truth is None else truth, row.image),
+                "boxes": _corners(found, row.image, parts),
+                "truth": _corners(no_boxes if truth is None else truth, row.image, parts),
             }
             for row in shown.itertuples()
         ],
@@ -72,7 +73,7 @@ def sums(boxes: pd.DataFrame) -> dict[str, dict[str, Any]]:
     return found
 
 
-def _corners(boxes: pd.DataFrame, image: str) -> dict[str, Any]:
+def _corners(boxes: pd.DataFrame, image: str, parts: tuple[str, ...]) -> dict[str, Any]:
     """Return the corners of each part of an image, None for a part without a box."""
     mine = boxes[boxes["image"] == image].drop_duplicates("part").set_index("part")
-    return {part: rounded(mine.loc[part, list(CORNERS)], 6) if part in mine.index else None for part in SEEN}
+    return {part: rounded(mine.loc[part, list(CORNERS)], 6) if part in mine.index else None for part in parts}

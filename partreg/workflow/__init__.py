@@ -22,6 +22,7 @@ from partreg.workflow.runs import (
     method_run,
     networks,
     other_methods,
+    own_parts,
     runs,
 )
 from partreg.workflow.stages import (

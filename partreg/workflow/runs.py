@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 from partreg import paper
 from partreg.baselines import declarations, table_methods
 from partreg.baselines.declaration import TABLES
 from partreg.datasets.layouts import given_for
+from partreg.errors import PartregError
 from partreg.figures import tables
-from partreg.parts.boxes import PARTS
+from partreg.guard import known
+from partreg.parts.boxes import BRANCH_BOXES, CLASSES, PARTS, classes_of
+from partreg.parts.formats import read_coco
 from partreg.reid.run import Run, from_dict
 from partreg.workflow import data, keys
 from partreg.workflow.profile import Workspace, digest
@@ -34,15 +39,36 @@ CONTROLS = {
 EQUAL = "Equal total weight of the losses"
 
 
+def own_parts(ws: Workspace) -> tuple[str, ...]:
+    """Return the classes of a reader's annotations where these are of other things than cars; () for cars."""
+    path = ws.profile.annotations
+    return _own_parts(path, Path(path).stat().st_mtime_ns, tuple(ws.profile.names.items())) if path else ()
+
+
+@cache
+def _own_parts(path: str, changed: int, names: tuple[tuple[str, str], ...]) -> tuple[str, ...]:
+    try:
+        found = classes_of(read_coco(path, dict(names)).objects["name"])
+    except PartregError:  # which chapter 01 shows
+        return ()
+    return () if found == CLASSES else found
+
+
 def make_run(ws: Workspace, dataset: str, **changes: Any) -> Run:
     """Return the description of one training: the profile's, with ``changes`` of `partreg.reid.run.Run`'s fields.
 
-    It is the full model at the data set's last size and the first seed, unless changed.
+    It is the full model at the data set's last size and the first seed, unless changed. Its parts are the paper's, or
+    those of a reader's annotations, see `own_parts`.
+
+    Raises:
+        PartregError: a change is not allowed, or a part is not the car's and nobody annotated others.
     """
     asked = ws.profile
-    start = {"dataset": dataset, "seed": asked.seeds[0]}
+    start = {"dataset": dataset, "seed": asked.seeds[0], "parts": own_parts(ws) or PARTS}
     start |= {"size": asked.sizes[dataset][-1], "held_out": asked.held_out[dataset]}
     run = from_dict({**start, **asked.reid, **changes}, f"profile {asked.name}")
+    if not asked.annotations:
+        known(f"profile {asked.name}: parts", run.parts, BRANCH_BOXES)
     return run.changed(data=digest(keys.network(ws, run)))
 
 
@@ -148,8 +174,17 @@ def networks(ws: Workspace) -> dict[str, Run]:
 
 
 def runs(ws: Workspace) -> dict[str, dict[str, list[Run]]]:
-    """Return every network of the book, by table and method, one for each seed; tables share runs."""
+    """Return every network of the book, by table and method, one for each seed; tables share runs.
+
+    Raises:
+        PartregError: the annotations are of other things than cars, whose parts the tables are of.
+    """
     seeds = ws.profile.seeds
+    if own := own_parts(ws):
+        raise PartregError(
+            f"{ws.profile.annotations}: the parts are {', '.join(own)}, but the book's tables are of a car's; run "
+            "chapters 01 to 04 by papermill, one at a time."
+        )
 
     def seeded(dataset: str, **changes: Any) -> list[Run]:
         return [make_run(ws, dataset, seed=seed, **changes) for seed in seeds]

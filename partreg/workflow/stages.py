@@ -27,6 +27,7 @@ from partreg.workflow.data import all_images, data, load_vehicleid, test_images,
 from partreg.workflow.keys import annotations, boxes_file, detector_folder, run_folder
 from partreg.workflow.profile import Workspace, digest, drawn_boxes, finished_boxes
 from partreg.workflow.provenance import origin, origins, parts_origins, provenance
+from partreg.workflow.runs import own_parts
 
 
 def fresh(path: Path, key: str, make: Callable[[Path], None]) -> Path:
@@ -163,19 +164,21 @@ def filled_boxes(ws: Workspace, dataset: str) -> pd.DataFrame:
     found = detected_boxes(ws, dataset)
     with locked(path):
         if not path.exists():
-            boxes.write_boxes(filled(found, data(ws, dataset).train, test_images(ws, dataset)), path)
+            train, tests = data(ws, dataset).train, test_images(ws, dataset)
+            boxes.write_boxes(filled(found, train, tests, own_parts(ws)), path)
     return boxes.read_boxes(path)
 
 
-def filled(found: pd.DataFrame, train: pd.DataFrame, tests: pd.DataFrame) -> pd.DataFrame:
-    """Return the detected boxes of a data set with the missing ones filled (Section 3.2).
+def filled(found: pd.DataFrame, train: pd.DataFrame, tests: pd.DataFrame, parts: tuple[str, ...] = ()) -> pd.DataFrame:
+    """Return the detected boxes of a data set with the missing ones filled (Section 3.2): the car's, or own ``parts``.
 
     Training images take the average over their vehicle's other images. The vehicle of a test image is what the network
     must find, so test images take only the average over all vehicles. The network without a global branch needs them.
     """
     strangers = tests.assign(vehicle=range(len(tests)))
-    parts = [(train, found[found.image.isin(train.image)]), (strangers, found[~found.image.isin(train.image)])]
-    return pd.concat([missing.fill_missing(some, images) for images, some in parts], ignore_index=True)
+    pairs = [(train, found[found.image.isin(train.image)]), (strangers, found[~found.image.isin(train.image)])]
+    parts = parts or missing.seen_parts(found)
+    return pd.concat([missing.fill_missing(some, images, parts) for images, some in pairs], ignore_index=True)
 
 
 def run_boxes(ws: Workspace, run: Run) -> pd.DataFrame | None:
@@ -190,7 +193,8 @@ def run_boxes(ws: Workspace, run: Run) -> pd.DataFrame | None:
         return known_boxes(ws, run.dataset, run.boxes)
     if run.boxes == "detected" or run.hidden:
         found = detected_boxes(ws, run.dataset)
-        return hidden_boxes(found, run, None if run.boxes == "detected" else data(ws, run.dataset).train)
+        train = None if run.boxes == "detected" else data(ws, run.dataset).train
+        return hidden_boxes(found, run, train, own_parts(ws))
     return filled_boxes(ws, run.dataset)
 
 
@@ -212,10 +216,12 @@ def true_boxes(root: Path, tight: bool) -> pd.DataFrame:
     return boxes.tight_lights(true, annotation.read_truth(root).objects) if tight else true
 
 
-def hidden_boxes(found: pd.DataFrame, run: Run, train: pd.DataFrame | None) -> pd.DataFrame:
+def hidden_boxes(
+    found: pd.DataFrame, run: Run, train: pd.DataFrame | None, parts: tuple[str, ...] = ()
+) -> pd.DataFrame:
     """Return detected boxes without some of them; if training images are given, the missing ones are then filled."""
     left = missing.hide(found, run.hidden, run.seed)[0]
-    return boxes.infer_brand(left) if train is None else missing.fill_missing(left, train)
+    return boxes.infer_brand(left) if train is None else missing.fill_missing(left, train, parts)
 
 
 def trained(ws: Workspace, run: Run, watch: pd.DataFrame | None = None, scored: bool = True) -> Path:

@@ -8,9 +8,9 @@ import pytest
 
 import keep
 import pages
-from partreg import files, workflow
+from partreg import files, paper, workflow
 from partreg.errors import PartregError
-from partreg.workflow import effects, evidence
+from partreg.workflow import effects, evidence, regime
 from partreg.workflow.evidence import STUDY
 from partreg.workflow.profile import REFERENCE
 from partreg.workflow.study import record_path, table_path
@@ -140,6 +140,58 @@ def test_trainings_of_older_code_stay_marked_where_one_digit_differs(ws):
     (line,) = keep.restamp(ws, ws.folder / "kept")
     assert line.endswith(": cmc5_large")
     assert path.read_text() == kept
+
+
+@pytest.fixture
+def on_a_gpu(tmp_path):
+    """Two kept trainings of a row each that say that other code made them; and what both codes make of these rows."""
+    jobs = regime.STUDY.listed(workflow.open_workspace("regime"))
+    some = {job.what["row"]: job for job in jobs if job.what["row"] in (paper.BASELINE, paper.FULL)}
+    lines = [{**job.what, "key": job.description, "code": "0123456789ab", "commit": "abc"} for job in some.values()]
+    pd.DataFrame(lines).to_csv(tmp_path / "regime.csv", index=False)
+    made = {
+        row: {"done": "x", "code": job.code, "weights": "w", "record": {"row": row, "cmc1": 0.5, "code": job.code}}
+        for row, job in some.items()
+    }
+    old = {
+        row: {**one, "code": "0123456789ab", "record": {**one["record"], "code": "0123456789ab", "seconds": 3}}
+        for row, one in made.items()
+    }
+    return tmp_path, {"abc": old, "": made}
+
+
+def test_trainings_of_a_gpu_are_stamped_where_both_codes_train_the_same_small_networks(on_a_gpu, monkeypatch):
+    folder, made = on_a_gpu
+    monkeypatch.setattr(keep, "again", lambda commit, changes: made[commit] if len(changes) == 2 else None)
+    lines = keep.restamp_regime(folder)
+    assert len(lines) == 2
+    assert all(line.endswith("(1 small ones by the code of abc and by today's): the same") for line in lines)
+    stamped = pd.read_csv(folder / "regime.csv")
+    assert stamped.code.tolist() == [made[""][row]["code"] for row in stamped.row]
+    assert keep.restamp_regime(folder) == []
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [({"weights": "v"}, "weights"), ({"record": {"row": paper.FULL, "cmc1": 0.4}}, "scores"), ({"code": "z"}, "codes")],
+)
+def test_one_small_network_that_differs_leaves_its_group_marked(on_a_gpu, monkeypatch, fault, words):
+    folder, made = on_a_gpu
+    made["abc"][paper.FULL] |= fault
+    monkeypatch.setattr(keep, "again", lambda commit, changes: made[commit])
+    assert [words in line for line in keep.restamp_regime(folder)].count(True) == 1
+    codes = dict(pd.read_csv(folder / "regime.csv")[["row", "code"]].itertuples(index=False))
+    assert codes == {paper.BASELINE: made[""][paper.BASELINE]["code"], paper.FULL: "0123456789ab"}
+
+
+def test_the_code_of_this_copy_trains_a_small_network_of_a_row():
+    found = keep.again("", {paper.BASELINE: {"parts": []}})
+    assert list(found) == [paper.BASELINE]
+    assert found[paper.BASELINE]["record"]["outcome"] == "done"
+    jobs = regime.STUDY.listed(workflow.open_workspace("regime"))
+    assert found[paper.BASELINE]["code"] == next(job.code for job in jobs if job.what["row"] == paper.BASELINE)
+    with pytest.raises(PartregError, match=r"the code of nothing does not train here: .*; fetch that commit"):
+        keep.again("nothing", {})
 
 
 def test_the_book_counts_the_kept_trainings_of_older_code():

@@ -182,8 +182,41 @@ def test_missing_columns_are_named():
 
 
 def test_objects_of_unknown_name_are_refused():
-    with pytest.raises(PartregError, match="unknown name"):
-        b.objects_table(objects(("wheel", 0, 0, 1, 1)))
+    with pytest.raises(PartregError, match="table:3: unknown name, expected one of front_window"):
+        b.objects_table(objects(("front_window", 0, 0, 1, 1), ("wheel", 0, 0, 1, 1)), "table")
+    with pytest.raises(PartregError, match="table:3: expected a name of letters, digits, spaces"):
+        b.objects_table(objects(("wheel", 0, 0, 1, 1), ("front.wheel", 0, 0, 1, 1)), "table")
+
+
+def test_names_of_other_things_than_cars_are_parts_of_their_own():
+    found = b.objects_table(objects(("wheel", 0, 0, 1, 1, 0.3), ("wheel", 0, 0, 0.5, 1, 0.9), ("body", 0, 0, 1, 1)))
+    assert b.classes_of(found["name"]) == ("wheel",)
+    boxes = b.boxes_table(b.choose(found, "detected", threshold=0.25))
+    assert boxes[["part", "view", "x1"]].to_numpy().tolist() == [["wheel", "unknown", 0.5]]
+    pd.testing.assert_frame_equal(b.boxes_table(b.infer_brand(boxes)), boxes)
+    assert b.objects_of(boxes)["name"].tolist() == ["wheel"]
+    assert b.classes_of([]) == b.classes_of(["rear_window", "body"]) == b.CLASSES
+
+
+def test_a_definition_is_the_cars_or_one_branch_a_box():
+    assert b.definition_of(()) is b.definition_of(("brand", "light")) is b.CAR
+    assert b.CAR.mirrored == [0, 2, 1, 3]
+    assert b.CAR.branch_of == [0, 1, 1, 2]
+    own = b.definition_of(("left pedal", "right pedal", "saddle"))
+    assert own.boxes == tuple(own.branches) == ("left pedal", "right pedal", "saddle")
+    assert own.mirrored == [1, 0, 2]
+    assert own.branch_of == [0, 1, 2]
+    assert b.definition_of(("left pedal", "saddle")).mirrored == [0, 1]
+
+
+def test_an_array_has_the_boxes_that_are_asked_for():
+    boxes = b.boxes_table(table(one("wheel"), one("saddle", corners=(0.5, 0.5, 1, 1))).assign(view="unknown"))
+    images = pd.DataFrame({"image": ["a.jpg"]})
+    found = b.to_array(boxes, images, ("saddle", "bell"))
+    assert found.shape == (1, 2, 4)
+    assert found[0, 0].tolist() == [0.5, 0.5, 1, 1]
+    assert np.isnan(found[0, 1]).all()
+    assert list(b.in_order(boxes, images["image"])["part"]) == ["saddle", "wheel"]
 
 
 def test_csv_keeps_every_digit(tmp_path):

@@ -121,6 +121,7 @@ class Stub(torch.nn.Module):
     def __init__(self):
         super().__init__()
         self.weight = torch.nn.Parameter(torch.zeros(1))
+        self.names = dict(enumerate(CLASSES))
 
     def forward(self, batch):
         assert batch.shape[1:] == (3, 64, 64)
@@ -254,3 +255,16 @@ def test_average_precision_of_all_and_of_nothing():
     stricter = found(("0.jpg", "rear_window", 0.1, 0.1, 0.5, 0.4, 0.9))
     assert detector.average_precision(stricter, truth, threshold=0.8).loc["rear_window", "found"] == 0
     assert detector.average_precision(stricter, truth, threshold=0.7).loc["rear_window", "found"] == 0.5
+
+
+def test_left_and_right_of_ones_own_change_places_in_the_mirror(toys, tmp_path):
+    _, images, objects, _ = toys
+    own = {"front_window": "saddle", "rear_window": "saddle", "left_light": "left pedal", "right_light": "right pedal"}
+    objects = objects.assign(name=objects["name"].map(own))
+    detector._write_training_set(images[:1], objects[objects["image"] == images["image"][0]], tmp_path, SIZE)
+    labels = {path.stem: path.read_text() for path in (tmp_path / "labels").iterdir()}
+    plain, mirrored = labels["image__0"], labels["mirrored__image__0"]
+    assert [line[0] for line in plain.splitlines()] == ["2", "0", "1"]  # saddle, left pedal, right pedal
+    assert [line[0] for line in mirrored.splitlines()] == ["2", "1", "0"]
+    found = detector.average_precision(objects, objects)
+    assert found["ap"].to_dict() == {"left pedal": 1.0, "right pedal": 1.0, "saddle": 1.0}

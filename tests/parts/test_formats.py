@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -39,6 +40,11 @@ def changed(annotation, **values):
     coco = copy.deepcopy(COCO)
     coco["annotations"][annotation].update(values)
     return coco
+
+
+def named(first):
+    """The file with another name for its first category."""
+    return {**COCO, "categories": [{**COCO["categories"][0], "name": first}, *COCO["categories"][1:]]}
 
 
 def frame(*rows):
@@ -81,7 +87,7 @@ def test_annotations_as_boxes(tmp_path):
         (changed(2, bbox="here"), "annotation 3: expected a bbox of four numbers"),
         (changed(3, category_id=9), "annotation 4: category_id 9"),
         (changed(3, image_id=9), "annotation 4: image_id 9"),
-        ({**COCO, "categories": [{"id": 1, "name": "propeller"}]}, "annotation 1: the category 'propeller' is unknown"),
+        (named("propeller"), "annotation 1: the category 'propeller' is unknown"),
         ({**COCO, "images": [{**COCO["images"][0], "width": 0}]}, "image 5 has the size 0 x 100"),
         ({**COCO, "images": [*COCO["images"], {**COCO["images"][0], "id": 6}]}, "'car.jpg' is listed twice"),
         ({"images": []}, "expected a COCO file"),
@@ -291,6 +297,36 @@ def test_names_are_beside_those_that_are_known(tmp_path):
         read_coco(path)
     with pytest.raises(PartregError, match="'windshield' is called 'glass' in names, which is unknown"):
         read_coco(path, {"windshield": "glass"})
+
+
+def own(*names):
+    """The file with categories of another thing than a car."""
+    return {**COCO, "categories": [{"id": number, "name": name} for number, name in enumerate(names, start=1)]}
+
+
+def test_a_file_of_other_things_has_classes_of_its_own(tmp_path):
+    found = read_coco(write(tmp_path / "parts.json", own("wheel", "saddle", "handlebar", BODY)))
+    assert list(found.objects["name"]) == ["wheel", "saddle", "handlebar", BODY]
+    assert list(found.extended()["name"]) == ["wheel", "saddle", "handlebar"]
+    assert found.extended()["y1"].tolist() == found.objects["y1"].tolist()[:3]  # only lights are extended
+    write_coco(found, tmp_path / "again.json")
+    pd.testing.assert_frame_equal(read_coco(tmp_path / "again.json").objects, found.objects)
+    renamed = read_coco(tmp_path / "parts.json", {"saddle": "seat"}).objects["name"]
+    assert list(renamed) == ["wheel", "seat", "handlebar", BODY]
+
+
+def test_yolo_numbers_own_classes_by_name(tmp_path):
+    rows = frame(("1.jpg", "wheel", 0.1, 0.2, 0.5, 0.4, 1.0), ("1.jpg", "saddle", 0, 0, 1, 1, 1.0))
+    write_yolo(tmp_path, rows, ["1.jpg"])
+    assert [line[0] for line in (tmp_path / "labels" / "1.txt").read_text().splitlines()] == ["1", "0"]
+    assert yaml.safe_load((tmp_path / "data.yaml").read_text())["names"] == {0: "saddle", 1: "wheel"}
+
+
+@pytest.mark.parametrize("name", ["global", "window", "light", "a.b", "a,b", "", 7])
+def test_what_can_be_no_parts_name_is_refused(tmp_path, name):
+    path = write(tmp_path / "parts.json", own("wheel", name, "handlebar", "bell"))
+    with pytest.raises(PartregError, match=r"annotation 2: the category .* can be no part's name; expected letters"):
+        read_coco(path)
 
 
 def test_the_same_box_twice_is_one_box(tmp_path):

@@ -173,3 +173,16 @@ def check_against_a_plain_loop(filled, seen, frame):
 def test_a_share_that_is_none_is_refused(share):
     with pytest.raises(PartregError, match=r"expected a number from 0 to 1"):
         hide(table(box(0, "front", "window", 0.1)), share, 0)
+
+
+def test_parts_of_ones_own_are_filled_in_every_image():
+    seen = table(box(0, "unknown", "saddle", 0.2), box(1, "unknown", "wheel", 0.4), box(2, "unknown", "wheel", 0.1))
+    filled = fill_missing(seen, images(7, 7, 8))
+    assert list(filled["part"]) == ["saddle", "wheel"] * 3
+    assert get(filled, 1, "saddle")["x0"] == 0.2
+    assert get(filled, 2, "saddle")["source"] == "fallback"
+    assert list(missing_levels(seen, images(7, 7, 8)).index) == ["saddle", "wheel"]
+    more = fill_missing(seen, images(7, 7, 8), ("bell", "saddle", "wheel"))
+    assert get(more, 0, "bell")[["x0", "x1", "source"]].tolist() == [0.0, 1.0, "fallback"]
+    kept, hidden = hide(seen, 1.0, seed=0)
+    assert (len(kept), len(hidden)) == (0, 3)

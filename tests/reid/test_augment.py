@@ -3,6 +3,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from partreg.datasets.side import KEYPOINTS
+from partreg.parts.boxes import definition_of
 from partreg.reid.augment import (
     Draw,
     augment,
@@ -173,3 +174,17 @@ def test_parts_are_dropped_by_branch_so_that_both_lights_go_together():
     assert not torch.equal(window, brand)
     assert not drop_parts(boxes, 0.0, numbers).isnan().any()
     assert drop_parts(boxes, 1.0, numbers).isnan().all()
+
+
+def test_parts_of_ones_own_move_and_drop_by_their_definition():
+    own = definition_of(("left pedal", "right pedal", "saddle"))
+    boxes = torch.tensor([[[0.0, 0.0, 0.25, 1.0], [0.5, 0.0, 1.0, 1.0], [0.25, 0.0, 0.75, 1.0]]])
+    found = move_boxes(boxes, still(flip=True), own)
+    left, right, saddle = found[0].tolist()
+    assert (left, right, saddle) == ([0.0, 0.0, 0.5, 1.0], [0.75, 0.0, 1.0, 1.0], [0.25, 0.0, 0.75, 1.0])
+    _, moved = augment(torch.zeros(1, 3, 4, 4), {"boxes": boxes}, ("flip",), torch.zeros(1, 11), own)
+    torch.testing.assert_close(moved["boxes"], found)
+    numbers = random_numbers(1, 3, torch.Generator())
+    assert numbers.shape == (1, 14)
+    gone = drop_parts(boxes, 0.5, torch.tensor([[0.1, 0.9, 0.4]]), own).isnan().all(-1)
+    assert gone.tolist() == [[True, False, True]]

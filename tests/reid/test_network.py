@@ -7,7 +7,7 @@ from torchvision import models
 
 from partreg.errors import PartregError
 from partreg.reid.backbones import make_backbone
-from partreg.reid.network import PartRegularizedNet, load_backbone, make_network
+from partreg.reid.network import PartRegularizedNet, check_pixels, load_backbone, make_network
 from partreg.reid.run import Run
 
 
@@ -230,3 +230,27 @@ def test_neurons_look_as_far_beside_their_cell_as_the_page_of_assumptions_says(n
     across, down = torch.stack(found).mean(0).tolist()
     assert low < across < high
     assert low < down < high
+
+
+def test_a_part_with_a_word_of_torch_is_refused():
+    with pytest.raises(PartregError, match="parts: 'keys' is a word of torch's own; give this class another name"):
+        make_network(Run(parts="keys,lock", size=32, backbone="tiny"), 2)
+
+
+def test_weights_of_timm_come_from_a_file_in_its_names(tmp_path):
+    timm, safetensors = pytest.importorskip("timm"), pytest.importorskip("safetensors.torch")
+    given = timm.create_model("resnet18", num_classes=7).state_dict()
+    torch.save(given, tmp_path / "w.pth")
+    safetensors.save_file(given, tmp_path / "w.safetensors")
+    for name in ("w.pth", "w.safetensors"):
+        run = Run(backbone="timm/resnet18", weights=str(tmp_path / name), parts=(), size=32)
+        assert torch.equal(make_network(run, 2).backbone.conv1.weight, given["conv1.weight"])
+    with pytest.raises(PartregError, match="give weights=<file> with timm's state dict of timm/resnet34"):
+        make_network(run.changed(backbone="timm/resnet34"), 2)
+
+
+def test_pixels_that_timms_weights_do_not_expect_are_refused():
+    pytest.importorskip("timm")
+    with pytest.raises(PartregError, match="expect pixels with the means"):
+        check_pixels(Run(backbone="timm/tf_efficientnet_lite0", weights="imagenet", parts=()))
+    check_pixels(Run(backbone="timm/resnet18", weights="imagenet", parts=()))

@@ -81,16 +81,22 @@ def test_names():
     assert Run().name == "vehicleid, Global+Window+Light+Brand, small, 96 px, seed 0"
 
 
+def test_parts_of_ones_own_come_in_one_order():
+    assert Run(parts="wheel, saddle") == Run(parts=["saddle", "wheel", "wheel"])
+    assert Run(parts="wheel,saddle").branches_name == "Global+Saddle+Wheel"
+    assert from_json(Run(parts=("left pedal",)).to_json()).parts == ("left pedal",)
+
+
 @pytest.mark.parametrize(
     ("values", "message"),
     [
+        ({"parts": "wheel,global"}, "parts is 'wheel,global'; expected names out of window, light, brand; or those"),
+        ({"parts": "front.wheel"}, "parts is 'front.wheel'; expected names"),
+        ({"parts": ["left_light"]}, "expected names out of window, light, brand"),
+        ({"backbone": 18}, "backbone is 18; expected text"),
         ({"parts": "window,wheel"}, "parts is 'window,wheel'; expected names out of window, light, brand"),
         ({"part_weight": float("inf")}, "part_weight is inf; expected a number from 0 to 1000"),
         ({"parts": (), "use_global": False}, "at least one part where use_global is false"),
-        (
-            {"backbone": "squeezenet1_0", "part_stage": 3},
-            "part_stage is 3; expected 4, for squeezenet1_0 has no stages",
-        ),
         ({"dataset": "cars"}, "dataset is 'cars'; expected one of vehicleid, veri"),
         ({"last_stride": 3}, "last_stride is 3; expected one of 1, 2"),
         ({"size": 0}, "size is 0; expected a whole number from 32 to 2048"),
