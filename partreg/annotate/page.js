@@ -399,7 +399,9 @@ function draw() {
     if (isLight(box) && box.y1 < low) group.append(rect("reach", { ...box, y0: box.y1, y1: low }));
     group.append(rect("halo", box), rect("edge", box));
     const above = box.y0 > 16 * one ? box.y0 - 4 * one : box.y0 + 13 * one;
-    const look = { x: box.x0 + 2 * one, y: above, "font-size": 12 * one, "stroke-width": 3 * one };
+    const right = box.x0 + box.x1 > 1.3 * size[0]; // near the right edge the name ends where its box does
+    const where = { x: right ? box.x1 : box.x0 + 2 * one, y: above, "text-anchor": right ? "end" : "start" };
+    const look = { ...where, "font-size": 12 * one, "stroke-width": 3 * one };
     group.append(node("text", look, `${box.label}${box.score ? ` ${box.score.toFixed(2)}` : ""}`));
     if (index === chosen) {
       for (const x of [box.x0, (box.x0 + box.x1) / 2, box.x1])

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from packages import package_file
 from partreg.annotate.labelled import Box
 from partreg.annotate.session import Proposal
 from partreg.parts.boxes import extend_lights
@@ -361,3 +362,16 @@ def test_correcting_takes_fewer_actions_than_drawing(opened):
 def test_the_hand_knows_which_corner_helps_most():
     assert best_sides((0, 0, 10, 10), (0, 0, 20, 10)) == (2, None)
     assert best_sides((0, 0, 10, 10), (5, 0, 10, 20)) == (0, 3)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1280])
+def test_axe_finds_nothing(opened, width, scheme):
+    found = proposed(("window", (50, 20, 150, 60), 0.8), ("left_light", (20, 60, 40, 75), 0.7))
+    _, page = opened(proposals=found, width=width, color_scheme=scheme, bypass_csp=True)  # to put axe into the page
+    page.locator("summary").click()
+    Hand(page).click(100, 40)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.evaluate(package_file("axe-core/axe.min.js").read_text(encoding="utf-8"))
+    asked = "axe.run(document).then(found => found.violations.map(one => [one.id, one.impact, one.nodes[0].html]))"
+    assert page.evaluate(asked) == []

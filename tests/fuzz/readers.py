@@ -20,6 +20,7 @@ from PIL import Image
 
 from claims import read_claims
 from partreg import files
+from partreg.annotate import formats
 from partreg.datasets import side
 from partreg.datasets.check import check
 from partreg.datasets.images import images_table
@@ -73,6 +74,18 @@ COCO = {
         {"id": 2, "image_id": 1, "category_id": 2, "bbox": [1.5, 1, 37, 28], "visibility": 0.5},
     ],
 }
+SHAPE = {"label": "mug", "points": [[1, 2], [20, 12.5]], "shape_type": "rectangle"}
+LABELME = {"shapes": [SHAPE, {**SHAPE, "shape_type": "polygon"}], "imagePath": "a.jpg"}
+LABELME |= {"imageWidth": 40, "imageHeight": 30, "imageData": None}
+RESULT = {"type": "rectanglelabels", "original_width": 40, "original_height": 30}
+PERCENT = {"x": 10, "y": 10, "width": 50, "height": 40.5, "rotation": 0, "rectanglelabels": ["mug"]}
+STUDIO = [{"data": {"image": "a.jpg"}, "annotations": [{"result": [{**RESULT, "value": PERCENT}]}]}]
+CVAT = b"""<annotations><meta><labels><label><name>mug</name></label></labels></meta>
+<image name="a.jpg" width="40" height="30"><box label="mug" xtl="1" ytl="2" xbr="20" ybr="12.5"/>
+<polygon label="mug" points="1,2;20,2;9.5,12"/></image></annotations>"""
+VOC = b"""<annotation><filename>a.jpg</filename><size><width>40</width><height>30</height></size>
+<object><name>mug</name><bndbox><xmin>1</xmin><ymin>2</ymin><xmax>20</xmax><ymax>12.5</ymax></bndbox></object>
+</annotation>"""
 BOXES = b"image,view,part,x0,y0,x1,y1,score,source\na.jpg,front,window,0.1,0.1,0.9,0.5,1.0,detected\na.jpg,front,brand,0.4,0.6,0.6,0.7,0.5,inferred\n"
 TURNED = Image.Exif()  # a photograph that is to be turned by 90 degrees
 TURNED[0x0112] = 6
@@ -252,6 +265,23 @@ READERS: dict[str, Reader] = {
         json.dumps(COCO).encode(),
         lambda folder: located(read_coco(folder / "boxes.json"), folder),
         {"a.jpg": picture("JPEG", size=(30, 40), exif=TURNED)},
+    ),
+    "coco of any classes": Reader("b.json", json.dumps(COCO).encode(), lambda folder: formats.read(folder / "b.json")),
+    "label studio": Reader("b.json", json.dumps(STUDIO).encode(), lambda folder: formats.read(folder / "b.json")),
+    "labelme": Reader("b.json", json.dumps(LABELME).encode(), lambda folder: formats.read(folder / "b.json")),
+    "cvat": Reader("b.xml", CVAT, lambda folder: formats.read(folder / "b.xml")),
+    "pascal voc": Reader("b.xml", VOC, formats.read),
+    "yolo": Reader(
+        "labels/a.txt",
+        b"0 0.5 0.5 0.25 0.5\n1 0.1 0.1 0.9 0.1 0.5 0.8\n",
+        formats.read,
+        {"data.yaml": b"names: [mug, cup]\n", "images/a.jpg": picture("JPEG")},
+    ),
+    "yolo classes": Reader(
+        "data.yaml",
+        b"train: images\nnames:\n  0: mug\n  1: cup\n",
+        formats.read,
+        {"labels/a.txt": b"1 0.5 0.5 0.25 0.5\n", "images/a.jpg": picture("JPEG")},
     ),
     "boxes": Reader("boxes.csv", BOXES, lambda folder: read_boxes(folder / "boxes.csv")),
     "profile": Reader(
