@@ -77,14 +77,14 @@ def spent(browser: Any, root: Path, wanted: Wanted, sizes: Any, proposals: Propo
 
 
 def measured(browser: Any, book: Path, count: int = PICTURES) -> pd.DataFrame:
-    """One row a way: its overlap, the pictures, their boxes, the actions, and the share of those of drawing."""
+    """One row a way: the least overlap, the pictures, their boxes, the actions, and the share of those of drawing."""
     root = next(book.glob("data-*/VehicleID_V1.0"))
     annotated = next(book.glob("parts-*/annotations.json"))
     wanted, sizes = chosen(root, annotated, count)
     with tempfile.TemporaryDirectory() as folder:  # ultralytics keeps its settings beside the weights
         copy = shutil.copytree(next(book.glob("parts-*/detector")), Path(folder) / "detector")
         proposals = propose(copy, root, sizes)
-    ways = [("draw", CLOSE[0], None), *(("correct", close, proposals) for close in CLOSE)]
+    ways = [("draw", CLOSE[-1], None), *(("correct", close, proposals) for close in CLOSE)]
     rows = [(way, close, spent(browser, root, wanted, sizes, found, close)) for way, close, found in ways]
     table = pd.DataFrame(rows, columns=["way", "iou", "actions"])
     table.insert(2, "pictures", count)
