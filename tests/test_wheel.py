@@ -83,7 +83,10 @@ def test_all_that_the_library_imports_is_named_by_the_project():
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
     extra = [entry for entries in project.get("optional-dependencies", {}).values() for entry in entries]
     named = {normal(re.match(r"[A-Za-z0-9._-]+", entry)[0]) for entry in [*project["dependencies"], *extra]}
-    known = {"faiss": ["faiss-cpu"]} | packages_distributions()  # what is optional need not be installed here
+    known = {
+        "faiss": ["faiss-cpu"],
+        "timm": ["timm"],
+    } | packages_distributions()  # what is optional need not be installed here
     for path in (REPOSITORY / "partreg").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             modules = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
