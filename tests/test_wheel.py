@@ -64,6 +64,7 @@ def test_the_profiles_and_the_types_travel_in_it(installed, tmp_path):
     assert {path.name for path in (installed / touch).iterdir() if path.suffix in (".css", ".js")} == {
         path.name for path in (REPOSITORY / touch).iterdir() if path.suffix in (".css", ".js")
     }
+    assert all((installed / "partreg" / "annotate" / f"page.{kind}").is_file() for kind in ("html", "css", "js"))
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from partreg.errors import PartregError
 from partreg.files import write_json
 from partreg.local import Request
 from partreg.parts import detector
+from partreg.parts.annotation import LABELS
 from partreg.parts.annotation import Session as NotebookSession
 from partreg.parts.formats import read_coco
 
@@ -167,6 +168,15 @@ def test_the_best_box_of_each_class_is_proposed(folder, monkeypatch):
     assert found == {
         "a.jpg": [Proposal(Box("left_light", 0, 30, 24, 60), 0.9), Proposal(Box("rear_window", 20, 0, 60, 30), 0.5)]
     }
+
+
+def test_a_detector_of_other_things_names_the_classes(folder, monkeypatch):
+    def found(*names):
+        return lambda *given: {"a.jpg": [Proposal(Box(name, 1, 1, 9, 9), 0.5) for name in names]}
+
+    for names, classes in ((["mug", "handle"], ("handle", "mug")), (["left_light"], LABELS)):
+        monkeypatch.setattr(sessions, "propose", found(*names))
+        assert begin(str(folder), detector="somewhere")[0].classes == classes
 
 
 def asked(answer):

@@ -71,6 +71,9 @@ def test_what_is_written_is_what_the_project_reads(tmp_path):
     formats.write(drawn, tmp_path / "boxes.json", "coco")
     found = read_coco(tmp_path / "boxes.json")
     assert found.objects.to_numpy().tolist() == [["a.jpg", "body", 0.1, 0.1, 0.9125, 1.0, 1.0]]
+    mugs = Labelled(("mug", "handle"), (Picture("a.jpg", 40, 20, (Box("handle", 4, 2, 36, 20),)),))
+    formats.write(mugs, tmp_path / "mugs.json", "coco")
+    assert read_coco(tmp_path / "mugs.json").objects["name"].tolist() == ["handle"]
 
 
 STUDIO = [
