@@ -18,7 +18,7 @@ import pandas as pd
 
 from partreg.annotate.formats_json import read_coco, write_coco
 from partreg.annotate.labelled import Box, Labelled, Notes, Picture, clamped, class_name, labelled
-from partreg.datasets.pictures import picture_size
+from partreg.datasets.pictures import SWAPPED, TURNED, picture_header
 from partreg.errors import PartregError
 from partreg.files import inside, read_json
 from partreg.parts.annotation import LABELS, NOTHING, SMALLEST, upright
@@ -52,12 +52,14 @@ def usable(folder: str | Path) -> tuple[dict[str, tuple[int, int]], dict[str, st
     sizes = {}
     for name in names:
         try:
-            sizes[name] = picture_size(inside(folder, name))
-            table = pd.DataFrame([(name, *sizes[name])], columns=["image", "width", "height"])
-            upright(Annotations(table, NOTHING), folder)  # refuses what could not be told upright from turned later
+            width, height, orientation = picture_header(inside(folder, name))
+            size = (height, width) if orientation in SWAPPED else (width, height)
+            if orientation in TURNED:  # refuse what could not be told upright from turned later
+                table = pd.DataFrame([(name, *size)], columns=["image", "width", "height"])
+                upright(Annotations(table, NOTHING), folder)
+            sizes[name] = size
         except PartregError as error:
             left_out[name] = str(error)
-            sizes.pop(name, None)
     return sizes, left_out
 
 
