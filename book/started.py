@@ -50,7 +50,7 @@ def detectors(path: Path) -> list[str]:
     for start in ("none", "rendered"):
         mine = found[table.start == start]
         if len(mine):
-            cells = [f"{mine[name].mean():.2f} ({_listed(mine[name])})" for name in GOALS]
+            cells = [f"{mine[name].mean():.3f} ({_listed(mine[name])})" for name in GOALS]
             lines.append(f"| {STARTS[start]} | {' | '.join(cells)} |")
     best = found[table.start == "rendered"].mean()
     first, seeds = table.iloc[0], table.groupby("start").seed.nunique()
@@ -69,7 +69,7 @@ def detectors(path: Path) -> list[str]:
 
 def _listed(values: pd.Series) -> str:
     """Write the values of all seeds."""
-    return ", ".join(f"{value:.2f}" for value in values)
+    return ", ".join(f"{value:.3f}" for value in values)
 
 
 def _goals(best: pd.Series) -> list[str]:
@@ -96,7 +96,7 @@ def annotated(path: Path) -> list[str]:
         *lines,
         "",
         f"AP at an IoU of 0.5, one seed ({how}). However few its pictures, each detector of a kind learnt for equally "
-        f"many steps. "
+        f"many steps. {'' if len(first) > 1 else 'On photographs, this was not measured. '}"
         f"{origin_words(table.iloc[0])}",
     ]
 

@@ -37,8 +37,8 @@ def test_a_detector_is_held_against_the_goals_by_the_mean_of_its_seeds(tmp_path)
     ]
     detectors(tmp_path, rows)
     lines = started.detectors(tmp_path).splitlines()
-    assert "| random weights | 0.50 (0.50) | 0.10 (0.10) | 0.20 (0.20) |" in lines
-    assert "| rendered vehicles | 0.92 (0.90, 0.94) | 0.55 (0.50, 0.60) | 0.75 (0.70, 0.80) |" in lines
+    assert "| random weights | 0.500 (0.500) | 0.100 (0.100) | 0.200 (0.200) |" in lines
+    assert "| rendered vehicles | 0.920 (0.900, 0.940) | 0.550 (0.500, 0.600) | 0.750 (0.700, 0.800) |" in lines
     assert any(line.endswith("| 0.90, reached | 0.60, missed | 0.75, reached |") for line in lines)
     assert "1 from random weights, 2 from rendered vehicles" in lines[-1]
 
@@ -52,9 +52,13 @@ def test_the_detector_of_all_photographs_ends_their_line(tmp_path):
         "| photographs | 50 | 0.70 | 0.20 | 0.50 |",
         "| photographs | 200 | 0.90 | 0.60 | 0.80 |",
     ]
+    assert "not measured" not in told[-1]
     figure = started.annotated_figure(tmp_path)
     assert [list(line.get_xdata()) for line in figure.axes[1].lines] == [[50, 200]] * 3
     assert [text.get_text() for text in figure.legends[0].texts] == list(started.GOALS)
+    detectors(tmp_path, rows[:1], "real_annotated")
+    assert "On photographs, this was not measured." in started.annotated(tmp_path)
+    assert len(started.annotated_figure(tmp_path).axes) == 1
 
 
 def test_a_gain_is_given_with_its_interval_and_what_is_absent_is_said(tmp_path):
