@@ -18,6 +18,7 @@ from partreg.errors import PartregError
 from partreg.files import read_json, sha256, write_json
 from partreg.parts import detector
 from partreg.parts.annotation import located, split
+from partreg.parts.boxes import classes_of
 from partreg.parts.formats import Annotations, read_coco
 
 LIGHTS = ("left_light", "right_light")
@@ -39,8 +40,8 @@ def finetune(
         The path of ``weights.pt``.
 
     Raises:
-        PartregError: as in `train_detector`, or the other weights are not a detector's, or the folder holds a detector
-            that started from others.
+        PartregError: as in `train_detector`, or the other weights are not a detector's or not of the same classes, or
+            the folder holds a detector that started from others.
     """
     folder, note = Path(folder), Path(folder) / "start.json"
     begun = {"start": sha256(start) if start else ""}
@@ -53,7 +54,13 @@ def finetune(
         write_json(note, begun)
         return detector.train_detector(images, objects, folder, **settings)
     detector.load_detector(start)  # refuses what is none
-    settings["model"] = read_json(Path(start).with_name("detector.json"))["model"]
+    described, classes = read_json(Path(start).with_name("detector.json")), list(classes_of(objects["name"]))
+    if described["classes"] != classes:
+        raise PartregError(
+            f"{start}: expected a detector of {', '.join(classes)}, as the boxes are, found one of "
+            f"{', '.join(described['classes'])}; start from another one, or from random weights."
+        )
+    settings["model"] = described["model"]
     write_json(note, begun)
     with _beginning_with(torch.load(start, map_location="cpu", weights_only=True)):
         return detector.train_detector(images, objects, folder, **settings)
@@ -105,5 +112,5 @@ def tested(weights: str | Path, annotations: Annotations, photographs: str | Pat
 
 def report(scores: pd.DataFrame) -> str:
     """Return a line of text for each class: its average precision, and the number of its boxes in the test."""
-    said = {name: f"AP {scores.ap[name]:.2f} on {scores.boxes[name]} boxes" for name in scores.index}
-    return "\n".join(f"{name}: {said[name] if scores.boxes[name] else 'no box to test on'}" for name in scores.index)
+    said = {name: f"AP {ap:.2f} on {boxes} boxes" for name, ap, boxes in scores[["ap", "boxes"]].itertuples()}
+    return "\n".join(f"{name}: {said[name] if scores.boxes[name] else 'no box to test on'}" for name in said)

@@ -79,6 +79,16 @@ def test_what_is_no_detector_is_refused_as_a_start(toys, tmp_path):
     assert not (tmp_path / "after" / "weights.pt").exists()
 
 
+def test_a_start_of_other_classes_is_refused(toys, tmp_path):
+    folder, images, objects = toys
+    bicycles = objects.assign(name="saddle")
+    with pytest.raises(
+        PartregError, match="expected a detector of saddle, as the boxes are, found one of front_window"
+    ):
+        finetune(images, bicycles, tmp_path / "after", folder / "first" / "weights.pt", **HOW)
+    assert not (tmp_path / "after").exists()
+
+
 def test_two_thirds_are_learnt_and_the_others_are_tested(toys, tmp_path):
     folder, images, _ = toys
     weights, scores = learn_photographs(folder / "boxes.json", folder, tmp_path, folder / "first" / "weights.pt", **HOW)
