@@ -36,7 +36,7 @@ CHOICES := --profile $(call quoted,$(START)) $(call option,OUTPUT,output) $(call
            $(call option,NAMES,names) $(call option,SEEDS,seeds) $(call option,CORES,cores) $(if $(filter no,$(BASELINES)),--no-baselines)
 SITE    := $(or $(OUTPUT),build/$(notdir $(basename $(START))))/site/_build/html
 
-.PHONY: help install book test lint lab serve settings reference restamp photographs keep bench fuzz faults machines real gpu audit clean
+.PHONY: help install book test lint lab serve settings reference restamp photographs keep bench fuzz faults machines real annotating gpu audit clean
 .DEFAULT_GOAL := help
 
 help:  ## what can be made
@@ -90,7 +90,7 @@ restamp: .venv/.installed  ## after a change that moves no number: train a sampl
 photographs: .venv/.installed  ## every method that photographs of your own allow; writes photographs.csv under build/<profile>/studies
 	@$(BIN)/python -m partreg.workflow.driver --target photographs $(CHOICES)
 
-keep: .venv/.installed  ## put results of your own in place of the committed ones in reference/: WHAT=evidence|regime|dial|settings|photographs|fuzz|faults|machines|real|gpu|tried
+keep: .venv/.installed  ## put results of your own in place of the committed ones in reference/: WHAT=evidence|regime|dial|settings|photographs|fuzz|faults|machines|real|annotating|gpu|tried
 	@$(BIN)/python book/keep.py $(call quoted,$(WHAT)) $(call quoted,$(START)) $(call quoted,$(OUTPUT))
 
 bench: .venv/.installed  ## time a whole book, a second one, the evaluator, and the check of a large folder
@@ -108,6 +108,9 @@ machines: .venv/.installed  ## compare smoke chains made by one and by several p
 
 real: .venv/.installed  ## what rendered vehicles are worth on real photographs: needs a book, and PARTREG_REAL=dir; writes build/real/real_*.csv; takes an hour
 	@$(BIN)/python -m tests.real
+
+annotating: .venv/.installed  ## count the actions that boxes take, drawn or corrected, in a browser: needs a book of the profile laptop; writes build/annotating/annotating.csv
+	@$(BIN)/python -m tests.annotate.actions build/laptop build/annotating/annotating.csv
 
 gpu:  ## on a machine with a GPU, in ten minutes: the CPU's numbers, speed, 4,000 vehicles; or STUDY=regime, in half an hour; WHEELS=dir for packages that it lacks
 	@python=$(BIN)/python; test -x $$python || python=$(PYTHON); \

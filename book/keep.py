@@ -33,6 +33,7 @@ TESTS = {  # of the code, whatever the profile
     "gpu": ("gpu.json", "table_4.csv", "hits.csv"),
     "tried": ("tried.csv", "layouts.csv"),
     "real": ("real_detectors.csv", "real_annotated.csv", "real_starts.csv", "real_walk.csv"),
+    "annotating": ("annotating.csv",),
 }
 ON_GPU = {"gpu": "gpu", "tried": "gpu STUDY=regime"}  # what lies in folders named gpu, and the target of each
 # The target of make that makes it, and its files.

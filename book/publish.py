@@ -42,7 +42,7 @@ from partreg.workflow.chapters import CHAPTERS, chapter_path
 from partreg.workflow.effects import read_evidence
 from partreg.workflow.profile import REPOSITORY, Workspace, open_workspace
 from promises import faults, fuzz, gpu, machines, scores
-from started import annotated, annotated_figure, detectors, starts, walked
+from started import actions, annotated, annotated_figure, detectors, starts, walked
 from tried import layouts, recipes, variations
 
 # Pyodide's own files, without packages, which run the cells of one chapter in its page; see by_hand.js.
@@ -128,7 +128,7 @@ def assemble(ws: Workspace, site: Path) -> None:
         _write(site / "book" / f"promises_{figures.__name__}.md", figures().encode())
     for figures in (recipes, variations, layouts):
         _write(site / "book" / f"tried_{figures.__name__}.md", figures().encode())
-    for figures in (detectors, annotated, starts, walked):
+    for figures in (detectors, annotated, starts, walked, actions):
         _write(site / "book" / f"started_{figures.__name__}.md", figures().encode())
     _write(site / "book" / "annotated.svg", as_svg(annotated_figure()))
 

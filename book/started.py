@@ -1,7 +1,8 @@
-"""Report, in Markdown, what rendered vehicles are worth on real photographs, and how many annotated images are enough.
+"""Report, in Markdown, what rendered vehicles are worth on real photographs, and what annotated images cost and bring.
 
-``make real`` makes these results; ``tests/real.py`` says what each is. The page "200 photographs to a searchable index"
-shows those that are kept under ``reference/`` (``book/keep.py``).
+``make real`` and ``make annotating`` make these results; ``tests/real.py`` and ``tests/annotate/actions.py`` say what
+each is. The pages "200 photographs to a searchable index" and "Boxes in pictures of your own" show those that are kept
+under ``reference/`` (``book/keep.py``).
 """
 
 from __future__ import annotations
@@ -191,6 +192,26 @@ def _scores(some: pd.DataFrame) -> str:
 def _gain(found: Contrast) -> str:
     """Write a difference with its interval."""
     return "not measured" if np.isnan(found.mean) else f"{signed(found.mean)} ({span(found.low, found.high)})"
+
+
+@kept("annotating.csv", "annotating")
+def actions(path: Path) -> list[str]:
+    """Report how many actions boxes take when they are drawn, and when a detector's are corrected."""
+    table = pd.read_csv(path)
+    first, drawn = table.iloc[0], table[table.way == "draw"].actions.iloc[0]
+    lines = [
+        f"| {'drawn' if one.way == 'draw' else 'corrected'} | {one.iou:g} | {one.actions} | {one.actions / drawn:.0%} |"
+        for one in table.itertuples()
+    ]
+    return [
+        "| boxes are | {term}`IoU` at the end, at least | actions | share of drawing |",
+        "|---|---|---|---|",
+        *lines,
+        "",
+        f"{first.boxes} boxes in {first.pictures} pictures, by a detector of the profile `{first.profile}`. Between the "
+        f"boxes of the stand-in for a hand and the true ones, the median IoU is {first.hand_iou:.2f}. "
+        f"{origin_words(first)}",
+    ]
 
 
 @kept("real_walk.csv", "real")

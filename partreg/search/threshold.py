@@ -69,7 +69,7 @@ class Threshold(Guarded):
         return (
             f"distance {self.distance:.4f} at a false-match rate of {self.rate:g}, from {self.pairs:,} pairs of "
             f"{self.vehicles:,} vehicles; as many other vehicles will show {self.low:.2g} to {self.high:.2g} "
-            f"(95%). {missed}\nunsure from {self.nearest:.4f} to {self.farthest:.4f}."
+            f"in at least 95 of 100 cases. {missed}\nunsure from {self.nearest:.4f} to {self.farthest:.4f}."
         )
 
 

@@ -39,7 +39,9 @@ REFERENCE = REPOSITORY / "reference"  # results that are committed
 
 PATHS = ("vehicleid", "veri", "annotations", "photographs")
 # In these the methods of the tables differ: a profile that set one for all would give the methods wrong names.
-METHODS_OWN = ("dataset", "data", "method", "parts", "use_global", "boxes", "hidden", "size", "held_out", "seed")
+METHODS_OWN = (
+    *("dataset", "data", "method", "parts", "use_global", "boxes", "hidden", "agreement", "size", "held_out", "seed"),
+)
 
 
 class Once(yaml.SafeLoader):

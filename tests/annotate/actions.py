@@ -24,6 +24,7 @@ from partreg.annotate.session import Proposals, Session, propose
 from partreg.parts import annotation, boxes
 from partreg.parts.formats import read_coco
 from tests.annotate.hand import Corners, Hand, overlap, until
+from tests.origin import origin
 
 PICTURES = 50
 CLOSE = (0.7, 0.8, 0.9)  # the overlap (IoU) from which on a proposed box is left as it is
@@ -90,7 +91,9 @@ def measured(browser: Any, book: Path, count: int = PICTURES) -> pd.DataFrame:
     table.insert(2, "pictures", count)
     table.insert(3, "boxes", sum(map(len, wanted.values())))
     hand = round(hands_overlap(root, annotated), 3)
-    return table.assign(share=(table["actions"] / table["actions"].iloc[0]).round(3), hand_iou=hand)
+    share = (table["actions"] / table["actions"].iloc[0]).round(3)
+    made = {"profile": book.name, **origin()}
+    return table.assign(share=share, hand_iou=hand, **made)
 
 
 if __name__ == "__main__":

@@ -82,3 +82,14 @@ def test_the_walk_is_added_up(tmp_path):
     table.to_csv(tmp_path / "real_walk.csv", index=False)
     lines = started.walked(tmp_path).splitlines()
     assert lines[2:5] == ["| Train | 4.0 min |", "| Search | 12 s |", "| *all* | 4.2 min |"]
+
+
+def test_corrected_boxes_are_held_against_drawn_ones(tmp_path):
+    rows = [("draw", 0.9, 300), ("correct", 0.8, 120)]
+    shared = {"pictures": 50, "boxes": 141, "share": 0.0, "hand_iou": 0.86, **ORIGIN}
+    table = pd.DataFrame(rows, columns=["way", "iou", "actions"]).assign(**shared)
+    assert "`make annotating` makes it" in started.actions(tmp_path)
+    table.to_csv(tmp_path / "annotating.csv", index=False)
+    told = started.actions(tmp_path).splitlines()
+    assert told[2:4] == ["| drawn | 0.9 | 300 | 100% |", "| corrected | 0.8 | 120 | 40% |"]
+    assert told[-1].startswith("141 boxes in 50 pictures") and "0.86" in told[-1]

@@ -200,6 +200,7 @@ def test_choices_may_start_from_a_profile_of_ones_own_and_go_before_it(tmp_path)
         ({"overrides": "reid"}, "overrides is 'reid'; expected fields"),
         ({"overrides": {"reid": {"epoch": 1}}}, "'epoch' is unknown; did you mean 'epochs'?"),
         ({"overrides": {"reid": {"size": 64}}}, "profile smoke: reid: size is what methods"),
+        ({"overrides": {"reid": {"agreement": 1}}}, "profile smoke: reid: agreement is what methods"),
         ({"overrides": {"reid": {"epochs": [1, 2]}}}, "epochs is [1, 2]; expected a whole number"),
         ({"overrides": {"reid": {"epochs": "many"}}}, "epochs is 'many'; expected a whole number"),
         ({"overrides": {"reid": 5}}, "profile smoke: reid is 5; expected fields"),
