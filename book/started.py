@@ -208,8 +208,8 @@ def actions(path: Path) -> list[str]:
         "|---|---|---|---|",
         *lines,
         "",
-        f"{first.boxes} boxes in {first.pictures} pictures, by a detector of the profile `{first.profile}`. Between the "
-        f"boxes of the stand-in for a hand and the true ones, the median IoU is {first.hand_iou:.2f}. "
+        f"{first.boxes} boxes in {first.pictures} pictures, by a detector of the profile `{first.profile}`. Between "
+        f"the boxes of the stand-in for a hand and the true ones, the median IoU is {first.hand_iou:.2f}. "
         f"{origin_words(first)}",
     ]
 
