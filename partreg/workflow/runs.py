@@ -182,8 +182,8 @@ def runs(ws: Workspace) -> dict[str, dict[str, list[Run]]]:
     seeds = ws.profile.seeds
     if own := own_parts(ws):
         raise PartregError(
-            f"{ws.profile.annotations}: the parts are {', '.join(own)}, but the book's tables are of a car's; run "
-            "chapters 01 to 04 by papermill, one at a time."
+            f"{ws.profile.annotations}: the parts are {', '.join(own)}, but the book's tables are of a car's; say "
+            f"which of its parts they are, as names={{{own[0]}: front_window}}, or run chapters 01 to 04 by papermill."
         )
 
     def seeded(dataset: str, **changes: Any) -> list[Run]:

@@ -165,8 +165,10 @@ def test_categories_of_ones_own_are_read(tmp_path, root):
     categories = [{"id": 1, "name": "windshield"}]
     files.write_json(path, {"images": images, "annotations": boxes, "categories": categories})
     given = {"annotations": str(path), "photographs": str(root)}
-    with pytest.raises(PartregError, match="'windshield'"):
-        workflow.annotated_sets(opened(tmp_path, root, **given))
+    as_it_is = opened(tmp_path, root, **given)
+    assert list(stages.annotated(as_it_is).objects["name"]) == ["windshield"]
+    with pytest.raises(PartregError, match=r"the parts are windshield, .* as names=\{windshield: front_window\}"):
+        workflow.runs(as_it_is)
     named = opened(tmp_path, root, **given, names='{"windshield": "front_window"}')
     assert list(stages.annotated(named).objects["name"]) == ["front_window"]
     assert list(read_coco(path, {"windshield": "front_window"}).objects["name"]) == ["front_window"]
