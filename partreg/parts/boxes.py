@@ -83,8 +83,10 @@ def classes_of(names: Iterable[str]) -> tuple[str, ...]:
 def counterpart(name: str, names: Iterable[str]) -> str:
     """The name that a box has in a mirror image: left and right change places, where ``names`` has both.
 
-    >>> counterpart("left_light", CLASSES), counterpart("left_pedal", ["left_pedal", "saddle"])
-    ('right_light', 'left_pedal')
+    >>> counterpart("left_light", CLASSES)
+    'right_light'
+    >>> counterpart("left_pedal", ["left_pedal", "saddle"])
+    'left_pedal'
     """
     other = re.sub("left|right", lambda found: SIDES[found[0]], name)
     return other if other in names else name
