@@ -60,9 +60,12 @@ def cell_features(network: PartRegularizedNet, images: Tensor) -> Tensor:
 def likeness(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """Compute what each pair of cells of two images adds to the inner product of their global features.
 
-    >>> first = np.array([[[2.0, 0.0], [0.0, 4.0]]])  # one row of two cells, which look different ways
+    One row of two cells, which look different ways. The second cell of the one and the first of the other give
+    4 * 2 / (2 * 2):
+
+    >>> first = np.array([[[2.0, 0.0], [0.0, 4.0]]])
     >>> second = np.array([[[0.0, 2.0], [0.0, 0.0]]])
-    >>> likeness(first, second)[0, 1, 0, 0]  # the second cell of the one and the first of the other: 4 * 2 / (2 * 2)
+    >>> likeness(first, second)[0, 1, 0, 0]
     np.float64(2.0)
     >>> likeness(first, second).sum() == first.mean((0, 1)) @ second.mean((0, 1))
     np.True_
