@@ -34,7 +34,8 @@ def missing_parts(boxes: pd.DataFrame, images: pd.DataFrame, truth: pd.DataFrame
     found = boxes[boxes["part"].isin(parts) & ~boxes["source"].isin(["average", "fallback"])]
     found = found.merge(images[["image", "vehicle"]], on="image")
     by_vehicle = found.groupby("vehicle").agg(views=("view", "nunique"), boxes=("part", "size"))
-    vehicle = by_vehicle.sort_values(["views", "boxes"], kind="stable").index[-1]
+    best = by_vehicle.sort_values(["views", "boxes"], kind="stable").index
+    vehicle = best[-1] if len(best) else images["vehicle"].iloc[0]
     shown = images[images["vehicle"] == vehicle].head(IMAGES)
     views = found.drop_duplicates("image").set_index("image")["view"]
     no_boxes = boxes.iloc[:0]

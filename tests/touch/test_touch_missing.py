@@ -185,3 +185,9 @@ def test_photographs_come_without_a_truth(opened, found, images):
 def test_jupyters_module_draws_the_same(opened, in_jupyter, made):
     page = opened(made)
     assert in_jupyter(page, made) == page.locator(".touch").inner_html()
+
+
+def test_a_detector_that_found_nothing_leaves_a_vehicle_without_boxes(found, images, truth):
+    made = missing_parts(found[:0], images, truth)
+    assert all(corners is None for image in made.data["images"] for corners in image["boxes"].values())
+    assert made.data["own"] == made.data["others"] == {}
