@@ -1,9 +1,7 @@
 """The pages about pictures of one's own show commands that there are, with options that they take."""
 
-import re
 import shlex
 
-import click
 import pytest
 
 from partreg.__main__ import commands
@@ -11,24 +9,22 @@ from partreg.search.groups import BYTES
 from partreg.search.live import LARGEST, PIXELS
 from partreg.search.pictures import SUFFIXES
 from tests.conftest import REPOSITORY
+from tests.shown import shown, understood
 from tests.walk import steps
 
 PAGE = (REPOSITORY / "book" / "your_pictures.md").read_text(encoding="utf-8")
 WALK = "".join(steps().values()).replace("\\\n", "")
-BLOCKS = re.findall(r"```bash\n(.*?)```", PAGE, re.DOTALL)
-SHOWN = [line for block in [*BLOCKS, WALK] for line in block.splitlines() if line.startswith("partreg ")]
+SHOWN = [*shown(PAGE), *(line for line in WALK.splitlines() if line.startswith("partreg "))]
 
 
 @pytest.mark.parametrize("line", SHOWN)
 def test_a_shown_command_is_understood(line):
-    _, name, *words = shlex.split(line)
-    with click.Context(commands) as parent:
-        assert commands.commands[name].make_context(name, words, parent=parent).params
+    assert understood(line)
 
 
 def test_every_command_about_pictures_is_shown():
-    shown = {shlex.split(line)[1] for line in SHOWN}
-    assert shown == set(commands.commands) - {"verify", "annotate", "convert", "agreement"}
+    named = {shlex.split(line)[1] for line in SHOWN}
+    assert named == set(commands.commands) - {"verify", "annotate", "convert", "agreement"}
 
 
 def test_what_the_page_says_of_sizes_and_names_holds():
