@@ -70,7 +70,7 @@ METHOD = Method(network, losses, targets=models_of)
 
 DECLARATION = Declaration(
     name="GoogLeNet", tables=("veri",), training=("model labels",), learns_from="vehicleid",
-    tried=({"lr": 0.1}, {"lr": 0.05}),
+    tried=({"lr": 0.03}, {"lr": 0.01}),
     publication="Yang et al. 2015", citation="yang2015compcars", feature="1,024 numbers",
     alt="Flow chart: an image passes through GoogLeNet to a feature of 1,024 numbers; in training a softmax tells car"
     " models apart, not vehicles.",

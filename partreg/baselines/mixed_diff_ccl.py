@@ -73,7 +73,7 @@ METHOD = Method(MixedDifferenceNet, losses, by_identity, models_of)
 
 DECLARATION = Declaration(
     name="Mixed Diff+CCL", tables=("vehicleid",), training=("identities", "model labels"),
-    tried=({"margin": 1.0, "lr": 0.1}, {"margin": 1.0, "lr": 0.03}, {"lr": 0.1, "margin": 0.5}),
+    tried=({"margin": 1.0, "lr": 0.03}, {"margin": 1.0, "lr": 0.01}, {"lr": 0.03, "margin": 0.5}),
     publication="Liu et al. 2016 (DRDL)", citation="liu2016drdl", feature="1,024 numbers (assumed)",
     alt="Flow chart: an image passes through shared layers into two branches, one for the vehicle's model, one for "
     "what sets vehicles of a model apart; both are joined into the feature that is compared.",

@@ -219,7 +219,7 @@ METHOD = Method(network=OifeNet, losses=losses, targets=targets)
 
 DECLARATION = Declaration(
     name="OIFE", tables=("vehicleid", "veri"), training=("identities", "key points"),
-    tried=({"lr": 0.1}, {"lr": 0.05}),
+    tried=({"lr": 0.03}, {"lr": 0.01}),
     publication="Wang et al. 2017", citation="wang2017oife", feature="256 numbers (assumed)",
     alt="Flow chart: an hourglass network finds 20 key points, which make masks for front, rear, left and right; the "
     "masks cut four region branches out of a feature map, and these are fused with a global branch.",

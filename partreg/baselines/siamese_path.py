@@ -453,7 +453,7 @@ def distances(task: Task) -> tuple[np.ndarray, Cost]:
 DECLARATION = Declaration(
     name="Siamese+Path", tables=("veri",), training=("identities", "cameras", "time", "camera distances"),
     test=("cameras", "time", "camera distances"), takes_a_while=True,
-    tried=({"lr": 0.1}, {"lr": 0.05}),
+    tried=({"lr": 0.03}, {"lr": 0.01}),
     publication="Shen et al. 2017", citation="shen2017path", feature="a score for each pair",
     alt="Flow chart: a Siamese network says how alike two images look; a chain over cameras proposes the most likely "
     "path between them, a path-LSTM scores it, and both scores make one.",

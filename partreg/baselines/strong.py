@@ -121,8 +121,8 @@ DECLARATION = Declaration(
     name="Strong baseline", training=("identities",),
     run={"augment": ("flip", "affine", "color", "erase")},
     tried=(
-        {"epochs": 40, "size": 96, "margin": 0.3, "lr": 0.1}, {"epochs": 40, "size": 96, "margin": 0.3, "lr": 0.05},
-        {"epochs": 40, "size": 96, "margin": 0.3, "lr": 0.02},
+        {"size": 96, "margin": 0.3, "lr": 0.1}, {"size": 96, "margin": 0.3, "lr": 0.03},
+        {"size": 96, "margin": 0.3, "lr": 0.01},
     ),
     publication="Luo et al. 2019", feature="2,048 numbers",
     alt="Flow chart: a pooled feature map passes through a batch normalisation to the feature; in training a triplet "

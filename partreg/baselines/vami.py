@@ -225,7 +225,7 @@ METHOD = Method(network=VamiNet, losses=losses, order=by_identity, targets=view_
 
 DECLARATION = Declaration(
     name="VAMI", tables=("vehicleid", "veri"), training=("identities", "orientation"),
-    tried=({"margin": 1.0, "lr": 0.1}, {"margin": 1.0, "lr": 0.05}, {"lr": 0.1, "margin": 0.5}),
+    tried=({"margin": 1.0, "lr": 0.03}, {"margin": 1.0, "lr": 0.01}, {"lr": 0.03, "margin": 0.5}),
     publication="Zhou and Shao 2018", citation="zhou2018vami", feature="not known here",
     alt="Flow chart: from the image of one view, attention for each of five views and a generator infer the features "
     "of the unseen views; in training a discriminator tells them from features of real views.",

@@ -25,7 +25,7 @@ METHOD = Method(UnitFeatureNet, losses, by_identity)
 
 DECLARATION = Declaration(
     name="VGG+CCL", tables=("vehicleid",), training=("identities",),
-    tried=({"margin": 1.0, "lr": 0.1}, {"margin": 1.0, "lr": 0.03}, {"lr": 0.1, "margin": 0.5}),
+    tried=({"margin": 1.0, "lr": 0.03}, {"margin": 1.0, "lr": 0.01}, {"lr": 0.03, "margin": 0.5}),
     publication="Liu et al. 2016 (DRDL)", citation="liu2016drdl", feature="1,024 numbers",
     alt="Flow chart: images of one vehicle and of others pass through one network; the mean of the vehicle's features"
     " is taken, and the loss wants its images nearer to that mean than any other image.",

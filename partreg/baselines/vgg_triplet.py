@@ -41,7 +41,7 @@ METHOD = Method(UnitFeatureNet, losses, by_identity)
 
 DECLARATION = Declaration(
     name="VGG+Triplet Loss", tables=("vehicleid",), training=("identities",),
-    tried=({"margin": 0.3, "lr": 0.1}, {"margin": 0.3, "lr": 0.05}, {"lr": 0.1, "margin": 0.5}),
+    tried=({"margin": 0.3, "lr": 0.03}, {"margin": 0.3, "lr": 0.01}, {"lr": 0.03, "margin": 0.5}),
     publication="Ding et al. 2015; as run by Liu et al. 2016", citation="ding2015deep", feature="1,024 numbers",
     alt="Flow chart: an image passes through one network to a feature of length 1; in training an image of the same "
     "vehicle and one of another join it, and a triplet loss wants the same vehicle nearer by a margin.",

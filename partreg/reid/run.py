@@ -11,6 +11,7 @@ import json
 import os
 from dataclasses import asdict, replace
 from functools import lru_cache
+from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator
@@ -25,6 +26,8 @@ from partreg.reid.backbones import WIDTHS
 
 BOXES = ("filled", "detected", "truth", "tight", "shuffled", "random", "whole")
 AUGMENTATIONS = ("flip", "affine", "color", "erase")
+WORDS = ("", "imagenet", "rendered")  # what weights may be beside a file
+START = Path(__file__).with_name("start.pt")  # what "rendered" stands for; ``make start`` makes it
 
 
 def branch_names(value: Any) -> tuple[str, ...]:
@@ -57,8 +60,8 @@ class Run(Guarded):
             the annotations are of other things than cars, any of their classes.
         use_global: whether there is the global branch; without it, the feature is the part features side by side.
         backbone: a name that `partreg.reid.backbones.make_backbone` takes; the paper's is ResNet-50.
-        weights: what the backbone starts from: "" random, "imagenet", or a file of a state dict in the names of
-            torchvision, or of timm.
+        weights: what the backbone starts from: "" random, "imagenet", "rendered" (what "small" learnt from 3,000 rendered
+            vehicles of other models, `START`), or a file of a state dict in the names of torchvision, or of timm.
         pixels: what that backbone expects: "rgb" (torchvision's mean and spread) or "caffe" (BGR minus 104, 117, 123).
         last_stride: stride of the backbone's last stage (*assumed* 1: S = 6 at 96 px, 16 at 256 px).
         part_stage: stage of the ResNet whose map the part branches pool: 4, the last, is the paper's; 2 and 3 are
@@ -121,8 +124,11 @@ class Run(Guarded):
         if self.weights == "imagenet" and self.backbone in WIDTHS:
             words = f"'' or a file, for nobody publishes ImageNet weights of {self.backbone}"
             raise objection(f"weights is 'imagenet'; expected {words}.")
-        if self.weights == "imagenet" and self.pixels != "rgb":
-            raise objection(f"pixels is {self.pixels!r}; expected rgb for torchvision's weights.")
+        if self.weights == "rendered" and self.backbone != "small":
+            words = f"'' or a file where the backbone is {self.backbone}, for 'rendered' is of small"
+            raise objection(f"weights is 'rendered'; expected {words}.")
+        if self.weights in ("imagenet", "rendered") and self.pixels != "rgb":
+            raise objection(f"pixels is {self.pixels!r}; expected rgb for weights that learnt from such.")
 
     @property
     def key(self) -> str:
@@ -132,8 +138,9 @@ class Run(Guarded):
 
     @property
     def weights_content(self) -> str:
-        """``weights``, or the SHA-256 of the file that it names, which must be there."""
-        return self.weights if self.weights in ("", "imagenet") else _file_hash(self.weights)
+        """``weights``, or the SHA-256 of the file that it stands for, which must be there."""
+        file = str(START) if self.weights == "rendered" else self.weights
+        return self.weights if self.weights in ("", "imagenet") else _file_hash(file)
 
     @property
     def detects(self) -> bool:

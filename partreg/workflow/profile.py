@@ -28,7 +28,7 @@ from partreg.errors import PartregError
 from partreg.files import parse_json, read_text
 from partreg.guard import STRICT, Guarded, checked, known, number, objection, one_of, several, whole
 from partreg.parts.boxes import BODY, CLASSES
-from partreg.reid.run import Run
+from partreg.reid.run import WORDS, Run
 from partreg.synthetic.benchmark import Benchmark
 from partreg.workflow.code import code_key
 
@@ -247,7 +247,7 @@ def located(fields: dict[str, Any], folder: Path) -> dict[str, Any]:
     def whole(name: str, value: Any) -> Any:
         if isinstance(value, dict) and name != "names":
             return located(value, folder)
-        path = name in ("output", *PATHS) or (name == "weights" and value != "imagenet")
+        path = name in ("output", *PATHS) or (name == "weights" and value not in WORDS)
         path = path or (name == "profile" and is_path(value))
         return whole_path(value, folder) if path and value and isinstance(value, str | Path) else value
 
@@ -391,7 +391,7 @@ def demand_paths(profile: Profile) -> None:
     own = {"detector": profile.detector, "reid": profile.reid, "evidence": profile.evidence}
     for owner, recipe in {**own, **profile.methods}.items():
         path = recipe.get("weights", "")
-        if path not in ("", "imagenet") and not os.path.isfile(path):
+        if path not in WORDS and not os.path.isfile(path):
             raise PartregError(f"{path}: no such file, expected for weights of {owner!r} by profile {profile.name!r}.")
     for field in ("names", "photographs"):
         if getattr(profile, field) and not profile.annotations:

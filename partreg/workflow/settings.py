@@ -19,14 +19,14 @@ from partreg.workflow.stages import history, run_folder
 from partreg.workflow.study import Job, Record, Study
 
 # Where the search began, and what was tried from there, one setting at a time; rates and epochs for the baseline too.
-START: dict[str, Any] = {"part_weight": 1.0, "last_stride": 1, "lr": 0.1, "epochs": 40}
+START: dict[str, Any] = {"part_weight": 0.3, "last_stride": 1, "lr": 0.03, "epochs": 20}
 TRIED: list[dict[str, Any]] = [
-    *[{"part_weight": value} for value in (0.3, 1.0, 3.0)],
+    *[{"lr": value} for value in (0.01, 0.03, 0.1)],
+    *[{"lr": value, "parts": ()} for value in (0.01, 0.03, 0.1)],
+    *[{"part_weight": value} for value in (0.1, 0.3, 1.0)],
     *[{"last_stride": value} for value in (1, 2)],
-    *[{"lr": value} for value in (0.05, 0.1, 0.2)],
-    *[{"lr": value, "parts": ()} for value in (0.05, 0.1, 0.2)],
-    *[{"epochs": value} for value in (20, 40)],
-    *[{"epochs": value, "parts": ()} for value in (20, 40)],
+    *[{"epochs": value} for value in (10, 20)],
+    *[{"epochs": value, "parts": ()} for value in (10, 20)],
 ]
 # The same for the other methods, which are many: half the epochs and two thirds of the size, unless they say more.
 START_OTHERS: dict[str, Any] = {"epochs": 20, "size": 64}
