@@ -36,7 +36,7 @@ CHOICES := --profile $(call quoted,$(START)) $(call option,OUTPUT,output) $(call
            $(call option,NAMES,names) $(call option,SEEDS,seeds) $(call option,CORES,cores) $(if $(filter no,$(BASELINES)),--no-baselines)
 SITE    := $(or $(OUTPUT),build/$(notdir $(basename $(START))))/site/_build/html
 
-.PHONY: help install book test lint lab serve settings reference restamp photographs keep bench fuzz faults machines real annotating gpu audit clean
+.PHONY: help install book test lint lab serve settings reference start restamp photographs keep bench fuzz faults machines real annotating gpu audit clean
 .DEFAULT_GOAL := help
 
 help:  ## what can be made
@@ -84,13 +84,16 @@ else
 	@$(BIN)/python -m partreg.workflow.driver --target dial $(CHOICES)
 endif
 
+start: .venv/.installed  ## train what the profile laptop starts from; writes build/start/start.pt and start.json; takes an hour
+	@$(BIN)/python book/start.py
+
 restamp: .venv/.installed  ## after a change that moves no number: train a sample of the kept trainings again, stamp those that agree
 	@$(BIN)/python book/keep.py restamp
 
 photographs: .venv/.installed  ## every method that photographs of your own allow; writes photographs.csv under build/<profile>/studies
 	@$(BIN)/python -m partreg.workflow.driver --target photographs $(CHOICES)
 
-keep: .venv/.installed  ## put results of your own in place of the committed ones in reference/: WHAT=evidence|regime|dial|settings|photographs|fuzz|faults|machines|real|annotating|gpu|tried
+keep: .venv/.installed  ## put results of your own in place of the committed ones in reference/: WHAT=evidence|regime|dial|settings|photographs|fuzz|faults|machines|real|annotating|start|gpu|tried
 	@$(BIN)/python book/keep.py $(call quoted,$(WHAT)) $(call quoted,$(START)) $(call quoted,$(OUTPUT))
 
 bench: .venv/.installed  ## time a whole book, a second one, the evaluator, and the check of a large folder

@@ -1,6 +1,6 @@
 """Put results under ``reference/``, which is committed, and stamp them after a change of code.
 
-``make keep WHAT=...`` puts results of your own in place of those. One other target writes there: ``make restamp``, to
+``make keep WHAT=...`` puts results of your own in place of those, and the start of the networks into the package. One other target writes there: ``make restamp``, to
 the column ``code`` of ``runs.csv`` and ``regime.csv``.
 """
 
@@ -18,6 +18,7 @@ import pandas as pd
 
 from partreg import files
 from partreg.errors import PartregError
+from partreg.reid.run import START
 from partreg.workflow import regime
 from partreg.workflow.effects import COLUMNS, Evidence, read_evidence
 from partreg.workflow.evidence import STUDY, as_record
@@ -34,6 +35,7 @@ TESTS = {  # of the code, whatever the profile
     "tried": ("tried.csv", "layouts.csv"),
     "real": ("real_detectors.csv", "real_annotated.csv", "real_starts.csv", "real_walk.csv"),
     "annotating": ("annotating.csv",),
+    "start": ("start.json", "start.pt"),
 }
 ON_GPU = {"gpu": "gpu", "tried": "gpu STUDY=regime"}  # what lies in folders named gpu, and the target of each
 # The target of make that makes it, and its files.
@@ -46,8 +48,10 @@ TABLES = {
 ORIGIN = ("code", "seconds", "profile", "device", "commit", "clean")  # how a training came about: no results
 
 
-def keep(what: str, folder: Path, reference: Path = REFERENCE) -> list[Path]:
+def keep(what: str, folder: Path, reference: Path = REFERENCE, start: Path = START) -> list[Path]:
     """Copy the files of ``what`` from ``folder`` to ``reference``, a GPU's to a folder there; return their new paths.
+
+    The start of the networks alone goes into the package, to ``start``, so that it travels with the library.
 
     Raises:
         PartregError: one of them has not been made; nothing is copied then.
@@ -57,10 +61,11 @@ def keep(what: str, folder: Path, reference: Path = REFERENCE) -> list[Path]:
     if absent:
         raise PartregError(f"{folder / absent[0]}: nothing to keep; run make {target} with the same choices first.")
     place = reference / "gpu" if what in ON_GPU else reference
-    for name in names:
-        with files.whole(place / name) as temporary:
+    kept = {name: start if name == start.name else place / name for name in names}
+    for name, path in kept.items():
+        with files.whole(path) as temporary:
             temporary.write_bytes((folder / name).read_bytes())
-    return [place / name for name in names]
+    return list(kept.values())
 
 
 def of_older_code(runs: pd.DataFrame) -> pd.Series:

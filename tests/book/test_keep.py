@@ -10,6 +10,7 @@ import keep
 import pages
 from partreg import files, paper, workflow
 from partreg.errors import PartregError
+from partreg.reid.run import START
 from partreg.workflow import effects, evidence, regime
 from partreg.workflow.evidence import STUDY
 from partreg.workflow.profile import REFERENCE
@@ -43,9 +44,17 @@ def test_what_a_gpu_made_lies_in_a_folder_of_its_own(tmp_path):
     assert keep.keep("tried", tmp_path, tmp_path / "kept") == [tmp_path / "kept" / "gpu" / name for name in names]
 
 
+def test_the_start_of_the_networks_goes_into_the_package(tmp_path):
+    for name in ("start.json", "start.pt"):
+        (tmp_path / name).write_text(name)
+    places = [tmp_path / "kept" / "start.json", tmp_path / "package" / "start.pt"]
+    assert keep.keep("start", tmp_path, tmp_path / "kept", places[1]) == places
+    assert [path.read_text() for path in places] == ["start.json", "start.pt"]
+
+
 def test_every_committed_result_can_be_renewed():
     places = {what: "gpu/" if what in keep.ON_GPU else "" for what in keep.TABLES}
-    kept = {places[what] + name for what, (_, names) in keep.TABLES.items() for name in names}
+    kept = {places[what] + name for what, (_, names) in keep.TABLES.items() for name in names} - {START.name}
     by_hand = {"by_hand.csv", "corrections.csv"}  # written by people
     there = {path.relative_to(REFERENCE).as_posix() for path in REFERENCE.rglob("*") if path.is_file()}
     not_made_yet = {"regime.csv", "regime_hits.csv"} - there
