@@ -1,7 +1,7 @@
 """Put results under ``reference/``, which is committed, and stamp them after a change of code.
 
-``make keep WHAT=...`` puts results of your own in place of those, and the start of the networks into the package. One other target writes there: ``make restamp``, to
-the column ``code`` of ``runs.csv`` and ``regime.csv``.
+``make keep WHAT=...`` puts results of your own in place of those, and the start of the networks into the
+package. One other target writes there: ``make restamp``, to the column ``code`` of ``runs.csv`` and ``regime.csv``.
 """
 
 from __future__ import annotations

@@ -20,11 +20,10 @@ from partreg.workflow.stages import trained
 
 
 def halved(path: Path) -> None:
-    """Write the weights in a file again with 16 bits a number, which halves the file; 11 of a number's bits are left."""
+    """Write the weights in a file again with 16 bits a number, which halves it; 11 binary digits of each are left."""
     state = torch.load(path, map_location="cpu", weights_only=True)
-    files.write_weights(
-        path, {name: value.half() if value.is_floating_point() else value for name, value in state.items()}
-    )
+    halves = {name: value.half() if value.is_floating_point() else value for name, value in state.items()}
+    files.write_weights(path, halves)
 
 
 def origin(network: Path, weights: Path) -> dict[str, Any]:

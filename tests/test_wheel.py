@@ -58,6 +58,7 @@ def test_the_profiles_and_the_types_travel_in_it(installed, tmp_path):
     done = run(installed, tmp_path, "-c", PROFILE)
     assert done.stdout.split() == ["laptop", str(tmp_path / "build" / "smoke")], done.stderr
     assert (installed / "partreg" / "py.typed").exists()
+    assert (installed / "partreg" / "reid" / "start.pt").exists()
     names = {path.name for path in (installed / "partreg" / "profiles").iterdir()}
     assert names == {path.name for path in (REPOSITORY / "profiles").glob("*.yaml")}
     touch = Path("partreg", "touch")

@@ -60,8 +60,8 @@ class Run(Guarded):
             the annotations are of other things than cars, any of their classes.
         use_global: whether there is the global branch; without it, the feature is the part features side by side.
         backbone: a name that `partreg.reid.backbones.make_backbone` takes; the paper's is ResNet-50.
-        weights: what the backbone starts from: "" random, "imagenet", "rendered" (what "small" learnt from 3,000 rendered
-            vehicles of other models, `START`), or a file of a state dict in the names of torchvision, or of timm.
+        weights: what the backbone starts from: "" random, "imagenet", "rendered" (what "small" learnt from 3,000
+            rendered vehicles of other models, `START`), or a file of a state dict in torchvision's names, or timm's.
         pixels: what that backbone expects: "rgb" (torchvision's mean and spread) or "caffe" (BGR minus 104, 117, 123).
         last_stride: stride of the backbone's last stage (*assumed* 1: S = 6 at 96 px, 16 at 256 px).
         part_stage: stage of the ResNet whose map the part branches pool: 4, the last, is the paper's; 2 and 3 are
@@ -128,7 +128,7 @@ class Run(Guarded):
             words = f"'' or a file where the backbone is {self.backbone}, for 'rendered' is of small"
             raise objection(f"weights is 'rendered'; expected {words}.")
         if self.weights in ("imagenet", "rendered") and self.pixels != "rgb":
-            raise objection(f"pixels is {self.pixels!r}; expected rgb for weights that learnt from such.")
+            raise objection(f"pixels is {self.pixels!r}; expected rgb, which {self.weights!r} learnt from.")
 
     @property
     def key(self) -> str:

@@ -190,7 +190,7 @@ def test_the_pixels_follow_the_file_of_weights(tmp_path, monkeypatch):
     with pytest.raises(PartregError, match=r"squeezenet\.pth: these are torchvision's own .* set pixels=rgb"):
         make_network(run, 3)
     make_network(run.changed(pixels="rgb"), 3)
-    with pytest.raises(PartregError, match="pixels is 'caffe'; expected rgb for torchvision's weights"):
+    with pytest.raises(PartregError, match="pixels is 'caffe'; expected rgb, which 'imagenet' learnt from"):
         Run(backbone="squeezenet1_0", weights="imagenet", pixels="caffe")
 
 

@@ -43,7 +43,7 @@ def test_keys_are_what_they_were():
 
 
 @pytest.mark.parametrize(
-    ("profile", "keys"), [("smoke", "da0877cdde53"), ("laptop", "41db064873a2"), ("reference", "2cac6e64a235")]
+    ("profile", "keys"), [("smoke", "da0877cdde53"), ("laptop", "4d25a798b798"), ("reference", "2cac6e64a235")]
 )
 def test_the_networks_of_a_profile_are_what_they_were(profile, keys):
     found = {run.changed(data="").key for run in networks(open_workspace(profile)).values()}
@@ -106,6 +106,8 @@ def test_parts_of_ones_own_come_in_one_order():
         ({"epochs": 0}, "epochs is 0"),
         ({"lr": float("nan")}, "lr is nan"),
         ({"weights": "imagenet"}, "nobody publishes ImageNet weights of small"),
+        ({"weights": "rendered", "backbone": "resnet18"}, "expected '' or a file where the backbone is resnet18"),
+        ({"weights": "rendered", "pixels": "caffe"}, "expected rgb, which 'rendered' learnt from"),
         ({"colour": "red"}, "here: 'colour' is unknown; expected one of"),
         ({"epoch": 3}, "here: 'epoch' is unknown; did you mean 'epochs'?"),
         ({"size": "96"}, "here: size is '96'; expected a whole number from 32 to 2048"),
