@@ -106,6 +106,18 @@ def scores(path: Path) -> list[str]:
     ]
 
 
+@kept("start.json", "start")
+def start(path: Path) -> list[str]:
+    """Report how the network learnt that the profile laptop starts from."""
+    facts = files.read_json(path)
+    return [
+        f"It learnt for {facts['epochs']} {{term}}`epochs <epoch>` at {facts['size']} pixels, "
+        f"{facts['seconds'] / 60:.0f} minutes on one core, with {{term}}`seed` {facts['seed']}. On {facts['held_out']} "
+        f"{{term}}`validation vehicles <validation vehicle>` of its own benchmark its {{term}}`CMC`@1 is "
+        f"{facts['validation CMC@1 (%)']:.1f}%. {origin_words({**facts, 'made': facts['made'][:10]})}",
+    ]
+
+
 @kept("gpu/gpu.json", "gpu")
 def gpu(path: Path) -> list[str]:
     """Report a GPU's agreement with the CPU, its speed and its networks of Table 4."""

@@ -41,7 +41,7 @@ from partreg.verify import record
 from partreg.workflow.chapters import CHAPTERS, chapter_path
 from partreg.workflow.effects import read_evidence
 from partreg.workflow.profile import REPOSITORY, Workspace, open_workspace
-from promises import faults, fuzz, gpu, machines, scores
+from promises import faults, fuzz, gpu, machines, scores, start
 from started import actions, annotated, annotated_figure, detectors, starts, walked
 from tried import layouts, recipes, variations
 
@@ -124,7 +124,7 @@ def assemble(ws: Workspace, site: Path) -> None:
         _write(site / "book" / f"{facts.__name__}.md", facts().encode())
     for name in PAGES:
         _write(site / "book" / f"own_{name}.md", own_part(ws, name).encode())
-    for figures in (faults, fuzz, gpu, machines, scores):
+    for figures in (faults, fuzz, gpu, machines, scores, start):
         _write(site / "book" / f"promises_{figures.__name__}.md", figures().encode())
     for figures in (recipes, variations, layouts):
         _write(site / "book" / f"tried_{figures.__name__}.md", figures().encode())

@@ -13,6 +13,7 @@ def test_what_was_not_run_is_said(tmp_path):
         promises.machines: "machines",
         promises.scores: "machines",
         promises.gpu: "gpu",
+        promises.start: "start",
     }
     for figures, command in commands.items():
         assert (
@@ -36,6 +37,15 @@ def test_kills_are_summed_up(tmp_path):
     assert "1 temporary files" in told
     assert "- `full!`" in told
     assert "2026-01-02, CPU, commit `abc`." in told
+
+
+def test_the_start_says_what_it_learnt(tmp_path):
+    facts = {"epochs": 3, "size": 32, "seconds": 150.0, "seed": 7, "held_out": 9, "validation CMC@1 (%)": 12.34}
+    files.write_json(tmp_path / "start.json", {**facts, **ORIGIN, "made": "2026-01-02T03:04+00:00"})
+    told = promises.start(tmp_path)
+    assert "3 {term}`epochs <epoch>` at 32 pixels, 2 minutes on one core, with {term}`seed` 7." in told
+    assert "On 9 {term}`validation vehicles <validation vehicle>`" in told
+    assert "is 12.3%. Kept from 2026-01-02, CPU, commit `abc`." in told
 
 
 def test_fuzzed_readers_and_machines_stand_in_tables(tmp_path):
