@@ -43,7 +43,7 @@ LEARNT, TESTED = 200, 300  # photographs to train on; rendered pictures to test 
 RENDERED, PHOTOGRAPHS = (50, 100, 200, 300, 500), (50, 100, 200)
 SIZES, VIEWS, BATCH = {"rendered": 96, "photographs": 128}, {"rendered": 3000, "photographs": 6000}, 8
 # How the network learns 60 vehicles: SMALL as the book does, SQUEEZE from ImageNet. SHOWN: how it learns the rendered.
-SMALL = {"backbone": "small", "epochs": 60, "batch": 16, "lr": 0.1, "held_out": 0, "size": 96}
+SMALL = {"backbone": "small", "weights": "", "epochs": 60, "batch": 16, "lr": 0.1, "held_out": 0, "size": 96}
 SQUEEZE = {
     **{"backbone": "squeezenet1_0", "pixels": "caffe", "last_stride": 2, "batch": 8, "size": 96, "held_out": 0},
     **{"schedule": "exponential", "lr": 0.003, "warmup": 1, "epochs": 30},
