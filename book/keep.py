@@ -114,7 +114,8 @@ def restamp_regime(folder: Path) -> list[str]:
     A GPU made them, and a CPU does not repeat its last digits. So here the code of the commit that made them and
     today's train, on this computer, a small network of each of their rows on a small benchmark (`again`). If all
     weights have the same bytes and all scores are the same, the ``code`` of these rows in regime.csv becomes today's.
-    What only a GPU does, such as to record a step, is not compared.
+    Which code it was before does not matter, for it may be stamped, too; but a commit with changes says nothing. What
+    only a GPU does, such as to record a step, is not compared.
 
     Returns:
         A line for each group of one code, as `restamp`.
@@ -123,13 +124,13 @@ def restamp_regime(folder: Path) -> list[str]:
     text = pd.read_csv(path, dtype=str, keep_default_na=False)
     wanted = {job.description: job.code for job in regime.STUDY.listed(ws)}
     due = text[text.key.isin(wanted)].assign(now=lambda rows: [wanted[key] for key in rows.key])
-    due = due[due.code != due.now]
+    due = due[(due.code != due.now) & (due.clean == "True")]
     changes = {row: what for row, _, _, what in regime.trainings(ws.profile.regime, 0) if row in set(due.row)}
     trained = {commit: again(commit, changes) for commit in ["", *due.commit.unique()]} if len(due) else {}
     lines = []
     for (commit, old, now), group in due.groupby(["commit", "code", "now"], sort=False):
         rows = list(group.row.unique())
-        apart = [words for row in rows for words in unlike(trained[commit][row], trained[""][row], (old, now))]
+        apart = [words for row in rows for words in unlike(trained[commit][row], trained[""][row], now)]
         if not apart:
             text.loc[group.index, "code"] = now
             files.write_text(path, text.to_csv(index=False))
@@ -170,12 +171,12 @@ def again(commit: str, changes: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-def unlike(before: dict[str, Any], now: dict[str, Any], codes: tuple[str, str]) -> list[str]:
-    """Return in what two codes' trainings of one row differ; ``codes`` are those of the kept trainings and of today."""
+def unlike(before: dict[str, Any], now: dict[str, Any], code: str) -> list[str]:
+    """Return in what two codes' trainings of one row differ; ``code`` is that of today."""
     row, pair = now["record"]["row"], (before, now)
     scores = [{name: value for name, value in one["record"].items() if name not in ORIGIN} for one in pair]
     alike = {
-        "the codes": [one["code"] for one in pair] == list(codes),
+        "the codes": now["code"] == code,
         "what was done": before["done"] == now["done"],
         "weights": before["weights"] == now["weights"],
         "scores": scores[0] == scores[1],

@@ -156,7 +156,10 @@ def on_a_gpu(tmp_path):
     """Two kept trainings of a row each that say that other code made them; and what both codes make of these rows."""
     jobs = regime.STUDY.listed(workflow.open_workspace("regime"))
     some = {job.what["row"]: job for job in jobs if job.what["row"] in (paper.BASELINE, paper.FULL)}
-    lines = [{**job.what, "key": job.description, "code": "0123456789ab", "commit": "abc"} for job in some.values()]
+    lines = [
+        {**job.what, "key": job.description, "code": "0123456789ab", "commit": "abc", "clean": True}
+        for job in some.values()
+    ]
     pd.DataFrame(lines).to_csv(tmp_path / "regime.csv", index=False)
     made = {
         row: {"done": "x", "code": job.code, "weights": "w", "record": {"row": row, "cmc1": 0.5, "code": job.code}}
@@ -180,13 +183,19 @@ def test_trainings_of_a_gpu_are_stamped_where_both_codes_train_the_same_small_ne
     assert keep.restamp_regime(folder) == []
 
 
+def test_a_commit_with_changes_vouches_for_nothing(on_a_gpu):
+    folder, _ = on_a_gpu
+    pd.read_csv(folder / "regime.csv").assign(clean=False).to_csv(folder / "regime.csv", index=False)
+    assert keep.restamp_regime(folder) == []
+
+
 @pytest.mark.parametrize(
     ("fault", "words"),
     [({"weights": "v"}, "weights"), ({"record": {"row": paper.FULL, "cmc1": 0.4}}, "scores"), ({"code": "z"}, "codes")],
 )
 def test_one_small_network_that_differs_leaves_its_group_marked(on_a_gpu, monkeypatch, fault, words):
     folder, made = on_a_gpu
-    made["abc"][paper.FULL] |= fault
+    made[""][paper.FULL] |= fault
     monkeypatch.setattr(keep, "again", lambda commit, changes: made[commit])
     assert [words in line for line in keep.restamp_regime(folder)].count(True) == 1
     codes = dict(pd.read_csv(folder / "regime.csv")[["row", "code"]].itertuples(index=False))
