@@ -47,25 +47,29 @@ def parts_of(table: pd.DataFrame) -> pd.DataFrame:
 def detectors(path: Path) -> list[str]:
     """Report the detectors from random weights and from those of rendered vehicles, and which goals they reach."""
     table = pd.read_csv(path)
-    found, lines = parts_of(table), []
-    for start in ("none", "rendered"):
-        mine = found[table.start == start]
-        if len(mine):
+    found, lines, best = parts_of(table), [], {}
+    for (size, epochs), same in table.groupby(["size", "epochs"]):
+        for start, some in same.groupby("start"):
+            mine = found.loc[some.index]
             cells = [f"{mine[name].mean():.3f} ({_listed(mine[name])})" for name in GOALS]
-            lines.append(f"| {STARTS[start]} | {' | '.join(cells)} |")
-    best = found[table.start == "rendered"].mean()
-    first, seeds = table.iloc[0], table.groupby("start").seed.nunique()
-    trained = ", ".join(f"{number} from {STARTS[start]}" for start, number in seeds.items())
+            lines.append(f"| {STARTS[start]} | {size} | {epochs} | {' | '.join(cells)} |")
+            best[start] = mine.mean()
+    first = table.iloc[0]
     return [
-        "| started from | front window | rear window | lights |",
-        "|---|---|---|---|",
+        "| started from | pixels | epochs | front window | rear window | lights |",
+        "|---|---:|---:|---|---|---|",
         *lines,
-        f"| *the goal, and whether rendered vehicles reach it* | {' | '.join(_goals(best))} |",
+        f"| *the goal, and whether the last detectors from rendered vehicles reach it* | | | "
+        f"{' | '.join(_goals(best['rendered']))} |",
         "",
         f"AP at an {{term}}`IoU` of 0.5 on {first.tested} photographs that no detector learnt: the mean over seeds, "
-        f"and in brackets each seed's ({trained}). Each learnt {first.annotated} photographs for {first.epochs} epochs "
-        f"at {first['size']} pixels. {origin_words(first)}",
+        f"and in brackets each seed's. Each detector learnt {first.annotated} photographs. {_origins(table)}",
     ]
+
+
+def _origins(table: pd.DataFrame) -> str:
+    """Say where the rows of a table come from; a sentence for each commit."""
+    return " ".join(origin_words(row) for _, row in table.drop_duplicates("commit").iterrows())
 
 
 def _listed(values: pd.Series) -> str:
@@ -98,7 +102,7 @@ def annotated(path: Path) -> list[str]:
         "",
         f"AP at an IoU of 0.5, one seed ({how}). However few its pictures, each detector of a kind learnt for equally "
         f"many steps. {'' if len(first) > 1 else 'On photographs, this was not measured. '}"
-        f"{origin_words(table.iloc[0])}",
+        f"{_origins(table)}",
     ]
 
 
@@ -108,7 +112,8 @@ def with_all(path: Path) -> pd.DataFrame:
     photographs = table[table.pictures == "photographs"]
     if (whole := path.with_name("real_detectors.csv")).exists() and len(photographs):
         others = pd.read_csv(whole)
-        same = others[(others.start == photographs.start.iloc[0]) & (others.seed == photographs.seed.iloc[0])]
+        alike = ["start", "seed", "size"]
+        same = others[(others[alike] == photographs[alike].iloc[0]).all(axis=1)]
         table = pd.concat([table, same], ignore_index=True)
     return table.sort_values(["pictures", "annotated"], ascending=[False, True], kind="stable")
 

@@ -11,6 +11,7 @@ The 100 photographs that test the detector are the same for all seeds, and no se
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 import sys
@@ -39,9 +40,10 @@ from tests.walk import steps, walk
 FOLDER = REPOSITORY / "build" / "real"
 SEEDS = (0, 1, 2)
 LEARNT, TESTED = 200, 300  # photographs to train on; rendered pictures to test on
-# How many pictures are annotated, and the detector's settings. Each detector sees VIEWS pictures, however many.
-RENDERED, PHOTOGRAPHS = (50, 100, 200, 300, 500), (50, 100, 200)
-SIZES, VIEWS, BATCH = {"rendered": 96, "photographs": 128}, {"rendered": 3000, "photographs": 6000}, 8
+# How many pictures are annotated, and the detector's settings. Each detector of a size, in pixels, sees equally many
+# pictures, VIEWS, however few are annotated. LARGE is the size of the page's command.
+RENDERED, PHOTOGRAPHS = (50, 100, 200, 300, 500), (50, 100)
+VIEWS, SMALLER, LARGE, BATCH = {96: 3000, 128: 6000, 160: 8000}, 128, 160, 8
 # How the network learns 60 vehicles: SMALL as the book does, SQUEEZE from ImageNet. SHOWN: how it learns the rendered.
 SMALL = {"backbone": "small", "weights": "", "epochs": 60, "batch": 16, "lr": 0.1, "held_out": 0, "size": 96}
 SQUEEZE = {
@@ -98,23 +100,24 @@ def train_names(ws: Workspace) -> list[str]:
     return list(load_vehicleid(ws).train["image"])
 
 
-def detector_path(pictures: str, start: str, annotated: int, seed: int) -> Path:
+def detector_path(pictures: str, start: str, annotated: int, seed: int, size: int) -> Path:
     """Return the folder of one detector."""
-    return FOLDER / "detectors" / f"{pictures}-{start}-{annotated}-{seed}"
+    return FOLDER / "detectors" / f"{pictures}-{start}-{annotated}-{seed}-{size}"
 
 
-def measure_detector(pictures: str, start: str, annotated: int, seed: int) -> dict[str, Any]:
+def measure_detector(pictures: str, start: str, annotated: int, seed: int, size: int) -> dict[str, Any]:
     """Train a detector on so many pictures, and return its average precision for each class."""
     learnt, tested, root = annotated_halves(pictures, seed)
     chosen = learnt.subset(list(annotation.sample(learnt.images, annotated, seed)["image"]))
-    how = {"size": SIZES[pictures], "epochs": round(VIEWS[pictures] / annotated), "batch": BATCH, "seed": seed}
+    how = {"size": size, "epochs": round(VIEWS[size] / annotated), "batch": BATCH, "seed": seed}
     begin = detector_folder(book()) / "weights.pt" if start == "rendered" else ""
     began = time.process_time()
-    weights = finetune(*annotation.located(chosen, root), detector_path(pictures, start, annotated, seed), begin, **how)
+    folder = detector_path(pictures, start, annotated, seed, size)
+    weights = finetune(*annotation.located(chosen, root), folder, begin, **how)
     seconds = round(time.process_time() - began)
     images, truth = annotation.located(tested, root)
     found = detector.average_precision(detector.predict(weights, images), truth)["ap"].round(4).to_dict()
-    return {**found, "tested": len(images), "size": how["size"], "epochs": how["epochs"], "seconds": seconds}
+    return {**found, "tested": len(images), "epochs": how["epochs"], "seconds": seconds}
 
 
 def recipes() -> dict[str, dict[str, Any]]:
@@ -132,7 +135,7 @@ def recipes() -> dict[str, dict[str, Any]]:
 
 def measure_start(start: str, parts: bool, seed: int) -> dict[str, Any]:
     """Train a network on the 60 vehicles, and return its CMC@1 on the 40 others, also vehicle by vehicle."""
-    eyes = detector_path("photographs", "rendered", LEARNT, 0) / "weights.pt"
+    eyes = detector_path("photographs", "rendered", LEARNT, 0, SMALLER) / "weights.pt"
     own = {"detector": {"weights": str(eyes)}} if parts else {}
     ws = open_workspace(
         "laptop",
@@ -158,7 +161,7 @@ def measure_walk() -> dict[str, Any]:
 
     The detector is the one that `measure_detector` trained by the same settings, so its time is taken from there.
     """
-    trained = {"pictures": "photographs", "start": "rendered", "annotated": LEARNT, "seed": 0}
+    trained = {"pictures": "photographs", "start": "rendered", "annotated": LEARNT, "seed": 0, "size": LARGE}
     folder, root = FOLDER / "walk", photographs()
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(detector_path(**trained), folder / "detector")
@@ -172,9 +175,9 @@ def measure_walk() -> dict[str, Any]:
 
 def jobs() -> Iterator[tuple[str, Any, dict[str, Any]]]:
     """Yield each measurement: its table, its function, and what it is of; the most important ones first."""
-    for seed in SEEDS:
-        for start in ("rendered", "none"):
-            what = {"pictures": "photographs", "start": start, "annotated": LEARNT, "seed": seed}
+    for size, start in itertools.product((SMALLER, LARGE), ("rendered", "none")):
+        for seed in SEEDS:
+            what = {"pictures": "photographs", "start": start, "annotated": LEARNT, "seed": seed, "size": size}
             yield "real_detectors", measure_detector, what
     for parts in (False, True):
         for seed in SEEDS:
@@ -182,10 +185,10 @@ def jobs() -> Iterator[tuple[str, Any, dict[str, Any]]]:
                 yield "real_starts", measure_start, {"start": start, "parts": parts, "seed": seed}
     yield "real_walk", measure_walk, {}
     for annotated in RENDERED:
-        what = {"pictures": "rendered", "start": "none", "annotated": annotated, "seed": 0}
+        what = {"pictures": "rendered", "start": "none", "annotated": annotated, "seed": 0, "size": min(VIEWS)}
         yield "real_annotated", measure_detector, what
-    for annotated in PHOTOGRAPHS[:-1]:
-        what = {"pictures": "photographs", "start": "rendered", "annotated": annotated, "seed": 0}
+    for annotated in PHOTOGRAPHS:
+        what = {"pictures": "photographs", "start": "rendered", "annotated": annotated, "seed": 0, "size": SMALLER}
         yield "real_annotated", measure_detector, what
 
 

@@ -10,7 +10,9 @@ ORIGIN = {"profile": "laptop", "device": "card", "commit": "abc", "clean": True,
 
 def detectors(folder, rows, name="real_detectors"):
     columns = ["pictures", "start", "annotated", "seed", "front_window", "rear_window", "left_light", "right_light"]
-    shared = {"tested": 100, "size": 128, "epochs": 30, "seconds": 9, **ORIGIN}
+    columns += ["size", "epochs"]
+    rows = [row if len(row) == len(columns) else (*row, 128, 30) for row in rows]
+    shared = {"tested": 100, "seconds": 9, **ORIGIN}
     pd.DataFrame(rows, columns=columns).assign(**shared).to_csv(folder / f"{name}.csv", index=False)
 
 
@@ -37,14 +39,20 @@ def test_a_detector_is_held_against_the_goals_by_the_mean_of_its_seeds(tmp_path)
     ]
     detectors(tmp_path, rows)
     lines = started.detectors(tmp_path).splitlines()
-    assert "| random weights | 0.500 (0.500) | 0.100 (0.100) | 0.200 (0.200) |" in lines
-    assert "| rendered vehicles | 0.920 (0.900, 0.940) | 0.550 (0.500, 0.600) | 0.750 (0.700, 0.800) |" in lines
+    assert "| random weights | 128 | 30 | 0.500 (0.500) | 0.100 (0.100) | 0.200 (0.200) |" in lines
+    assert (
+        "| rendered vehicles | 128 | 30 | 0.920 (0.900, 0.940) | 0.550 (0.500, 0.600) | 0.750 (0.700, 0.800) |" in lines
+    )
     assert any(line.endswith("| 0.90, reached | 0.60, missed | 0.75, reached |") for line in lines)
-    assert "1 from random weights, 2 from rendered vehicles" in lines[-1]
+    detectors(tmp_path, [*rows, ("photographs", "rendered", 200, 0, 0.89, 0.65, 0.8, 0.6, 160, 40)])
+    lines = started.detectors(tmp_path).splitlines()
+    assert "| rendered vehicles | 160 | 40 | 0.890 (0.890) | 0.650 (0.650) | 0.700 (0.700) |" in lines
+    assert any(line.endswith("| 0.90, missed | 0.60, reached | 0.75, missed |") for line in lines)
 
 
 def test_the_detector_of_all_photographs_ends_their_line(tmp_path):
-    detectors(tmp_path, [("photographs", "rendered", 200, seed, 0.9, 0.6, 0.8, 0.8) for seed in (0, 1)])
+    of_all = [("photographs", "rendered", 200, seed, 0.9, 0.6, 0.8, 0.8) for seed in (0, 1)]
+    detectors(tmp_path, [*of_all, ("photographs", "rendered", 200, 0, 0.95, 0.7, 0.9, 0.9, 160, 40)])
     rows = [("rendered", "none", 50, 0, 0.5, 0.4, 0.3, 0.3), ("photographs", "rendered", 50, 0, 0.7, 0.2, 0.5, 0.5)]
     detectors(tmp_path, rows, "real_annotated")
     told = started.annotated(tmp_path).splitlines()
