@@ -15,10 +15,8 @@ from partreg.errors import PartregError
 @click.group()
 @click.version_option(__version__, prog_name="partreg")
 def commands() -> None:
-    """Tools of the companion to Part-regularized Near-duplicate Vehicle Re-identification.
-
-    Each command imports what it needs when it runs, since torch takes seconds to load.
-    """
+    """Tools of the companion to "Part-regularized Near-duplicate Vehicle Re-identification"."""
+    # Each command imports what it needs when it runs, since torch takes seconds to load.
 
 
 @commands.command()
@@ -89,6 +87,7 @@ NETWORK = click.option(
     default="",
     help="The trained network: its folder, with run.json and weights.pt, or the .onnx file of `partreg export`.",
 )
+PORT = click.option("--port", default=0, help="Port of the page on this machine; by default any free one.")
 PICTURES = click.argument("pictures", nargs=-1, required=True, type=click.Path())
 
 
@@ -139,7 +138,8 @@ def calibrate(source: str, images: str, rate: float) -> None:
     """Choose the distance up to which two pictures show one vehicle, at a rate of false matches.
 
     SOURCE is an index, or a .npy file of features in the order of IMAGES. IMAGES is a CSV of pictures with their
-    vehicles, from which the network has not learnt. The result is threshold.json, in the index or beside the features.
+    vehicles, from which the network has not learnt; for an index, also the folder with a folder for each vehicle. The
+    result is threshold.json, in the index or beside the features.
     """
     from partreg.search import labelled, threshold
 
@@ -194,7 +194,7 @@ def likeness(first: str, second: str, networks: tuple[str, ...], to: str, page: 
 @click.argument("index_folder", metavar="INDEX", type=click.Path())
 @NETWORK
 @click.option("--detector", default="", help="Folder of a trained part detector, with weights.pt; shows parts, too.")
-@click.option("--port", default=0, help="Of this machine; any free one by default.")
+@PORT
 def page(index_folder: str, network: str, detector: str, port: int) -> None:
     """Open INDEX as a page for this machine alone: drop a picture, see its matches, what is alike, and the verdict."""
     from partreg.local import wait
@@ -232,8 +232,9 @@ def group(index_folder: str, threshold: float | None, table: str) -> None:
 def judge(features: str, images: str | None, cosine: bool, table: str) -> None:
     """Score FEATURES by every rule in use, with the toolbox that would print each score.
 
-    FEATURES is an index, or a .npy file of features in the order of IMAGES, a CSV of pictures with their vehicles.
-    Without IMAGES, it is a .npz file with the arrays of torchreid or fast-reid.
+    FEATURES is an index, or a .npy file of features in the order of IMAGES, a CSV of pictures with their vehicles; for
+    an index, IMAGES may also be the folder with a folder for each vehicle. Without IMAGES, FEATURES is a .npz file with
+    the arrays of torchreid or fast-reid.
     """
     from partreg.files import write_text
     from partreg.search import judge as judging
@@ -272,7 +273,7 @@ def convert(source: str, target: str, to: str, pictures: str) -> None:
 @click.option("--detector", default="", help="Folder of a trained detector, whose boxes are to be corrected.")
 @click.option("--annotator", default="", help="Your name, if several annotate: each has a file.")
 @click.option("--to", default="", help="The COCO file; by default DIR.annotations.json, or DIR.<annotator>.json.")
-@click.option("--port", default=0, help="Of the page; by default a free one.")
+@PORT
 def annotate(folder: str, classes: str, detector: str, annotator: str, to: str, port: int) -> None:
     """Draw boxes in the pictures of DIR, in a page on this machine.
 
@@ -339,12 +340,21 @@ def export(run: Path, onnx: bool, safetensors: bool, check: str, out: Path) -> N
 
 
 def main() -> None:
-    """Run the command line; a PartregError is printed as its one sentence."""
+    """Run the command line; a PartregError, or a path that cannot be used, is printed as one sentence."""
     try:
         commands()
     except PartregError as error:
-        click.echo(f"partreg: {error}", err=True)
-        sys.exit(2)
+        stop(str(error))
+    except OSError as error:
+        if not (path := error.filename2 or error.filename):
+            raise
+        stop(f"{path}: could not be used ({error.strerror}); give another path.")
+
+
+def stop(sentence: str) -> None:
+    """End with exit status 2 and a sentence for the user."""
+    click.echo(f"partreg: {sentence}", err=True)
+    sys.exit(2)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,9 @@
 """`partreg check`: every problem is reported, with its file and line, in one go."""
 
 import sys
+from pathlib import Path
 
+import numpy as np
 import pytest
 from layouts import QUERY, TEST, TRAIN, write, write_csv, write_vehicleid, write_veri
 
@@ -155,6 +157,17 @@ def run(monkeypatch, capsys, *arguments):
     with pytest.raises(SystemExit) as end:
         command_line.main()
     return end.value.code, capsys.readouterr()
+
+
+def test_a_path_that_cannot_be_used_is_one_sentence(tmp_path, monkeypatch, capsys):
+    write(tmp_path / "images.csv", "path,vehicle", "a.jpg,1", "b.jpg,1")
+    np.save(tmp_path / "features.npy", np.eye(2))
+    for place in (tmp_path, Path("/proc/none/table.csv")):
+        files = [tmp_path / "features.npy", tmp_path / "images.csv", "--csv", place]
+        code, streams = run(monkeypatch, capsys, "judge", *files)
+        assert (code, streams.err.count("\n")) == (2, 1)
+        assert streams.err.startswith("partreg: /")
+        assert ("Is a directory" in streams.err) == (place == tmp_path)
 
 
 def test_the_command(tmp_path, monkeypatch, capsys):
