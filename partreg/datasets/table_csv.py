@@ -102,9 +102,6 @@ def _name(text: str) -> str:
 
 def _heading(names: Sequence[str]) -> list[str]:
     """List what is wrong with the heading, a sentence each. Unknown columns are fine, misspelt known ones are not."""
-    for name in ("path", "vehicle"):
-        if name not in names:
-            return [f"expected a heading with path and vehicle, separated by commas; {name!r} is missing, add it."]
     twice = [name for name in COLUMNS if names.count(name) > 1]
     if twice:
         return [f"expected each column once, {twice[0]!r} appears twice; delete one."]
@@ -113,6 +110,9 @@ def _heading(names: Sequence[str]) -> list[str]:
         near = difflib.get_close_matches(name.strip().lower(), absent, 1, NEAR) if name not in COLUMNS else []
         if near:
             return [f"expected the column {near[0]!r}, found {name!r}; rename it."]
+    for name in ("path", "vehicle"):
+        if name not in names:
+            return [f"expected a heading with path and vehicle, separated by commas; {name!r} is missing, add it."]
     return []
 
 

@@ -205,6 +205,8 @@ def test_read_csv_without_a_split(tmp_path):
     ("lines", "sentence"),
     [
         (["path,id", "a.jpg,1"], r"my.csv:1: expected a heading .* 'vehicle' is missing"),
+        (["Path,Vehicle", "a.jpg,1"], r"my.csv:1: expected the column 'path', found 'Path'; rename it"),
+        (["path;vehicle", "a.jpg;1"], r"my.csv:1: expected a heading .*, separated by commas; 'path' is missing"),
         ([], r"my.csv:1: expected a heading .* 'path' is missing"),
         (["path,vehicle", "a.jpg,1", "b.jpg"], r"my.csv:3: expected as many fields"),
         (["path,vehicle", "a.jpg,1,2"], r"my.csv:2: expected as many fields"),
