@@ -134,6 +134,8 @@ def read_sides(path: str | Path) -> Sides:
         PartregError: the file is missing, no .npz of numbers, or lacks an array; or rows do not fit each other.
     """
     path = Path(path)
+    if path.is_dir() or path.suffix == ".npy":
+        raise PartregError(f"{path}: no names of vehicles are in it; give a CSV with them, too, as images.csv.")
     arrays = _arrays(path)
     names = FASTREID if FASTREID[0] in arrays else TORCHREID
     if absent := [name for name in names if name not in arrays]:

@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 
 from partreg import files
-from partreg.datasets.table_csv import read_csv
+from partreg.datasets import own
+from partreg.datasets.table_csv import as_table, read_csv
 from partreg.errors import PartregError
 from partreg.retrieval.distances import check_features
 from partreg.search.store import is_index, read_index
@@ -46,7 +47,8 @@ def read_labelled(source: str | Path, listed: str | Path) -> Labelled:
     Args:
         source: the folder of an index, from which the images are taken by their paths; or a .npy file of (N, D) numbers
             in the order of the CSV.
-        listed: the CSV (`partreg.datasets.table_csv`).
+        listed: the CSV (`partreg.datasets.table_csv`); for an index, also a folder with a folder for each vehicle, or
+            with a CSV (`partreg.datasets.own`).
 
     Raises:
         PartregError: one of the two is missing or damaged, or they do not fit.
@@ -55,7 +57,11 @@ def read_labelled(source: str | Path, listed: str | Path) -> Labelled:
     if not source.is_file() and not is_index(source) and source.suffix == ".npy":
         raise PartregError(f"{source}: no such file; check the path.")
     index = None if source.is_file() else read_index(source)
-    images = read_csv(listed)
+    if index is not None and listed.is_dir():
+        listed = own.source(listed)
+        images = as_table(own.read_rows(listed), str(listed))
+    else:
+        images = read_csv(listed)
     if images.empty:
         raise PartregError(f"{listed}: expected images, found none; list some.")
     if index is None:

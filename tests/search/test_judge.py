@@ -11,8 +11,10 @@ from partreg.errors import PartregError
 from partreg.retrieval.distances import l2
 from partreg.retrieval.protocols import vehicleid_protocol, veri_scores
 from partreg.retrieval.variants import TOOLBOXES, veri_toolboxes, veri_variants
+from partreg.search.index import index_folder
 from partreg.search.judge import COLUMNS, directions, judge, judge_sides, read_sides, report
 from partreg.search.labelled import read_labelled
+from partreg.search.store import read_index
 
 
 def written(folder, split=True, track=True):
@@ -156,6 +158,9 @@ def test_arrays_that_do_not_fit_are_refused(tmp_path):
             read_sides(tmp_path / "arrays.npz")
     with pytest.raises(PartregError, match=r"x\.npz: no such file"):
         read_sides(tmp_path / "x.npz")
+    for place in (tmp_path, tmp_path / "features.npy"):
+        with pytest.raises(PartregError, match="no names of vehicles are in it; give a CSV"):
+            read_sides(place)
 
 
 def test_the_command_prints_and_writes_the_table(tmp_path):
@@ -173,14 +178,26 @@ def test_the_command_prints_and_writes_the_table(tmp_path):
 def test_the_pictures_of_an_index_are_found_by_their_paths(indexed, pictures):
     (pictures / "images.csv").write_text("path,vehicle\nlot/a.png,1\nc.png,1\nlot/b.JPG,2\n")
     labelled = read_labelled(indexed, pictures / "images.csv")
-    from partreg.search.store import read_index
-
     index = read_index(indexed)
     np.testing.assert_array_equal(labelled.features, index.features[[2, 0, 3]])
     assert labelled.weights == index.weights
     (pictures / "images.csv").write_text("path,vehicle\nlot/a.png,1\nnone.png,1\n")
     with pytest.raises(PartregError, match=r"1 of its images are not in .*, the first is 'none\.png'"):
         read_labelled(indexed, pictures / "images.csv")
+
+
+def test_a_folder_for_each_vehicle_says_what_an_index_shows(indexed, pictures):
+    (pictures / "c.png").rename(pictures / "lot" / "c.png")
+    (pictures / "d ü,1.png").unlink()
+    index_folder(pictures)
+    labelled = read_labelled(indexed, pictures)
+    assert labelled.images["image"].tolist() == ["lot/a.png", "lot/b.JPG", "lot/c.png"]
+    assert labelled.images["vehicle_name"].tolist() == ["lot"] * 3
+    np.testing.assert_array_equal(labelled.features, read_index(indexed).features)
+    (pictures / "images.csv").write_text("path,vehicle\nlot/c.png,7\n")  # decides, if there is one
+    assert read_labelled(indexed, pictures).images["vehicle_name"].tolist() == ["7"]
+    with pytest.raises(PartregError, match="could not be read"):  # the order of a folder is not that of a file
+        read_labelled(next(indexed.glob("*.npy")), pictures)
 
 
 @pytest.mark.parametrize("content", [b"no array", np.array([{"an": "object"}])])
