@@ -69,7 +69,7 @@ def load_network(place: str | Path, device: str = "") -> Network:
         exported, session = from_onnx(place)
         return Network(place, asdict(exported), files.sha256(place), exported.size, None, session)
     if not (place / "weights.pt").is_file():
-        found = "no weights.pt in it" if place.is_dir() else "no such folder"
+        found = "no weights.pt in it" if place.is_dir() else "a file" if place.exists() else "no such folder"
         raise PartregError(
             f"{place}: expected the folder of a trained network, found {found}; give one, as build/PROFILE/runs/KEY, "
             "or a file .onnx of `partreg export`."
@@ -162,5 +162,7 @@ def _decoded(path: Path, size: int) -> np.ndarray | str:
     try:
         return decode(path, size)
     except PartregError as error:
+        if path.is_dir():
+            return "a folder"
         absent = isinstance(error.__cause__, FileNotFoundError)
         return "no such file" if absent else reason(error.__cause__ or error)

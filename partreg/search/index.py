@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,12 +12,12 @@ from tqdm import tqdm
 from partreg import files
 from partreg.datasets.contents import contents
 from partreg.errors import PartregError
-from partreg.search.extract import Network, batches, load_network, network_of
+from partreg.search.extract import Network, batches, load_network, network_of, refuse_other
 from partreg.search.pictures import find_pictures
 from partreg.search.store import Index, is_index, read_index, write_index
 
 UNFINISHED = "unfinished.npz"
-KEEP = 32  # batches after which the features so far are kept
+KEEP = 30.0  # seconds of work that a kill may cost
 
 
 @dataclass(frozen=True)
@@ -61,11 +62,19 @@ def index_folder(pictures: str | Path, network: str | Path = "", to: str | Path 
     if not names:
         found = f"{len(left_out)} that cannot be used" if left_out else "none"
         raise PartregError(f"{root}: expected pictures such as .jpg or .png, found {found}; check the folder.")
+    if not network and not is_index(folder):
+        raise PartregError(
+            f"{folder}: there is no index yet, so it needs a network; give the folder of a trained one by "
+            "--network FOLDER, or --model FILE.onnx."
+        )
+    given = load_network(network) if network else None
     with files.writable(folder):
         folder.mkdir(parents=True, exist_ok=True)
     with files.locked(folder / "index.json"):
         old = _older(folder, root)
-        loaded = _network(old, network, folder)
+        if old and given:
+            refuse_other(old, given)
+        loaded = given or network_of(old or read_index(folder))
         digests = contents([root / name for name in names], folder)
         known = dict(zip(old.contents, old.features, strict=True)) if old else {}
         known |= _unfinished(folder, loaded.weights)
@@ -95,22 +104,12 @@ def _older(folder: Path, root: Path) -> Index | None:
     return old
 
 
-def _network(old: Index | None, network: str | Path, folder: Path) -> Network:
-    if old is None:
-        if not network:
-            raise PartregError(
-                f"{folder}: there is no index yet, so it needs a network; give the folder of a trained one by "
-                "--network FOLDER, or --model FILE.onnx."
-            )
-        return load_network(network)
-    return network_of(old, network)
-
-
 def _extract(network: Network, new: dict[str, Path], known: dict[str, np.ndarray], folder: Path) -> dict[str, str]:
     """Add the features of the ``new`` pictures to the ``known`` ones; gives why some cannot be read, by digest."""
-    broken, digests, done = {}, list(new), 0
-    with tqdm(total=len(new), desc="computing features", unit="picture", mininterval=1, delay=2, leave=False) as bar:
-        for number, (features, wrong) in enumerate(batches(network, list(new.values())), start=1):
+    broken, digests, done, kept = {}, list(new), 0, time.monotonic()
+    bar = tqdm(total=len(new), desc="computing features", unit="picture", mininterval=1, delay=2, leave=False)
+    try:
+        for features, wrong in batches(network, list(new.values())):
             for digest, feature, why in zip(digests[done : done + len(wrong)], features, wrong, strict=True):
                 if why:
                     broken[digest] = why
@@ -118,17 +117,22 @@ def _extract(network: Network, new: dict[str, Path], known: dict[str, np.ndarray
                     known[digest] = feature
             done += len(wrong)
             bar.update(len(wrong))
-            if number % KEEP == 0 and done < len(new):
-                _keep(folder, network.weights, {digest: known[digest] for digest in digests[:done] if digest in known})
+            if time.monotonic() - kept >= KEEP:
+                _keep(folder, network.weights, known, digests)
+                kept = time.monotonic()
+    finally:
+        bar.close()
+        if done < len(new):  # stopped
+            _keep(folder, network.weights, known, digests)
     return broken
 
 
-def _keep(folder: Path, weights: str, features: dict[str, np.ndarray]) -> None:
-    """Keep features beside the index until it is whole."""
-    if not features:
-        return
-    with files.whole(folder / UNFINISHED) as temporary:
-        np.savez(temporary, weights=weights, contents=list(features), features=np.stack(list(features.values())))
+def _keep(folder: Path, weights: str, known: dict[str, np.ndarray], digests: list[str]) -> None:
+    """Keep the known features of these pictures beside the index until it is whole."""
+    found = [digest for digest in digests if digest in known]
+    if found:
+        with files.whole(folder / UNFINISHED) as temporary:
+            np.savez(temporary, weights=weights, contents=found, features=np.stack([known[one] for one in found]))
 
 
 def _unfinished(folder: Path, weights: str) -> dict[str, np.ndarray]:

@@ -75,7 +75,6 @@ def test_equal_pictures_are_computed_once(pictures, network, monkeypatch):
 def test_a_kill_leaves_the_old_index_whole_and_loses_no_work(pictures, network, indexed, monkeypatch):
     before = read_index(indexed)
     monkeypatch.setattr("partreg.search.extract.BATCH", 1)
-    monkeypatch.setattr(indexing, "KEEP", 1)
     for number in range(3):
         draw(pictures / f"new{number}.png", 20 + number)
     whole = indexing.batches
@@ -97,6 +96,20 @@ def test_a_kill_leaves_the_old_index_whole_and_loses_no_work(pictures, network, 
     assert len(index_folder(pictures).index.names) == 7
     assert seen == ["new2.png"]
     assert not (indexed / indexing.UNFINISHED).exists()
+
+
+def test_features_are_kept_on_the_way(pictures, network, monkeypatch):
+    monkeypatch.setattr("partreg.search.extract.BATCH", 1)
+    monkeypatch.setattr(indexing, "KEEP", 0)
+    kept, save = [], np.savez
+
+    def seen(file, **arrays):
+        kept.append(len(arrays["features"]))
+        save(file, **arrays)
+
+    monkeypatch.setattr(np, "savez", seen)
+    index_folder(pictures, network)
+    assert kept == [1, 2, 3, 4]
 
 
 @pytest.mark.parametrize("step", ["features", "index.json"])
@@ -236,9 +249,15 @@ def test_another_onnx_file_is_refused(pictures, network, other_network, tmp_path
 
 
 def test_what_is_no_network_is_refused(pictures, tmp_path):
-    for given, words in [("", "give the folder of a trained one"), (tmp_path, "found no weights.pt in it")]:
+    for given, words in [
+        ("", "give the folder of a trained one"),
+        (tmp_path, "found no weights.pt in it"),
+        (pictures / "c.png", "expected the folder of a trained network, found a file"),
+        (tmp_path / "none", "found no such folder"),
+    ]:
         with pytest.raises(PartregError, match=words):
             index_folder(pictures, given)
+    assert not (tmp_path / "photos.index").exists()
     boxes = saved(tmp_path / "boxes", RUN.changed(parts=("window",), use_global=False))
     with pytest.raises(PartregError, match="needs boxes of parts"):
         index_folder(pictures, boxes)
@@ -256,6 +275,8 @@ def test_a_query_that_cannot_be_read_is_refused(network, tmp_path):
     loaded = load_network(network)
     with pytest.raises(PartregError, match=r"x\.png: expected a picture \(no such file\)"):
         features_of(loaded, [tmp_path / "x.png"])
+    with pytest.raises(PartregError, match=r"expected a picture \(a folder\)"):
+        features_of(loaded, [tmp_path])
 
 
 def test_features_that_are_nan_are_refused(pictures, tmp_path):
