@@ -88,5 +88,6 @@ def _picture(session: Session, image: str) -> Answer:
 def _save(session: Session, request: Request) -> dict[str, Any]:
     sent: Finished = checked(Finished, request.json(), "", "the page")
     boxes = [(one["label"], (one["x0"], one["y0"], one["x1"], one["y1"])) for one in sent["boxes"]]
+    open_picture(inside(session.folder, sent["image"]))  # what cannot be shown, nobody has annotated
     session.save(sent["image"], boxes, sent["seconds"])
     return session.progress()

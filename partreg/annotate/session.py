@@ -18,7 +18,7 @@ import pandas as pd
 
 from partreg.annotate.formats_json import read_coco, write_coco
 from partreg.annotate.labelled import Box, Labelled, Notes, Picture, clamped, class_name, labelled
-from partreg.datasets.pictures import SWAPPED, TURNED, picture_header
+from partreg.datasets.pictures import SWAPPED, TURNED, picture_header, reason
 from partreg.errors import PartregError
 from partreg.files import inside, read_json
 from partreg.parts.annotation import LABELS, NOTHING, SMALLEST, upright
@@ -59,7 +59,7 @@ def usable(folder: str | Path) -> tuple[dict[str, tuple[int, int]], dict[str, st
                 upright(Annotations(table, NOTHING), folder)
             sizes[name] = size
         except PartregError as error:
-            left_out[name] = str(error)
+            left_out[name] = reason(error.__cause__) if error.__cause__ else str(error)
     return sizes, left_out
 
 

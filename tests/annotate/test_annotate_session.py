@@ -59,7 +59,7 @@ def test_pictures_are_upright_and_what_is_left_out_is_named(folder):
     sizes, left_out = usable(folder)
     assert sizes == {"a.jpg": (80, 60), "c.jpg": (80, 60), "deep/b.png": (80, 60)}
     assert "nothing says whether boxes are drawn before or after" in left_out["ambiguous.jpg"]
-    assert "not a readable image" in left_out["broken.jpg"]
+    assert left_out["broken.jpg"] == "no format of pictures that is known here"
 
 
 def test_each_save_is_in_the_file_and_the_next_sitting_goes_on(start, tmp_path):
@@ -214,6 +214,16 @@ def test_what_the_page_would_never_send_is_refused(start, body):
     for path in ("/boxes", "/picture"):
         with pytest.raises(PartregError, match="no picture"):
             routes(session)["GET", path](Request({"image": "../boxes.json"}))
+    assert not session.path.exists()
+
+
+def test_a_picture_that_cannot_be_shown_is_not_finished(start, folder):
+    whole = (folder / "a.jpg").read_bytes()
+    (folder / "a.jpg").write_bytes(whole[: len(whole) // 2])
+    session = start(("mug",))
+    body = json.dumps({"image": "a.jpg", "boxes": [], "seconds": 1}).encode()
+    with pytest.raises(PartregError, match=r"a\.jpg: not a readable image"):
+        routes(session)["POST", "/save"](Request({}, body))
     assert not session.path.exists()
 
 
