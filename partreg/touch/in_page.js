@@ -233,7 +233,7 @@ function render(figure, el, page) {
       Object.assign(state, { results, right, address: URL.createObjectURL(blob), said: `${name}: computed in ${seconds.toFixed(2)} seconds.` });
       figure.computed = { name, results, seconds, pixels: networks.map(({ size }) => resized(pixels, size)) };
     } catch (error) {
-      speak.say(`${name} cannot be used: ${error.message}. Take another picture.`);
+      speak.say(`${name} cannot be used: ${error.message.replace(/\.$/, "")}. Take another picture.`);
       return;
     }
     for (const one of [image, ...panels.map(({ under }) => under)]) one.src = state.address;

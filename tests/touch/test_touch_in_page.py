@@ -249,6 +249,7 @@ def test_what_is_no_picture_or_hides_pixels_is_refused_and_the_page_goes_on(page
     for name, why in [("text.jpg", "could not be decoded"), ("glass.png", "partly transparent")]:
         page.get_by_label("Your own picture").set_input_files(tmp_path / name)
         page.get_by_role("status").filter(has_text=f"{name} cannot be used").filter(has_text=why).wait_for()
+        assert ".." not in page.get_by_role("status").filter(has_text=why).inner_text()
     page.get_by_role("button", name="Picture 2", exact=True).click()
     taken(page, "Picture 2")
 
