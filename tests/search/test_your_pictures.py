@@ -1,19 +1,24 @@
 """The pages about pictures of one's own show commands that there are, with options that they take."""
 
+import os
+import re
 import shlex
 
 import pytest
 
 from partreg.__main__ import commands
+from partreg.datasets.own import read_galleries
+from partreg.datasets.table_csv import read_csv
 from partreg.search.groups import BYTES
 from partreg.search.live import LARGEST, PIXELS
 from partreg.search.pictures import SUFFIXES
+from tests import walk
 from tests.conftest import REPOSITORY
+from tests.search.conftest import draw
 from tests.shown import shown, understood
-from tests.walk import steps
 
 PAGE = (REPOSITORY / "book" / "your_pictures.md").read_text(encoding="utf-8")
-WALK = "".join(steps().values()).replace("\\\n", "")
+WALK = "".join(walk.steps().values()).replace("\\\n", "")
 SHOWN = [*shown(PAGE), *(line for line in WALK.splitlines() if line.startswith("partreg "))]
 
 
@@ -25,6 +30,18 @@ def test_a_shown_command_is_understood(line):
 def test_every_command_about_pictures_is_shown():
     named = {shlex.split(line)[1] for line in SHOWN}
     assert named == set(commands.commands) - {"verify", "annotate", "convert", "agreement"}
+
+
+def test_the_walk_lists_the_vehicles_that_were_not_learnt(tmp_path, monkeypatch):
+    for vehicle in ("007", "7", "KA-12", "x"):
+        draw(tmp_path / "cars" / vehicle / "a.png", 1)
+    (code,) = re.findall(r"```python\n(.*?)```", walk.PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    exec(code, {})
+    listed = read_csv("cars/test.csv")
+    learnt = read_galleries("cars").train["vehicle_name"]
+    assert {*listed["vehicle_name"]} == {"007", "7", "KA-12", "x"} - {*learnt}
+    assert all(map(os.path.isfile, listed["path"]))
 
 
 def test_what_the_page_says_of_sizes_and_names_holds():
