@@ -12,7 +12,7 @@ from partreg.workflow.profile import REFERENCE
 
 @pytest.fixture
 def ws(tmp_path):
-    return workflow.open_workspace("smoke", output=str(tmp_path))
+    return workflow.open_workspace("smoke", output=str(tmp_path), overrides={"methods": {"oife": {"lr": 0.03}}})
 
 
 def test_each_row_of_the_kept_tables_is_a_job_and_the_chosen_ones_are_the_profiles():
@@ -37,7 +37,7 @@ def measured(ws, monkeypatch, job, **past):
 
 def test_a_record_has_the_last_scores_and_goes_into_its_table(ws, monkeypatch):
     jobs = {(job.what["network"], job.what["setting"], job.what["value"]): job for job in settings.listed(ws)}
-    baseline, other = jobs["baseline", "epochs", "20"], jobs["oife", "lr", "0.05"]
+    baseline, other = jobs["baseline", "epochs", "20"], jobs["oife", "lr", "0.03"]
     record = measured(ws, monkeypatch, baseline, cmc1=[0.1, 0.25], accuracy_global=[0.0, 0.5])
     assert (record["validation CMC@1 (%)"], record["training accuracy (%)"], record["commit"]) == (25, 50, "aaaa+")
     assert measured(ws, monkeypatch, other, cmc1=[0.5])["training accuracy (%)"] == ""
