@@ -203,9 +203,9 @@ def _gain(found: Contrast) -> str:
 def actions(path: Path) -> list[str]:
     """Report how many actions boxes take when they are drawn, and when a detector's are corrected."""
     table = pd.read_csv(path)
-    first, drawn = table.iloc[0], table[table.way == "draw"].actions.iloc[0]
+    first = table.iloc[0]
     lines = [
-        f"| {'drawn' if one.way == 'draw' else 'corrected'} | {one.iou:g} | {one.actions} | {one.actions / drawn:.0%} |"
+        f"| {'drawn' if one.way == 'draw' else 'corrected'} | {one.iou:g} | {one.actions} | {one.share:.0%} |"
         for one in table.itertuples()
     ]
     return [

@@ -26,6 +26,13 @@ def forget(module: ModuleType) -> None:
             value.cache_clear()
 
 
+def watch(page, troubles: list[str], *own: str) -> None:
+    """Note a page's errors in ``troubles``, and what it asks of any address that begins otherwise than its ``own``."""
+    page.on("pageerror", lambda error: troubles.append(str(error)))
+    page.on("console", lambda said: troubles.append(said.text) if said.type == "error" else None)
+    page.on("request", lambda asked: None if asked.url.startswith(own) else troubles.append(asked.url))
+
+
 @pytest.fixture(scope="session")
 def browser():
     """Headless Chromium, one for all tests: a second one cannot be driven from the same process."""

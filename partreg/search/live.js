@@ -55,7 +55,7 @@ function showParts(told) {
   });
   by("parts").replaceChildren(make("img", { src: told.picture, alt: "Your picture" }), ...boxes);
   const names = told.parts.map(({ part }) => words(part)).join(", ");
-  const seen = names ? `Parts that the detector sees: ${names}; the ${told.view} of a vehicle` : "The detector sees no part";
+  const seen = names ? `Parts that the detector sees: ${names}. It takes this for the ${told.view} of a vehicle` : "The detector sees no part";
   by("parts-said").textContent = about.detector ? seen : "Yours; without --detector no parts are shown";
   by("first").replaceChildren(make("img", { src: told.picture, alt: "Your picture, with its cells" }));
 }

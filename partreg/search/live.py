@@ -24,7 +24,8 @@ from partreg.reid.likeness import likeness, matches
 from partreg.search.answer import ranked
 from partreg.search.extract import Network, network_of
 from partreg.search.likeness import cells
-from partreg.search.page import Hit, embedded
+from partreg.search.page import SIDE as SMALL
+from partreg.search.page import Hit
 from partreg.search.store import Index
 from partreg.search.threshold import FILE, Threshold, read_threshold, verdict
 from partreg.touch.thing import HERE as TOUCH
@@ -148,7 +149,7 @@ def found(desk: Desk, picture: Image.Image) -> dict[str, Any]:
     hits = ranked(desk.index, features, [Path("your picture")], TOP).lists[0].hits
     view, parts = _parts(desk, picture)
     return {
-        "picture": _shown(picture),
+        "picture": as_uri(np.asarray(picture), SIDE),
         "view": view,
         "parts": parts,
         "hits": [_said(desk, hit) for hit in hits],
@@ -174,7 +175,7 @@ def compare(desk: Desk, picture: Image.Image, name: str) -> dict[str, Any]:
     one, two = (cells(desk.network, _pixels(desk, side)) for side in (picture, other))
     pairs = likeness(one, two)
     return {
-        "picture": _shown(other),
+        "picture": as_uri(np.asarray(other), SIDE),
         "grid": list(one.shape[:2]),
         "pairs": (pairs / max(float(np.abs(pairs).max()), 1e-12)).ravel().round(4).tolist(),
         "best": matches(pairs).tolist(),
@@ -187,17 +188,10 @@ def _pixels(desk: Desk, picture: Image.Image) -> np.ndarray:
     return np.array(picture.resize((size, size), Image.Resampling.BILINEAR))
 
 
-def _shown(picture: Image.Image) -> str:
-    """A picture for the page, at most `SIDE` pixels a side."""
-    scale = min(SIDE / max(picture.size), 1.0)
-    width, height = (max(round(scale * side), 1) for side in picture.size)
-    return as_uri(np.asarray(picture.resize((width, height))), SIDE)
-
-
 def _said(desk: Desk, hit: Hit) -> dict[str, Any]:
     """A hit as the page shows it."""
     try:
-        source = embedded(hit.path)
+        source = as_uri(hit.path, SMALL)
     except PartregError:
         source = ""
     said = verdict(desk.threshold, hit.distance) if desk.threshold else None

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import base64
 import html
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from PIL import Image
-
-from partreg.datasets.pictures import open_picture
 from partreg.errors import PartregError
 
 SIDE = 240  # pixels of a picture's longer side on the page
-QUALITY = 80
 STYLE = """
 :root { color-scheme: light dark; }
 body { margin: 1rem auto; max-width: 76rem; padding: 0 1rem; font: 1rem/1.5 system-ui, sans-serif;
@@ -87,16 +81,10 @@ def _alt(hit: Hit) -> str:
 
 
 def _picture(path: Path, alt: str) -> str:
+    from partreg.touch.thing import picture  # which loads matplotlib: no rank list that is only printed waits for it
+
     try:
-        source = embedded(path)
+        source = picture(path, SIDE)
     except PartregError:
         return f'<span class="absent">{html.escape(alt)}. The picture cannot be opened now.</span>'
     return f'<img src="{source}" alt="{html.escape(alt)}">'
-
-
-def embedded(path: Path) -> str:
-    """A picture as a data URI of a JPEG of at most `SIDE` pixels a side; errors are those of `open_picture`."""
-    picture, buffer = open_picture(path), io.BytesIO()
-    picture.thumbnail((SIDE, SIDE), Image.Resampling.BILINEAR)
-    picture.save(buffer, "JPEG", quality=QUALITY)
-    return f"data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode()}"

@@ -9,6 +9,7 @@ from partreg import local
 from partreg.annotate.page import FILES, routes
 from partreg.annotate.session import Session, usable
 from tests.annotate.hand import until
+from tests.conftest import watch
 
 
 @pytest.fixture
@@ -35,10 +36,7 @@ def opened(browser, folder, tmp_path):
         context = browser.new_context(viewport={"width": width, "height": 860}, **how)
         stack.callback(context.close)
         page = context.new_page()
-        page.on("pageerror", lambda error: troubles.append(str(error)))
-        page.on("console", lambda said: troubles.append(said.text) if said.type == "error" else None)
-        own = (address, "data:")
-        page.on("request", lambda asked: None if asked.url.startswith(own) else troubles.append(asked.url))
+        watch(page, troubles, address, "data:")
         page.goto(address)
         until(page, "!busy && find('said').textContent !== ''")
         return session, page

@@ -93,9 +93,9 @@ def test_the_walk_is_added_up(tmp_path):
 
 
 def test_corrected_boxes_are_held_against_drawn_ones(tmp_path):
-    rows = [("draw", 0.9, 300), ("correct", 0.8, 120)]
-    shared = {"pictures": 50, "boxes": 141, "share": 0.0, "hand_iou": 0.86, **ORIGIN}
-    table = pd.DataFrame(rows, columns=["way", "iou", "actions"]).assign(**shared)
+    rows = [("draw", 0.9, 300, 1.0), ("correct", 0.8, 120, 0.4)]
+    shared = {"pictures": 50, "boxes": 141, "hand_iou": 0.86, **ORIGIN}
+    table = pd.DataFrame(rows, columns=["way", "iou", "actions", "share"]).assign(**shared)
     assert "`make annotating` makes it" in started.actions(tmp_path)
     table.to_csv(tmp_path / "annotating.csv", index=False)
     told = started.actions(tmp_path).splitlines()

@@ -25,6 +25,7 @@ from partreg.search import live
 from partreg.search.index import index_folder
 from partreg.search.store import read_index
 from partreg.search.threshold import Threshold, write_threshold
+from tests.conftest import watch
 from tests.search.conftest import draw
 
 EVIL = '"><img src=x onerror=document.title=1>.png'
@@ -222,17 +223,11 @@ def opened(browser, address):
     """A function that opens the page; what it asks of anybody else, or says on its console, fails the test."""
     troubles, contexts = [], []
 
-    def asked(request):
-        if not request.url.startswith((address, "data:")):
-            troubles.append(request.url)
-
     def open_page(width=1280, scheme="light", **how):
         context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme, **how)
         contexts.append(context)
         page = context.new_page()
-        page.on("pageerror", lambda error: troubles.append(str(error)))
-        page.on("console", lambda one: troubles.append(one.text) if one.type == "error" else None)
-        page.on("request", asked)
+        watch(page, troubles, address, "data:")
         page.goto(address)
         page.wait_for_function("() => document.getElementById('about').textContent.startsWith('5 pictures')")
         return page
@@ -256,7 +251,7 @@ def test_a_chosen_picture_shows_parts_matches_likeness_and_verdict(opened, pictu
     said(page, "5 pictures found")
     assert page.inner_text("#verdict").startswith("Same vehicle? yes. Distance 0.000. Less than 10% of the pairs")
     assert page.locator("#parts .box").inner_text() == "window"
-    assert page.locator("#parts-said").inner_text().endswith("window; the front of a vehicle")
+    assert page.locator("#parts-said").inner_text().endswith("window. It takes this for the front of a vehicle")
     hits = page.locator("#hits button")
     assert hits.count() == 5
     assert hits.first.get_attribute("aria-pressed") == "true"

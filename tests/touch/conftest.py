@@ -5,8 +5,7 @@ import json
 import pytest
 
 from partreg.touch import thing
-
-OWN = ("file:", "data:", "blob:")  # addresses of what a page brings along
+from tests.conftest import watch
 
 
 @pytest.fixture
@@ -31,9 +30,7 @@ def opened(browser, tmp_path):
         context = browser.new_context(color_scheme=scheme, **how)
         contexts.append(context)
         page = context.new_page()
-        page.on("pageerror", lambda error: troubles.append(str(error)))
-        page.on("console", lambda said: troubles.append(said.text) if said.type == "error" else None)
-        page.on("request", lambda asked: None if asked.url.startswith(OWN) else troubles.append(asked.url))
+        watch(page, troubles, "file:", "data:", "blob:")
         page.goto((tmp_path / "page.html").as_uri())
         return page
 

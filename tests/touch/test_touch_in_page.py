@@ -23,6 +23,7 @@ from partreg.reid.pixels import decode
 from partreg.reid.run import Run
 from partreg.retrieval.distances import l2
 from partreg.touch import in_page, thing
+from tests.conftest import watch
 
 RUNS = {
     "with parts": Run(size=48, backbone="small", dim=16),
@@ -115,10 +116,7 @@ def page(browser, address):
     troubles = []
     context = browser.new_context(viewport={"width": 1280, "height": 900})
     opened = context.new_page()
-    opened.on("pageerror", lambda error: troubles.append(str(error)))
-    opened.on("console", lambda said: troubles.append(said.text) if said.type == "error" else None)
-    own = (address, "data:", "blob:")
-    opened.on("request", lambda asked: None if asked.url.startswith(own) else troubles.append(asked.url))
+    watch(opened, troubles, address, "data:", "blob:")
     opened.goto(f"{address}/page.html")
     opened.get_by_role("button", name="Load both networks").click()
     taken(opened, "Picture 1")
