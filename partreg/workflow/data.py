@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from partreg.datasets.layouts import function, given_for
+from partreg.datasets.layouts import function, given_for, layout_of
 from partreg.files import locked
 from partreg.synthetic.benchmark import described
 from partreg.synthetic.layouts import write_layout
@@ -19,6 +19,7 @@ from partreg.workflow.profile import Workspace
 
 def read(dataset: str, root: Path) -> Any:
     """Return a data set from disk, a copy for the caller; it is parsed once a process while its lists stay the same."""
+    layout_of(root)  # refuses a folder that nobody's pictures lie in like this
     layout = given_for(dataset, root)
     stats = [(path, path.stat()) for pattern in layout.files for path in sorted(root.glob(pattern))]
     listed = tuple((path, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns) for path, stat in stats)

@@ -91,6 +91,12 @@ def test_a_picture_that_is_added_or_another_split_makes_the_network_due(folder, 
     assert workflow.make_run(opened(vehicleid=str(folder)), "vehicleid", **TINY).key != before
 
 
+def test_pictures_that_lie_in_no_folders_are_not_taken_for_the_papers(folder, opened):
+    ws = opened(vehicleid=str(folder / "KA-000"))
+    with pytest.raises(PartregError, match="or one that holds a folder of pictures for each vehicle"):
+        workflow.load_vehicleid(ws)
+
+
 def test_pictures_without_cameras_are_refused_for_veri(folder, opened):
     ws = opened(veri=str(with_csv(folder, "path,vehicle,split")))
     with pytest.raises(PartregError, match="the column 'camera' is missing"):
