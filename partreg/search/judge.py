@@ -157,7 +157,8 @@ def report(table: pd.DataFrame) -> str:
     """The table as text, scores with three digits, without columns and scores that it has not."""
     shown = table.dropna(axis=1, how="all")
     shown = shown.loc[:, (shown != "").any()].drop(columns="protocol")
-    lines = shown.to_string(index=False, float_format="{:.3f}".format, na_rep="", justify="left")
+    words = {name: shown[name].str.ljust(shown[name].str.len().max()) for name in COLUMNS[1:5] if name in shown}
+    lines = shown.assign(**words).to_string(index=False, float_format="{:.3f}".format, na_rep="", justify="left")
     return f"protocol of {table['protocol'].iloc[0]}\n{lines}"
 
 

@@ -172,6 +172,9 @@ def test_the_command_prints_and_writes_the_table(tmp_path):
     for toolbox in TOOLBOXES:
         assert toolbox.name in done.output
     assert len(pd.read_csv(tmp_path / "t.csv")) == len(done.output.splitlines()) - 2
+    heading, *lines = done.output.splitlines()[1:]
+    assert {line[: heading.index("gallery")][-1] for line in lines} == {" "}  # words begin below their heading
+    assert {line[heading.index("gallery")] for line in lines} <= {*"abcdefghijklmnopqrstuvwxyz"}
     assert CliRunner().invoke(commands, ["judge", str(arrays(tmp_path))]).exit_code == 0
 
 

@@ -3,12 +3,14 @@
 import os
 import re
 import shlex
+import subprocess
 
 import pytest
 
 from partreg.__main__ import commands
 from partreg.datasets.own import read_galleries
 from partreg.datasets.table_csv import read_csv
+from partreg.files import write_json
 from partreg.search.groups import BYTES
 from partreg.search.live import LARGEST, PIXELS
 from partreg.search.pictures import SUFFIXES
@@ -30,6 +32,18 @@ def test_a_shown_command_is_understood(line):
 def test_every_command_about_pictures_is_shown():
     named = {shlex.split(line)[1] for line in SHOWN}
     assert named == set(commands.commands) - {"verify", "annotate", "convert", "agreement"}
+
+
+def test_two_books_in_one_folder_give_one_place_each(tmp_path):
+    for name in ("data-1/VeRi/image_test", "data-2/VeRi/image_test", "parts-1/detector", "parts-2/detector"):
+        (tmp_path / "build" / "laptop" / name).mkdir(parents=True)
+    for run in ("a", "b"):
+        write_json(tmp_path / "build" / "laptop" / "runs" / run / "run.json", {"dataset": "veri", "method": "partreg"})
+    lines = [line for line in PAGE.splitlines() if re.match(r"[A-Z]+=", line)]
+    said = subprocess.check_output(
+        ["bash", "-euc", "\n".join([*lines, 'ls -d "$PICTURES" "$NETWORK" "$DETECTOR"'])], cwd=tmp_path, text=True
+    )
+    assert len(said.splitlines()) == 3
 
 
 def test_the_walk_lists_the_vehicles_that_were_not_learnt(tmp_path, monkeypatch):
