@@ -53,7 +53,10 @@ def read_yolo(root: Path, pictures: Folder, notes: Notes) -> Labelled:
         found.append(Picture(name, *size, tuple(box for box in boxes if box)))
     if files:
         path = next(iter(files.values()))
-        raise PartregError(f"{path}: no picture of this name is in {pictures.root}; add it, or remove the file.")
+        raise PartregError(
+            f"{path}: no picture of this name is in {pictures.root}; add it, or remove the file; --pictures says where "
+            "the pictures are."
+        )
     return labelled(classes, found, str(root))
 
 

@@ -257,4 +257,4 @@ def _fault(path: str, decode: bool) -> str:
     if not os.path.exists(path):  # not Path.exists, which raises for a name that is too long
         return f"the image {path} is missing; put it there or take the line out."
     why = fault(path, decode)
-    return f"the image {path} is unreadable ({why}); copy it again or delete the line." if why else ""
+    return f"the image {path} is unreadable ({why}); copy it again or take it out." if why else ""

@@ -92,10 +92,10 @@ def layout_of(root: str | Path) -> str:
     if name := recognized(root):
         return name
     marks = [f"{layout.known_by[0]} ({layout.name})" for layout in LAYOUTS.values()]
+    found = "none of them" if root.is_dir() else "a file" if root.exists() else "no such folder"
     raise PartregError(
-        f"{root}: expected a folder with {', '.join(marks[:-1])} or {marks[-1]}, "
-        f"found {'none of them' if root.is_dir() else 'no such folder'}; give the folder that holds them, or one "
-        "that holds a folder of pictures for each vehicle."
+        f"{root}: expected a folder with {', '.join(marks[:-1])} or {marks[-1]}, found {found}; give the folder that "
+        "holds them, or one that holds a folder of pictures for each vehicle."
     )
 
 

@@ -26,6 +26,9 @@ def test_a_folder_is_recognised(tmp_path):
         layout_of(tmp_path)
     with pytest.raises(PartregError, match="found no such folder"):
         layout_of(tmp_path / "absent")
+    (tmp_path / "a.jpg").touch()
+    with pytest.raises(PartregError, match="found a file; give the folder"):
+        layout_of(tmp_path / "a.jpg")
 
 
 def test_the_tables_of_the_data_sets_are_those_of_the_paper():
