@@ -57,7 +57,7 @@ def verify(run: Path, again: Path | None, tolerance: float) -> None:
 @click.option("--epochs", default=12, show_default=True, help="How often each photograph is seen.")
 @click.option("--seed", default=0, show_default=True, help="Of everything random.")
 def detector(annotations: str, photographs: str, to: str, start: str, size: int, epochs: int, seed: int) -> None:
-    """Train a detector of windows and lights on photographs of your own.
+    """Train a detector of windows and lights, or of other things, on photographs of your own.
 
     ANNOTATIONS is a COCO file of boxes, PHOTOGRAPHS the folder of the pictures that it names. Two thirds are learnt.
     The others test the detector: the command prints its average precision.

@@ -213,7 +213,7 @@ def begin(
 
     Args:
         folder: of the pictures.
-        classes: names with commas between; "" for `LABELS`, or what a detector of other things finds.
+        classes: names with commas between; "" for `LABELS`, or what a detector of other things has learnt.
         detector: folder of a trained detector; "" for none.
         annotator: a name for the file of one of several annotators, of letters, digits, "-" and "_".
         to: the COCO file; "" for one beside ``folder``, under its name.
@@ -227,7 +227,7 @@ def begin(
     path = Path(to) if to else place.with_name(f"{place.name}.{annotator or 'annotations'}.json")
     sizes, left_out = usable(folder)
     proposals = propose(detector, folder, sizes) if detector and sizes else {}
-    found = {one.box.label for each in proposals.values() for one in each}
-    others = sorted(found) if found - {*LABELS} else LABELS  # a detector of other things than cars says their names
+    learnt = read_json(Path(detector) / "detector.json")["classes"] if detector else LABELS
+    others = learnt if {*learnt} - {*LABELS} else LABELS  # a detector of other things than cars says their names
     names = [one.strip() for one in classes.split(",")] if classes else others
     return Session(place, path, names, sizes, proposals), left_out

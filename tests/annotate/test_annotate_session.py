@@ -170,13 +170,11 @@ def test_the_best_box_of_each_class_is_proposed(folder, monkeypatch):
     }
 
 
-def test_a_detector_of_other_things_names_the_classes(folder, monkeypatch):
-    def found(*names):
-        return lambda *given: {"a.jpg": [Proposal(Box(name, 1, 1, 9, 9), 0.5) for name in names]}
-
-    for names, classes in ((["mug", "handle"], ("handle", "mug")), (["left_light"], LABELS)):
-        monkeypatch.setattr(sessions, "propose", found(*names))
-        assert begin(str(folder), detector="somewhere")[0].classes == classes
+def test_a_detector_of_other_things_names_the_classes_even_where_it_finds_nothing(folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(sessions, "propose", lambda *given: {})
+    for names, classes in ((["handle", "mug"], ("handle", "mug")), (["left_light", "vehicle"], LABELS)):
+        write_json(tmp_path / "detector.json", {"classes": names})
+        assert begin(str(folder), detector=str(tmp_path))[0].classes == classes
 
 
 def asked(answer):
