@@ -168,9 +168,9 @@ def reads(needs: Needs, opens: bool) -> str:
         tables = [TABLES.get(table, table.replace("_", " ").title()) for table in needs.networks]
         found.append(f"the networks of {' and of '.join(tables)} (`runs/`)")
     if needs.methods:
-        found.append("the other methods' distances (`rows/`)")
+        found.append("the other methods' distances (`methods/`)")
     if needs.points:
-        found.append("this copy's own points (`dial/`)")
+        found.append("this copy's own points (`studies/`)")
     if needs.kept:
         found.append("the tables that are kept in `reference/`")
     return " and ".join([", ".join(found[:-1]), found[-1]] if len(found) > 1 else found) or "nothing"
@@ -183,11 +183,16 @@ def writes(needs: Needs, opens: bool) -> str:
     return "It makes what is not there yet, in the same places." if opens else "It writes nothing."
 
 
+def _with_code(words: str) -> str:
+    """Mark what is to be typed as code: a page would take ``<name>`` for a tag, and print other quotes."""
+    return re.sub(r'\{.*\}|"[^"]*"|\S*<\w+>\S*', r"`\g<0>`", words)
+
+
 def parameter_table(notebook: NotebookNode) -> list[str]:
     """Return a table of a chapter's parameters in Markdown; nothing where it has none."""
     sources = [cell.source for cell in notebook.cells if "parameters" in cell.metadata.get("tags", [])]
     found = re.findall(r"^(\w+) = (.*?)  # (.*)$", "\n".join(sources), re.MULTILINE)
     if not found:
         return []
-    lines = [f"| `{name}` | `{value}` | {meaning.replace('|', '/')} |" for name, value, meaning in found]
+    lines = [f"| `{name}` | `{value}` | {_with_code(meaning.replace('|', '/'))} |" for name, value, meaning in found]
     return ["", "Its parameters, each as `-p name value`:", "", "| name | value | meaning |", "|---|---|---|", *lines]

@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+import re
 import shlex
 
 import nbformat
@@ -15,6 +16,7 @@ import publish
 from listings import WIDTH
 from partreg.errors import PartregError
 from partreg.workflow.chapters import NEEDS, source
+from tests.conftest import REPOSITORY
 
 LINE = '<p class="provenance">Data: rendered · profile x · seed 0</p>'
 
@@ -69,7 +71,8 @@ def test_provenance_is_one_quiet_line_a_section():
 
 
 def test_a_chapter_says_how_long_it_takes_and_how_it_was_made():
-    given = new_code_cell('lr = 0.1  # learning rate\nname = ""  # a|b', metadata={"tags": ["parameters"]})
+    lines = 'lr = 0.1  # learning rate\nname = ""  # a|b, such as {"a": "b"}; "": build/<profile>'
+    given = new_code_cell(lines, metadata={"tags": ["parameters"]})
     words = new_markdown_cell("word " * 1000)
     run = {"profile": "smoke", "run": '{"lr": 1}'}
     told = chapter.readable("04_reid_training", notebook(given, words, parameters=run, seconds=600)).cells[0].source
@@ -78,7 +81,7 @@ def test_a_chapter_says_how_long_it_takes_and_how_it_was_made():
     )
     assert "-p profile smoke \\\n    -p run '{\"lr\": 1}'" in told
     assert "| `lr` | `0.1` | learning rate |" in told
-    assert '| `name` | `""` | a/b |' in told
+    assert '| `name` | `""` | a/b, such as `{"a": "b"}`; `""`: `build/<profile>` |' in told
     assert "It writes one network" in told
     assert told.endswith("\n\nMore.")
 
@@ -87,6 +90,9 @@ def test_a_chapter_says_how_long_it_takes_and_how_it_was_made():
 def test_every_chapter_says_what_it_reads_and_writes(name):
     code = nbformat.read(source(name), as_version=4).cells
     told = chapter.opening(name, notebook(*code))
+    folders = (REPOSITORY / "book" / "running.md").read_text(encoding="utf-8")
+    named = re.findall(r"\(`([\w-]+)[/*]*`", told)
+    assert [name for name in named if f"`build/<profile>/{name}" not in folders] == []
     assert ("It reads nothing. It writes nothing." in told) == (name == "by_hand")
     assert ("`reference/`" in told) == bool(NEEDS[name].kept)
     assert ("(`runs/`)" in told) == bool(NEEDS[name].networks or NEEDS[name].copied)
