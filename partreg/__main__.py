@@ -23,9 +23,9 @@ def commands() -> None:
 @click.argument("folder", type=click.Path())
 @click.option("--decode", is_flag=True, help="Decode every image whole, which also finds truncated files; slower.")
 def check(folder: str, decode: bool) -> None:
-    """Check the data set in FOLDER: VehicleID, VeRi-776, a CSV, or a folder for each vehicle.
+    """Check a data set, or pictures of your own.
 
-    Exit status 1 where there are problems.
+    FOLDER holds VehicleID, VeRi-776, a CSV, or a folder for each vehicle. Exit status 1 where there are problems.
     """
     report = check_folder(folder, decode=decode)
     click.echo(str(report))
@@ -37,9 +37,9 @@ def check(folder: str, decode: bool) -> None:
 @click.argument("again", type=click.Path(path_type=Path), required=False)
 @click.option("--tolerance", default=0.0, help="Numbers that differ by no more than this count as the same.")
 def verify(run: Path, again: Path | None, tolerance: float) -> None:
-    """Check the results folder RUN against its SHA256SUMS, or against a re-run in the folder AGAIN.
+    """Check results against their hashes, or against a re-run.
 
-    Exit status 1 where they differ.
+    RUN is the results folder, with its SHA256SUMS, AGAIN that of the re-run. Exit status 1 where they differ.
     """
     from partreg import verify as verification
 
@@ -57,7 +57,7 @@ def verify(run: Path, again: Path | None, tolerance: float) -> None:
 @click.option("--epochs", default=12, show_default=True, help="How often each photograph is seen.")
 @click.option("--seed", default=0, show_default=True, help="Of everything random.")
 def detector(annotations: str, photographs: str, to: str, start: str, size: int, epochs: int, seed: int) -> None:
-    """Train a detector of windows and lights, or of other things, on photographs of your own.
+    """Train a part detector on photographs of your own.
 
     ANNOTATIONS is a COCO file of boxes, PHOTOGRAPHS the folder of the pictures that it names. Two thirds are learnt.
     The others test the detector: the command prints its average precision.
@@ -73,7 +73,10 @@ def detector(annotations: str, photographs: str, to: str, start: str, size: int,
 @click.argument("network", type=click.Path())
 @click.option("--to", required=True, help="The file to write.")
 def backbone(network: str, to: str) -> None:
-    """Write the backbone of the trained network in the folder NETWORK to a file that another training starts from."""
+    """Write the backbone of a network, to start a training from.
+
+    NETWORK is the folder of the trained network.
+    """
     from partreg.reid.start import write_backbone
 
     write_backbone(network, to)
@@ -96,7 +99,7 @@ PICTURES = click.argument("pictures", nargs=-1, required=True, type=click.Path()
 @NETWORK
 @click.option("--to", default="", help="Folder of the index; by default FOLDER.index.")
 def index(folder: str, network: str, to: str) -> None:
-    """Make an index of all pictures under FOLDER, or bring it up to date.
+    """Index all pictures under FOLDER, or bring an index up to date.
 
     Exit status 1 where pictures were left out.
     """
@@ -118,7 +121,7 @@ def index(folder: str, network: str, to: str) -> None:
 def search(
     index_folder: str, pictures: tuple[str, ...], network: str, top: int, exact: bool, as_json: bool, page: str
 ) -> None:
-    """Find the pictures of INDEX that are nearest to each of PICTURES."""
+    """Find the pictures of INDEX nearest to each of PICTURES."""
     from partreg.files import write_text
     from partreg.search.answer import answer
     from partreg.search.store import read_index
@@ -135,11 +138,12 @@ def search(
 @click.argument("images", type=click.Path())
 @click.option("--rate", default=0.01, show_default=True, help="Share of pairs of different vehicles that may match.")
 def calibrate(source: str, images: str, rate: float) -> None:
-    """Choose the distance up to which two pictures show one vehicle, at a rate of false matches.
+    """Choose the distance up to which pictures show one vehicle.
 
-    SOURCE is an index, or a .npy file of features in the order of IMAGES. IMAGES is a CSV of pictures with their
-    vehicles, from which the network has not learnt; for an index, also the folder with a folder for each vehicle. The
-    result is threshold.json, in the index or beside the features.
+    At this distance, a share of the pairs of different vehicles match. SOURCE is an index, or a .npy file of
+    features in the order of IMAGES. IMAGES is a CSV of pictures with their vehicles, from which the network has
+    not learnt; for an index, also the folder with a folder for each vehicle. The result is threshold.json, in
+    the index or beside the features.
     """
     from partreg.search import labelled, threshold
 
@@ -157,7 +161,10 @@ def calibrate(source: str, images: str, rate: float) -> None:
 @NETWORK
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def same(index_folder: str, first: str, second: str, network: str, as_json: bool) -> None:
-    """Say whether the pictures FIRST and SECOND show one vehicle: yes, no or unsure, by the threshold of INDEX."""
+    """Say whether two pictures show one vehicle.
+
+    The answer is yes, no or unsure, by the threshold of INDEX.
+    """
     import json
     from dataclasses import asdict
 
@@ -177,7 +184,7 @@ def same(index_folder: str, first: str, second: str, network: str, as_json: bool
 @click.option("--to", default="", help="Write the maps to this picture file, such as likeness.png.")
 @click.option("--page", default="", help="Write a page with the maps to this file.")
 def likeness(first: str, second: str, networks: tuple[str, ...], to: str, page: str) -> None:
-    """Show which parts of the picture FIRST answer to which of the picture SECOND, for each network."""
+    """Show what in the picture FIRST is like what in SECOND."""
     from partreg import files
     from partreg.search import likeness as maps
     from partreg.search.extract import load_network
@@ -196,7 +203,10 @@ def likeness(first: str, second: str, networks: tuple[str, ...], to: str, page: 
 @click.option("--detector", default="", help="Folder of a trained part detector, with weights.pt; shows parts, too.")
 @PORT
 def page(index_folder: str, network: str, detector: str, port: int) -> None:
-    """Open INDEX as a page for this machine alone: drop a picture, see its matches, what is alike, and the verdict."""
+    """Open INDEX as a page: drop a picture, see its matches.
+
+    The page also shows what is alike, and the verdict on each match. It is for this machine alone.
+    """
     from partreg.local import wait
     from partreg.search import live
     from partreg.search.store import read_index
@@ -230,11 +240,11 @@ def group(index_folder: str, threshold: float | None, table: str) -> None:
 @click.option("--cosine", is_flag=True, help="Compare the directions of features alone.")
 @click.option("--csv", "table", default="", help="Write the table to this file, too.")
 def judge(features: str, images: str | None, cosine: bool, table: str) -> None:
-    """Score FEATURES by every rule in use, with the toolbox that would print each score.
+    """Score FEATURES by every rule in use.
 
-    FEATURES is an index, or a .npy file of features in the order of IMAGES, a CSV of pictures with their vehicles; for
-    an index, IMAGES may also be the folder with a folder for each vehicle. Without IMAGES, FEATURES is a .npz file with
-    the arrays of torchreid or fast-reid.
+    The table says which toolbox would print each score. FEATURES is an index, or a .npy file of features in the
+    order of IMAGES, a CSV of pictures with their vehicles; for an index, IMAGES may also be the folder with a
+    folder for each vehicle. Without IMAGES, FEATURES is a .npz file with the arrays of torchreid or fast-reid.
     """
     from partreg.files import write_text
     from partreg.search import judge as judging
@@ -255,10 +265,10 @@ def judge(features: str, images: str | None, cosine: bool, table: str) -> None:
 @click.option("--to", type=click.Choice(["coco", "yolo", "voc"]), required=True, help="What to write.")
 @click.option("--pictures", default="", help="The folder of the pictures, for files that do not say their sizes.")
 def convert(source: str, target: str, to: str, pictures: str) -> None:
-    """Convert the boxes in IN, a file or folder of another tool, to OUT.
+    """Convert the boxes of another tool.
 
-    Read are COCO, YOLO, Pascal VOC, CVAT for images 1.1, labelme and Label Studio's JSON. Rotated boxes and polygons
-    become the boxes around them.
+    IN is its file or folder. Read are COCO, YOLO, Pascal VOC, CVAT for images 1.1, labelme and Label Studio's
+    JSON. Rotated boxes and polygons become the boxes around them.
     """
     from partreg.annotate import formats
 
@@ -296,7 +306,10 @@ def annotate(folder: str, classes: str, detector: str, annotator: str, to: str, 
 @click.argument("first", type=click.Path())
 @click.argument("second", type=click.Path())
 def agreement(first: str, second: str) -> None:
-    """Say how well two annotators agree: FIRST and SECOND are files of boxes, of any kind that `convert` reads."""
+    """Say how well two annotators agree.
+
+    FIRST and SECOND are files of boxes, of any kind that `convert` reads.
+    """
     from partreg.annotate.agreement import compare, report
     from partreg.annotate.formats import read
 
@@ -312,9 +325,9 @@ def agreement(first: str, second: str) -> None:
     "--out", type=click.Path(path_type=Path), default="export", show_default=True, help="The folder to write."
 )
 def export(run: Path, onnx: bool, safetensors: bool, check: str, out: Path) -> None:
-    """Write the trained network in the folder RUN as files for other programs, with a model card.
+    """Write a trained network for other programs, with a model card.
 
-    Both formats where neither is named.
+    RUN is its folder. Both formats where neither is named.
     """
     from partreg import baselines, files
     from partreg.figures.card import model_card

@@ -34,6 +34,12 @@ def test_every_command_about_pictures_is_shown():
     assert named == set(commands.commands) - {"verify", "annotate", "convert", "agreement"}
 
 
+@pytest.mark.parametrize("name", commands.commands)
+def test_the_list_of_commands_cuts_no_sentence_short(name):
+    width = 80 - 6 - max(map(len, commands.commands))
+    assert not commands.commands[name].get_short_help_str(width).endswith("...")
+
+
 def test_two_books_in_one_folder_give_one_place_each(tmp_path):
     for name in ("data-1/VeRi/image_test", "data-2/VeRi/image_test", "parts-1/detector", "parts-2/detector"):
         (tmp_path / "build" / "laptop" / name).mkdir(parents=True)
