@@ -204,6 +204,17 @@ def test_a_killed_training_leaves_no_weights_and_is_tidied_up(toys, tmp_path, mo
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_relative_folder_is_trained_in_where_it_is(toys, tmp_path, monkeypatch):
+    """ultralytics takes a relative path from a folder of its own, so it must be told a whole one."""
+    _, images, objects, _ = toys
+    places = []
+    monkeypatch.setattr(detector, "_train", lambda model, data, work, **how: places.append(work) or {})
+    monkeypatch.chdir(tmp_path)
+    weights = detector.train_detector(images, objects, "mine", epochs=1, size=32)
+    assert weights == tmp_path / "mine" / "weights.pt"
+    assert places[0].parent == tmp_path / "mine"
+
+
 def test_faults_are_told_in_a_sentence(toys, tmp_path):
     folder, images, objects, _ = toys
     with pytest.raises(PartregError, match="no boxes to train"):
