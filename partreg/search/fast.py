@@ -1,4 +1,4 @@
-"""Search by FAISS, where it is installed (``pip install partreg[search]``): the same answers, sooner for many queries.
+"""Search by FAISS, where it is installed (``pip install faiss-cpu``): the same answers, sooner for many queries.
 
 Up to a million features the search is exact. Beyond, FAISS sorts the features into cells (an inverted file) and looks
 only into the cells nearest to the query. That may miss some, so `Found.exact` says which search it was.

@@ -34,6 +34,11 @@ def test_every_command_about_pictures_is_shown():
     assert named == set(commands.commands) - {"verify", "annotate", "convert", "agreement"}
 
 
+def test_no_page_installs_the_library_by_its_bare_name():
+    pages = [REPOSITORY / "README.md", *(REPOSITORY / "book").glob("*.md")]  # no package index has it
+    assert [page.name for page in pages if "pip install partreg" in page.read_text(encoding="utf-8")] == []
+
+
 @pytest.mark.parametrize("name", commands.commands)
 def test_the_list_of_commands_cuts_no_sentence_short(name):
     width = 80 - 6 - max(map(len, commands.commands))
