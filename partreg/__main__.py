@@ -54,14 +54,18 @@ def verify(run: Path, again: Path | None, tolerance: float) -> None:
 @click.option("--to", required=True, help="Folder of the detector.")
 @click.option("--start", default="", help="weights.pt of another detector to start from; by default random weights.")
 @click.option("--size", default=128, show_default=True, help="Pixels of an image's longer side, a multiple of 32.")
-@click.option("--epochs", default=12, show_default=True, help="How often each photograph is seen.")
-@click.option("--seed", default=0, show_default=True, help="Of everything random.")
+@click.option(
+    "--epochs", default=12, show_default=True, type=click.IntRange(1), help="How often each photograph is seen."
+)
+@click.option("--seed", default=0, show_default=True, help="Seed of everything random.")
 def detector(annotations: str, photographs: str, to: str, start: str, size: int, epochs: int, seed: int) -> None:
     """Train a part detector on photographs of your own.
 
     ANNOTATIONS is a COCO file of boxes, PHOTOGRAPHS the folder of the pictures that it names. Two thirds are learnt.
     The others test the detector: the command prints its average precision.
     """
+    if size < 32 or size % 32:
+        raise PartregError(f"--size {size}: expected a multiple of 32, such as 128; choose one.")
     from partreg.parts import finetune
 
     how = {"size": size, "epochs": epochs, "batch": 8, "seed": seed}

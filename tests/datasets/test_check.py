@@ -170,6 +170,14 @@ def test_a_path_that_cannot_be_used_is_one_sentence(tmp_path, monkeypatch, capsy
         assert ("Is a directory" in streams.err) == (place == tmp_path)
 
 
+@pytest.mark.parametrize("wrong", [["--size", 100], ["--size", 0], ["--epochs", 0]])
+def test_a_detector_that_cannot_be_trained_is_refused_before_its_folder_is_made(tmp_path, monkeypatch, capsys, wrong):
+    code, streams = run(monkeypatch, capsys, "detector", "boxes.json", tmp_path, "--to", tmp_path / "new", *wrong)
+    assert code == 2
+    assert wrong[0] in streams.err.splitlines()[-1]
+    assert not (tmp_path / "new").exists()
+
+
 def test_the_command(tmp_path, monkeypatch, capsys):
     write_veri(tmp_path)
     code, streams = run(monkeypatch, capsys, "check", tmp_path, "--decode")
