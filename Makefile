@@ -42,7 +42,7 @@ SITE    := $(or $(OUTPUT),build/$(notdir $(basename $(START))))/site/_build/html
 help:  ## what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /  make \1\t/' | expand -t 20
 	@echo "  with PROFILE=smoke|laptop|paper, SEEDS=0,1,2, DATA=dir, VEHICLEID=dir, VERI=dir, ANNOTATIONS=file, PHOTOGRAPHS=dir, NAMES='{word: class}', OUTPUT=dir, CORES=n, BASELINES=no, WEIGHTS=file, PIXELS=rgb, RESUME=yes"
-	@echo "  PROFILE=mine.yaml takes a file of such choices, in small letters: see the page On the real data"
+	@echo "  PROFILE=mine.yaml takes a file of such choices, in small letters: see the page How do I use my own pictures, or the real data?"
 
 install: .venv/.installed  ## the tools, into .venv; every other target does so where it has to
 
