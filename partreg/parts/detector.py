@@ -71,7 +71,7 @@ def train_detector(
         PartregError: there are no images or objects, an image cannot be read, the model is unknown, or the folder holds
             a detector of other settings, pictures or boxes.
     """
-    folder = Path(folder).absolute()  # ultralytics moves what it is told to write into a relative one
+    folder = Path(folder).absolute()  # ultralytics counts a relative one from a folder of its own
     known = objects[objects["image"].isin(images["image"])]
     if known.empty:
         raise PartregError(f"{folder}: there are no boxes to train the detector on; annotate images first.")

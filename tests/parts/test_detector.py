@@ -205,7 +205,7 @@ def test_a_killed_training_leaves_no_weights_and_is_tidied_up(toys, tmp_path, mo
 
 
 def test_a_relative_folder_is_trained_in_where_it_is(toys, tmp_path, monkeypatch):
-    """ultralytics takes a relative path from a folder of its own, so it must be told a whole one."""
+    """ultralytics counts a relative path from a folder of its own, so it needs a whole one."""
     _, images, objects, _ = toys
     places = []
     monkeypatch.setattr(detector, "_train", lambda model, data, work, **how: places.append(work) or {})
