@@ -33,6 +33,12 @@ def watch(page, troubles: list[str], *own: str) -> None:
     page.on("request", lambda asked: None if asked.url.startswith(own) else troubles.append(asked.url))
 
 
+def visit(page, address: str, **how) -> None:
+    """Open an address and wait until the page has been drawn: a key that is pressed before may be lost."""
+    page.goto(address, **how)
+    page.evaluate("() => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)))")
+
+
 @pytest.fixture(scope="session")
 def browser():
     """Headless Chromium, one for all tests: a second one cannot be driven from the same process."""

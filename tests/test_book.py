@@ -30,6 +30,7 @@ from partreg.workflow import dial, effects, evidence, keys, methods
 from partreg.workflow.chapters import chapter_path, method_path, run_path
 from partreg.workflow.profile import REFERENCE, REPOSITORY
 from partreg.workflow.study import record_path
+from tests.conftest import visit
 from tests.walk import replaced, steps, walk
 
 # The chapters that show a thing to touch.
@@ -411,7 +412,7 @@ def test_the_tab_key_alone_reaches_everything_and_shows_where_it_is(built, brows
     root = built.folder / "site" / "_build" / "html"
     for path in pages(built):
         name = path.relative_to(root).as_posix()
-        page.goto(f"{served}/{name}", wait_until="load")
+        visit(page, f"{served}/{name}", wait_until="load")
         for _ in range(page.evaluate(OFFERED) + 50):
             page.keyboard.press("Tab")
             if page.evaluate("window.reached.add(document.activeElement), document.activeElement == document.body"):
@@ -424,7 +425,7 @@ def test_the_tab_key_alone_reaches_everything_and_shows_where_it_is(built, brows
 @pytest.mark.browser
 def test_the_first_stop_of_the_tab_key_skips_to_the_text(built, browser, served):
     page = browser.new_page(viewport={"width": 1280, "height": 900})
-    page.goto(f"{served}/book/method.html", wait_until="load")
+    visit(page, f"{served}/book/method.html", wait_until="load")
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.textContent") == "Skip to main content"
     page.wait_for_function("document.activeElement.getBoundingClientRect().top >= 0")  # it slides into sight
@@ -560,7 +561,7 @@ def ran(page, field) -> str:
 @pytest.mark.browser
 def test_all_cells_run_in_the_page_and_give_what_papermill_gave(browser, served):
     page = browser.new_page()
-    page.goto(f"{served}/{BY_HAND}")
+    visit(page, f"{served}/{BY_HAND}")
     page.get_by_role("button", name="Run all cells of this page").click()
     page.wait_for_function(ENDED, timeout=120_000)
     assert page.locator(".hand-top .hand-status").inner_text().startswith("All ")
@@ -582,7 +583,7 @@ def test_all_cells_run_in_the_page_and_give_what_papermill_gave(browser, served)
 def test_a_cell_is_edited_and_run_with_those_above_it(browser, served, width, scheme):
     context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
     page = context.new_page()
-    page.goto(f"{served}/{BY_HAND}")
+    visit(page, f"{served}/{BY_HAND}")
     field = editor(page, "cell 3")
     book = field.input_value()
     field.fill(book.replace("[0.5, 1.0, -1.0]", "[0.5, 1.0, 0.0]"))
@@ -603,7 +604,7 @@ def test_a_cell_is_edited_and_run_with_those_above_it(browser, served, width, sc
 @pytest.mark.browser
 def test_a_mistake_is_pythons_last_line_with_its_number_and_stops_what_is_below(browser, served):
     page = browser.new_page()
-    page.goto(f"{served}/{BY_HAND}")
+    visit(page, f"{served}/{BY_HAND}")
     field = editor(page, "cell 2")
     field.fill("first = 1\nsecond = frist + 1\n")
     assert ran(page, field).endswith("Line 2: NameError: name 'frist' is not defined. Did you mean: 'first'?")
@@ -618,7 +619,7 @@ def test_a_mistake_is_pythons_last_line_with_its_number_and_stops_what_is_below(
 @pytest.mark.browser
 def test_an_endless_loop_is_stopped_and_the_next_run_starts_anew(browser, served):
     page = browser.new_page()
-    page.goto(f"{served}/{BY_HAND}")
+    visit(page, f"{served}/{BY_HAND}")
     field = editor(page, "cell 1")
     book = field.input_value()
     field.fill("while True:\n    pass\n")
@@ -645,7 +646,7 @@ def test_an_endless_loop_is_stopped_and_the_next_run_starts_anew(browser, served
 @pytest.mark.browser
 def test_exercises_are_checked_in_the_page(browser, served):
     page = browser.new_page()
-    page.goto(f"{served}/{BY_HAND}")
+    visit(page, f"{served}/{BY_HAND}")
     assert not page.locator(".tag_check").first.is_visible()
     field = editor(page, "exercise 1")
     field.fill("number_of_cells = 9")
@@ -660,7 +661,7 @@ def test_exercises_are_checked_in_the_page(browser, served):
 @pytest.mark.browser
 def test_the_keyboard_alone_edits_runs_and_leaves(browser, served):
     page = browser.new_page()
-    page.goto(f"{served}/{BY_HAND}")
+    visit(page, f"{served}/{BY_HAND}")
     focused = "document.activeElement.getAttribute('aria-label') || ''"
     page.get_by_role("button", name="Run all cells of this page").focus()
     for _ in range(20):
@@ -706,7 +707,7 @@ def test_opened_as_a_file_or_without_scripts_the_chapter_shows_the_books_own_out
 @pytest.mark.parametrize("width", [1280, 390])
 def test_a_symbol_of_an_equation_says_what_it_is(built, browser, served, width):
     page = browser.new_page(viewport={"width": width, "height": 900})
-    page.goto(f"{served}/book/method.html", wait_until="load")
+    visit(page, f"{served}/book/method.html", wait_until="load")
     symbol = page.locator("#equation-eq-parts button.symbol[aria-label^='the mask']").first
     tip = page.locator("[role=tooltip]")
     for call in (symbol.focus, symbol.hover, symbol.click):

@@ -9,7 +9,7 @@ from partreg import local
 from partreg.annotate.page import FILES, routes
 from partreg.annotate.session import Session, usable
 from tests.annotate.hand import until
-from tests.conftest import watch
+from tests.conftest import visit, watch
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def opened(browser, folder, tmp_path):
         stack.callback(context.close)
         page = context.new_page()
         watch(page, troubles, address, "data:")
-        page.goto(address)
+        visit(page, address)
         until(page, "!busy && find('said').textContent !== ''")
         return session, page
 

@@ -25,7 +25,7 @@ from partreg.search import live
 from partreg.search.index import index_folder
 from partreg.search.store import read_index
 from partreg.search.threshold import Threshold, write_threshold
-from tests.conftest import watch
+from tests.conftest import visit, watch
 from tests.search.conftest import draw
 
 EVIL = '"><img src=x onerror=document.title=1>.png'
@@ -228,7 +228,7 @@ def opened(browser, address):
         contexts.append(context)
         page = context.new_page()
         watch(page, troubles, address, "data:")
-        page.goto(address)
+        visit(page, address)
         page.wait_for_function("() => document.getElementById('about').textContent.startsWith('5 pictures')")
         return page
 
@@ -266,8 +266,9 @@ def test_a_chosen_picture_shows_parts_matches_likeness_and_verdict(opened, pictu
 @pytest.mark.browser
 def test_the_keyboard_alone_does_it_all(opened, pictures):
     page = opened()
-    page.keyboard.press("Tab")
     with page.expect_file_chooser() as chooser:
+        page.keyboard.press("Tab")
+        page.wait_for_function("() => document.activeElement.id === 'file'")
         page.keyboard.press("Enter")
     chooser.value.set_files(pictures / "c.png")
     said(page, "5 pictures found")

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from partreg.touch import thing
-from tests.conftest import watch
+from tests.conftest import visit, watch
 
 
 @pytest.fixture
@@ -31,7 +31,8 @@ def opened(browser, tmp_path):
         contexts.append(context)
         page = context.new_page()
         watch(page, troubles, "file:", "data:", "blob:")
-        page.goto((tmp_path / "page.html").as_uri())
+        address = (tmp_path / "page.html").as_uri()
+        visit(page, address) if scripts else page.goto(address)
         return page
 
     open_page.troubles = troubles
