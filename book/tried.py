@@ -14,6 +14,7 @@ import pandas as pd
 from partreg.paper import FULL
 from promises import kept
 
+AGAINST = {"plain": "plain", "strong": "strong", "mended": "plain"}  # a recipe, by the first word of its name
 COMMAND = ("gpu STUDY=regime", "tried")  # makes it; WHAT keeps it
 GUESSING = 2  # times the accuracy of guessing: who has less than that has learnt nothing
 
@@ -21,15 +22,14 @@ GUESSING = 2  # times the accuracy of guessing: who has less than that has learn
 def changes(table: pd.DataFrame, distance: str) -> dict[str, list[float]]:
     """Return for each network of tried.csv how many points its CMC@1 changes, seed by seed.
 
-    A variation is held against the full model, and a recipe against that with which its name begins.
+    A variation is held against the full model, and a recipe against what `AGAINST` says.
 
     Args:
         table: lines of tried.csv of one kind.
         distance: the column, "cmc1" (L2) or "cosine".
     """
     points = 100 * table.pivot(index="row", columns="seed", values=distance)
-    begun = {name: name.split(" ")[0] for name in points.index}
-    start = {name: first if first in ("plain", "strong") else FULL for name, first in begun.items()}
+    start = {name: AGAINST.get(name.split(" ")[0], FULL) for name in points.index}
     return {name: (points.loc[name] - points.loc[start[name]]).tolist() for name in points.index}
 
 
@@ -46,9 +46,11 @@ def _percent(values: pd.Series) -> str:
 def _origin(table: pd.DataFrame) -> str:
     """Say what the lines of tried.csv have in common, and where they come from."""
     one, seeds = table.iloc[0], " and ".join(str(seed) for seed in table.seed.unique())
+    runs = table[["device", "commit"]].drop_duplicates().itertuples()
+    origins = "; ".join(f"{run.device}, commit `{run.commit}`" for run in runs)
     return (
         f"Each network learnt {one.learnt:,} vehicles for {one.epochs} epochs; the numbers are of seeds {seeds}. "
-        f"Kept from {one.device}, commit `{one.commit}`."
+        f"Kept from {origins}."
     )
 
 
