@@ -9,6 +9,9 @@ The triplet loss compares directions from the batch's mean (*assumed*; Luo et al
 pretrained weights). Random weights give all images nearly the same feature. From there the hardest triplets pull all
 images into one point, where the loss stays at its margin and teaches nothing.
 
+With a margin of 0 (``run.margin``), the triplet loss and its batches are left out. From random weights these cost more
+than they give, and so does erasing; GeM, the neck and smoothed labels are what is left of the recipe then.
+
 With ``run.parts``, the part branches of Section 3.2 are added, each with a neck of its own, by Eq. 3.
 """
 
@@ -23,7 +26,7 @@ from torch import Tensor, nn
 from partreg.baselines.declaration import Declaration
 from partreg.baselines.metric_losses import batch_hard
 from partreg.reid.loss import part_loss, part_regularized_loss
-from partreg.reid.method import Method, by_identity
+from partreg.reid.method import Method, by_identity, shuffled
 from partreg.reid.network import Output, PartRegularizedNet, Trunk
 from partreg.reid.run import Run
 
@@ -100,22 +103,27 @@ def losses(run: Run, network: Trunk, output: Output, targets: dict[str, Tensor])
     vehicles = targets["vehicle"]
     identity = F.cross_entropy(output.logits["global"], vehicles, label_smoothing=SMOOTHING)
     before = output.extra["before_neck"]
-    hard = batch_hard(F.normalize(before - before.mean(0)), vehicles, run.margin)
+    hard = {"triplet": batch_hard(F.normalize(before - before.mean(0)), vehicles, run.margin)} if run.margin else {}
     parts = {
         branch: part_loss(logits, vehicles, output.present[branch])
         for branch, logits in output.logits.items()
         if branch != "global"
     }
     return {
-        "loss": part_regularized_loss({"global": identity + hard, **parts}, run.part_weight),
+        "loss": part_regularized_loss({"global": identity + sum(hard.values()), **parts}, run.part_weight),
         "loss_global": identity,
-        "loss_triplet": hard,
+        **{f"loss_{name}": loss for name, loss in hard.items()},
         **{f"loss_{part}": loss for part, loss in parts.items()},
         "accuracy_global": (output.logits["global"].argmax(1) == vehicles).float().mean(),
     }
 
 
-METHOD = Method(network, losses, by_identity)
+def order(run: Run, labels: Tensor, rng: torch.Generator) -> Tensor:
+    """One epoch's batches: several images of each vehicle for the triplet loss; without it, each image once."""
+    return (by_identity if run.margin else shuffled)(run, labels, rng)
+
+
+METHOD = Method(network, losses, order)
 
 DECLARATION = Declaration(
     name="Strong baseline", training=("identities",),

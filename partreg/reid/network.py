@@ -15,7 +15,7 @@ from partreg.errors import PartregError
 from partreg.parts.boxes import PARTS
 from partreg.parts.cells import branch_cells
 from partreg.reid.backbones import TIMM, has_stages, make_backbone, timm_model
-from partreg.reid.run import START, Run
+from partreg.reid.run import Run, weights_file
 
 # Mean and spread of the pixels, 0 to 255, with which the two families of published weights were trained.
 RGB = ((123.675, 116.28, 103.53), (58.395, 57.12, 57.375))
@@ -293,8 +293,7 @@ def load_backbone(backbone: nn.Module, name: str, weights: str) -> None:
     Raises:
         PartregError: the weights cannot be fetched or read, or a layer is missing or has another shape.
     """
-    file = str(START) if weights == "rendered" else weights
-    state = _imagenet(name) if weights == "imagenet" else _from_file(file)
+    state = _imagenet(name) if weights == "imagenet" else _from_file(weights_file(weights))
     for layer, own in backbone.state_dict().items():
         if layer not in state and layer.endswith("num_batches_tracked"):
             state[layer] = own  # a counter that older files lack

@@ -71,7 +71,8 @@ class Run(Guarded):
         global_weight: weight of the global loss, 1 in Eq. 3; the control of equal total weight has less.
         part_dropout: how often a part of a training image is taken for missing, 0 in the paper (an extension).
         agreement: weight of a penalty between part and global predictions, 0 in the paper (an extension).
-        margin: of the losses that compare distances; the paper's method has none.
+        margin: of the losses that compare distances; the paper's method has none. At 0, the strong baseline has none
+            either.
         epochs: passes over the training images (*assumed*).
         batch: images in a step (*assumed*).
         lr: first, or after warm-up, learning rate; 0.01 in Section 3.3 for pretrained weights.
@@ -139,8 +140,7 @@ class Run(Guarded):
     @property
     def weights_content(self) -> str:
         """``weights``, or the SHA-256 of the file that it stands for, which must be there."""
-        file = str(START) if self.weights == "rendered" else self.weights
-        return self.weights if self.weights in ("", "imagenet") else _file_hash(file)
+        return self.weights if self.weights in ("", "imagenet") else _file_hash(weights_file(self.weights))
 
     @property
     def detects(self) -> bool:
@@ -183,6 +183,11 @@ def from_dict(values: dict[str, Any], source: str = "run") -> Run:
 def from_json(text: str, source: str = "run") -> Run:
     """A run from the text that `Run.to_json` gives."""
     return Run.of(parse_json(text, source), source)
+
+
+def weights_file(weights: str) -> str:
+    """Return the path of the file that ``weights`` stand for: `START` for "rendered", otherwise themselves."""
+    return str(START) if weights == "rendered" else weights
 
 
 def _file_hash(path: str) -> str:

@@ -151,3 +151,15 @@ def test_a_step_lowers_the_loss(images):
     after = losses()
     assert after["loss"] < before["loss"]
     assert after["loss_global"] < before["loss_global"]
+
+
+def test_with_a_margin_of_0_there_is_no_triplet_loss_and_each_image_comes_once(images):
+    run, drawn = RUN.changed(margin=0.0), torch.Generator().manual_seed(0)
+    network = made(run).train()
+    output, targets = network(images, boxes()), {"vehicle": VEHICLES}
+    some, every = strong.losses(run, network, output, targets), strong.losses(RUN, network, output, targets)
+    assert set(every) - set(some) == {"loss_triplet"}
+    assert (every["loss"] - some["loss"]).item() == pytest.approx(every["loss_triplet"].item(), rel=1e-5)
+    assert sorted(strong.order(run, VEHICLES, drawn).flatten().tolist()) == list(range(8))
+    (batch,) = VEHICLES[strong.order(RUN, VEHICLES, drawn)]
+    assert len(set(batch.tolist())) == 2  # vehicles, each with its two images twice
