@@ -3,7 +3,8 @@
 It needs a finished book of the profile ``laptop`` in ``build/laptop``, and the photographs in ``../shared/real``, or
 where PARTREG_REAL points: ``car_parts`` (annotated for the detector) and ``khoa_cars`` (identities). Each measurement
 leaves a record in ``build/real``, so a run that was stopped goes on where it was. The tables beside the records are
-written after each: ``real_detectors.csv``, ``real_annotated.csv``, ``real_starts.csv`` and ``real_walk.csv``.
+written after each: ``real_detectors.csv``, ``real_annotated.csv``, ``real_starts.csv``, ``real_walk.csv`` and
+``real_ranking.csv``, of which `tests.real_ranking` says more.
 ``python -m tests.real starts`` makes one table alone.
 
 The 100 photographs that test the detector are the same for all seeds, and no setting was chosen on them.
@@ -34,6 +35,7 @@ from partreg.workflow import make_run, open_workspace, test_images, vehicleid_sc
 from partreg.workflow.keys import detector_folder
 from partreg.workflow.profile import REPOSITORY, Workspace
 from partreg.workflow.stages import backbone_weights
+from tests import real_ranking
 from tests.origin import origin
 from tests.walk import steps, walk
 
@@ -60,9 +62,14 @@ STARTS = (
     *("start", "backbone", "parts", "seed", "cmc1", "low", "high", "shares", "test_vehicles", "size", "epochs"),
     *("profile", "device", "commit", "clean", "made"),
 )
+RANKING = (
+    *("side", "draw", "method", "cmc1", "shares", "first", "among", "test_vehicles", "size", "epochs"),
+    *("profile", "device", "commit", "clean", "made"),
+)
 COLUMNS = {
     **dict.fromkeys(("real_detectors", "real_annotated"), DETECTORS),
-    **{"real_starts": STARTS, "real_walk": ("step", "seconds", "profile", "device", "commit", "clean", "made")},
+    **{"real_starts": STARTS, "real_ranking": RANKING},
+    **{"real_walk": ("step", "seconds", "profile", "device", "commit", "clean", "made")},
 }
 
 
@@ -156,6 +163,14 @@ def measure_start(start: str, parts: bool, seed: int) -> dict[str, Any]:
     }
 
 
+def measure_ranking(side: str, draw: int, method: str) -> dict[str, Any]:
+    """Train a method on 60 vehicles of a side, and return its CMC@1 on others, see `tests.real_ranking.measure`."""
+    own = detector_path("photographs", "rendered", LEARNT, 0, SMALLER)
+    eyes = (own if side == "photographs" else detector_folder(book())) / "weights.pt"
+    cars = photographs() / "khoa_cars" / "VehicleID_V1.0"
+    return real_ranking.measure(method, side, draw, FOLDER / "ranking", cars, eyes)
+
+
 def measure_walk() -> dict[str, Any]:
     """Walk from the photographs to an index by the page's commands; return the processor seconds of each step.
 
@@ -183,6 +198,8 @@ def jobs() -> Iterator[tuple[str, Any, dict[str, Any]]]:
         for seed in SEEDS:
             for start in ("none", "rendered", "ImageNet", "both"):
                 yield "real_starts", measure_start, {"start": start, "parts": parts, "seed": seed}
+    for draw, side, method in itertools.product(real_ranking.DRAWS, real_ranking.SIDES, real_ranking.METHODS):
+        yield "real_ranking", measure_ranking, {"side": side, "draw": draw, "method": method}
     yield "real_walk", measure_walk, {}
     for annotated in RENDERED:
         what = {"pictures": "rendered", "start": "none", "annotated": annotated, "seed": 0, "size": min(VIEWS)}

@@ -18,7 +18,7 @@ def made(tmp_path, monkeypatch):
         done.append(what)
         return {"rear_window": 0.5, "cmc1": 0.25} if what else dict.fromkeys(steps(), 1.5)
 
-    for name in ("measure_detector", "measure_start", "measure_walk"):
+    for name in ("measure_detector", "measure_start", "measure_ranking", "measure_walk"):
         monkeypatch.setattr(real, name, measure)
     return done
 
