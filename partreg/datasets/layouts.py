@@ -11,6 +11,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from partreg.datasets.suffixes import SUFFIXES
 from partreg.errors import PartregError
 
 
@@ -47,7 +48,7 @@ class Layout:
         return any(next(root.glob(name), None) for name in self.known_by)
 
 
-PICTURES = tuple(f"*/*.{end}" for end in ("jpg", "jpeg", "png", "bmp", "webp", "tif", "tiff"))
+PICTURES = tuple(f"*/*{end}" for end in SUFFIXES)
 PICTURES = (*PICTURES, *map(str.upper, PICTURES))  # in a folder for each vehicle
 
 LAYOUTS: Mapping[str, Layout] = {

@@ -17,12 +17,12 @@ import pandas as pd
 from partreg.datasets import table_csv
 from partreg.datasets.lines import OnProblem, Problem, stop
 from partreg.datasets.split import hold_out
+from partreg.datasets.suffixes import SUFFIXES
 from partreg.datasets.table_csv import CSV_NAME, NAME, NOBODY, SPLITS, as_table, numbered
 from partreg.datasets.vehicleid import VehicleID
 from partreg.datasets.veri import VeRi, no_match
 from partreg.errors import PartregError
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
 SEED = 0  # of the division into vehicles to train on and to test on
 FEWEST = 4  # vehicles that can be divided: two to train on, two to test on
 

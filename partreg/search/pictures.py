@@ -6,9 +6,9 @@ import os
 import re
 from pathlib import Path
 
+from partreg.datasets.suffixes import SUFFIXES
 from partreg.errors import PartregError
 
-SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")  # in any case
 UNWRITABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")  # not to be written in a line of UTF-8
 FOREIGN = "a link that leads out of the folder"
 

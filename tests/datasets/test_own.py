@@ -8,9 +8,11 @@ from layouts import picture, write, write_csv, write_vehicleid, write_veri
 
 from partreg.datasets.check import check
 from partreg.datasets.images import IMAGE_COLUMNS
-from partreg.datasets.layouts import LAYOUTS, PICTURES, given_for, layout_of
-from partreg.datasets.own import SUFFIXES, read_cameras, read_galleries, source
+from partreg.datasets.layouts import LAYOUTS, given_for, layout_of
+from partreg.datasets.own import read_cameras, read_galleries, read_rows, source
+from partreg.datasets.suffixes import SUFFIXES
 from partreg.errors import PartregError
+from partreg.search.pictures import find_pictures
 
 SPLIT = ["a.jpg,KA-12,1,train", "b.jpg,KA-12,2,train", "c.jpg,007,1,query", "d.jpg,007,2,gallery", "e.jpg,7,,gallery"]
 
@@ -188,8 +190,15 @@ def test_names_in_messages_of_a_check_are_the_vehicles(tmp_path):
     assert any("vehicle KA is in the training list too" in problem.message for problem in check(tmp_path).problems)
 
 
-def test_every_picture_that_is_read_makes_a_folder_known():
-    assert {pattern.rpartition(".")[2].lower() for pattern in PICTURES} == {end.removeprefix(".") for end in SUFFIXES}
+@pytest.mark.parametrize("suffix", [*SUFFIXES, ".GIF"])
+def test_every_picture_that_can_be_searched_makes_a_folder_known_and_is_listed(tmp_path, suffix):
+    names = [f"{vehicle}/{number}{suffix}" for vehicle in "abcd" for number in range(2)]
+    for name in names:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    assert layout_of(tmp_path) == "own"
+    assert find_pictures(tmp_path)[0] == names
+    assert read_rows(tmp_path)["path"].tolist() == names
 
 
 def test_real_photographs_in_folders(real, tmp_path):

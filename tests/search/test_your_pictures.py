@@ -9,11 +9,11 @@ import pytest
 
 from partreg.__main__ import commands
 from partreg.datasets.own import read_galleries
+from partreg.datasets.suffixes import SUFFIXES
 from partreg.datasets.table_csv import read_csv
 from partreg.files import write_json
 from partreg.search.groups import BYTES
-from partreg.search.live import LARGEST, PIXELS
-from partreg.search.pictures import SUFFIXES
+from partreg.search.live import HERE, LARGEST, PIXELS
 from tests import walk
 from tests.conftest import REPOSITORY
 from tests.search.conftest import draw
@@ -74,3 +74,4 @@ def test_what_the_page_says_of_sizes_and_names_holds():
     assert 300 * 299 // 2 - 100 * 3 == 44_550
     assert f"up to {LARGEST // 2**20} MB and {PIXELS // 10**6} million pixels" in PAGE
     assert ", ".join(f"`{suffix}`" for suffix in SUFFIXES[:-1]) + f" or `{SUFFIXES[-1]}`" in " ".join(PAGE.split())
+    assert f'accept="{",".join(SUFFIXES)}"' in (HERE / "live.html").read_text(encoding="utf-8")
