@@ -14,12 +14,13 @@ from typing import Any
 import pandas as pd
 import torch
 
+from partreg.datasets.pictures import open_picture
 from partreg.errors import PartregError
 from partreg.files import read_json, sha256, write_json
 from partreg.parts import detector
 from partreg.parts.annotation import located, split
 from partreg.parts.boxes import classes_of
-from partreg.parts.formats import Annotations, read_coco
+from partreg.parts.formats import read_coco
 
 LIGHTS = ("left_light", "right_light")
 
@@ -97,18 +98,18 @@ def learn_photographs(
         settings: the others of `partreg.parts.detector.train_detector`.
 
     Returns:
-        The path of the weights, and the average precision as in `tested`.
+        The path of the weights, and their average precision on the others, see `average_precision` of the detector.
+
+    Raises:
+        PartregError: as in `finetune`; or a photograph of the others is missing or cannot be read, before anything is
+            trained.
     """
     drawn = read_coco(annotations)
-    learnt, left = split(drawn, len(drawn.images))
-    weights = finetune(*located(learnt, photographs), folder, start, **settings)
-    return weights, tested(weights, left, photographs)
-
-
-def tested(weights: str | Path, annotations: Annotations, photographs: str | Path) -> pd.DataFrame:
-    """Return the average precision of a detector on annotated photographs, see `average_precision` of the detector."""
-    images, objects = located(annotations, photographs)
-    return detector.average_precision(detector.predict(weights, images), objects)
+    learnt, (images, objects) = (located(some, photographs) for some in split(drawn, len(drawn.images)))
+    for path in images["path"]:
+        open_picture(path)  # one that is broken shall not come to light when hours of training are over
+    weights = finetune(*learnt, folder, start, **settings)
+    return weights, detector.average_precision(detector.predict(weights, images), objects)
 
 
 def report(scores: pd.DataFrame) -> str:

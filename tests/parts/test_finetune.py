@@ -7,13 +7,15 @@ import pandas as pd
 import pytest
 import torch
 from click.testing import CliRunner
+from PIL import Image
 
 from partreg.__main__ import commands
 from partreg.errors import PartregError
 from partreg.parts import detector
+from partreg.parts.annotation import split
 from partreg.parts.boxes import CLASSES
 from partreg.parts.finetune import finetune, learn_photographs, report
-from partreg.parts.formats import Annotations, write_coco
+from partreg.parts.formats import Annotations, read_coco, write_coco
 from tests.parts.test_detector import draw
 
 HOW = {"size": 32, "epochs": 1, "batch": 4, "seed": 0}
@@ -96,6 +98,19 @@ def test_two_thirds_are_learnt_and_the_others_are_tested(toys, tmp_path):
     assert learnt["images"] == 6
     assert scores.boxes["left_light"] == len(images) - 6
     assert list(scores.index) == list(CLASSES)
+
+
+def test_a_photograph_that_cannot_be_tested_stops_it_before_anything_is_trained(toys, tmp_path):
+    folder, *_ = toys
+    shutil.copytree(folder, tmp_path / "photographs")
+    _, left = split(read_coco(folder / "boxes.json"), 9)
+    broken = tmp_path / "photographs" / left.images["image"].iloc[0]
+    Image.open(broken).convert("RGB").save(broken, "JPEG")
+    broken.write_bytes(broken.read_bytes()[:-300])  # its header is whole
+    given = tmp_path / "photographs" / "boxes.json", tmp_path / "photographs", tmp_path / "new"
+    with pytest.raises(PartregError, match=rf"{broken.name}: not a readable image \(.*truncated"):
+        learn_photographs(*given, **HOW)
+    assert not (tmp_path / "new").exists(), "the corrected call finds no folder of another training"
 
 
 def test_the_command_says_what_the_detector_finds(toys, tmp_path, monkeypatch):
