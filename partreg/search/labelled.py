@@ -57,7 +57,9 @@ def read_labelled(source: str | Path, listed: str | Path) -> Labelled:
     if not source.is_file() and not is_index(source) and source.suffix == ".npy":
         raise PartregError(f"{source}: no such file; check the path.")
     index = None if source.is_file() else read_index(source)
-    if index is not None and listed.is_dir():
+    if index is None and listed.is_dir():
+        raise PartregError(f"{listed}: a folder, expected a CSV in the order of {source}; give the CSV itself.")
+    if listed.is_dir():
         listed = own.source(listed)
         images = as_table(own.read_rows(listed), str(listed))
     else:

@@ -170,6 +170,21 @@ def test_a_path_that_cannot_be_used_is_one_sentence(tmp_path, monkeypatch, capsy
         assert ("Is a directory" in streams.err) == (place == tmp_path)
 
 
+def test_a_folder_in_place_of_a_file_is_called_one(tmp_path, monkeypatch, capsys):
+    np.save(tmp_path / "features.npy", np.eye(2))
+    drawn = tmp_path / "cars.annotations.json"
+    drawn.mkdir()
+    write(tmp_path / "cars" / "a.pgm", "P2 8 8 1", *["0"] * 64)
+    for folder, words in (
+        (tmp_path, ["detector", tmp_path, tmp_path, "--to", tmp_path / "new"]),
+        (tmp_path, ["judge", tmp_path / "features.npy", tmp_path]),
+        (drawn, ["annotate", tmp_path / "cars"]),
+    ):
+        code, streams = run(monkeypatch, capsys, *words)
+        assert (code, streams.err.count("\n")) == (2, 1)
+        assert streams.err.startswith(f"partreg: {folder}: a folder, expected a ")
+
+
 @pytest.mark.parametrize("wrong", [["--size", 100], ["--size", 0], ["--epochs", 0]])
 def test_a_detector_that_cannot_be_trained_is_refused_before_its_folder_is_made(tmp_path, monkeypatch, capsys, wrong):
     code, streams = run(monkeypatch, capsys, "detector", "boxes.json", tmp_path, "--to", tmp_path / "new", *wrong)
