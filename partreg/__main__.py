@@ -275,10 +275,12 @@ def convert(source: str, target: str, to: str, pictures: str) -> None:
     JSON. Rotated boxes and polygons become the boxes around them.
     """
     from partreg.annotate import formats
+    from partreg.search.pictures import counted
 
     found, notes = formats.read(source, pictures or None)
     formats.write(found, target, to)
-    click.echo(f"{target}: {len(found.pictures)} pictures with {found.count} boxes. {notes}".rstrip())
+    said = f"{counted(len(found.pictures))} with {counted(found.count, 'box', 'es')}"
+    click.echo(f"{target}: {said}. {notes}".rstrip())
 
 
 @commands.command()
@@ -361,7 +363,8 @@ def main() -> None:
     try:
         commands()
     except PartregError as error:
-        stop(str(error))
+        folder = error.__cause__.filename if isinstance(error.__cause__, IsADirectoryError) else ""
+        stop(f"{folder}: a folder, expected a file; give the file itself." if folder else str(error))
     except OSError as error:
         if not (path := error.filename2 or error.filename):
             raise

@@ -71,7 +71,7 @@ class Notes:
     def __str__(self) -> str:
         """Sentences; "" where there is nothing to say."""
         heads = (("The box around each replaces", self.boxed), ("Left out", self.left_out))
-        said = [f"{head}: {', '.join(f'{n} {kind}' for kind, n in kinds.items())}." for head, kinds in heads if kinds]
+        said = [f"{head}: {', '.join(f'{kind} ({n})' for kind, n in kinds.items())}." for head, kinds in heads if kinds]
         return " ".join(said)
 
 

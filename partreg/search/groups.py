@@ -12,6 +12,7 @@ from tqdm import tqdm
 
 from partreg.errors import PartregError
 from partreg.retrieval.distances import BLOCK, check_features, l2
+from partreg.search.pictures import counted
 
 BYTES = 8 * 2  # of a pair's distance, and of the copy that the clustering works on
 
@@ -39,10 +40,10 @@ class Groups:
 
     def __str__(self) -> str:
         sizes = np.bincount(self.numbers)[1:]
-        alone = np.count_nonzero(sizes == 1)
+        alone = int(np.count_nonzero(sizes == 1))
         return (
-            f"{len(self.names):,} pictures in {len(sizes):,} groups at distance {self.threshold:.4f}; {alone:,} groups "
-            f"have one picture, the largest has {sizes.max(initial=0):,}."
+            f"{counted(len(self.names))} in {counted(len(sizes), 'group')} at distance {self.threshold:.4f}; "
+            f"{counted(alone, 'group')} of one picture, {sizes.max(initial=0):,} in the largest."
         )
 
 

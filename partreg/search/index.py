@@ -13,7 +13,7 @@ from partreg import files
 from partreg.datasets.contents import contents
 from partreg.errors import PartregError
 from partreg.search.extract import Network, batches, load_network, network_of, refuse_other
-from partreg.search.pictures import find_pictures
+from partreg.search.pictures import counted, find_pictures
 from partreg.search.store import Index, is_index, read_index, write_index
 
 UNFINISHED = "unfinished.npz"
@@ -35,9 +35,9 @@ class Indexed:
     left_out: dict[str, str]
 
     def __str__(self) -> str:
-        names = len(self.index.names)
         lines = [f"{name}: left out ({why})" for name, why in sorted(self.left_out.items())]
-        found = f"{names:,} pictures, {self.extracted:,} of them new or changed; left out: {len(self.left_out):,}"
+        pictures = counted(len(self.index.names))
+        found = f"{pictures}, {self.extracted:,} of them new or changed; left out: {len(self.left_out):,}"
         return "\n".join([*lines, f"{self.index.folder}: {found}"])
 
 

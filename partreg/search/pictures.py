@@ -13,6 +13,15 @@ UNWRITABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")  # not to be writt
 FOREIGN = "a link that leads out of the folder"
 
 
+def counted(number: int, noun: str = "picture", more: str = "s") -> str:
+    """A number with its noun, "1 picture" or "2,000 pictures"; ``more`` ends the noun of several.
+
+    >>> counted(1), counted(2000, "box", "es")
+    ('1 picture', '2,000 boxes')
+    """
+    return f"{number:,} {noun}{more if number != 1 else ''}"
+
+
 def find_pictures(root: str | Path) -> tuple[list[str], dict[str, str]]:
     """Find the files under ``root`` whose names end as a picture's (`SUFFIXES`); this opens none.
 

@@ -71,5 +71,5 @@ def test_a_file_of_another_tool_is_converted_and_it_says_what_changed(tmp_path):
     )
     words = ["convert", str(tmp_path / "cvat.xml"), str(tmp_path / "boxes.json"), "--to", "coco"]
     done = CliRunner().invoke(commands, words)
-    assert done.output.endswith("boxes.json: 1 pictures with 1 boxes. The box around each replaces: 1 polygons.\n")
+    assert done.output.endswith("boxes.json: 1 picture with 1 box. The box around each replaces: polygons (1).\n")
     assert formats.read(tmp_path / "boxes.json")[0].pictures == (Picture("a.jpg", 100, 50, (Box("w", 0, 0, 20, 10),)),)

@@ -174,8 +174,8 @@ def test_label_studio(tmp_path):
     found, notes = formats.read(written(tmp_path, "export.json", STUDIO))
     assert boxes_of(found) == [FIRST, Box("w", 90, 20, 100, 40), POLYGON, Box("l", 80, 45, 120, 55)]
     assert str(notes) == (
-        "The box around each replaces: 1 rotated boxes, 1 polygons, 1 ellipses. "
-        "Left out: 1 results of the type brushlabels."
+        "The box around each replaces: rotated boxes (1), polygons (1), ellipses (1). "
+        "Left out: results of the type brushlabels (1)."
     )
 
 
@@ -184,8 +184,8 @@ def test_cvat(tmp_path):
     assert boxes_of(found) == [FIRST, TURNED, POLYGON, Box("l", 80, 45, 120, 55), Box("l", 1, 2, 4, 6)]
     assert found.classes == ("w", "l", "unused")
     assert str(notes) == (
-        "The box around each replaces: 1 rotated boxes, 1 polygons, 1 ellipses, 1 masks. "
-        "Left out: 1 points, 1 shapes of the kind cuboid."
+        "The box around each replaces: rotated boxes (1), polygons (1), ellipses (1), masks (1). "
+        "Left out: points (1), shapes of the kind cuboid (1)."
     )
 
 
@@ -226,7 +226,7 @@ def test_yolo(tmp_path, pictures):
     written(tmp_path, "y/labels/a.txt", "0 0.25 0.4 0.3 0.4\n1 0 0 0.5 0.1 0.2 0.5\n")
     found, notes = formats.read(tmp_path / "y", pictures)
     assert boxes_of(found) == [FIRST, POLYGON]
-    assert str(notes) == "The box around each replaces: 1 polygons. Left out: 1 pictures without a text file."
+    assert str(notes) == "The box around each replaces: polygons (1). Left out: pictures without a text file (1)."
 
 
 def test_pictures_are_found_by_their_names_and_give_sizes(tmp_path, pictures):

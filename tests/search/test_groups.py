@@ -72,7 +72,8 @@ def test_what_cannot_be_grouped_is_refused():
 
 def test_the_sentence_counts():
     said = str(Groups(["a", "b", "c", "d"], np.array([1, 2, 1, 1]), 0.5))
-    assert said == "4 pictures in 2 groups at distance 0.5000; 1 groups have one picture, the largest has 3."
+    assert said == "4 pictures in 2 groups at distance 0.5000; 1 group of one picture, 3 in the largest."
+    assert str(Groups(["a"], np.array([1]), 0.5)).startswith("1 picture in 1 group at distance 0.5000; 1 group of one")
 
 
 def test_the_command_writes_picture_and_group(indexed, pictures):
