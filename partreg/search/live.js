@@ -2,7 +2,6 @@
 "use strict";
 
 const by = (id) => document.getElementById(id);
-const words = (part) => part.replace("_", " ");
 let about = {};
 let file = null; // the picture that is looked at
 let turn = 0; // grows with each question, so that a late answer to an older one is dropped
@@ -44,7 +43,7 @@ async function look(chosen) {
   by("found").hidden = false;
   showParts(told);
   by("hits").replaceChildren(...told.hits.map((hit) => make("li", {}, button(hit))));
-  if (told.hits.length) await compare(told.hits[0], `${chosen.name}: ${told.hits.length} pictures found.`);
+  if (told.hits.length) await compare(told.hits[0], `${chosen.name}: ${counted(told.hits.length, "picture")} found.`);
 }
 
 function showParts(told) {
@@ -161,7 +160,6 @@ const sums = (side) => {
   const at = (one, other) => (side === "first" ? map.pairs[one * size + other] : map.pairs[other * size + one]);
   return Array.from({ length: size }, (_, one) => Array.from({ length: size }, (__, other) => at(one, other)));
 };
-const total = (values) => values.reduce((sum, value) => sum + value, 0);
 
 function showAll() {
   const columns = map.grid[1];
@@ -170,7 +168,7 @@ function showAll() {
     numbers.first[a * columns + b] = at + 1;
     numbers.second[c * columns + d] = at + 1;
   });
-  for (const side of ["first", "second"]) paint(side, sums(side).map(total), numbers[side]);
+  for (const side of ["first", "second"]) paint(side, sums(side).map(sum), numbers[side]);
   by("all").hidden = true;
   by("cell").textContent = "Equal numbers are on the cells that are most alike. Choose a cell to see what is like it.";
 }
@@ -179,7 +177,7 @@ function showOne(side, row, column) {
   const other = side === "first" ? "second" : "first";
   const at = row * map.grid[1] + column;
   const values = sums(side)[at];
-  paint(side, sums(side).map(total), {}, at);
+  paint(side, sums(side).map(sum), {}, at);
   paint(other, values);
   const best = values.indexOf(Math.max(...values));
   const [mine, theirs] = side === "first" ? ["your picture", "the match"] : ["the match", "your picture"];
@@ -213,5 +211,5 @@ document.addEventListener("drop", (event) => {
 ask("about").then((told) => {
   if (!told) return;
   about = told;
-  by("about").textContent = `${told.pictures.toLocaleString("en")} pictures in ${told.index}. Your picture stays on this machine.`;
+  by("about").textContent = `${counted(told.pictures, "picture")} in ${told.index}. Your picture stays on this machine.`;
 });

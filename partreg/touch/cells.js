@@ -1,14 +1,12 @@
 // Boxes to cells: a box over a picture, the cells that it covers, and the average of what these hold.
 
-const LEAST = 0.02; // the smallest side of a box
-
 const css = (colour) => `rgb(${colour.map(Math.round).join(" ")})`;
 const dark = ([red, green, blue]) => 0.3 * red + 0.6 * green + 0.1 * blue < 140;
 
 export default {
   render({ model, el }) {
     const { picture, boxes, maps, grid } = model.get("data");
-    const state = { box: [...boxes[0].corners], S: grid, map: maps[0], name: boxes[0].name };
+    const state = { S: grid, map: maps[0] };
     begin(
       el,
       "From a box to cells",
@@ -18,17 +16,17 @@ export default {
     const speak = speaker();
     const under = make("div", { class: "touch-grid", "aria-hidden": "true" });
     const held = make("div", { class: "touch-grid", "aria-hidden": "true" });
-    const corner = make("span", { class: "touch-corner" });
-    const box = make("div", { class: "touch-box", tabindex: 0, role: "application" }, corner);
-    const stage = make("div", { class: "touch-stage" }, make("img", { src: picture, alt: "A vehicle, under the grid and the box" }), under, box);
+    const stage = make("div", { class: "touch-stage" }, make("img", { src: picture, alt: "A vehicle, under the grid and the box" }), under);
+    const box = movable(boxes[0].name, stage, draw);
+    stage.append(box.node);
     const numbers = make("p", { class: "touch-numbers" });
     const swatch = make("span", { class: "touch-swatch", "aria-hidden": "true" });
     const average = make("span", { class: "touch-average" });
 
-    /** The values of one cell, a number for each channel. */
-    const values = (row, column) => state.map.values[state.S][row][column];
+    /** The values of each cell, row after row, a number for each channel. */
+    const values = () => state.map.values[state.S].flat();
     const range = () => {
-      const all = state.map.values[state.S].flat(2);
+      const all = values().flat();
       return [Math.min(...all), Math.max(...all)];
     };
     const colour = (found, [low, high]) => (found.length === 3 ? found : tone((found[0] - low) / (high - low || 1)));
@@ -40,8 +38,8 @@ export default {
         grid.style.gridTemplateColumns = `repeat(${state.S}, 1fr)`;
         grid.replaceChildren(...Array.from({ length: state.S ** 2 }, () => make("span")));
       }
-      held.childNodes.forEach((cell, number) => {
-        const found = values(Math.floor(number / state.S), number % state.S);
+      values().forEach((found, number) => {
+        const cell = held.childNodes[number];
         cell.style.setProperty("--touch-cell", css(colour(found, limits)));
         cell.style.setProperty("--touch-number", dark(colour(found, limits)) ? "#fff" : "#000");
         if (found.length === 1 && state.S <= 6) cell.textContent = written(found);
@@ -49,50 +47,21 @@ export default {
     }
 
     function draw() {
-      const [x0, y0, x1, y1] = state.box;
       const { S } = state;
-      place(box, state.box);
-      const sum = state.map.values[S][0][0].map(() => 0);
-      let count = 0;
-      for (let number = 0; number < S * S; number += 1) {
-        const [row, column] = [Math.floor(number / S), number % S];
-        const covered = overlaps(x0, x1, column, S) && overlaps(y0, y1, row, S);
-        under.childNodes[number].className = held.childNodes[number].className = covered ? "covered" : "";
-        if (!covered) continue;
-        count += 1;
-        values(row, column).forEach((value, channel) => (sum[channel] += value));
-      }
-      const mean = sum.map((value) => value / count);
-      const where = `x ${x0.toFixed(3)} to ${x1.toFixed(3)}, y ${y0.toFixed(3)} to ${y1.toFixed(3)}`;
-      box.setAttribute("aria-label", `Box of the ${state.name}: ${where}. Arrow keys move it, with Shift its lower right corner.`);
+      const marked = covered([box.corners], S);
+      for (const grid of [under, held]) grid.childNodes.forEach((cell, number) => (cell.className = marked[number] ? "covered" : ""));
+      const found = values().filter((_, number) => marked[number]);
+      const mean = found[0].map((_, channel) => sum(found.map((value) => value[channel])) / found.length);
       swatch.style.background = css(colour(mean, range()));
-      numbers.textContent = `Box: ${where}`;
+      numbers.textContent = `Box: ${spanOf(box.corners)}`;
       average.textContent = `${state.map.unit}: ${written(mean)}`;
-      const cells = count === 1 ? "1 cell" : `${count} cells`;
-      speak.say(`The box covers ${cells} of ${S * S}. ${count === 1 ? "Its value" : "Their average"} is ${written(mean)}.`);
+      speak.say(`The box covers ${counted(found.length, "cell")} of ${S * S}. ${found.length === 1 ? "Its value" : "Their average"} is ${written(mean)}.`);
     }
 
-    const fine = (share) => Math.round(1000 * share) / 1000;
-    function moveTo([x0, y0, x1, y1], right, down) {
-      const [dx, dy] = [within(right, -x0, 1 - x1), within(down, -y0, 1 - y1)];
-      state.box = [x0 + dx, y0 + dy, x1 + dx, y1 + dy].map(fine);
-      draw();
-    }
-    function resizeTo([x0, y0, x1, y1], right, down) {
-      state.box = [x0, y0, within(x1 + right, x0 + LEAST, 1), within(y1 + down, y0 + LEAST, 1)].map(fine);
-      draw();
-    }
-    for (const [node, change] of [[box, moveTo], [corner, resizeTo]]) {
-      const side = () => stage.getBoundingClientRect();
-      dragged(node, () => state.box, (x, y, from) => change(from, x / side().width, y / side().height));
-    }
-    box.addEventListener("keydown", (event) => {
-      const step = arrow(event);
-      if (!step) return;
-      event.preventDefault();
-      (event.shiftKey ? resizeTo : moveTo)(state.box, 0.01 * step[0], 0.01 * step[1]);
-    });
-
+    const take = ({ name, corners }) => {
+      box.name = name;
+      box.set(corners);
+    };
     const shaped = (grid) => {
       state.S = grid;
       lay();
@@ -105,8 +74,7 @@ export default {
         { class: "touch-controls" },
         slider("Cells a side, S", { min: Math.min(...sizes), max: Math.max(...sizes), step: 1, value: grid }, shaped).node,
         choice("Box of the", boxes.map((one) => one.name), 0, (chosen) => {
-          state.name = boxes[chosen].name;
-          state.box = [...boxes[chosen].corners];
+          take(boxes[chosen]);
           draw();
         }),
         choice("Cells hold", maps.map((map) => map.name), 0, (chosen) => {
@@ -122,6 +90,7 @@ export default {
       ),
       speak.node,
     );
+    take(boxes[0]);
     shaped(grid);
   },
 };

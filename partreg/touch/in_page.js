@@ -5,7 +5,6 @@ const HERE = document.currentScript.src;
 const LISTED = 6; // pictures of a rank list
 const BITS = 22; // of the fractions in Pillow's whole-number arithmetic
 const MIDDLE = [0.3, 0.3, 0.7, 0.7]; // where a box begins
-const words = (name) => name.replaceAll("_", " ");
 
 async function fetched(name) {
   const answer = await fetch(new URL(name, HERE));
@@ -104,40 +103,6 @@ function ranked(features, gallery) {
 function oneMap({ data, dims }, number) {
   const cells = dims[2] * dims[3];
   return Array.from(data.subarray(number * cells, (number + 1) * cells));
-}
-
-/** A part's box to move, with the mouse, a finger or the keyboard; `changed` is called after each step. */
-function movable(name, stage, changed) {
-  const corner = make("span", { class: "touch-corner" });
-  const node = make("div", { class: "touch-box", tabindex: 0, role: "application" }, corner);
-  const box = { name, node, corners: null, set };
-  function set(corners) {
-    box.corners = corners && corners.map((share) => Math.round(1000 * share) / 1000);
-    node.hidden = !corners;
-    if (!corners) return;
-    place(node, box.corners);
-    const [x0, y0, x1, y1] = box.corners.map((share) => share.toFixed(2));
-    node.setAttribute("aria-label", `Box of the ${words(name)}: x ${x0} to ${x1}, y ${y0} to ${y1}. Arrow keys move it, with Shift its lower right corner.`);
-  }
-  const move = ([x0, y0, x1, y1], right, down) => {
-    const [dx, dy] = [within(right, -x0, 1 - x1), within(down, -y0, 1 - y1)];
-    set([x0 + dx, y0 + dy, x1 + dx, y1 + dy]);
-    changed();
-  };
-  const resize = ([x0, y0, x1, y1], right, down) => {
-    set([x0, y0, within(x1 + right, x0 + 0.02, 1), within(y1 + down, y0 + 0.02, 1)]);
-    changed();
-  };
-  for (const [held, change] of [[node, move], [corner, resize]]) {
-    dragged(held, () => box.corners, (x, y, from) => change(from, x / stage.clientWidth, y / stage.clientHeight));
-  }
-  node.addEventListener("keydown", (event) => {
-    const step = arrow(event);
-    if (!step) return;
-    event.preventDefault();
-    (event.shiftKey ? resize : move)(box.corners, 0.01 * step[0], 0.01 * step[1]);
-  });
-  return box;
 }
 
 /** Draw all that a page holds; `figure.computed` has the numbers for whoever looks with the browser's tools. */

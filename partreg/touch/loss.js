@@ -1,12 +1,11 @@
 // Eq. 3 of one image: logits and lambda as sliders, each branch's cross entropy, the sum, and the gradient of each logit.
 
 const LIMIT = 8; // of a logit's slider
-const total = (numbers) => numbers.reduce((sum, number) => sum + number, 0);
 const signed = (number) => `${number < 0 ? "−" : "+"}${Math.abs(number).toFixed(3)}`;
 
 function softmax(logits) {
   const powers = logits.map((logit) => Math.exp(logit - Math.max(...logits)));
-  return powers.map((power) => power / total(powers));
+  return powers.map((power) => power / sum(powers));
 }
 
 /** Of every branch: the softmax, the cross entropy, its weight in Eq. 3, the term and the gradient of each logit. */
@@ -15,9 +14,9 @@ function terms({ branches, lambda, globalWeight, right }) {
     const weight = name === "global" ? globalWeight : lambda;
     const shares = softmax(logits);
     const top = Math.max(...logits);
-    const loss = present ? top + Math.log(total(logits.map((logit) => Math.exp(logit - top)))) - logits[right] : 0;
+    const loss = present ? top + Math.log(sum(logits.map((logit) => Math.exp(logit - top)))) - logits[right] : 0;
     const gradient = shares.map((share, vehicle) => (present ? weight * (share - (vehicle === right)) : 0));
-    return { name, shares, loss, weight, term: weight * loss, gradient, pull: total(gradient.map(Math.abs)) };
+    return { name, shares, loss, weight, term: weight * loss, gradient, pull: sum(gradient.map(Math.abs)) };
   });
 }
 
@@ -70,11 +69,8 @@ export default {
       return { node: make("fieldset", {}, head, ...has, columns, ...lines.map((line) => line.node)), lines, box };
     }
 
-    const body = make("tbody");
-    const heads = ["branch", "loss", "weight", "term", "of sum", "of gradient"];
-    const table = make(
-      "table", {}, make("thead", {}, make("tr", {}, ...heads.map((head) => make("th", { scope: "col" }, head)))), body,
-    );
+    const table = tableOf("branch", "loss", "weight", "term", "of sum", "of gradient");
+    table.caption.textContent = "What each branch adds to Eq. 3";
     const bars = ["Where the sum comes from", "Where the gradient goes: sums of its numbers below, without signs"].map((what) => {
       const bar = make("div", { class: "touch-stack", "aria-hidden": "true" });
       return { bar, node: make("div", {}, make("span", { class: "touch-numbers" }, what), bar) };
@@ -82,8 +78,8 @@ export default {
 
     function draw() {
       const found = terms(state);
-      const sum = total(found.map((one) => one.term));
-      const pull = total(found.map((one) => one.pull));
+      const whole = sum(found.map((one) => one.term));
+      const pull = sum(found.map((one) => one.pull));
       const of = (number, all) => (all ? number / all : 0);
       found.forEach((one, number) => {
         parts[number].lines.forEach(({ share, bar, pull: shown }, vehicle) => {
@@ -92,15 +88,12 @@ export default {
           shown.textContent = signed(one.gradient[vehicle]);
         });
       });
-      body.replaceChildren(
-        ...found.map((one) =>
-          make("tr", {}, make("th", { scope: "row" }, one.name), ...[
-            one.loss.toFixed(4), one.weight.toFixed(2), one.term.toFixed(4), percent(of(one.term, sum)), percent(of(one.pull, pull)),
-          ].map((text) => make("td", {}, text))),
-        ),
-        make("tr", { class: "touch-sum" }, make("th", { scope: "row" }, "Eq. 3"), make("td"), make("td"), make("td", {}, sum.toFixed(4)), make("td"), make("td")),
+      table.body.replaceChildren(
+        ...found.map((one) => tableLine(one.name, one.loss.toFixed(4), one.weight.toFixed(2), one.term.toFixed(4), percent(of(one.term, whole)), percent(of(one.pull, pull)))),
+        tableLine("Eq. 3", "", "", whole.toFixed(4), "", ""),
       );
-      for (const [place, [all, name]] of [[sum, "term"], [pull, "pull"]].entries()) {
+      table.body.lastChild.className = "touch-sum";
+      for (const [place, [all, name]] of [[whole, "term"], [pull, "pull"]].entries()) {
         bars[place].bar.replaceChildren(...found.map((one, number) => {
           const piece = make("span", { class: `touch-branch-${number}` });
           piece.style.width = `${100 * of(one[name], all)}%`;
@@ -108,7 +101,7 @@ export default {
         }));
       }
       const goes = found.map((one) => `${one.name} ${percent(of(one.pull, pull))}`).join(", ");
-      speak.say(`Eq. 3 is ${sum.toFixed(4)}. Of the gradient: ${goes}.`);
+      speak.say(`Eq. 3 is ${whole.toFixed(4)}. Of the gradient: ${goes}.`);
     }
 
     function reset(branches, weight) {
@@ -133,7 +126,7 @@ export default {
       ...bars.map((one) => one.node),
       speak.node,
       make("div", { class: "touch-cards" }, ...parts.map((part) => part.node)),
-      make("div", { class: "touch-wide" }, table),
+      table.node,
     );
     draw();
   },

@@ -18,7 +18,6 @@ function added(groups) {
 export default {
   render({ model, el }) {
     const { images, parts, levels, own, others } = model.get("data");
-    const spoken = (part) => part.replace("_", " ");
     const state = { part: parts[0], chosen: 0, taken: new Set() };
     begin(
       el,
@@ -56,14 +55,11 @@ export default {
     const cards = images.map((image, number) => {
       const boxes = ["truth", "place"].map((name) => make("span", { class: `touch-part touch-${name}` }));
       const badge = make("span", { class: "touch-badge" });
-      const button = make("button", { type: "button", class: "touch-card" }, make("span", { class: "touch-stage" }, make("img", { src: image.picture, alt: `Image ${number + 1}` }), ...boxes), badge);
+      const button = make("button", { type: "button", class: "touch-card" }, staged(image.picture, `Image ${number + 1}`, ...boxes), badge);
       button.addEventListener("click", () => press(number));
       return { button, truth: boxes[0], place: boxes[1], badge };
     });
-    const caption = make("caption");
-    const body = make("tbody");
-    const heads = ["mean over", "boxes", "IoU with the truth"].map((head) => make("th", { scope: "col" }, head));
-    const table = make("table", {}, caption, make("thead", {}, make("tr", {}, ...heads)), body);
+    const table = tableOf("mean over", "boxes", "IoU with the truth");
 
     function press(number) {
       const mark = key(number, state.part);
@@ -94,32 +90,29 @@ export default {
         card.button.classList.toggle("touch-counted", counted);
         card.button.classList.toggle("touch-chosen", number === chosen);
         card.button.setAttribute("aria-pressed", String(Boolean(detected) && !box));
-        card.button.setAttribute("aria-label", `Image ${number + 1}, ${view(number)} view, ${spoken(part)}: ${card.badge.textContent}${box ? "" : ", filled"}`);
+        card.button.setAttribute("aria-label", `Image ${number + 1}, ${view(number)} view, ${words(part)}: ${card.badge.textContent}${box ? "" : ", filled"}`);
       });
-      caption.textContent = missing
-        ? `Image ${chosen + 1}, ${spoken(part)}: the first level that has a box is used`
-        : `Image ${chosen + 1}, ${spoken(part)}: found, so no level is used`;
-      body.replaceChildren(
-        ...of.all.map((level, number) => {
-          const used = missing && number === of.used;
-          return make(
-            "tr", { class: used ? "touch-used" : "" },
-            make("th", { scope: "row" }, levels[number], used ? " (used)" : ""),
-            make("td", {}, number < 4 ? String(level.count) : "–"),
-            make("td", {}, score(iou(level.box, images[chosen].truth[part]))),
-          );
-        }),
-      );
+      table.caption.textContent = missing
+        ? `Image ${chosen + 1}, ${words(part)}: the first level that has a box is used`
+        : `Image ${chosen + 1}, ${words(part)}: found, so no level is used`;
+      table.body.replaceChildren(...of.all.map((level, number) => {
+        const used = missing && number === of.used;
+        const line = tableLine(
+          `${levels[number]}${used ? " (used)" : ""}`, number < 4 ? String(level.count) : "–", score(iou(level.box, images[chosen].truth[part])),
+        );
+        line.classList.toggle("touch-used", used);
+        return line;
+      }));
       const how = missing
-        ? `its ${spoken(part)} is filled from: ${levels[of.used]}${of.used < 4 ? `, ${of.all[of.used].count} ${of.all[of.used].count === 1 ? "box" : "boxes"}` : ""}. IoU with the truth`
-        : `its ${spoken(part)} was found. IoU with the truth`;
+        ? `its ${words(part)} is filled from: ${levels[of.used]}${of.used < 4 ? `, ${counted(of.all[of.used].count, "box", "boxes")}` : ""}. IoU with the truth`
+        : `its ${words(part)} was found. IoU with the truth`;
       const shown = missing ? of.all[of.used].box : found(chosen, part);
       const value = iou(shown, images[chosen].truth[part]);
       speak.say(`Image ${chosen + 1}, ${view(chosen)} view: ${how}: ${value === null ? "no true box to compare with" : value.toFixed(3)}.`);
     }
 
     el.append(
-      make("div", { class: "touch-controls" }, choice("Part", parts.map(spoken), 0, (chosen) => {
+      make("div", { class: "touch-controls" }, choice("Part", parts.map(words), 0, (chosen) => {
         state.part = parts[chosen];
         draw();
       }), make("button", { type: "button", onclick: () => {
@@ -127,7 +120,7 @@ export default {
         draw();
       } }, "Put all back")),
       make("div", { class: "touch-album" }, ...cards.map((card) => card.button)),
-      make("div", { class: "touch-wide" }, table),
+      table.node,
       speak.node,
     );
     press(0);

@@ -6,7 +6,7 @@ const SIGNS = { right: "✓", wrong: "✗", junk: "∅" };
 function precisions(list) {
   const kept = list.filter((one) => one.kind !== "junk");
   const rights = kept.map((one, place) => ({ ...one, rank: place + 1 })).filter((one) => one.kind === "right");
-  const mean = (numbers) => numbers.reduce((sum, number) => sum + number, 0) / numbers.length;
+  const mean = (numbers) => sum(numbers) / numbers.length;
   const upTo = (some, level) => some.filter((one) => one.level <= level).length;
   const before = (count, rank) => (rank > 1 ? (count - 1) / (rank - 1) : 1);
   return {
@@ -40,7 +40,7 @@ export default {
     const cards = images.map((image, number) => {
       const rank = make("span", { class: "touch-badge" });
       const about = [`${SIGNS[image.kind]} cam ${image.camera}`, make("br"), ` track ${image.track}`];
-      const card = make("button", { type: "button", class: `touch-card touch-${image.kind}` }, make("span", { class: "touch-stage" }, make("img", { src: image.picture, alt: image.kind, draggable: "false" })), rank, " ", make("span", { class: "touch-small" }, ...about));
+      const card = make("button", { type: "button", class: `touch-card touch-${image.kind}` }, staged(image.picture, image.kind), rank, " ", make("span", { class: "touch-small" }, ...about));
       const tie = make("button", { type: "button", class: "touch-tie", onclick: () => {
         const at = state.order.indexOf(number);
         state.tied[at] = !state.tied[at];
@@ -79,9 +79,8 @@ export default {
       list.append(...state.order.map((number) => cards[number].item));
     }
 
-    const body = make("tbody");
-    const line = (...cells) => make("tr", {}, make("th", { scope: "row" }, cells[0]), ...cells.slice(1).map((cell) => make("td", {}, cell)));
-    const table = make("table", {}, make("thead", {}, make("tr", {}, ...["score", "value", "what counts"].map((head) => make("th", { scope: "col" }, head)))), body);
+    const table = tableOf("score", "value", "what counts");
+    table.caption.textContent = "What each rule makes of this order";
     const tracks = make("ol", { class: "touch-tracks", "aria-label": "Tracks, nearest first" });
 
     function draw() {
@@ -106,12 +105,12 @@ export default {
       const near = trackList(ranked);
       const first = near.findIndex((track) => track.images[0].kind === "right") + 1;
       const hit = (k, at) => String(Number(at <= k));
-      body.replaceChildren(
-        line("AP, rectangular", found.rectangular.toFixed(4), "precision at each right image (Eq. 5)"),
-        line("AP, trapezoidal", found.trapezoidal.toFixed(4), "mean with the precision one rank before"),
-        line("AP, sklearn", found.sklearn.toFixed(4), "tied images count together"),
-        line("CMC@1, CMC@5", `${hit(1, found.ranks[0])}, ${hit(5, found.ranks[0])}`, `first right image: rank ${found.ranks[0]}`),
-        line("HIT@1, HIT@5", `${hit(1, first)}, ${hit(5, first)}`, `first right track: rank ${first}`),
+      table.body.replaceChildren(
+        tableLine("AP, rectangular", found.rectangular.toFixed(4), "precision at each right image (Eq. 5)"),
+        tableLine("AP, trapezoidal", found.trapezoidal.toFixed(4), "mean with the precision one rank before"),
+        tableLine("AP, sklearn", found.sklearn.toFixed(4), "tied images count together"),
+        tableLine("CMC@1, CMC@5", `${hit(1, found.ranks[0])}, ${hit(5, found.ranks[0])}`, `first right image: rank ${found.ranks[0]}`),
+        tableLine("HIT@1, HIT@5", `${hit(1, first)}, ${hit(5, first)}`, `first right track: rank ${first}`),
       );
       tracks.replaceChildren(...near.map((track) => {
         const kind = track.images[0].kind;
@@ -124,7 +123,7 @@ export default {
     el.append(
       make("div", { class: "touch-query" }, make("img", { src: query, alt: "The query" }), make("p", { class: "touch-numbers" }, `The query, camera ${camera}. ✓ right: its vehicle in another camera. ✗ wrong: another vehicle. ∅ junk: its vehicle in camera ${camera}, left out of the ranks.`)),
       list,
-      make("div", { class: "touch-wide" }, table),
+      table.node,
       make("p", { class: "touch-numbers" }, "The same list by tracks. Images of one track merge; the nearest one counts:"),
       tracks,
       speak.node,

@@ -89,6 +89,12 @@ function arrow(event) {
 }
 
 const within = (number, low, high) => Math.min(Math.max(number, low), high);
+/** The name of a part in words. */
+const words = (name) => name.replaceAll("_", " ");
+
+/** A number with its noun: "1 box", or "2 boxes" with `more` for several. */
+const counted = (number, one, more = `${one}s`) => `${number.toLocaleString("en")} ${number === 1 ? one : more}`;
+
 const percent = (share) => `${Math.round(100 * share)}%`;
 
 /** Corners x0, y0, x1, y1, relative to the picture, as the style of an element that lies on it. */
@@ -96,6 +102,47 @@ function place(node, [x0, y0, x1, y1]) {
   Object.assign(node.style, {
     left: `${100 * x0}%`, top: `${100 * y0}%`, width: `${100 * (x1 - x0)}%`, height: `${100 * (y1 - y0)}%`,
   });
+}
+
+const LEAST = 0.02; // the smallest side of a box that is moved, in shares of the picture
+
+/** Corners x0, y0, x1, y1 in words. */
+function spanOf(corners) {
+  const [x0, y0, x1, y1] = corners.map((share) => share.toFixed(3));
+  return `x ${x0} to ${x1}, y ${y0} to ${y1}`;
+}
+
+/** A part's box to move, with the mouse, a finger or the keyboard; `changed` is called after each step. */
+function movable(name, stage, changed) {
+  const corner = make("span", { class: "touch-corner" });
+  const node = make("div", { class: "touch-box", tabindex: 0, role: "application" }, corner);
+  const box = { name, node, corners: null, set };
+  function set(corners) {
+    box.corners = corners && corners.map((share) => Math.round(1000 * share) / 1000);
+    node.hidden = !corners;
+    if (!corners) return;
+    place(node, box.corners);
+    node.setAttribute("aria-label", `Box of the ${words(box.name)}: ${spanOf(box.corners)}. Arrow keys move it, with Shift its lower right corner.`);
+  }
+  const move = ([x0, y0, x1, y1], right, down) => {
+    const [dx, dy] = [within(right, -x0, 1 - x1), within(down, -y0, 1 - y1)];
+    set([x0 + dx, y0 + dy, x1 + dx, y1 + dy]);
+    changed();
+  };
+  const resize = ([x0, y0, x1, y1], right, down) => {
+    set([x0, y0, within(x1 + right, x0 + LEAST, 1), within(y1 + down, y0 + LEAST, 1)]);
+    changed();
+  };
+  for (const [held, change] of [[node, move], [corner, resize]]) {
+    dragged(held, () => box.corners, (x, y, from) => change(from, x / stage.clientWidth, y / stage.clientHeight));
+  }
+  node.addEventListener("keydown", (event) => {
+    const step = arrow(event);
+    if (!step) return;
+    event.preventDefault();
+    (event.shiftKey ? resize : move)(box.corners, 0.01 * step[0], 0.01 * step[1]);
+  });
+  return box;
 }
 
 const EDGE = 1e-4; // cells; an overlap thinner than this is a touch, as in partreg.parts.cells
