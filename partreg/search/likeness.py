@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import html
 import io
 from collections.abc import Sequence
@@ -25,6 +24,7 @@ from partreg.reid.network import PartRegularizedNet
 from partreg.reid.pixels import decode
 from partreg.search.extract import Network
 from partreg.search.page import document
+from partreg.touch.thing import data_uri
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ def likeness_page(first: str | Path, second: str | Path, found: Sequence[Alike])
     """An HTML page that opens offline: the figure, and its numbers as a table for each network."""
     alt = f"{first} and {second}, and below them their likeness maps; the tables say which cells are most alike."
     likeness_figure(first, second, found).savefig(file := io.BytesIO(), format="jpeg", dpi=DPI)
-    source = f"data:image/jpeg;base64,{base64.b64encode(file.getvalue()).decode()}"
+    source = data_uri(file.getvalue(), "jpeg")
     body = f'<p><img class="wide" src="{source}" alt="{html.escape(alt)}"></p>\n' + "\n".join(map(_table, found))
     return document(f"Likeness of {Path(first).name} and {Path(second).name}", body)
 

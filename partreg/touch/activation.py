@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 from partreg.figures.maps import cam_grid
-from partreg.parts.boxes import BRANCH_BOXES, PART_BOXES, PARTS
-from partreg.touch.thing import Thing, picture, rounded, still
+from partreg.parts.boxes import BRANCH_BOXES, PARTS
+from partreg.touch.thing import Thing, boxes_by_name, picture, rounded, still
 
 IMAGES = 4  # of a vehicle, at most
 SIDE = 160  # of a picture, in pixels
@@ -54,10 +54,7 @@ def _image(path: str, maps: list[np.ndarray], corners: np.ndarray) -> dict[str, 
     """Return an image's picture, its boxes by name, and each network's map, row after row, with its cells a side."""
     return {
         "picture": picture(path, SIDE),
-        "boxes": {
-            name: None if np.isnan(box).any() else rounded(box, 5)
-            for name, box in zip(PART_BOXES, corners, strict=True)
-        },
+        "boxes": boxes_by_name(corners),
         "maps": [rounded(one.ravel()) for one in maps],
         "grids": [len(one) for one in maps],
     }

@@ -84,9 +84,9 @@ export default {
       parted.body.replaceChildren(...["whole", ...parts].map((part) => {
         const cells = [query, state.chosen].map((image) => {
           const box = part === "whole" ? [0, 0, 1, 1] : images[image].boxes[part];
-          return box ? cutOut(images[image], box, `${part} of the ${image === query ? "query" : "chosen image"}`) : "no box found";
+          return box ? cutOut(images[image], box, `${words(part)} of the ${image === query ? "query" : "chosen image"}`) : "no box found";
         });
-        return tableLine(part, ...cells);
+        return tableLine(words(part), ...cells);
       }));
       const [l, r] = state.sides;
       speak.say(`Query ${state.query + 1}: the right vehicle has rank ${ranks[l]} by ${networks[l]} and rank ${ranks[r]} by ${networks[r]}. ${both.length} of the images shown are in both lists, ${still} at the same rank.`);

@@ -12,7 +12,7 @@ from partreg.datasets.kinds import kinds
 from partreg.figures.ranklist import RankLists, draw
 from partreg.figures.sheets import as_pixels
 from partreg.parts.boxes import PART_BOXES
-from partreg.touch.thing import Thing, picture, rounded, still
+from partreg.touch.thing import Thing, boxes_by_name, picture, still
 
 SHOWN = 6  # images of a list
 SIDE = 128  # of a picture, in pixels
@@ -52,7 +52,7 @@ def two_networks(
         query["lists"] = [[place[int(row)] for row in shown] for shown in query["lists"]]
     kind = kinds(images)
     data = {
-        "parts": [part.replace("_", " ") for part in PART_BOXES],
+        "parts": list(PART_BOXES),
         "networks": list(lists),
         "queries": queries,
         "images": [_image(images["path"].iloc[row], int(kind[row]), boxes[row]) for row in place],
@@ -68,16 +68,12 @@ def _with_answer(results: np.ndarray, answer: int) -> np.ndarray:
     return shown
 
 
-def _image(path: str, kind: int, corners: Sequence[np.ndarray]) -> dict[str, Any]:
+def _image(path: str, kind: int, corners: np.ndarray) -> dict[str, Any]:
     """Return the picture of an image, its width over its height, its number of model and colour, and its part boxes."""
     pixels = as_pixels(path)
-    found = {
-        part.replace("_", " "): None if np.isnan(box).any() else rounded(box, 3)
-        for part, box in zip(PART_BOXES, corners, strict=True)
-    }
     return {
         "picture": picture(pixels, SIDE),
         "aspect": round(pixels.shape[1] / pixels.shape[0], 3),
         "kind": kind,
-        "boxes": found,
+        "boxes": boxes_by_name(corners),
     }

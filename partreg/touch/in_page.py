@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import base64
 import html
-import io
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -25,13 +24,13 @@ from partreg import files
 from partreg.datasets.pictures import open_picture
 from partreg.errors import PartregError
 from partreg.figures.sheets import image_grid
-from partreg.parts.boxes import BRANCH_BOXES, PART_BOXES
+from partreg.parts.boxes import BRANCH_BOXES
 from partreg.reid.export import TOLERANCE, session_of, traced
 from partreg.reid.features import load
 from partreg.reid.network import PartRegularizedNet
 from partreg.reid.pixels import decode
 from partreg.retrieval.distances import l2
-from partreg.touch.thing import picture, rounded, still
+from partreg.touch.thing import boxes_by_name, data_uri, image_uri, picture, still
 
 OUTPUTS = ("map", "features", "activation")
 SIDE = 96  # of a picture of the gallery, in pixels
@@ -194,7 +193,7 @@ def network_files(
         "parts": {part: BRANCH_BOXES[part] for part in next(iter(loaded.values())).network.parts},
         "gallery": [picture(paths[row], SIDE) for row in gallery],
         "pictures": [
-            {"picture": _whole(paths[row]), "boxes": _boxes(boxes[row]), "right": int(answer)}
+            {"picture": _whole(paths[row]), "boxes": boxes_by_name(boxes[row]), "right": int(answer)}
             for row, answer in zip(pictures, right, strict=True)
         ],
     }
@@ -227,15 +226,4 @@ def _write(folder: Path, contents: Sequence[bytes], page: dict[str, Any]) -> int
 def _whole(path: str | Path) -> str:
     """A picture with all its pixels as a data URI: its own file where a browser reads that as Python does."""
     kind = KINDS.get(Path(path).suffix.lower())
-    if kind:
-        return f"data:image/{kind};base64,{base64.b64encode(Path(path).read_bytes()).decode()}"
-    file = io.BytesIO()
-    open_picture(path).save(file, format="png")
-    return f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}"
-
-
-def _boxes(corners: np.ndarray) -> dict[str, Any]:
-    """The boxes of a picture by name; None for a missing one."""
-    return {
-        name: None if np.isnan(box).any() else rounded(box, 5) for name, box in zip(PART_BOXES, corners, strict=True)
-    }
+    return data_uri(Path(path).read_bytes(), kind) if kind else image_uri(open_picture(path), "png")

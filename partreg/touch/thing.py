@@ -22,6 +22,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from partreg.figures.sheets import DPI, Picture, as_pixels
+from partreg.parts.boxes import PART_BOXES
 
 HERE = Path(__file__).parent
 SHARED = ("shared", "page", "in_page")  # files of JavaScript that are no things
@@ -112,14 +113,14 @@ def picture(image: Picture, side: int = 256) -> str:
     """
     found = Image.fromarray(as_pixels(image))
     found.thumbnail((side, side))
-    return _uri(found, "jpeg", quality=88)
+    return image_uri(found, "jpeg", quality=88)
 
 
 def still(figure: Figure) -> str:
     """Return a figure as the data URI of a PNG file of few colours, for readers whose scripts are off."""
     file = io.BytesIO()
     figure.savefig(file, format="png", dpi=DPI, bbox_inches="tight")
-    return _uri(Image.open(file).convert("RGB").quantize(128), "png", optimize=True)
+    return image_uri(Image.open(file).convert("RGB").quantize(128), "png", optimize=True)
 
 
 def rounded(values: Any, digits: int = 4) -> Any:
@@ -128,7 +129,19 @@ def rounded(values: Any, digits: int = 4) -> Any:
     return np.where(np.isnan(array), None, array.round(digits)).tolist()  # type: ignore[call-overload]
 
 
-def _uri(image: Image.Image, kind: str, **how: Any) -> str:
+def boxes_by_name(corners: np.ndarray) -> dict[str, list[float] | None]:
+    """Return the part boxes of an image, (4, 4) in the order of `PART_BOXES`, by name; None for one with NaN."""
+    named = zip(PART_BOXES, corners, strict=True)
+    return {name: None if np.isnan(box).any() else rounded(box, 5) for name, box in named}
+
+
+def image_uri(image: Image.Image, kind: str, **how: Any) -> str:
+    """Return an image as the data URI of a file of a kind, such as "png"; ``how`` goes to Pillow's ``save``."""
     file = io.BytesIO()
     image.save(file, format=kind, **how)
-    return f"data:image/{kind};base64,{base64.b64encode(file.getvalue()).decode()}"
+    return data_uri(file.getvalue(), kind)
+
+
+def data_uri(content: bytes, kind: str) -> str:
+    """Return the bytes of a picture file as a data URI."""
+    return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
