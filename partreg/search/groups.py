@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import os
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from tqdm import tqdm
 
 from partreg.errors import PartregError
@@ -33,10 +32,8 @@ class Groups:
 
     def to_csv(self) -> str:
         """A CSV with the columns picture and group."""
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerows([["picture", "group"], *zip(self.names, self.numbers.tolist(), strict=True)])
-        return text.getvalue()
+        table = pd.DataFrame({"picture": self.names, "group": self.numbers})
+        return str(table.to_csv(index=False, lineterminator="\n"))
 
     def __str__(self) -> str:
         sizes = np.bincount(self.numbers)[1:]
@@ -47,7 +44,7 @@ class Groups:
         )
 
 
-def group(features: np.ndarray, threshold: float, memory: int | None = None) -> np.ndarray:
+def group(features: np.ndarray, threshold: float) -> np.ndarray:
     """Group features by average-link clustering: the distance of two groups is the mean over all pairs between them.
 
     >>> group(np.array([[0.0], [5.0], [0.2], [5.1]]), threshold=1.0)
@@ -56,20 +53,20 @@ def group(features: np.ndarray, threshold: float, memory: int | None = None) -> 
     Args:
         features: (N, D).
         threshold: groups whose distance is at most this join.
-        memory: bytes that may be used; None for half of the machine's.
 
     Returns:
         (N,) the group of each, from 1 in order of appearance.
 
     Raises:
-        PartregError: a feature is NaN, the threshold is negative or no number, or the pairs do not fit into the memory.
+        PartregError: a feature is NaN, the threshold is negative or no number, or the pairs do not fit into half of the
+            machine's memory.
     """
     from scipy.cluster.hierarchy import fcluster, linkage
 
     features = check_features(features, "the index's")
     if not threshold >= 0:
         raise PartregError(f"threshold is {threshold}; expected a distance of 0 or more.")
-    count, memory = len(features), half_of_memory() if memory is None else memory
+    count, memory = len(features), half_of_memory()
     need = count * (count - 1) // 2 * BYTES
     if need > memory:
         most = int((2 * memory / BYTES) ** 0.5)

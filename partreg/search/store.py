@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
+import pandas as pd
 from pydantic.dataclasses import dataclass as guarded
 
 from partreg import files
@@ -136,9 +137,8 @@ def write_index(index: Index) -> None:
 
 
 def _table(index: Index) -> str:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows([HEADING, *zip(index.names, index.contents, strict=True)])
-    return text.getvalue()
+    columns = dict(zip(HEADING, (index.names, index.contents), strict=True))
+    return str(pd.DataFrame(columns, dtype=object).to_csv(index=False, lineterminator="\n"))
 
 
 def _places(folder: Path, state: str) -> tuple[Path, Path]:

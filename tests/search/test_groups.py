@@ -58,16 +58,20 @@ def test_small_and_equal():
     assert group(np.ones((5, 2)), 0).tolist() == [1] * 5
 
 
-def test_what_cannot_be_grouped_is_refused():
+def test_more_pairs_than_half_of_the_memory_holds_are_refused(monkeypatch):
+    assert groups.half_of_memory() > 10**6
+    monkeypatch.setattr(groups, "half_of_memory", lambda: 10**6)
     with pytest.raises(PartregError, match=r"grouping 1,000 pictures needs 0\.0 GB .* at most 353 pictures"):
-        group(np.zeros((1000, 2)), 1, memory=10**6)
+        group(np.zeros((1000, 2)), 1)
+
+
+def test_what_cannot_be_grouped_is_refused():
     with pytest.raises(PartregError, match=r"threshold is -1; expected a distance of 0 or more"):
         group(np.zeros((3, 2)), -1)
     with pytest.raises(PartregError, match="threshold is nan"):
         group(np.zeros((3, 2)), float("nan"))
     with pytest.raises(PartregError, match="hold NaN"):
         group(np.full((3, 2), np.nan), 1)
-    assert groups.half_of_memory() > 10**6
 
 
 def test_the_sentence_counts():
