@@ -6,8 +6,7 @@ Nothing that is dropped is kept, and nothing of its name reaches the server: onl
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -85,13 +84,11 @@ def open_desk(index: Index, network: str | Path = "", detector: str | Path = "")
     return Desk(index, loaded, threshold, weights, mapless)
 
 
-@contextmanager
-def page(desk: Desk, port: int = 0) -> Iterator[str]:
+def page(desk: Desk, port: int = 0) -> AbstractContextManager[str]:
     """Serve the page while the block runs; gives its address, see `partreg.local.serving`."""
     files = {"/": HERE / "live.html", "/shared.js": TOUCH / "shared.js"}
     files |= {f"/live.{kind}": HERE / f"live.{kind}" for kind in ("css", "js")}
-    with serving(routes(desk), files, port, LARGEST) as address:
-        yield address
+    return serving(routes(desk), files, port, LARGEST)
 
 
 def routes(desk: Desk) -> Routes:
