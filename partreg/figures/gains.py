@@ -18,17 +18,17 @@ LINES = ("-", "--", ":", "-.")
 MARKS = ("o", "s", "D", "^")
 
 
-def curve_chart(curves: pd.DataFrame, panels: Mapping[str, str], score: str = "CMC@1, %") -> Figure:
-    """Draw a score over epochs, a line for each method; bands are seaborn's 95% bootstrap intervals over seeds.
+def curve_chart(curves: pd.DataFrame, panels: Mapping[str, str]) -> Figure:
+    """Draw CMC@1 over epochs, a line for each method; bands are seaborn's 95% bootstrap intervals over seeds.
 
     Args:
         curves: columns epoch, row, seed and the names of ``panels``; scores as fractions.
         panels: the column and the title of each panel, from top to bottom.
-        score: label of the vertical axis, in percent.
 
     Returns:
         The closed figure.
     """
+    score = "CMC@1, %"
     shown = curves.rename(columns=panels).melt(["epoch", "row", "seed"], list(panels.values()), "panel", score)
     grid = sns.relplot(
         shown.assign(**{score: 100 * shown[score]}), x="epoch", y=score, row="panel", hue="row", style="row",

@@ -14,6 +14,7 @@ from partreg.figures.sheets import white_figure
 from partreg.retrieval.protocols import VehicleIDScores
 from partreg.retrieval.statistics import Estimate
 
+RANKS = 20  # of a CMC curve
 COLORS = REPRODUCED, PUBLISHED, REFERENCE = "#0173b2", "#de8f05", "#029e73"
 
 
@@ -62,20 +63,19 @@ def control_chart(gains: Mapping[str, Any], controls: Mapping[str, Any], label: 
     return figure
 
 
-def cmc_chart(scores: Mapping[str, VehicleIDScores], ranks: int = 20) -> Figure:
+def cmc_chart(scores: Mapping[str, VehicleIDScores]) -> Figure:
     """Draw the CMC curve of each test list: the mean over its random galleries, in a band from lowest to highest.
 
     Args:
         scores: of one network, by the label of a test list.
-        ranks: length of the curves.
     """
     figure, ax = white_figure(6.4, 4, layout="constrained")
     for (name, score), color, style in zip(scores.items(), COLORS, ("-", "--", ":"), strict=False):
-        curve = 100 * score.cmc[:, :ranks]
+        curve = 100 * score.cmc[:, :RANKS]
         k = np.arange(1, curve.shape[1] + 1)
         ax.plot(k, curve.mean(axis=0), style, color=color, linewidth=2, label=name)
         ax.fill_between(k, curve.min(axis=0), curve.max(axis=0), color=color, alpha=0.2)
-    ax.set(xlabel="rank k", ylabel="CMC@k, %", ylim=(0, 100), xticks=[1, *range(5, ranks + 1, 5)])
+    ax.set(xlabel="rank k", ylabel="CMC@k, %", ylim=(0, 100), xticks=[1, *range(5, RANKS + 1, 5)])
     ax.grid(color="0.9")
     ax.legend(loc="lower right")
     return figure

@@ -14,10 +14,9 @@ from partreg.figures.sheets import Picture, as_pixels, outlined, white_figure
 from partreg.reid.likeness import matches
 
 INCHES = 2.6  # of a picture's side
-BEST = 5  # pairs of cells that are numbered
 
 
-def likeness_sheet(first: Picture, second: Picture, pairs: Mapping[str, np.ndarray], best: int = BEST) -> Figure:
+def likeness_sheet(first: Picture, second: Picture, pairs: Mapping[str, np.ndarray]) -> Figure:
     """Draw two images side by side, and below them the likeness maps by each network.
 
     Bright cells of an image are those that make it like the other one. Equal numbers mark the pairs of cells that are
@@ -28,7 +27,6 @@ def likeness_sheet(first: Picture, second: Picture, pairs: Mapping[str, np.ndarr
         second: the other image.
         pairs: by a network's label, the likeness of all pairs of cells (R, S, R', S'), see
             `partreg.reid.likeness.likeness`.
-        best: how many pairs of cells are numbered.
 
     Returns:
         The closed figure, white in every theme.
@@ -39,7 +37,7 @@ def likeness_sheet(first: Picture, second: Picture, pairs: Mapping[str, np.ndarr
     for ax, image in zip(axes[0], images, strict=True):
         _show(ax, image, "pictures" if ax is axes[0][0] else "")
     for line, (label, one) in zip(axes[1:], pairs.items(), strict=True):
-        found = matches(one, best)
+        found = matches(one)
         sides = (one.sum((2, 3)), found[:, :2]), (one.sum((0, 1)), found[:, 2:])
         for ax, image, (sums, cells) in zip(line, images, sides, strict=True):
             _show(ax, overlay(image, sums), label if ax is line[0] else "")

@@ -190,22 +190,22 @@ def _curve(
     return metrics.cmc(ranks.first(), 5)[[0, 4]]
 
 
-def noisy(features: np.ndarray, names: np.ndarray, noise: float, seed: int = 0) -> np.ndarray:
+def noisy(features: np.ndarray, names: np.ndarray, noise: float) -> np.ndarray:
     """Add normal noise to features (N, D), to imitate a worse network; gives (N, D) float32.
 
     The standard deviation ``noise`` is in standard deviations of the features. Images of one file name receive the same
     noise, as a query of VeRi-776 and its copy in the gallery.
     """
     copies = np.unique(names, return_inverse=True)[1]
-    drawn = np.random.default_rng(seed).standard_normal((copies.max() + 1, features.shape[1]))
+    drawn = np.random.default_rng(0).standard_normal((copies.max() + 1, features.shape[1]))
     noised: np.ndarray = features + noise * np.std(features) * drawn[copies]
     return noised.astype(np.float32)
 
 
-def drawn_features(vehicles: np.ndarray, width: int = 32, seed: int = 0) -> np.ndarray:
-    """(N, width) float32: one random point for each vehicle, like a network that sees nothing but the identity."""
+def drawn_features(vehicles: np.ndarray) -> np.ndarray:
+    """(N, 32) float32: one random point for each vehicle, like a network that sees nothing but the identity."""
     numbers = np.unique(vehicles, return_inverse=True)[1]
-    return np.random.default_rng(seed).standard_normal((numbers.max() + 1, width))[numbers].astype(np.float32)
+    return np.random.default_rng(0).standard_normal((numbers.max() + 1, 32))[numbers].astype(np.float32)
 
 
 def rules_by_score(

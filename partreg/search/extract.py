@@ -58,7 +58,7 @@ class Network:
             return compute(self.trunk, pixels, None)
 
 
-def load_network(place: str | Path, device: str = "") -> Network:
+def load_network(place: str | Path) -> Network:
     """Load the network that lies in a folder of `partreg.reid.train.train`, of whichever method, or in an ONNX file.
 
     Raises:
@@ -75,7 +75,7 @@ def load_network(place: str | Path, device: str = "") -> Network:
             "or a file .onnx of `partreg export`."
         )
     described = from_dict(files.read_json(place / "run.json"), str(place / "run.json"))
-    run, trunk, _ = load(place, str(choose_device(device)), method(described.method))
+    run, trunk, _ = load(place, str(choose_device()), method(described.method))
     if not run.use_global:
         raise PartregError(
             f"{place / 'run.json'}: use_global is false, so the network needs boxes of parts, which a folder of "

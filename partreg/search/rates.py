@@ -28,6 +28,7 @@ from partreg.search.threshold import (
     spread,
 )
 
+SPLITS = 100  # into random halves
 STEPS = 400  # thresholds between which a curve without one vehicle is interpolated
 
 
@@ -94,16 +95,16 @@ def curve(pairs: Pairs, points: int = 60) -> Missed:
     return missed_by_rate(pairs, np.geomspace(lowest * (1 + 1e-9), max(lowest, 0.5), points))
 
 
-def missed_less(one: Missed, other: Missed, place: int = 0) -> Estimate:
-    """How much less the one network misses than the other at one of their rates, with its 95% interval over vehicles.
+def missed_less(one: Missed, other: Missed) -> Estimate:
+    """How much less the one network misses than the other at their first rate, with its 95% interval over vehicles.
 
     Both saw the same vehicles, so each vehicle is left out of both at once.
     """
     from scipy import stats
 
-    variance, freedom = spread(other.without[:, place] - one.without[:, place])
+    variance, freedom = spread(other.without[:, 0] - one.without[:, 0])
     half = stats.t.ppf(0.975, freedom) * np.sqrt(variance)
-    mean = float(other.missed[place] - one.missed[place])
+    mean = float(other.missed[0] - one.missed[0])
     return Estimate(mean, float(mean - half), float(mean + half))
 
 
@@ -113,15 +114,15 @@ def half(vehicles: np.ndarray, seed: int) -> np.ndarray:
     return np.isin(vehicles, np.random.default_rng(seed).permutation(number)[: number // 2])
 
 
-def in_halves(pairs: Pairs, rate: float, splits: int = 100) -> pd.DataFrame:
-    """Calibrate on one half of the vehicles and judge on the other, over random halves.
+def in_halves(pairs: Pairs, rate: float) -> pd.DataFrame:
+    """Calibrate on one half of the vehicles and judge on the other, over `SPLITS` random halves.
 
     Returns:
         A frame with a row for each seed of a split: the interval ``low`` to ``high`` that calibration gave, the rate
         ``measured`` on the other half, and whether it ``held``; empty where a half is too small to calibrate on.
     """
     found = []
-    for seed in range(splits):
+    for seed in range(SPLITS):
         first = half(pairs.vehicles, seed)
         try:
             threshold = calibrate(pairs.of(first), rate)
@@ -132,13 +133,12 @@ def in_halves(pairs: Pairs, rate: float, splits: int = 100) -> pd.DataFrame:
     return pd.DataFrame(found, columns=["low", "high", "measured", "held"])
 
 
-def carried(kinds: Mapping[str, Pairs], rate: float, seed: int = 0) -> pd.DataFrame:
+def carried(kinds: Mapping[str, Pairs], rate: float) -> pd.DataFrame:
     """Calibrate on each kind of pairs of one half of the vehicles, and judge on each kind of the other half.
 
     Args:
         kinds: pairs of the same pictures, by what they are called.
         rate: of false matches.
-        seed: of the halves.
 
     Returns:
         A frame with a row for each two kinds, ``calibrated on`` and ``judged on``: the interval ``low`` to ``high`` of
@@ -147,7 +147,7 @@ def carried(kinds: Mapping[str, Pairs], rate: float, seed: int = 0) -> pd.DataFr
     """
     rows = {}
     for name, known in kinds.items():
-        first = half(known.vehicles, seed)
+        first = half(known.vehicles, seed=0)
         try:
             threshold = calibrate(known.of(first), rate)
             ends = (threshold.low, threshold.high)

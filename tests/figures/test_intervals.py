@@ -51,8 +51,8 @@ def test_a_control_stands_below_its_variation():
 def test_a_cmc_curve_is_a_mean_in_a_band_over_galleries():
     cmc = np.array([[0.2, 0.6, 1.0], [0.4, 0.6, 1.0]])
     one = VehicleIDScores(cmc, np.ones(4), np.ones(4), np.arange(4), 1)
-    ax = cmc_chart({"Small": one, "Large": one}, 2).axes[0]
-    assert ax.lines[1].get_ydata() == pytest.approx([30, 60])
+    ax = cmc_chart({"Small": one, "Large": one}).axes[0]
+    assert ax.lines[1].get_ydata() == pytest.approx([30, 60, 100])
     band = ax.collections[0].get_paths()[0].vertices
     assert {round(y) for x, y in band if x == 1} == {20, 40}
     assert [text.get_text() for text in ax.get_legend().texts] == ["Small", "Large"]
