@@ -57,7 +57,7 @@ install: .venv/.installed  ## the tools, into .venv; every other target does so 
 	@touch $@
 
 book: .venv/.installed  ## render the benchmark, run every notebook, publish the book
-	@$(BIN)/python -m partreg.workflow.driver $(CHOICES)
+	@$(BIN)/python book/driver.py $(CHOICES)
 
 test: .venv/.installed  ## lint, unit and property tests, the whole chain on smoke, the book in a browser
 	@bash tests/run
@@ -74,14 +74,14 @@ serve: .venv/.installed  ## show the built book at http://127.0.0.1:8000
 	@$(BIN)/python -m http.server $(call quoted,$(PORT)) --bind 127.0.0.1 --directory $(call quoted,$(SITE))
 
 settings: .venv/.installed  ## try settings on validation identities; writes settings*.csv under build/<profile>/studies
-	@$(BIN)/python -m partreg.workflow.driver --target settings $(CHOICES)
+	@$(BIN)/python book/driver.py --target settings $(CHOICES)
 
 reference: .venv/.installed  ## make results like those under reference/ in build/: the evidence for the claims, then the dial, or with PROFILE=regime thousands of vehicles; takes hours
 ifneq ($(REGIME),)
-	@$(BIN)/python -m partreg.workflow.driver --target regime $(CHOICES)
+	@$(BIN)/python book/driver.py --target regime $(CHOICES)
 else
-	@$(BIN)/python -m partreg.workflow.driver --target evidence $(CHOICES) --profile $(call quoted,$(EVIDENCE)) $(call option,WEIGHTS,weights) $(call option,PIXELS,pixels) $(if $(filter yes,$(RESUME)),--restore)
-	@$(BIN)/python -m partreg.workflow.driver --target dial $(CHOICES)
+	@$(BIN)/python book/driver.py --target evidence $(CHOICES) --profile $(call quoted,$(EVIDENCE)) $(call option,WEIGHTS,weights) $(call option,PIXELS,pixels) $(if $(filter yes,$(RESUME)),--restore)
+	@$(BIN)/python book/driver.py --target dial $(CHOICES)
 endif
 
 start: .venv/.installed  ## train what the profile laptop starts from; writes build/start/start.pt and start.json; takes an hour
@@ -91,7 +91,7 @@ restamp: .venv/.installed  ## after a change that moves no number: train a sampl
 	@$(BIN)/python book/keep.py restamp
 
 photographs: .venv/.installed  ## every method that photographs of your own allow; writes photographs.csv under build/<profile>/studies
-	@$(BIN)/python -m partreg.workflow.driver --target photographs $(CHOICES)
+	@$(BIN)/python book/driver.py --target photographs $(CHOICES)
 
 keep: .venv/.installed  ## put results of your own in place of the committed ones in reference/: WHAT=evidence|regime|dial|settings|photographs|fuzz|faults|machines|real|annotating|start|gpu|tried
 	@$(BIN)/python book/keep.py $(call quoted,$(WHAT)) $(call quoted,$(START)) $(call quoted,$(OUTPUT))

@@ -1,23 +1,22 @@
 # Which notebooks and studies run, and in which order: one rule each for chapters, networks, other methods, and studies.
-# `make book` calls this file through partreg.workflow.driver. What a notebook waits for stands in
-# partreg.workflow.chapters. What is fresh is for partreg.workflow.stages to say: a notebook that runs again makes
-# nothing anew that is there under its key.
+# `make book` calls this file through book/driver.py. What a notebook waits for stands in book/needs.py. What is fresh is
+# for partreg.workflow.stages to say: a notebook that runs again makes nothing anew that is there under its key.
 
 import json
 import shlex
 import sys
 from dataclasses import asdict
 
+from partreg.studies import STUDIES
+from partreg.studies.study import record_path, table_path
 from partreg.workflow import CHOICES, DATASETS, networks, open_workspace, other_methods, runs
-from partreg.workflow.chapters import NEEDS, awaited, built_on, chapter_path, copied_run, method_path, run_path, shown
-from partreg.workflow.chapters import trained_by
-from partreg.workflow.code import notebook_key
 from partreg.workflow.keys import data_key, parts_key
 from partreg.workflow.methods import method_key, slow_methods
-from partreg.workflow.notebooks import source
 from partreg.workflow.profile import REPOSITORY, digest
-from partreg.workflow.studies import STUDIES
-from partreg.workflow.study import record_path, table_path
+
+sys.path.append(str(REPOSITORY / "book"))
+from needs import NEEDS, awaited, built_on, chapter_path, copied_run, method_path, notebook_key, run_path, shown, source
+from needs import trained_by
 
 CHOSEN = {name: config[name] for name in CHOICES if config.get(name)}
 ws = open_workspace(**CHOSEN)
@@ -31,13 +30,14 @@ RECORDS = {name: [str(record_path(ws, STUDIES[name], key)) for key in jobs] for 
 SHARED = [digest(asdict(ws.profile)), *(data_key(ws, name) for name in DATASETS)]
 KEYS = {name: [notebook_key(source(name)), *SHARED] for name in NEEDS}
 METHOD_KEYS = [method_key(ws, name, seed) for name in other_methods(ws, "veri").values() for seed in ws.profile.seeds]
+STEP = REPOSITORY / "book" / "step.py"
 PAGE = str(ws.folder / "site" / "_build" / "html" / "index.html")
 SOURCES = "_config.yml _toc.yml book/**/* partreg/**/*.py partreg/**/*.yaml partreg/touch/*.js partreg/touch/*.css profiles/*.yaml reference/**/*".split()
 
 
 def notebook(name, output, **more):
     """The shell command that runs one notebook; its parameters travel as one quoted word of JSON."""
-    return python("-m", "partreg.workflow.notebooks", name, output, json.dumps({**CHOSEN, **more}))
+    return python(STEP, "notebook", name, output, json.dumps({**CHOSEN, **more}))
 
 
 def python(*words):
@@ -103,9 +103,7 @@ rule study:
     output: str(ws.folder / "studies" / "{name}" / "{key}.json")
     wildcard_constraints: name="[a-z_]+", key="[^/]+"
     params:
-        command=lambda wildcards: python(
-            "-m", "partreg.workflow.studies", json.dumps(CHOSEN), wildcards.name, wildcards.key
-        ),
+        command=lambda wildcards: python(STEP, "study", json.dumps(CHOSEN), wildcards.name, wildcards.key),
     priority: lambda wildcards: JOBS[wildcards.name][wildcards.key].priority
     resources: gpu=1
     shell: "{params.command}"
@@ -116,7 +114,7 @@ for name, records in RECORDS.items():
     rule:
         name: name
         input: records
-        params: command=python("-m", "partreg.workflow.studies", json.dumps(CHOSEN), name)
+        params: command=python(STEP, "study", json.dumps(CHOSEN), name)
         shell: "{params.command}"
 
 

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from partreg.files import read_json, sha256, write_json
-from partreg.workflow import regime
+from partreg.studies import regime
 from partreg.workflow.profile import open_workspace
 from partreg.workflow.stages import run_folder
 

@@ -13,7 +13,7 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_markdown_cell
 
 from listings import WIDTH, broken, laid_out
-from partreg.workflow.chapters import NEEDS, Needs
+from needs import NEEDS, Needs
 
 WORDS_A_MINUTE = 180  # of prose and of code, for readers whose first language is another
 TABLES = {"controls": "the controls", "strong": "the strong baseline"}  # the others are the paper's: table_4 is Table 4
@@ -160,7 +160,7 @@ def command(name: str, parameters: dict[str, Any]) -> str:
 
 
 def reads(needs: Needs, opens: bool) -> str:
-    """Say what a chapter reads, by `partreg.workflow.chapters.NEEDS` and by whether it opens a workspace."""
+    """Say what a chapter reads, by `needs.NEEDS` and by whether it opens a workspace."""
     found = ["the data sets (`data-*/`, or your own folders)"] if opens else []
     if needs.boxes or needs.copied:
         found.append("annotations and part boxes (`parts-*/`)")

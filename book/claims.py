@@ -16,8 +16,8 @@ import yaml
 from partreg.errors import PartregError
 from partreg.figures.tables import percent, signed
 from partreg.retrieval.statistics import CONTRADICTED, PENDING, SUPPORTED, UNDECIDED, verdict
-from partreg.workflow.effects import Effect, Evidence, effect, largest, main_effect
-from partreg.workflow.evidence import FACTORIAL
+from partreg.studies.effects import Effect, Evidence, effect, largest, main_effect
+from partreg.studies.evidence import FACTORIAL
 from partreg.workflow.profile import REPOSITORY
 
 CLAIMS = REPOSITORY / "book" / "claims.yaml"
@@ -39,9 +39,9 @@ trainings would show in four cases of five.
 class Test:
     """One measurement that decides a claim, or stands ``beside`` those that do; one of all is ``primary``.
 
-    The methods in ``plus`` and ``minus`` and the ``score`` are those of `partreg.workflow.effects.effect`. Where
-    ``main`` has weights of parts, it is `partreg.workflow.effects.main_effect` instead. With ``largest``, it is of the
-    networks that learnt the most vehicles, see `partreg.workflow.effects.largest`. The effect is expected "above"
+    The methods in ``plus`` and ``minus`` and the ``score`` are those of `partreg.studies.effects.effect`. Where
+    ``main`` has weights of parts, it is `partreg.studies.effects.main_effect` instead. With ``largest``, it is of the
+    networks that learnt the most vehicles, see `partreg.studies.effects.largest`. The effect is expected "above"
     or "below" the ``bound``, a fraction, or "within" so much of zero.
     """
 

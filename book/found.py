@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from partreg import paper
 from partreg.figures.tables import in_points, percent
 from partreg.retrieval.statistics import CONTRADICTED, PENDING, SUPPORTED, UNDECIDED, verdict
-from partreg.workflow.effects import Effect, Evidence, chosen, effect, largest, vehicles_of
-from partreg.workflow.regime import DEEPER
+from partreg.studies.effects import Effect, Evidence, chosen, effect, largest, vehicles_of
+from partreg.studies.regime import DEEPER
 from partreg.workflow.runs import CONTROLS
 
 REVERSED = "reversed"  # not only contradicted: the whole interval lies below zero

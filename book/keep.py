@@ -19,13 +19,12 @@ import pandas as pd
 from partreg import files
 from partreg.errors import PartregError
 from partreg.reid.run import START
-from partreg.workflow import regime
-from partreg.workflow.effects import COLUMNS, Evidence, read_evidence
-from partreg.workflow.evidence import STUDY, as_record
-from partreg.workflow.notebooks import reported
+from partreg.studies import STUDIES, regime
+from partreg.studies.effects import COLUMNS, Evidence, read_evidence
+from partreg.studies.evidence import STUDY, as_record
+from partreg.studies.study import Job, table_path
 from partreg.workflow.profile import REFERENCE, REPOSITORY, Workspace, open_workspace
-from partreg.workflow.studies import STUDIES
-from partreg.workflow.study import Job, table_path
+from step import reported
 
 TESTS = {  # of the code, whatever the profile
     "fuzz": ("fuzz.csv",),

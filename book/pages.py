@@ -9,17 +9,17 @@ import nbformat
 import pandas as pd
 
 from keep import of_older_code
+from needs import NEEDS, chapter_path, run_path
 from partreg import files
 from partreg.baselines import declarations
 from partreg.reid.run import Run
+from partreg.studies.effects import REGIME, WITHDRAWN, Evidence
+from partreg.studies.study import table_path
 from partreg.synthetic import benchmark
 from partreg.synthetic.benchmark import plan_vehicleid
-from partreg.workflow.chapters import CHAPTERS, NEEDS, chapter_path, run_path
-from partreg.workflow.effects import REGIME, WITHDRAWN, Evidence
 from partreg.workflow.profile import Workspace, read_profile
 from partreg.workflow.provenance import device, provenance
 from partreg.workflow.runs import networks
-from partreg.workflow.study import table_path
 
 PAGES = ("settings", "settings_others", "photographs")  # kept tables beside which the reader's own are shown
 
@@ -101,7 +101,7 @@ def statistics(ws: Workspace) -> str:
         "| chapter | finished (UTC) | seconds |",
         "|---|---|---:|",
     ]
-    for name in CHAPTERS:
+    for name in NEEDS:
         ran = nbformat.read(chapter_path(ws, name), as_version=4).metadata.papermill
         lines.append(
             f"| {{doc}}`/notebooks/{name}` | {ran['end_time'][:16].replace('T', ' ')} | {ran['duration']:.0f} |"
@@ -125,7 +125,7 @@ def statistics(ws: Workspace) -> str:
 
 def copy_time(ws: Workspace) -> str:
     """Say in one sentence what the executed notebooks of this copy took together, and where."""
-    paths = [*(chapter_path(ws, name) for name in CHAPTERS if not NEEDS[name].copied)]
+    paths = [*(chapter_path(ws, name) for name in NEEDS if not NEEDS[name].copied)]
     paths += [run_path(ws, run) for run in networks(ws).values()]
     paths += sorted((ws.folder / "methods").glob("*.ipynb"))
     seconds = sum(nbformat.read(path, as_version=4).metadata.papermill["duration"] for path in paths)

@@ -29,6 +29,7 @@ ROOMS = {
     "search": "a folder of pictures",
     "annotate": "boxes drawn and converted",
     "workflow": "profiles, keys, stages",
+    "studies": "many trainings, effects",
     "notebooks": "the chapters",
 }
 Arrows = Counter[tuple[str, str]]

@@ -22,6 +22,7 @@ from claims import ledger, read_claims
 from finish import KATEX, finish
 from found import found
 from listings import quoted
+from needs import NEEDS, chapter_path
 from packages import package_file
 from pages import (
     PAGES,
@@ -36,10 +37,9 @@ from pages import (
 from partreg import files
 from partreg.errors import PartregError
 from partreg.figures import methods
+from partreg.studies.effects import read_evidence
 from partreg.touch import thing
 from partreg.verify import record
-from partreg.workflow.chapters import CHAPTERS, chapter_path
-from partreg.workflow.effects import read_evidence
 from partreg.workflow.profile import REPOSITORY, Workspace, open_workspace
 from promises import faults, fuzz, gpu, machines, scores, start
 from started import actions, annotated, annotated_figure, detectors, starts, walked
@@ -89,7 +89,7 @@ def assemble(ws: Workspace, site: Path) -> None:
                 if path.suffix == ".md":
                     content = quoted(content.decode(), path.parent).encode()
                 _write(site / path.relative_to(REPOSITORY), content)
-    for name in CHAPTERS:
+    for name in NEEDS:
         chapter = readable(name, nbformat.read(chapter_path(ws, name), as_version=4))
         _write(site / "notebooks" / f"{name}.ipynb", nbformat.writes(chapter).encode())
     for method in re.findall(

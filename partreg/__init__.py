@@ -1,7 +1,8 @@
 """partreg: the executable companion of "Part-regularized Near-duplicate Vehicle Re-identification" (CVPR 2019).
 
 The modules follow the paper: `paper` (its numbers), `datasets` and `synthetic` (Section 4.1), `parts` and `reid`
-(Section 3), `retrieval` (Equations 4 to 6), `figures`, and `workflow`, which runs the chapters.
+(Section 3), `retrieval` (Equations 4 to 6), `figures`, `workflow`, which makes each result once,
+and `studies` of many trainings.
 """
 
 __version__ = "0.1.0"

@@ -29,6 +29,7 @@ from partreg.datasets.images import images_table
 from partreg.retrieval.protocols import veri_scores
 from partreg.search.fast import faiss, search
 from partreg.search.nearest import nearest
+from partreg.workflow.profile import REPOSITORY
 from partreg.workflow.provenance import device
 
 QUERIES, GALLERY, VEHICLES, TRACKS, CAMERAS = 1_678, 11_579, 200, 2_021, 20
@@ -37,9 +38,9 @@ LINKS = 20_000  # names for one picture; a file system allows so many
 
 
 def book(choices: list[str]) -> None:
-    """Time the book of ``choices`` (as `partreg.workflow.driver` takes them) from nothing, and again."""
+    """Time the book of ``choices`` (as `book/driver.py` takes them) from nothing, and again."""
     with tempfile.TemporaryDirectory(prefix="partreg-") as folder:
-        command = [sys.executable, "-m", "partreg.workflow.driver", *choices, "--output", folder]
+        command = [sys.executable, str(REPOSITORY / "book" / "driver.py"), *choices, "--output", folder]
         for title in ("book from an empty folder", "book again, nothing changed"):
             print(f"{title} ...", flush=True)
             started = time.monotonic()

@@ -35,11 +35,11 @@ DISKS = ("ro", "size=1m", "size=4m", "size=8m", "size=16m", "size=30m")  # read-
 TRIES = 40  # runs until a chain must have ended
 # What a process is, by the words of its command; the first that fits.
 KINDS = {
-    "driver": "partreg.workflow.driver",
+    "driver": "driver.py",
     "Snakemake": "snakemake",
-    "notebook": "partreg.workflow.notebooks",
+    "notebook": "step.py notebook",
     "kernel": "ipykernel",
-    "study": "partreg.workflow.studies",
+    "study": "step.py study",
     "book's build": "publish.py",
     "Jupyter Book": "jupyter-book",
 }
@@ -55,7 +55,7 @@ BRIEF = 8.0  # seconds after such a one is seen within which it is killed
 
 
 def command(folder: Path) -> list[str]:
-    return [sys.executable, "-m", "partreg.workflow.driver", "--profile", "smoke", "--output", str(folder)]
+    return [sys.executable, str(REPOSITORY / "book" / "driver.py"), "--profile", "smoke", "--output", str(folder)]
 
 
 def kind(words: str, step: str) -> str:
@@ -75,7 +75,7 @@ def at_work(folder: Path) -> dict[psutil.Process, str]:
         with suppress(psutil.Error):
             words = " ".join(top.cmdline())
             if str(folder) in words:
-                step = next((what for name, what in STEPS.items() if f"workflow.notebooks {name}" in words), "")
+                step = next((what for name, what in STEPS.items() if f"step.py notebook {name}" in words), "")
                 for one in (top, *top.children(recursive=True)):
                     if one.status() != psutil.STATUS_ZOMBIE:
                         found[one] = kind(" ".join(one.cmdline()), step)

@@ -1,4 +1,4 @@
-"""The study `partreg.workflow.regime` on one GPU, many trainings at a time; and what is tried on held-out vehicles.
+"""The study `partreg.studies.regime` on one GPU, many trainings at a time; and what is tried on held-out vehicles.
 
 By hand: ``make gpu STUDY=regime``. The benchmark of one seed after the other is rendered beside the trainings. Whoever
 stops the command keeps what is there, and the same command goes on from it.
@@ -39,13 +39,13 @@ from partreg.reid.network import make_network
 from partreg.reid.pixels import decoded
 from partreg.reid.run import Run
 from partreg.reid.step import make_step
+from partreg.studies import regime
+from partreg.studies.study import Record, rendered
 from partreg.synthetic.layouts import write_layout
-from partreg.workflow import regime
 from partreg.workflow.data import benchmark, test_images
 from partreg.workflow.profile import Workspace, open_workspace
 from partreg.workflow.provenance import committed, device
 from partreg.workflow.stages import filled_boxes, train_images
-from partreg.workflow.study import Record, rendered
 from tests import gpu_tried
 from tests.gpu_tried import Idea
 

@@ -1,4 +1,4 @@
-"""What is tried on held-out vehicles beside the study `partreg.workflow.regime`; `tests.gpu_regime` runs it on a GPU.
+"""What is tried on held-out vehicles beside the study `partreg.studies.regime`; `tests.gpu_regime` runs it on a GPU.
 
 - *Variations* of "the global prediction pulled to the parts'", some with a control whose boxes are the whole image.
 - *Recipes*: the tricks of the strong baseline, each alone, the strong baseline without each, and those that help
@@ -29,9 +29,10 @@ from partreg.reid.method import PART_REGULARIZED, Method, by_identity, part_regu
 from partreg.reid.network import Output, Trunk
 from partreg.reid.run import Run
 from partreg.reid.train import train
-from partreg.workflow import regime, stages
+from partreg.studies import regime
+from partreg.studies.study import Job, Record
+from partreg.workflow import stages
 from partreg.workflow.provenance import committed, device
-from partreg.workflow.study import Job, Record
 
 COOLED = 4  # temperature of the scores that are pulled softly
 CLOSER = 30  # weight of the pull between distances, so that it starts as strong as the others

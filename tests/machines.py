@@ -22,10 +22,10 @@ import pandas as pd
 
 from partreg import files
 from partreg.paper import BASELINE
+from partreg.studies import STUDIES
+from partreg.studies.study import record_path
 from partreg.verify import against_rerun, results
 from partreg.workflow.profile import REPOSITORY, open_workspace
-from partreg.workflow.studies import STUDIES
-from partreg.workflow.study import record_path
 from tests.origin import origin
 
 # How a machine with fewer instructions computes, by the switches of torch, oneDNN, NumPy, its BLAS and OpenCV. embree,
@@ -55,7 +55,7 @@ KINDS = {
 
 def chain(folder: Path, cores: int, environment: dict[str, str]) -> Path:
     """Make the smoke chain into a folder."""
-    command = [sys.executable, "-m", "partreg.workflow.driver", "--profile", "smoke", "--output", str(folder)]
+    command = [sys.executable, str(REPOSITORY / "book" / "driver.py"), "--profile", "smoke", "--output", str(folder)]
     command += ["--no-baselines", "--cores", str(cores)]
     with open(folder.with_suffix(".log"), "w", encoding="utf-8") as log:
         subprocess.run(command, env={**os.environ, **environment}, stdout=log, stderr=log, check=True)
@@ -92,7 +92,14 @@ def compare_scores(folder: Path, source: dict[str, Any]) -> None:
         started = {}
         for machine, environment in ({"this machine": {}} | FEWER).items():
             choices = {"profile": "reference", "output": str(folder / machine.replace(" ", "-"))}
-            command = [sys.executable, "-m", "partreg.workflow.studies", json.dumps(choices), "evidence", key]
+            command = [
+                sys.executable,
+                str(REPOSITORY / "book" / "step.py"),
+                "study",
+                json.dumps(choices),
+                "evidence",
+                key,
+            ]
             started[machine] = choices, subprocess.Popen(command, env={**os.environ, **environment})
         for machine, (choices, process) in started.items():
             if process.wait():

@@ -18,6 +18,7 @@ from bs4 import BeautifulSoup
 
 import chapter
 from listings import WIDTH
+from needs import NEEDS, chapter_path, method_path, run_path
 from packages import package_file
 from partreg import files, paper, workflow
 from partreg.baselines import declarations, table_methods
@@ -26,10 +27,10 @@ from partreg.errors import PartregError
 from partreg.figures.tables import NOT_RUN
 from partreg.reid.features import load
 from partreg.reid.pixels import decode
-from partreg.workflow import dial, effects, evidence, keys, methods
-from partreg.workflow.chapters import chapter_path, method_path, run_path
+from partreg.studies import dial, effects, evidence
+from partreg.studies.study import record_path
+from partreg.workflow import keys, methods
 from partreg.workflow.profile import REFERENCE, REPOSITORY
-from partreg.workflow.study import record_path
 from tests.conftest import visit
 from tests.walk import replaced, steps, walk
 
@@ -41,7 +42,7 @@ STRANGE = "it's $(touch was-run) ü"  # a folder's name: an apostrophe, a comman
 
 def command(folder: Path) -> list[str]:
     """`make book PROFILE=smoke OUTPUT=folder`, without the installation."""
-    return [sys.executable, "-m", "partreg.workflow.driver", "--profile", "smoke", "--output", str(folder)]
+    return [sys.executable, str(REPOSITORY / "book" / "driver.py"), "--profile", "smoke", "--output", str(folder)]
 
 
 def make_book(folder: Path) -> subprocess.CompletedProcess:
@@ -75,7 +76,7 @@ def built(tmp_path_factory) -> workflow.Workspace:
 
 @pytest.mark.chain
 def test_every_chapter_ran_to_its_end(built):
-    for name in workflow.CHAPTERS:
+    for name in NEEDS:
         notebook = nbformat.read(chapter_path(built, name), as_version=4)
         assert notebook.metadata.papermill["exception"] is None
         assert any(cell.get("outputs") for cell in notebook.cells), name
@@ -83,7 +84,7 @@ def test_every_chapter_ran_to_its_end(built):
 
 @pytest.mark.chain
 def test_every_figure_carries_where_it_came_from(built):
-    for name in workflow.CHAPTERS:
+    for name in NEEDS:
         for cell in nbformat.read(chapter_path(built, name), as_version=4).cells:
             drawn = "figure" in cell.metadata.get("mystnb", {}) and "diagram" not in cell.metadata.get("tags", [])
             if drawn and any("image/png" in output.get("data", {}) for output in cell.outputs):
@@ -229,11 +230,11 @@ def test_trainings_for_the_claims_leave_whole_records(built, tmp_path):
 
 @pytest.mark.chain
 def test_a_second_make_book_runs_no_notebook(built):
-    before = {name: chapter_path(built, name).stat().st_mtime_ns for name in workflow.CHAPTERS}
+    before = {name: chapter_path(built, name).stat().st_mtime_ns for name in NEEDS}
     done = make_book(built.folder)
     assert done.returncode == 0, done.stderr
     assert "started" not in done.stderr
-    assert before == {name: chapter_path(built, name).stat().st_mtime_ns for name in workflow.CHAPTERS}
+    assert before == {name: chapter_path(built, name).stat().st_mtime_ns for name in NEEDS}
 
 
 @pytest.mark.chain

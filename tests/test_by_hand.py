@@ -22,7 +22,7 @@ from partreg.retrieval.distances import l2
 from partreg.retrieval.protocols import draw_gallery, vehicleid_protocol, veri_scores
 from partreg.retrieval.statistics import Prior, difference
 from partreg.search import rates, threshold
-from partreg.workflow import effects
+from partreg.studies import effects
 from tests.conftest import REPOSITORY
 
 RNG = np.random.default_rng(3)

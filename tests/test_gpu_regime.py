@@ -4,7 +4,8 @@ import pandas as pd
 import pytest
 
 from partreg import files
-from partreg.workflow import open_workspace, regime
+from partreg.studies import regime
+from partreg.workflow import open_workspace
 from tests import gpu_regime, gpu_tried
 from tests.gpu_regime import Place
 

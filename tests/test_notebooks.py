@@ -6,11 +6,12 @@ import nbformat
 import papermill
 import pytest
 
-from partreg.workflow import CHAPTERS, CHOICES
+from needs import NEEDS
+from partreg.workflow import CHOICES
 from tests.conftest import REPOSITORY
 
 HIDDEN = {"hide-input", "hide-cell", "remove-input", "remove-cell"}
-PATHS = {name: REPOSITORY / "notebooks" / f"{name}.ipynb" for name in CHAPTERS}
+PATHS = {name: REPOSITORY / "notebooks" / f"{name}.ipynb" for name in NEEDS}
 
 
 def tags(cell):
@@ -18,10 +19,10 @@ def tags(cell):
 
 
 def test_the_folder_holds_the_chapters_and_nothing_else():
-    assert sorted(path.stem for path in (REPOSITORY / "notebooks").glob("*.ipynb")) == list(CHAPTERS)
+    assert sorted(path.stem for path in (REPOSITORY / "notebooks").glob("*.ipynb")) == list(NEEDS)
 
 
-@pytest.mark.parametrize("name", CHAPTERS)
+@pytest.mark.parametrize("name", NEEDS)
 def test_a_notebook_is_committed_without_outputs_and_with_ids_of_its_own(name):
     notebook = nbformat.read(PATHS[name], as_version=4)
     nbformat.validate(notebook)
@@ -38,7 +39,7 @@ WITHOUT = ("13_when_parts_pay", "by_hand")  # parameters: one shows what is kept
 UNUSED = {"00": {*BOXES, "seeds"}, "01": {"seeds"}, "02": {"seeds"}, "03": {"seeds"}}
 
 
-@pytest.mark.parametrize("name", [name for name in CHAPTERS if name not in WITHOUT])
+@pytest.mark.parametrize("name", [name for name in NEEDS if name not in WITHOUT])
 def test_a_notebook_takes_the_parameters_that_it_uses(name):
     declared = papermill.inspect_notebook(str(PATHS[name]))
     used = set(CHOICES) - UNUSED.get(name[:2], set())
@@ -49,13 +50,13 @@ def test_a_notebook_takes_the_parameters_that_it_uses(name):
     assert "seed" not in declared
 
 
-@pytest.mark.parametrize("name", [name for name in CHAPTERS if name not in WITHOUT])
+@pytest.mark.parametrize("name", [name for name in NEEDS if name not in WITHOUT])
 def test_every_parameter_is_explained(name):
     (source,) = (cell.source for cell in nbformat.read(PATHS[name], as_version=4).cells if "parameters" in tags(cell))
     assert [line for line in source.splitlines() if line and "  # " not in line] == []
 
 
-@pytest.mark.parametrize("name", CHAPTERS)
+@pytest.mark.parametrize("name", NEEDS)
 def test_the_first_cell_stops_where_a_parameter_is_unknown(name):
     cells = [cell for cell in nbformat.read(PATHS[name], as_version=4).cells if cell.cell_type == "code"]
     first = next(cell.source for cell in cells if "parameters" not in tags(cell))
@@ -68,7 +69,7 @@ def test_a_chapter_that_needs_no_choice_takes_no_parameters(name):
     assert papermill.inspect_notebook(str(PATHS[name])) == {}
 
 
-@pytest.mark.parametrize("name", CHAPTERS)
+@pytest.mark.parametrize("name", NEEDS)
 def test_a_chapter_opens_with_its_question_and_closes_with_what_a_run_found(name):
     cells = nbformat.read(PATHS[name], as_version=4).cells
     title, *paragraphs = cells[0].source.split("\n\n")
@@ -82,7 +83,7 @@ def test_a_chapter_opens_with_its_question_and_closes_with_what_a_run_found(name
     assert any("```{exercise}" in source for source in sources[found + 1 :])
 
 
-@pytest.mark.parametrize("name", CHAPTERS)
+@pytest.mark.parametrize("name", NEEDS)
 def test_every_figure_has_words_for_those_who_cannot_see_it(name):
     notebook = nbformat.read(PATHS[name], as_version=4)
     for cell in notebook.cells:
@@ -91,7 +92,7 @@ def test_every_figure_has_words_for_those_who_cannot_see_it(name):
             assert len(told.get("image", {}).get("alt", "")) > 20, cell.id
 
 
-@pytest.mark.parametrize("name", CHAPTERS)
+@pytest.mark.parametrize("name", NEEDS)
 def test_every_figure_carries_where_it_came_from_or_draws_what_no_run_has_made(name):
     notebook = nbformat.read(PATHS[name], as_version=4)
     shown = {"Sourced(", "panels("}  # 12 draws its two charts by a function that gives a Sourced
@@ -100,7 +101,7 @@ def test_every_figure_carries_where_it_came_from_or_draws_what_no_run_has_made(n
             assert any(word in cell.source.splitlines()[-1] for word in shown), cell.id
 
 
-@pytest.mark.parametrize("name", CHAPTERS)
+@pytest.mark.parametrize("name", NEEDS)
 def test_a_history_is_read_where_scores_by_other_code_are_left_out(name):
     code = "".join(cell.source for cell in nbformat.read(PATHS[name], as_version=4).cells if cell.cell_type == "code")
     assert "history.csv" not in code  # `workflow.history` knows which code scored
@@ -117,7 +118,7 @@ def lines(cells) -> int:
     return sum(bool(line.strip()) for cell in cells for line in cell.source.splitlines())
 
 
-@pytest.mark.parametrize("name", CHAPTERS)
+@pytest.mark.parametrize("name", NEEDS)
 def test_a_notebook_shows_its_code(name):
     cells = [cell for cell in code_cells(name) if "check" not in tags(cell)]  # of an exercise: it knows the answer
     hidden = [cell for cell in cells if HIDDEN & set(cell.metadata.get("tags", []))]
@@ -125,5 +126,5 @@ def test_a_notebook_shows_its_code(name):
 
 
 def test_notebooks_leave_loops_to_the_library():
-    found = [lines(code_cells(name)) for name in CHAPTERS if name != "by_hand"]  # its subject is the loops
+    found = [lines(code_cells(name)) for name in NEEDS if name != "by_hand"]  # its subject is the loops
     assert sum(found) < 75 * len(found)

@@ -1,4 +1,4 @@
-"""The wheel is of use without the repository: library, `partreg check`, profiles. The rest says what it needs."""
+"""The wheel is of use without the repository: library, `partreg check`, profiles."""
 
 import ast
 import re
@@ -66,19 +66,6 @@ def test_the_profiles_and_the_types_travel_in_it(installed, tmp_path):
         path.name for path in (REPOSITORY / touch).iterdir() if path.suffix in (".css", ".js")
     }
     assert all((installed / "partreg" / "annotate" / f"page.{kind}").is_file() for kind in ("html", "css", "js"))
-
-
-@pytest.mark.parametrize(
-    "words",
-    [["partreg.workflow.driver"], ["partreg.workflow.notebooks", "07", "out.ipynb"]],
-)
-def test_what_needs_the_repository_says_so_in_one_sentence(installed, tmp_path, words):
-    done = run(installed, tmp_path, "-m", *words)
-    assert done.returncode
-    said = [line for line in done.stderr.splitlines() if "clone the repository" in line]
-    assert len(said) == 1, done.stderr
-    assert "Traceback" not in done.stderr
-    assert not list(tmp_path.iterdir())
 
 
 def test_all_that_the_library_imports_is_named_by_the_project():

@@ -62,7 +62,7 @@ class Score:
     Attributes:
         values: a fraction in [0, 1] for each seed.
         interval: for one seed, the 95% bootstrap interval over vehicles, if computed; for trainings kept in the
-            repository, the 95% interval of `partreg.workflow.effects`.
+            repository, the 95% interval of `partreg.studies.effects`.
         origins: of the trainings.
     """
 

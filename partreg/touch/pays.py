@@ -19,7 +19,7 @@ def when_parts_pay(gains: pd.DataFrame, runs: pd.DataFrame) -> Thing:
     """Return the gains of networks over their baselines, with the trainings behind each.
 
     Args:
-        gains: a row for each point, see `partreg.workflow.points.gains`.
+        gains: a row for each point, see `partreg.studies.points.gains`.
         runs: the trainings, with ``key`` and the columns of `SHOWN`, ``device`` and ``commit``; scores are fractions.
     """
     used = list(dict.fromkeys(key for keys in gains["keys"] for side in keys for key in side))

@@ -4,7 +4,6 @@ A `Workspace` is a profile with a reader's own choices. The functions that take 
 a result that is there, and make one that is absent. So every notebook also runs alone, and nothing is made twice.
 """
 
-from partreg.workflow.chapters import CHAPTERS
 from partreg.workflow.data import all_images, benchmark, load_vehicleid, load_veri, test_images
 from partreg.workflow.methods import judge, method_networks
 from partreg.workflow.parameters import check_injected, described_method, described_run, open_notebook

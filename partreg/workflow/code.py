@@ -5,8 +5,8 @@ where the work begins, and its imports say the rest. A root is
 
 - a module, "partreg.reid.train": its own code and, one after the other, that of all modules it imports; or
 - a function, "partreg.workflow.stages:filled": its own code, that of what it names in its module, and of the modules
-  that these import. From there, imports of `partreg.workflow` are not followed: a result of another stage has a key of
-  its own, and a changed lock or progress bar must not make every network due.
+  that these import. From there, imports of `partreg.workflow` and `partreg.studies` are not followed: a result of
+  another stage or study has a key of its own, and a changed lock must not make every network due.
 
 Imports inside functions count. If a package's ``__init__`` only passes a name on, the module that defines it counts:
 to import one name does not bring its siblings along. Docstrings, comments and the ``DECLARATION`` of a method do not
@@ -17,16 +17,14 @@ from __future__ import annotations
 
 import ast
 import hashlib
-import json
 import sys
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
 import partreg
-from partreg.baselines import declarations
 
-WORKFLOW = "partreg.workflow"
+KEYED = ("partreg.workflow", "partreg.studies")  # whose results have keys of their own
 
 
 def path_of(module: str) -> Path | None:
@@ -158,7 +156,7 @@ def begun(root: str) -> frozenset[str]:
         return frozenset([module])
     above = [statement for statement in tree(module).body if isinstance(statement, ast.Import | ast.ImportFrom)]
     found = imported(pieces(module, function).values(), above)
-    return frozenset(name for name in found if name != WORKFLOW and not name.startswith(f"{WORKFLOW}."))
+    return frozenset(name for name in found if not f"{name}.".startswith(tuple(f"{package}." for package in KEYED)))
 
 
 @cache
@@ -184,14 +182,3 @@ def code_key(*roots: str) -> str:
         for name, statement in sorted(pieces(*root.split(":")).items()):
             digest.update(f"{root.split(':')[0]}:{name}\n{written(statement)}\n".encode())
     return digest.hexdigest()[:12]
-
-
-@cache
-def notebook_key(path: str | Path) -> str:
-    """Return twelve hexadecimal digits of a notebook: its cells, and the code of all that its code cells import."""
-    cells = json.loads(Path(path).read_text(encoding="utf-8"))["cells"]
-    texts = ["".join(cell["source"]) for cell in cells]
-    code = "\n".join(text for text, cell in zip(texts, cells, strict=True) if cell["cell_type"] == "code")
-    roots = sorted(imported([ast.parse(code)]))
-    told = repr(declarations()) if "partreg.baselines" in closure(*roots) else ""  # what methods say of themselves
-    return hashlib.sha256(json.dumps([texts, code_key(*roots), told]).encode()).hexdigest()[:12]

@@ -272,15 +272,6 @@ def home() -> Path:
     return REPOSITORY if (REPOSITORY / "Snakefile").is_file() else Path.cwd()
 
 
-def demand_repository(command: str) -> None:
-    """Refuse a command that needs more than the library if partreg is installed without its repository."""
-    if not (REPOSITORY / "Snakefile").is_file():
-        raise PartregError(
-            f"{Path(partreg.__file__).parent}: partreg is installed here without its notebooks and book, which "
-            f"{command} needs; clone the repository and call it there."
-        )
-
-
 def read_profile(name: str, below: tuple[Path, ...] = ()) -> dict[str, Any]:
     """Return the fields of ``profiles/<name>.yaml``, or of a profile of your own if ``name`` is a path.
 

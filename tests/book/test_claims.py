@@ -11,7 +11,7 @@ import claims
 from partreg import paper
 from partreg.errors import PartregError
 from partreg.retrieval.statistics import CONTRADICTED, PENDING, SUPPORTED, UNDECIDED
-from partreg.workflow.effects import Effect, effect, largest, read_evidence
+from partreg.studies.effects import Effect, effect, largest, read_evidence
 from partreg.workflow.profile import REFERENCE
 from tests.conftest import REPOSITORY
 

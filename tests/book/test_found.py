@@ -5,7 +5,7 @@ import math
 import pytest
 
 import found
-from partreg.workflow.effects import Effect, read_evidence
+from partreg.studies.effects import Effect, read_evidence
 
 
 def effect(low: float, high: float) -> Effect:

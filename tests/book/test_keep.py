@@ -11,10 +11,10 @@ import pages
 from partreg import files, paper, workflow
 from partreg.errors import PartregError
 from partreg.reid.run import START
-from partreg.workflow import effects, evidence, regime
-from partreg.workflow.evidence import STUDY
+from partreg.studies import effects, evidence, regime
+from partreg.studies.evidence import STUDY
+from partreg.studies.study import record_path, table_path
 from partreg.workflow.profile import REFERENCE
-from partreg.workflow.study import record_path, table_path
 from tests.conftest import REPOSITORY
 
 

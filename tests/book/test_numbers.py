@@ -8,9 +8,9 @@ import pytest
 import pages
 from partreg import paper
 from partreg.reid.run import Run
+from partreg.studies import effects, evidence, settings
 from partreg.synthetic import benchmark
 from partreg.synthetic.benchmark import Benchmark, plan_vehicleid, plan_veri
-from partreg.workflow import effects, evidence, settings
 from partreg.workflow.profile import REFERENCE, REPOSITORY, read_profile
 
 

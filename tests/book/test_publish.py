@@ -14,8 +14,8 @@ from PIL import Image
 import chapter
 import publish
 from listings import WIDTH
+from needs import NEEDS, source
 from partreg.errors import PartregError
-from partreg.workflow.chapters import NEEDS, source
 from tests.conftest import REPOSITORY
 
 LINE = '<p class="provenance">Data: rendered · profile x · seed 0</p>'

@@ -41,8 +41,8 @@ from partreg.reid.pixels import decode
 from partreg.reid.run import Run, from_dict, from_json
 from partreg.reid.train import learnt_from, resumed
 from partreg.retrieval.distances import check_features
+from partreg.studies.effects import read_evidence
 from partreg.verify import recorded
-from partreg.workflow.effects import read_evidence
 from partreg.workflow.profile import read_choices, read_profile
 from tests.conftest import REPOSITORY
 

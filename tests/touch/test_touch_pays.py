@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from partreg.studies import effects, points
 from partreg.touch.pays import when_parts_pay
-from partreg.workflow import effects, points
 
 AXES = {"train_vehicles": "training vehicles", "shortcuts": "shortcuts"}
 

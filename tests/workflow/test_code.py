@@ -15,10 +15,12 @@ from types import SimpleNamespace
 import pandas as pd
 import pytest
 
+from needs import NEEDS, notebook_key
 from partreg import workflow
 from partreg.baselines import declarations, table_methods
-from partreg.workflow import code, dial, evidence, keys, methods
-from partreg.workflow.code import closure, code_key, notebook_key
+from partreg.studies import dial, evidence
+from partreg.workflow import code, keys, methods
+from partreg.workflow.code import closure, code_key
 from partreg.workflow.profile import REPOSITORY, digest, rendered_key
 from tests.conftest import forget
 
@@ -88,18 +90,19 @@ def test_a_name_that_a_package_passes_on_leads_to_its_module_alone(package):
     assert closure("partreg.whole") == (*everything, "partreg.whole")
 
 
-def test_a_function_is_its_own_code_and_does_not_follow_the_workflow(package):
+def test_a_function_is_its_own_code_and_follows_neither_workflow_nor_studies(package):
     stages = (
         "from partreg.lower import low\nfrom partreg.workflow.other import plumbing\n"
+        "from partreg.studies.other import table\nfrom partreg.studies_too import like\n"
         "from partreg.unused import not_here\nLIMIT = 3\n\n\n"
-        "def make(x):\n    from partreg.lazy import late\n    return helped(low(late(plumbing(x))))\n\n\n"
+        "def make(x):\n    from partreg.lazy import late\n    return helped(low(late(plumbing(table(like(x))))))\n\n\n"
         "def helped(x):\n    return min(x, LIMIT)\n\n\ndef kept(x):\n    return not_here(make(x))\n"
     )
     write(package, lower="low = 1\n", lazy="late = 1\n", unused="", workflow__init="", workflow__other="plumbing = 1\n")
-    write(package, workflow__stages=stages)
+    write(package, studies_too="like = 1\n", studies__init="", studies__other="table = 1\n", workflow__stages=stages)
     root = "partreg.workflow.stages:make"
     before = key(package, root)
-    assert closure(root) == ("partreg.lazy", "partreg.lower")
+    assert closure(root) == ("partreg.lazy", "partreg.lower", "partreg.studies_too")
     for plumbing in (("not_here(make(x))", "make(not_here(x))"), ("def kept", "def lock")):
         write(package, workflow__stages=stages.replace(*plumbing))
         assert key(package, root) == before
@@ -324,7 +327,7 @@ def test_a_change_of_a_module_reaches_what_it_makes_and_nothing_else(ws, listed,
     expected["network, filled"] -= {"partreg.datasets.veri"} - holds("network")
     wrong = {}
     for module in MODULES:
-        if module.startswith("partreg.workflow"):
+        if module.startswith(("partreg.workflow", "partreg.studies")):
             continue
         now = copy.changed(module, lambda: kept(ws, listed))
         changed = {name for name in named if now[name] != before[name]}
@@ -343,7 +346,7 @@ def test_a_change_of_a_module_reaches_what_it_makes_and_nothing_else(ws, listed,
         ("partreg.workflow.methods", "distances", set()),
         ("partreg.workflow.methods", "measure", set()),
         ("partreg.workflow.profile", "open_workspace", set()),
-        ("partreg.workflow.evidence", "on_parts", {"record, looked at"}),
+        ("partreg.studies.evidence", "on_parts", {"record, looked at"}),
         ("partreg.workflow.stages", "true_boxes", {"network, true boxes", "record"}),
     ],
 )
@@ -437,7 +440,7 @@ def test_the_networks_that_a_module_makes_due(ws, copy, module, share, scores):
 
 def test_chapters_are_due_with_the_code_that_their_cells_use(copy):
     def chapters():
-        return {name: notebook_key(REPOSITORY / "notebooks" / f"{name}.ipynb") for name in workflow.CHAPTERS}
+        return {name: notebook_key(REPOSITORY / "notebooks" / f"{name}.ipynb") for name in NEEDS}
 
     before = chapters()
     now = copy.changed("partreg.figures.maps", chapters)

@@ -15,7 +15,8 @@ from partreg.baselines import table_methods
 from partreg.datasets import contents, side
 from partreg.datasets.layouts import LAYOUTS
 from partreg.errors import PartregError
-from partreg.workflow import data, evidence, keys, methods
+from partreg.studies import evidence
+from partreg.workflow import data, keys, methods
 from partreg.workflow.profile import digest
 from tests.conftest import forget
 from tests.datasets.layouts import write_veri

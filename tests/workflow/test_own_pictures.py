@@ -7,10 +7,11 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
+import driver
 from partreg import workflow
 from partreg.datasets.layouts import layout_of
 from partreg.errors import PartregError
-from partreg.workflow import driver, keys
+from partreg.workflow import keys
 from tests.conftest import forget
 from tests.datasets.layouts import write, write_vehicleid, write_veri
 

@@ -22,11 +22,12 @@ from partreg.paper import BASELINE, FULL
 from partreg.parts.boxes import PARTS, to_array
 from partreg.reid.run import Run
 from partreg.retrieval.protocols import draw_gallery
+from partreg.studies.effects import COLUMNS, WITHDRAWN, Evidence, read_evidence
+from partreg.studies.study import Job, Record, Study, record_path, rendered
 from partreg.synthetic.benchmark import described as described_benchmark
 from partreg.workflow import keys
 from partreg.workflow.code import code_key
 from partreg.workflow.data import load_vehicleid, test_images
-from partreg.workflow.effects import COLUMNS, WITHDRAWN, Evidence, read_evidence
 from partreg.workflow.profile import Workspace
 from partreg.workflow.runs import CONTROLS, TABLE_4, control_changes, make_run
 from partreg.workflow.stages import (
@@ -41,7 +42,6 @@ from partreg.workflow.stages import (
     veri_scores,
     watched_key,
 )
-from partreg.workflow.study import Job, Record, Study, record_path, rendered
 
 OTHER_MODELS, IMAGENET_FILE = "other models", "imagenet file"  # in the place of weights until a training begins
 # Networks beyond Table 4 and its controls. Tables and claims call them by these names.
@@ -56,7 +56,7 @@ HIDDEN = {
     for done, boxes in (("averaged", "filled"), ("left out", "detected"))
 }
 ALONE = {"Global+Light": {"parts": ("light",)}, "Global+Brand": {"parts": ("brand",)}}
-# Every subset of the parts beside the global branch, for `partreg.workflow.effects.main_effect`.
+# Every subset of the parts beside the global branch, for `partreg.studies.effects.main_effect`.
 FACTORIAL = {
     row: changes.get("parts", PARTS) for row, changes in {**TABLE_4, **ALONE}.items() if "use_global" not in changes
 }
@@ -118,7 +118,7 @@ def fused(what: Record) -> bool:
 
 def recipe(ws: Workspace, run: Run, what: Record) -> keys.Recipe:
     """Return what a record is made of, see `partreg.workflow.keys`."""
-    layout, here = run.dataset, "partreg.workflow.evidence:"
+    layout, here = run.dataset, "partreg.studies.evidence:"
     tests = {"images": keys.tests(ws, layout), "galleries": ws.profile.galleries}
     parts: keys.Recipe = {
         "run": {**asdict(run), "data": ""},
@@ -359,7 +359,7 @@ def training_columns(ws: Workspace, run: Run) -> Record:
 
 
 def tabulate(records: list[Record]) -> dict[str, pd.DataFrame]:
-    """Return the tables runs, curves and hits, see `partreg.workflow.effects.Evidence`."""
+    """Return the tables runs, curves and hits, see `partreg.studies.effects.Evidence`."""
     curves = [
         {"key": record["key"], **dict(zip(curve, values, strict=True))}
         for record in records

@@ -7,8 +7,9 @@ import pytest
 
 from partreg import workflow
 from partreg.baselines import declarations, table_methods
-from partreg.workflow import photographs, studies
+from partreg.studies import photographs
 from partreg.workflow.profile import REFERENCE
+from step import run_study
 from tests.datasets.layouts import write_veri
 
 ROW = {"method": "bow_cn", "cmc1": 0.5}
@@ -49,8 +50,8 @@ def test_the_table_goes_into_the_results_folder_and_nowhere_else(folder, tmp_pat
     choices = json.dumps({"profile": str(mine)})
     write_veri(folder)
     for job in photographs.STUDY.jobs(workflow.open_workspace(str(mine))):
-        assert studies.main([choices, "photographs", job]) == 0
-    assert studies.main([choices, "photographs"]) == 0
+        assert run_study(choices, "photographs", job) == 0
+    assert run_study(choices, "photographs") == 0
     found = pd.read_csv(tmp_path / "out" / "studies" / "photographs.csv")
     assert list(found.row) == ["Baseline", *FREE]
     assert list(found.columns) == list(pd.read_csv(REFERENCE / "photographs.csv").columns)

@@ -10,7 +10,7 @@ import pandas as pd
 from partreg.figures.tables import in_points
 from partreg.paper import BASELINE, FULL
 from partreg.retrieval.statistics import SUPPORTED, verdict
-from partreg.workflow import effects
+from partreg.studies import effects
 from partreg.workflow.profile import read_profile
 
 BUDGETS = ("short", "middle", "long")
@@ -38,7 +38,7 @@ def gains(kept: effects.Evidence, axes: Mapping[str, str]) -> pd.DataFrame:
     Returns:
         A row for each point: ``series`` (what changes: one of ``axes``' names, `BY_BUDGET`, `BY_NETWORK`, `BY_VEHICLES`
         or `BY_LARGE`), ``value`` (of an axis or a number of vehicles; "" for the others), ``network``, ``budget``;
-        ``mean``, ``low`` and ``high`` of the gain, fractions, see `partreg.workflow.effects.effect`; ``keys``, those of
+        ``mean``, ``low`` and ``high`` of the gain, fractions, see `partreg.studies.effects.effect`; ``keys``, those of
         the network's trainings and of the baseline's; and ``said``, what must be said beside them. One point may stand
         in several series.
     """

@@ -1,7 +1,12 @@
-"""Run one notebook by papermill, whole or not at all, with its progress on the terminal."""
+"""Do one step of the Snakefile and say on the terminal how it goes: run a notebook, a study's job, or make its tables.
+
+The command is ``python book/step.py notebook NAME OUTPUT [JSON parameters]``, or ``python book/step.py study
+JSON-of-choices NAME [KEY]``.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sys
@@ -10,9 +15,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from needs import source
 from partreg.errors import PartregError
 from partreg.files import locked, writable
-from partreg.workflow.profile import CHOICES, REPOSITORY, demand_repository
+from partreg.studies import STUDIES
+from partreg.workflow.profile import CHOICES, REPOSITORY, open_workspace
 
 
 class TerminalLines:
@@ -32,11 +39,6 @@ class TerminalLines:
         """Do nothing: no text is kept back."""
 
 
-def source(name: str) -> Path:
-    """Return the path of a chapter's notebook."""
-    return REPOSITORY / "notebooks" / f"{name}.ipynb"
-
-
 def execute(notebook: str, output: str | Path, parameters: dict[str, Any], label: str = "") -> None:
     """Run ``notebooks/<notebook>.ipynb`` by papermill into ``output``, whole or not at all.
 
@@ -48,7 +50,6 @@ def execute(notebook: str, output: str | Path, parameters: dict[str, Any], label
     """
     import papermill
 
-    demand_repository(f"notebook {notebook}")
     output = Path(output)
     failed = output.with_suffix(".failed.ipynb")
     declared = papermill.inspect_notebook(str(source(notebook)))
@@ -67,7 +68,7 @@ def execute(notebook: str, output: str | Path, parameters: dict[str, Any], label
 
 
 def reported(name: str, work: Callable[[], None]) -> int:
-    """Do one rule's work between the lines that `partreg.workflow.driver` follows; return the exit status."""
+    """Do one rule's work between the lines that `driver` follows; return the exit status."""
     started = time.monotonic()
     print(f"partreg: {name}: started", flush=True)
     try:
@@ -82,12 +83,38 @@ def reported(name: str, work: Callable[[], None]) -> int:
     return 0
 
 
-def main(arguments: list[str]) -> int:
-    """Run ``python -m partreg.workflow.notebooks NOTEBOOK OUTPUT [JSON parameters]``, one rule of the Snakefile."""
-    notebook, output, parameters = *arguments[:2], json.loads(arguments[2]) if len(arguments) > 2 else {}
-    name = parameters.pop("label", notebook)
-    return reported(name, lambda: execute(notebook, output, parameters, name))
+def run_notebook(name: str, output: str, parameters: str = "{}") -> int:
+    """Run a notebook with parameters in JSON; "label" among them is its name on the terminal. Return the status."""
+    given = json.loads(parameters)
+    label = given.pop("label", name)
+    return reported(label, lambda: execute(name, output, given, label))
+
+
+def run_study(choices: str, name: str, key: str = "") -> int:
+    """Do the job of a study that has this key, or without one make the study's tables; return the exit status."""
+    study = STUDIES[name]
+    try:
+        ws = open_workspace(**json.loads(choices))
+        job = study.jobs(ws).get(key) if key else None
+        if key and job is None:
+            raise PartregError(
+                f"no job is called {key} any more: the data, the profile or the code changed since it was listed; "
+                f"run make {study.target} again."
+            )
+    except PartregError as error:
+        print(f"partreg: {name}: FAILED: {error}", file=sys.stderr)
+        return 1
+
+    def work() -> None:
+        if job is None:
+            for path in study.collect(ws):
+                print(f"partreg: {name}: the table is {path}")
+        else:
+            with contextlib.redirect_stderr(TerminalLines(job.label)):  # not around the report of a failure
+                study.record(ws, job)
+
+    return reported(job.label if job else name, work)
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit({"notebook": run_notebook, "study": run_study}[sys.argv[1]](*sys.argv[2:]))

@@ -6,7 +6,7 @@ import pytest
 
 from partreg import files, workflow
 from partreg.errors import PartregError
-from partreg.workflow import settings
+from partreg.studies import settings
 from partreg.workflow.profile import REFERENCE
 
 

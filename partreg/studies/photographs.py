@@ -6,11 +6,11 @@ A method whose side files are missing in the folder is left out, as in chapters 
 from __future__ import annotations
 
 from partreg.parts.boxes import PARTS
+from partreg.studies.dial import ROWS, row_recipe, scored
+from partreg.studies.study import Job, Study
 from partreg.workflow import keys
-from partreg.workflow.dial import ROWS, row_recipe, scored
 from partreg.workflow.profile import DATASETS, Workspace
 from partreg.workflow.runs import lacking
-from partreg.workflow.study import Job, Study
 
 COLUMNS = (
     *("layout", "row", "method", "cmc1", "low", "high", "seed", "test_vehicles", "size", "epochs"),

@@ -38,12 +38,12 @@ CORRECTION = ("table", "where", "commits", "withdrawn", "says")  # the columns o
 WITHDRAWN = "withdrawn: "  # how the outcome of a kept training begins that was found not to be what it says
 USUAL = {"study": "rows", "cell": "", "budget": "long", "dataset": "vehicleid"}
 Pair = tuple[dict[str, Any], dict[str, Any]]  # two methods to compare, see `chosen`
-REGIME = "regime"  # the study whose seeds have a benchmark each, see `partreg.workflow.regime`
+REGIME = "regime"  # the study whose seeds have a benchmark each, see `partreg.studies.regime`
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """The tables of the studies `partreg.workflow.evidence` and `partreg.workflow.regime`.
+    """The tables of the studies `partreg.studies.evidence` and `partreg.studies.regime`.
 
     Attributes:
         runs: a row for each training: what it was for, its scores as fractions, and how it came about. ``key`` is a
@@ -339,7 +339,7 @@ def main_effect(
     Args:
         evidence: the tables.
         rows: the parts of each method, where every subset of the parts is one method's, as
-            `partreg.workflow.evidence.FACTORIAL`.
+            `partreg.studies.evidence.FACTORIAL`.
         of: the weight of each part, such as {"window": 1, "brand": -1} for a difference of two main effects.
         score: a column of ``runs``.
         among: columns of ``runs`` that all these trainings have in common.

@@ -11,8 +11,9 @@ from partreg import workflow
 from partreg.errors import PartregError
 from partreg.paper import BASELINE, FULL
 from partreg.retrieval.protocols import vehicleid_protocol
-from partreg.workflow import data, regime, stages
-from partreg.workflow.evidence import ALONE
+from partreg.studies import regime
+from partreg.studies.evidence import ALONE
+from partreg.workflow import data, stages
 from partreg.workflow.runs import CONTROLS, TABLE_4
 
 

@@ -11,11 +11,12 @@ from partreg import workflow
 from partreg.baselines.task import Cost
 from partreg.errors import PartregError
 from partreg.figures.origins import RENDERED, Origin
+from partreg.studies import dial
+from partreg.studies.study import record_path
 from partreg.synthetic.benchmark import Benchmark, plan_vehicleid, plan_veri
-from partreg.workflow import data, dial, methods
+from partreg.workflow import data, methods
 from partreg.workflow.keys import data_key
 from partreg.workflow.profile import REFERENCE
-from partreg.workflow.study import record_path
 
 
 @pytest.fixture

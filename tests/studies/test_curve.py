@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from partreg import paper
-from partreg.workflow import curve
+from partreg.studies import curve
 from partreg.workflow.profile import read_profile
 
 

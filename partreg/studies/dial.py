@@ -18,6 +18,7 @@ from partreg.errors import PartregError
 from partreg.reid.run import Run
 from partreg.retrieval.protocols import veri_scores as veri_protocol
 from partreg.retrieval.statistics import bootstrap_over_vehicles
+from partreg.studies.study import Job, Record, Study, rendered
 from partreg.synthetic.dials import informed_cmc1
 from partreg.workflow import keys, methods
 from partreg.workflow.code import code_key
@@ -25,7 +26,6 @@ from partreg.workflow.data import load_vehicleid, load_veri
 from partreg.workflow.profile import Workspace
 from partreg.workflow.runs import STRONG, compared_size, make_run, method_run, strong_runs, table_methods
 from partreg.workflow.stages import vehicleid_scores, veri_scores
-from partreg.workflow.study import Job, Record, Study, rendered
 
 SETTINGS, SEEDS = (1, 4, 16), (0, 1, 2)  # what `make reference` runs
 # The methods of each layout, and what each changes.
@@ -73,7 +73,7 @@ def row_recipe(ws: Workspace, layout: str, row: str) -> keys.Recipe:
         "profile": ws.profile.name,
         "made of": run.key if run else methods.method_key(ws, method, ws.profile.seeds[0], **changes),
         "galleries": ws.profile.galleries,
-        "code": [keys.judging(layout), code_key("partreg.workflow.dial:scored")],
+        "code": [keys.judging(layout), code_key("partreg.studies.dial:scored")],
     }
 
 
@@ -159,7 +159,7 @@ def point_job(ws: Workspace, near_duplicates: float, layout: str, row: str) -> J
     """Return the job of one point: a setting of the dial, a layout and one of its methods."""
     here = workspace(ws, near_duplicates)
     what = {"near_duplicates": float(near_duplicates), "layout": layout, "row": row}
-    code = code_key("partreg.workflow.dial:measure", f"partreg.datasets.{layout}")
+    code = code_key("partreg.studies.dial:measure", f"partreg.datasets.{layout}")
     recipe = {"score": row_recipe(here, layout, row), "code": code}
     return Job(what, f"near-duplicates {near_duplicates:g}, {layout}, {row}", here, recipe, table="dial")
 
@@ -172,7 +172,7 @@ def listed(ws: Workspace) -> list[Job]:
     if not ws.profile.benchmark and not ws.profile.dial["benchmark"]:
         return []
     jobs = [point_job(ws, n, layout, row) for n in SETTINGS for layout, table in ROWS.items() for row in table]
-    code = [keys.judging("vehicleid"), code_key("partreg.workflow.dial:strong_row")]
+    code = [keys.judging("vehicleid"), code_key("partreg.studies.dial:strong_row")]
     shared = {"galleries": ws.profile.galleries, "tests": keys.tests(ws, "vehicleid"), "code": code}
     for row, some in strong_runs(ws, SEEDS).items():
         for run in some:

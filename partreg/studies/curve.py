@@ -1,4 +1,4 @@
-"""The gain by parts against the number of training vehicles, from the kept study `partreg.workflow.regime`."""
+"""The gain by parts against the number of training vehicles, from the kept study `partreg.studies.regime`."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import pandas as pd
 from partreg import paper
 from partreg.figures.tables import in_points
 from partreg.retrieval.statistics import Arm, Contrast, contrast, gain_line, verdict
-from partreg.workflow.effects import regime_runs
+from partreg.studies.effects import regime_runs
 from partreg.workflow.profile import REFERENCE, read_profile
 
 
 def kept_runs(folder: Path = REFERENCE) -> pd.DataFrame:
-    """Return the finished trainings of the study `partreg.workflow.regime`; an empty table where nobody has made it."""
+    """Return the finished trainings of the study `partreg.studies.regime`; an empty table where nobody has made it."""
     runs = regime_runs(folder)
     return runs[runs.outcome == "done"].rename(columns={"vehicles": "learnt", "cmc1_large": "cmc1"})
 

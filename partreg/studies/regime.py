@@ -21,14 +21,14 @@ import pandas as pd
 from partreg.errors import PartregError
 from partreg.paper import BASELINE, FULL
 from partreg.retrieval.expected import expected_cmc1, expected_hits
+from partreg.studies.evidence import ALONE, EXTENSIONS, PULLED_ELSEWHERE, global_accuracy, training_columns
+from partreg.studies.study import Job, Record, Study, rendered
 from partreg.workflow import keys
 from partreg.workflow.code import code_key
 from partreg.workflow.data import load_vehicleid, test_images
-from partreg.workflow.evidence import ALONE, EXTENSIONS, PULLED_ELSEWHERE, global_accuracy, training_columns
 from partreg.workflow.profile import Workspace
 from partreg.workflow.runs import CONTROLS, TABLE_4, make_run
 from partreg.workflow.stages import features, history, train_images, trained
-from partreg.workflow.study import Job, Record, Study, rendered
 
 PULLED = "Global prediction pulled to the parts'"
 # The same with the part branches on an earlier map, whose cells see less of the image. Chosen on held-out vehicles, see
@@ -114,7 +114,7 @@ def as_job(ws: Workspace, seed: int, row: str, learnt: int, epochs: int, changes
 
 def judging() -> list[str]:
     """Return the code that extracts features of test and validation images and scores them."""
-    here = "partreg.workflow.regime:judged"
+    here = "partreg.studies.regime:judged"
     return [code_key("partreg.reid.features", here, "partreg.datasets.vehicleid"), code_key("partreg.datasets.split")]
 
 

@@ -7,7 +7,9 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
-from partreg.workflow import notebooks
+import needs
+import step
+from tests.conftest import REPOSITORY
 
 
 @pytest.fixture
@@ -18,12 +20,13 @@ def shelf(tmp_path, monkeypatch):
     notebook = new_notebook(cells=cells, metadata={"kernelspec": kernel})
     (tmp_path / "notebooks").mkdir()
     nbformat.write(notebook, tmp_path / "notebooks" / "divide.ipynb")
-    monkeypatch.setattr(notebooks, "REPOSITORY", tmp_path)
+    for module in (needs, step):
+        monkeypatch.setattr(module, "REPOSITORY", tmp_path)
     return tmp_path
 
 
 def test_a_notebook_that_runs_leaves_its_output_and_nothing_else(shelf, capsys):
-    assert notebooks.main(["divide", str(shelf / "out" / "divide.ipynb"), '{"by": 3, "label": "six by three"}']) == 0
+    assert step.run_notebook("divide", str(shelf / "out" / "divide.ipynb"), '{"by": 3, "label": "six by three"}') == 0
     executed = nbformat.read(shelf / "out" / "divide.ipynb", as_version=4)
     assert executed.cells[-1].outputs[0]["data"]["text/plain"] == "2.0"
     seen = [path.name for path in (shelf / "out").iterdir() if path.suffix != ".lock"]
@@ -32,7 +35,7 @@ def test_a_notebook_that_runs_leaves_its_output_and_nothing_else(shelf, capsys):
 
 
 def test_a_notebook_that_fails_says_why_and_keeps_its_red_cell_apart(shelf, capsys):
-    assert notebooks.main(["divide", str(shelf / "divide.ipynb"), '{"by": 0}']) == 1
+    assert step.run_notebook("divide", str(shelf / "divide.ipynb"), '{"by": 0}') == 1
     assert not (shelf / "divide.ipynb").exists()
     assert (shelf / "divide.failed.ipynb").exists()
     told = capsys.readouterr().err
@@ -41,13 +44,13 @@ def test_a_notebook_that_fails_says_why_and_keeps_its_red_cell_apart(shelf, caps
 
 
 def test_a_notebook_is_given_the_choices_that_it_declares(shelf):
-    notebooks.execute("divide", shelf / "divide.ipynb", {"by": 3, "seeds": "0,1", "names": "{}"})
+    step.execute("divide", shelf / "divide.ipynb", {"by": 3, "seeds": "0,1", "names": "{}"})
     executed = nbformat.read(shelf / "divide.ipynb", as_version=4)
     assert "seeds" not in "".join(cell.source for cell in executed.cells)
 
 
 def test_progress_bars_become_a_line_now_and_then(capsys):
-    lines = notebooks.TerminalLines("a network", every=0)
+    lines = step.TerminalLines("a network", every=0)
     lines.write("a network, seed 0:  10%|█   | 1/10\ra network, seed 0:  20%|██  | 2/10")
     lines.write("no bar")
     assert capsys.readouterr().out == "partreg: a network: 20%|██  | 2/10\n"
@@ -55,5 +58,5 @@ def test_progress_bars_become_a_line_now_and_then(capsys):
 
 def test_what_starts_a_chapter_does_not_load_torch():
     # Each of a book's forty notebooks is started by a process of its own; torch and torchvision take three seconds.
-    code = "import sys; import partreg.workflow.notebooks; sys.exit('torch' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+    code = "import sys; import step; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY / "book", check=False).returncode == 0

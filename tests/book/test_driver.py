@@ -1,5 +1,6 @@
 """What a driver starts is heard to its last word, and is waited for where the driver, or what it started, is killed."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -9,12 +10,13 @@ import psutil
 import pytest
 from click.testing import CliRunner
 
+import driver
+from needs import NEEDS
 from partreg import files
-from partreg.workflow import driver
-from partreg.workflow.chapters import NEEDS
 from partreg.workflow.profile import CHOICES
 from tests.conftest import REPOSITORY
 
+PATH = os.pathsep.join([str(REPOSITORY / "book"), str(REPOSITORY)])
 # These stand for Snakemake, which starts a notebook that is at work when the others are killed, and for the driver.
 NOTEBOOK = """
 import pathlib, time
@@ -29,7 +31,7 @@ subprocess.run([sys.executable, "notebook.py"])
 """
 DRIVER = """
 import pathlib, sys
-from partreg.workflow import driver
+import driver
 with driver.only_one(pathlib.Path()) as lock:
     driver.follow([sys.executable, "snakemake.py"], pathlib.Path("log"), stdin=lock)
 """
@@ -43,9 +45,9 @@ def test_every_line_is_heard_the_last_one_too(tmp_path):
 
 @pytest.mark.parametrize("victims", [1, 2], ids=["the driver", "the driver and its Snakemake"])
 def test_what_a_killed_run_started_works_on_and_is_waited_for(tmp_path, victims):
-    for name, code in {"notebook": NOTEBOOK, "snakemake": SNAKEMAKE, "driver": DRIVER}.items():
+    for name, code in {"notebook": NOTEBOOK, "snakemake": SNAKEMAKE, "top": DRIVER}.items():
         (tmp_path / f"{name}.py").write_text(code)
-    top = subprocess.Popen([sys.executable, "-P", "driver.py"], cwd=tmp_path)
+    top = subprocess.Popen([sys.executable, "top.py"], cwd=tmp_path, env=os.environ | {"PYTHONPATH": PATH})
     while "at work" not in ((tmp_path / "log").read_text() if (tmp_path / "log").exists() else ""):
         assert top.poll() is None
         time.sleep(0.05)
@@ -131,12 +133,14 @@ def test_a_run_waits_for_what_inherited_the_lock_by_its_descriptor(tmp_path):
     script = f"""
 import os, subprocess, sys
 from pathlib import Path
-from partreg.workflow.driver import only_one
+from driver import only_one
 with only_one(Path({str(tmp_path)!r})) as held:
     subprocess.Popen([sys.executable, "-c", {child!r}, {str(tmp_path / "end")!r}], pass_fds=(held,)).stdout
     os.kill(os.getpid(), 9)
 """
-    subprocess.run([sys.executable, "-c", script], check=False, stdout=subprocess.DEVNULL)
+    subprocess.run(
+        [sys.executable, "-c", script], env=os.environ | {"PYTHONPATH": PATH}, check=False, stdout=subprocess.DEVNULL
+    )
     assert not (tmp_path / "end").exists()
     with driver.only_one(tmp_path):
         assert (tmp_path / "end").exists(), "it waited"

@@ -1,4 +1,4 @@
-"""The points of chapter 13's thing to touch; each is what `partreg.workflow.effects.effect` says of its trainings."""
+"""The points of chapter 13's thing to touch; each is what `partreg.studies.effects.effect` says of its trainings."""
 
 import numpy as np
 import pandas as pd
@@ -6,7 +6,7 @@ import pytest
 
 from partreg.figures import tables
 from partreg.paper import BASELINE, FULL
-from partreg.workflow import effects, points
+from partreg.studies import effects, points
 
 AXES = {"train_vehicles": "training vehicles", "shortcuts": "shortcuts"}
 

@@ -8,9 +8,9 @@ import pandas as pd
 
 from partreg.figures.tables import percent, signed
 from partreg.paper import BASELINE, FULL
-from partreg.workflow import effects, regime
-from partreg.workflow.evidence import PULLED_ELSEWHERE, WHOLE
-from partreg.workflow.points import against
+from partreg.studies import effects, regime
+from partreg.studies.evidence import PULLED_ELSEWHERE, WHOLE
+from partreg.studies.points import against
 
 TABLE = "gpu/tried"
 CONTROL = ", whole map"  # how the control of a variation is called after it

@@ -1,4 +1,7 @@
-"""Run `make book`: Snakemake runs what is due; the terminal shows which notebook, how many steps, and the time left."""
+"""Bring the book up to date: ``python book/driver.py --profile smoke``; ``make book`` calls it.
+
+Snakemake runs what is due. The terminal shows which notebook, how many steps, and the time left.
+"""
 
 from __future__ import annotations
 
@@ -22,9 +25,9 @@ from tqdm import tqdm
 from partreg import files
 from partreg.datasets.layouts import LAYOUTS, function, layout_of
 from partreg.errors import PartregError
-from partreg.workflow.evidence import restore as restored
-from partreg.workflow.profile import CHOICES, REFERENCE, REPOSITORY, Workspace, demand_repository, open_workspace, tidy
-from partreg.workflow.studies import STUDIES
+from partreg.studies import STUDIES
+from partreg.studies.evidence import restore as restored
+from partreg.workflow.profile import CHOICES, REFERENCE, REPOSITORY, Workspace, open_workspace, tidy
 
 LOG = "make.log"  # of Snakemake and all that it runs, in the results folder
 # How long a step takes, in units of a chapter that only shows what others have made. The proportions turn the steps
@@ -161,7 +164,6 @@ def chosen(command: Callable[..., None]) -> Callable[..., None]:
 def main(target: str, cores: int, baselines: bool, restore: bool, **given: str) -> None:
     """Run whatever of the book is due and render it."""
     try:
-        demand_repository("make book")
         choices = as_choices(baselines, given)
         ws = open_workspace(**choices)
         refuse(ws, target)

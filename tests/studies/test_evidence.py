@@ -11,8 +11,9 @@ from PIL import Image
 from partreg import paper, workflow
 from partreg.errors import PartregError
 from partreg.retrieval.protocols import draw_gallery
+from partreg.studies import effects, evidence
 from partreg.synthetic.benchmark import plan_vehicleid
-from partreg.workflow import data, effects, evidence
+from partreg.workflow import data
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,6 @@
 """Declare a study: measurements of one kind, each made once, alone and in any order, and the tables of their records.
 
-`partreg.workflow.evidence`, `regime`, `dial`, `settings` and `photographs` declare theirs; `partreg.workflow.studies`
-runs them.
+`partreg.studies.evidence`, `regime`, `dial`, `settings` and `photographs` declare theirs.
 """
 
 from __future__ import annotations

@@ -11,12 +11,12 @@ from partreg import files
 from partreg.baselines import declarations
 from partreg.errors import PartregError
 from partreg.reid.run import Run
+from partreg.studies.study import Job, Record, Study
 from partreg.workflow import keys
 from partreg.workflow.code import code_key
 from partreg.workflow.profile import Workspace
 from partreg.workflow.runs import make_run, method_run
 from partreg.workflow.stages import history, run_folder
-from partreg.workflow.study import Job, Record, Study
 
 # Where the search began, and what was tried from there, one setting at a time; rates and epochs for the baseline too.
 START: dict[str, Any] = {"part_weight": 0.3, "last_stride": 1, "lr": 0.03, "epochs": 20}
@@ -58,7 +58,7 @@ def as_job(ws: Workspace, method: str, changes: dict[str, Any], start: dict[str,
     name, value = list(numbers.items())[-1]
     chosen = "yes" if all(used[one] == number for one, number in numbers.items()) else ""
     what = {"network": network, "setting": name, "value": f"{value:g}", "chosen": chosen}
-    recipe = {"run": run.key, "code": [keys.validated(), code_key("partreg.workflow.settings:measure")]}
+    recipe = {"run": run.key, "code": [keys.validated(), code_key("partreg.studies.settings:measure")]}
     return Job(what, f"settings, {network}, {name} {value:g}", ws, recipe, run, run.detects, table)
 
 

@@ -8,8 +8,9 @@ import pytest
 
 from partreg import files, workflow
 from partreg.errors import PartregError
-from partreg.workflow import studies
-from partreg.workflow.study import Job, Study, record_path, table_path
+from partreg.studies import STUDIES
+from partreg.studies.study import Job, Study, record_path, table_path
+from step import run_study
 from tests.conftest import REPOSITORY
 from tests.datasets.layouts import write_vehicleid, write_veri
 
@@ -41,7 +42,7 @@ def study(done, monkeypatch):
         return {"letters": len(job.label)}
 
     made = Study("count", "counting", {"counted": ("row", "letters")}, listed, measure)
-    monkeypatch.setitem(studies.STUDIES, made.name, made)
+    monkeypatch.setitem(STUDIES, made.name, made)
     return made
 
 
@@ -88,7 +89,7 @@ def test_tables_are_made_of_what_is_recorded_in_the_order_of_the_jobs(ws, study)
 
 def test_a_workspace_without_jobs_is_told_what_to_do(ws):
     for name, profile in {"evidence": "laptop", "photographs": "smoke"}.items():
-        study = studies.STUDIES[name]
+        study = STUDIES[name]
         here = workflow.Workspace(workflow.open_workspace(profile).profile, ws.folder)
         with pytest.raises(PartregError, match=f"profile '{profile}': {study.without_jobs[:20]}"):
             study.collect(here)
@@ -97,30 +98,30 @@ def test_a_workspace_without_jobs_is_told_what_to_do(ws):
 def test_the_command_does_a_job_or_makes_the_tables(ws, study, capsys):
     choices = json.dumps({"profile": "smoke", "output": str(ws.folder)})
     first, second = study.jobs(ws)
-    assert studies.main([choices, "count", second]) == 1
+    assert run_study(choices, "count", second) == 1
     assert capsys.readouterr().err == "partreg: counted, b: FAILED: no room.\n"
-    assert studies.main([choices, "count", first]) == 0
+    assert run_study(choices, "count", first) == 0
     told = capsys.readouterr().out
     assert "partreg: counted, a: started\npartreg: counted, a: done in " in told
-    assert studies.main([choices, "count"]) == 0
+    assert run_study(choices, "count") == 0
     assert f"partreg: count: the table is {table_path(ws, 'counted')}" in capsys.readouterr().out
 
 
 def test_a_job_that_is_no_more_and_a_wrong_profile_are_told(ws, study, capsys):
     choices = json.dumps({"profile": "smoke", "output": str(ws.folder)})
-    assert studies.main([choices, "count", "0123-4567"]) == 1
+    assert run_study(choices, "count", "0123-4567") == 1
     told = capsys.readouterr().err
     assert (
         "partreg: count: FAILED: no job is called 0123-4567 any more: the data, the profile or the code changed" in told
     )
     assert "run make counting again" in told
-    assert studies.main([json.dumps({"profile": "no_such"}), "count"]) == 1
+    assert run_study(json.dumps({"profile": "no_such"}), "count") == 1
     assert "partreg: count: FAILED: " in capsys.readouterr().err
 
 
 def test_every_study_lists_jobs_with_keys_and_labels_of_their_own(tmp_path):
     ws = workflow.open_workspace("smoke", output=str(tmp_path / "out"), veri=str(write_veri(tmp_path)))
-    for name, study in studies.STUDIES.items():
+    for name, study in STUDIES.items():
         jobs = study.jobs(ws)
         assert name == study.name
         assert jobs
@@ -129,10 +130,8 @@ def test_every_study_lists_jobs_with_keys_and_labels_of_their_own(tmp_path):
 
 def test_make_runs_every_study():
     lines = (REPOSITORY / "Makefile").read_text(encoding="utf-8")
-    assert set(re.findall(r"workflow.driver --target (\w+)", lines)) == {*studies.STUDIES} - {
-        "own_dial"
-    }  # which is the book's own
-    for study in studies.STUDIES.values():
+    assert set(re.findall(r"driver.py --target (\w+)", lines)) == {*STUDIES} - {"own_dial"}  # which is the book's own
+    for study in STUDIES.values():
         assert re.search(rf"^{study.target}:", lines, re.MULTILINE)
 
 
@@ -141,8 +140,8 @@ def test_the_studies_can_be_listed_for_a_profile_of_photographs_alone(tmp_path):
     reid = {"weights": "", "batch": 2}
     ws = workflow.open_workspace("paper", output=str(tmp_path / "out"), **where, overrides={"reid": reid})
     assert not ws.profile.benchmark
-    listed = {name: study.listed(ws) for name, study in studies.STUDIES.items()}
+    listed = {name: study.listed(ws) for name, study in STUDIES.items()}
     assert listed["photographs"]
     assert listed["dial"] == []  # there is nothing to render
     with pytest.raises(PartregError, match="it says nothing of a benchmark to render"):
-        studies.STUDIES["dial"].collect(ws)
+        STUDIES["dial"].collect(ws)

@@ -3,9 +3,10 @@
 import pandas as pd
 import pytest
 
+from needs import NEEDS
 from partreg.paper import BASELINE, FULL
-from partreg.workflow import CONTROLS, TABLE_4, effects, evidence, pays, regime
-from partreg.workflow.chapters import NEEDS
+from partreg.studies import effects, evidence, pays, regime
+from partreg.workflow import CONTROLS, TABLE_4
 
 MADE = {"kind": "variation", "learnt": 9, "epochs": 2, "device": "card", "commit": "abc"}
 SCORES = {FULL: (0.3, 0.2), "x": (0.3, 0.4), "x, whole map": (0.5, 0.6), "y": (0.1, 0.2)}

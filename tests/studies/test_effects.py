@@ -8,13 +8,13 @@ import pandas as pd
 import pytest
 
 import pages
+from needs import NEEDS
 from partreg import paper
 from partreg.errors import PartregError
 from partreg.parts.boxes import PARTS
 from partreg.retrieval.statistics import NO_PRIOR, Arm, contrast
-from partreg.workflow import effects
-from partreg.workflow import evidence as study
-from partreg.workflow.chapters import NEEDS
+from partreg.studies import effects
+from partreg.studies import evidence as study
 from partreg.workflow.profile import REPOSITORY
 from partreg.workflow.runs import CONTROLS, STRONG
 

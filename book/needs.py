@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import ast
+import hashlib
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from partreg.baselines import declarations, table_methods
 from partreg.reid.run import Run
-from partreg.workflow.effects import COLUMNS, kept_files
+from partreg.studies.effects import COLUMNS, kept_files
+from partreg.workflow.code import closure, code_key, imported
 from partreg.workflow.methods import method_key
-from partreg.workflow.notebooks import source
-from partreg.workflow.profile import Workspace
+from partreg.workflow.profile import REPOSITORY, Workspace
 from partreg.workflow.runs import lacking, make_run, method_run
 from partreg.workflow.stages import run_folder
 
 Tables = dict[str, dict[str, list[Run]]]
-KEPT = (*COLUMNS, "regime")  # all that `partreg.workflow.effects.read_evidence` reads under reference/
+KEPT = (*COLUMNS, "regime")  # all that `partreg.studies.effects.read_evidence` reads under reference/
 
 
 @dataclass(frozen=True)
@@ -53,8 +57,23 @@ NEEDS = {
     "17_in_the_page": Needs(networks=("table_4",)),
     "by_hand": Needs(),
 }
-CHAPTERS = tuple(NEEDS)
 EXAMPLE = "oife"  # chapter 11 shows it: it learns from more than identities, by a sum of losses
+
+
+def source(name: str) -> Path:
+    """Return the path of a chapter's notebook."""
+    return REPOSITORY / "notebooks" / f"{name}.ipynb"
+
+
+@cache
+def notebook_key(path: Path) -> str:
+    """Return twelve hexadecimal digits of a notebook: its cells, and the code of all that its code cells import."""
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    texts = ["".join(cell["source"]) for cell in cells]
+    code = "\n".join(text for text, cell in zip(texts, cells, strict=True) if cell["cell_type"] == "code")
+    roots = sorted(imported([ast.parse(code)]))
+    told = repr(declarations()) if "partreg.baselines" in closure(*roots) else ""  # what methods say of themselves
+    return hashlib.sha256(json.dumps([texts, code_key(*roots), told]).encode()).hexdigest()[:12]
 
 
 def copied_run(ws: Workspace, name: str) -> Run:
