@@ -7,7 +7,6 @@ import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
 from partreg.baselines import declarations, table_methods
@@ -65,7 +64,6 @@ def source(name: str) -> Path:
     return REPOSITORY / "notebooks" / f"{name}.ipynb"
 
 
-@cache
 def notebook_key(path: Path) -> str:
     """Return twelve hexadecimal digits of a notebook: its cells, and the code of all that its code cells import."""
     cells = json.loads(path.read_text(encoding="utf-8"))["cells"]

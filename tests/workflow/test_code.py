@@ -15,6 +15,7 @@ from types import SimpleNamespace
 import pandas as pd
 import pytest
 
+import needs
 from needs import NEEDS, notebook_key
 from partreg import workflow
 from partreg.baselines import declarations, table_methods
@@ -408,7 +409,7 @@ def test_a_chapter_is_due_with_what_methods_say_of_themselves(package, tmp_path,
     sources = ("import partreg.other", "from partreg.baselines import declarations", "import partreg")
     before = [keyed(source) for source in sources]
     changed = {**declarations(), "oife": replace(declarations()["oife"], alt="Flow chart: another.")}
-    monkeypatch.setattr(code, "declarations", lambda: changed)
+    monkeypatch.setattr(needs, "declarations", lambda: changed)
     assert [keyed(source) != old for source, old in zip(sources, before, strict=True)] == [True, True, False]
 
 
