@@ -14,6 +14,7 @@ from nbformat.v4 import new_markdown_cell
 
 from listings import WIDTH, broken, laid_out
 from needs import NEEDS, Needs
+from partreg.figures.tables import markdown
 
 WORDS_A_MINUTE = 180  # of prose and of code, for readers whose first language is another
 TABLES = {"controls": "the controls", "strong": "the strong baseline"}  # the others are the paper's: table_4 is Table 4
@@ -194,5 +195,5 @@ def parameter_table(notebook: NotebookNode) -> list[str]:
     found = re.findall(r"^(\w+) = (.*?)  # (.*)$", "\n".join(sources), re.MULTILINE)
     if not found:
         return []
-    lines = [f"| `{name}` | `{value}` | {_with_code(meaning.replace('|', '/'))} |" for name, value, meaning in found]
-    return ["", "Its parameters, each as `-p name value`:", "", "| name | value | meaning |", "|---|---|---|", *lines]
+    rows = [(f"`{name}`", f"`{value}`", _with_code(meaning)) for name, value, meaning in found]
+    return ["", "Its parameters, each as `-p name value`:", "", *markdown(["name", "value", "meaning"], rows)]

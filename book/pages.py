@@ -12,6 +12,7 @@ from keep import of_older_code
 from needs import NEEDS, chapter_path, run_path
 from partreg import files
 from partreg.baselines import declarations
+from partreg.figures.tables import markdown
 from partreg.reid.run import Run
 from partreg.studies.effects import REGIME, WITHDRAWN, Evidence
 from partreg.studies.study import table_path
@@ -20,6 +21,7 @@ from partreg.synthetic.benchmark import plan_vehicleid
 from partreg.workflow.profile import Workspace, read_profile
 from partreg.workflow.provenance import device, provenance
 from partreg.workflow.runs import networks
+from promises import commit_words
 
 PAGES = ("settings", "settings_others", "photographs")  # kept tables beside which the reader's own are shown
 
@@ -68,59 +70,52 @@ def methods_reference() -> str:
     return "\n".join(sections)
 
 
-def marks_table(profile: str = "laptop") -> str:
-    """Return a table of the marks that tell a profile's vehicles apart, with their number on a vehicle."""
-    vehicles = plan_vehicleid(benchmark.described(read_profile(profile)["benchmark"])).vehicles
+def marks_table() -> str:
+    """Return a table of the marks that tell the vehicles of the profile ``laptop`` apart, with their number on one."""
+    vehicles = plan_vehicleid(benchmark.described(read_profile("laptop")["benchmark"])).vehicles
     places = Counter(mark.place for vehicle in vehicles for mark in vehicle.marks)
     total = sum(places.values()) / len(vehicles)
-    lines = [
-        f"Marks, {total:.1f} on average in the profile `{profile}`; no single view shows them all:",
-        "",
-        "| where | which | per vehicle, on average |",
-        "|---|---|---:|",
+    rows = [
+        (where, which, f"{sum(places[name] for name in names) / len(vehicles):.2f}")
+        for where, (which, names) in MARKS.items()
     ]
-    for where, (which, names) in MARKS.items():
-        lines.append(f"| {where} | {which} | {sum(places[name] for name in names) / len(vehicles):.2f} |")
-    return "\n".join(lines) + "\n"
+    head = f"Marks, {total:.1f} on average in the profile `laptop`; no single view shows them all:"
+    return "\n".join([head, "", *markdown(["where", "which", "per vehicle, on average:"], rows), ""])
 
 
 def statistics(ws: Workspace) -> str:
     """Return the page with the run time of each chapter and network, and with the machine that they ran on."""
     facts = provenance(ws)
-    commit = f"`{facts['commit']}`{'' if facts['clean'] else ' with uncommitted changes'}"
     versions = ", ".join(f"{name} {number}" for name, number in facts["versions"].items())
-    lines = [
-        "# Run times",
-        "",
-        f"This copy of the book was made with the profile `{facts['profile']}` on {device()}, Python "
-        f"{platform.python_version()}, commit {commit}.",
-        f"Versions: {versions}. Times are wall-clock seconds; two notebooks may run at a time.",
-        "",
-        "## Chapters",
-        "",
-        "| chapter | finished (UTC) | seconds |",
-        "|---|---|---:|",
-    ]
+    chapters, trainings = [], []
     for name in NEEDS:
         ran = nbformat.read(chapter_path(ws, name), as_version=4).metadata.papermill
-        lines.append(
-            f"| {{doc}}`/notebooks/{name}` | {ran['end_time'][:16].replace('T', ' ')} | {ran['duration']:.0f} |"
-        )
-    lines += [
-        "",
-        "## Networks",
-        "",
-        "| network | folder under `runs/` | commit | seconds, training | seconds, notebook |",
-        "|---|---|---|---:|---:|",
-    ]
+        finished = ran["end_time"][:16].replace("T", " ")
+        chapters.append((f"{{doc}}`/notebooks/{name}`", finished, f"{ran['duration']:.0f}"))
     for run in sorted(networks(ws).values(), key=lambda run: run.name):
         path = run_path(ws, run)
         trained = files.read_json(path.parent / "provenance.json")
         ran = nbformat.read(path, as_version=4).metadata.papermill
-        commit = f"`{trained['commit']}`{'' if trained['clean'] else ' with uncommitted changes'}"
-        seconds = f"{trained['seconds']:.0f} | {ran['duration']:.0f}"
-        lines.append(f"| {run.name} | `{run.key}` | {commit} | {seconds} |")
-    return "\n".join(lines) + "\n"
+        seconds = f"{trained['seconds']:.0f}", f"{ran['duration']:.0f}"
+        trainings.append((run.name, f"`{run.key}`", commit_words(trained), *seconds))
+    columns = ["network", "folder under `runs/`", "commit", "seconds, training:", "seconds, notebook:"]
+    lines = [
+        "# Run times",
+        "",
+        f"This copy of the book was made with the profile `{facts['profile']}` on {device()}, Python "
+        f"{platform.python_version()}, commit {commit_words(facts)}.",
+        f"Versions: {versions}. Times are wall-clock seconds; two notebooks may run at a time.",
+        "",
+        "## Chapters",
+        "",
+        *markdown(["chapter", "finished (UTC)", "seconds:"], chapters),
+        "",
+        "## Networks",
+        "",
+        *markdown(columns, trainings),
+        "",
+    ]
+    return "\n".join(lines)
 
 
 def copy_time(ws: Workspace) -> str:
@@ -141,8 +136,7 @@ def own_part(ws: Workspace, name: str) -> str:
     if not path.exists():
         return f"None of your own lies in this book's results folder; `make {target}` makes it.\n"
     table = pd.read_csv(path).fillna("").astype(str)
-    lines = [table.columns, ["---"] * len(table.columns), *table.to_numpy()]
-    lines = [f"| {' | '.join(word.replace('|', '/') for word in line)} |" for line in lines]
+    lines = markdown(list(table.columns), table.to_numpy())
     return "\n".join(["Your own, from this book's results folder:", "", *lines, ""])
 
 
@@ -162,20 +156,16 @@ def runs_table(evidence: Evidence) -> str:
     runs = evidence.runs.assign(failed=(evidence.runs.outcome != "done") & ~withdrawn)
     if runs.empty:
         return "None has been run yet.\n"
-    lines = [
+    says = (
         f"{len(runs)} trainings are kept, {int(runs.failed.sum())} of them failed; together they took "
         f"{runs.seconds.sum() / 3600:.1f} hours of training. "
         f"{int(of_older_code(runs).sum())} of them are of older code than this copy's, see [](promises.md)."
-        + f" {int(withdrawn.sum())} of them count for nothing."
-        * bool(withdrawn.any()),
-        "",
-        "| network | trainings | failed | minutes | study | budget | data set | cell |",
-        "|---|---:|---:|---:|---|---|---|---|",
-    ]
+    ) + f" {int(withdrawn.sum())} of them count for nothing." * bool(withdrawn.any())
+    rows = []
     named = runs.assign(study=runs.study.map(STUDIES))
     for (row, *names), group in named.groupby(["row", "study", "budget", "dataset", "cell"], sort=False):
-        counts = f"{len(group)} | {int(group.failed.sum())} | {group.seconds.sum() / 60:.0f}"
-        lines.append(f"| {row} | {counts} | {' | '.join(names)} |")
+        rows.append((row, len(group), int(group.failed.sum()), f"{group.seconds.sum() / 60:.0f}", *names))
     failures = [f"- `{run.key}` ({run.row}, seed {run.seed}): {run.outcome}" for run in runs[runs.failed].itertuples()]
     remarks = [f"- {remark}" for study in sorted(evidence.said) for remark in evidence.said[study]]
-    return "\n".join([*lines, "", *failures, *remarks, ""])
+    columns = ["network", "trainings:", "failed:", "minutes:", "study", "budget", "data set", "cell"]
+    return "\n".join([says, "", *markdown(columns, rows), "", *failures, *remarks, ""])

@@ -11,6 +11,7 @@ import json
 from collections import Counter
 from pathlib import Path
 
+from partreg.figures.tables import markdown
 from partreg.workflow.code import imported, imports
 from partreg.workflow.profile import REPOSITORY
 
@@ -105,11 +106,10 @@ def drawn(found: Arrows) -> bytes:
 def page(found: Arrows) -> str:
     """Return the plan for the page on carrying on, in Markdown: the picture, and the same in words."""
     alt = "; ".join(f"{room} imports {', '.join(used(found, room)) or 'none of the others'}" for room in ROOMS)
-    rows = [f"| `{room}` | {what} | {lines(room):,} | {', '.join(used(found, room))} |" for room, what in ROOMS.items()]
-    head = ["| room | what is in it | lines | imports |", "|---|---|---:|---|"]
-    return "\n".join(
-        [f"```{{image}} _static/plan.svg\n:alt: The rooms one above the other. {alt}.\n```", "", *head, *rows, ""]
-    )
+    rows = [(f"`{room}`", what, f"{lines(room):,}", ", ".join(used(found, room))) for room, what in ROOMS.items()]
+    table = markdown(["room", "what is in it", "lines:", "imports"], rows)
+    image = f"```{{image}} _static/plan.svg\n:alt: The rooms one above the other. {alt}.\n```"
+    return "\n".join([image, "", *table, ""])
 
 
 def used(found: Arrows, room: str) -> list[str]:

@@ -14,14 +14,19 @@ from typing import Any
 import pandas as pd
 
 from partreg import files
+from partreg.figures.tables import markdown
 from partreg.retrieval.statistics import Arm, contrast
 from partreg.workflow.profile import REFERENCE
 
 
 def origin_words(facts: Any) -> str:
     """Say in one sentence where kept results come from; `tests.origin.origin` gives the ``facts``."""
-    commit = f"`{facts['commit']}`{'' if facts['clean'] else ' with uncommitted changes'}"
-    return f"Kept from {facts['made']}, {facts['device']}, commit {commit}."
+    return f"Kept from {facts['made']}, {facts['device']}, commit {commit_words(facts)}."
+
+
+def commit_words(facts: Any) -> str:
+    """Write the ``commit`` of some facts, and whether it was ``clean``."""
+    return f"`{facts['commit']}`{'' if facts['clean'] else ' with uncommitted changes'}"
 
 
 def kept(name: str, target: str, what: str = "") -> Callable[[Callable[[Path], list[str]]], Callable[..., str]]:
@@ -68,9 +73,10 @@ def fuzz(path: Path) -> list[str]:
     return [
         f"{table.files.sum():,} files, {table.failed.sum()} readers failed. {origin_words(table.iloc[0])}",
         "",
-        "| reader | files | branches reached | failed |",
-        "|---|---:|---:|---:|",
-        *(f"| {row.reader} | {row.files:,} | {row.branches} | {row.failed} |" for row in table.itertuples()),
+        *markdown(
+            ["reader", "files:", "branches reached:", "failed:"],
+            [(row.reader, f"{row.files:,}", row.branches, row.failed) for row in table.itertuples()],
+        ),
     ]
 
 
@@ -78,16 +84,15 @@ def fuzz(path: Path) -> list[str]:
 def machines(path: Path) -> list[str]:
     """Report by how much the results of other machines differ."""
     table = pd.read_csv(path)
-    lines = [
-        f"Against one notebook at a time on the same machine. {origin_words(table.iloc[0])}",
-        "",
-        "| how | results | files | differ | largest difference |",
-        "|---|---|---:|---:|---:|",
-    ]
+    rows = []
     for row in table.itertuples():
         largest = "–" if not row.differ else "cannot be compared" if pd.isna(row.largest) else f"{row.largest:.2g}"
-        lines.append(f"| {row.machine} | {row.results} | {row.files:,} | {row.differ:,} | {largest} |")
-    return lines
+        rows.append((row.machine, row.results, f"{row.files:,}", f"{row.differ:,}", largest))
+    return [
+        f"Against one notebook at a time on the same machine. {origin_words(table.iloc[0])}",
+        "",
+        *markdown(["how", "results", "files:", "differ:", "largest difference:"], rows),
+    ]
 
 
 @kept("machine_scores.csv", "machines")
@@ -100,9 +105,10 @@ def scores(path: Path) -> list[str]:
         f"For one seed, CMC@1 differs by up to {machine:.1f} points between the machines; for one machine, by up to "
         f"{seed:.1f} points between the seeds. {origin_words(table.iloc[0])}",
         "",
-        f"| CMC@1, % | {' | '.join(f'seed {seed}' for seed in points)} |",
-        f"|---|{'---:|' * len(points.columns)}",
-        *(f"| {name} | {' | '.join(f'{score:.1f}' for score in line)} |" for name, line in points.iterrows()),
+        *markdown(
+            ["CMC@1, %", *(f"seed {seed}:" for seed in points)],
+            [(name, *(f"{score:.1f}" for score in line)) for name, line in points.iterrows()],
+        ),
     ]
 
 
@@ -127,13 +133,12 @@ def gpu(path: Path) -> list[str]:
     lines = [f"{facts['device']}, {facts['cores']} cores, torch {facts['torch']}, commit `{facts['commit']}`.", ""]
     lines += [f"- {name} failed: {error.splitlines()[-1]}" for name, error in report["failed"].items()]
     lines += _gpu_table(path.with_name("table_4.csv"))
-    lines += ["| compared with the CPU | found |", "|---|---:|"]
     compared = {**parts.get("agreement", {}), **{f"detector: {k}": v for k, v in parts.get("detector", {}).items()}}
-    lines += [f"| {name} | {_shown(value)} |" for name, value in compared.items()]
+    lines += markdown(["compared with the CPU", "found:"], [(name, _shown(value)) for name, value in compared.items()])
     for name, speeds in parts.items():
         if name.startswith("speed, "):
-            lines += ["", f"| images a second: {name.removeprefix('speed, ')} | |", "|---|---:|"]
-            lines += [f"| {what} | {_shown(value)} |" for what, value in speeds.items()]
+            columns = [f"images a second: {name.removeprefix('speed, ')}", ":"]
+            lines += ["", *markdown(columns, [(what, _shown(value)) for what, value in speeds.items()])]
     return lines
 
 
@@ -152,17 +157,16 @@ def _gpu_table(path: Path) -> list[str]:
     shared = ["network", "size", "vehicles", "images", "epochs", "batch"]
     lines = []
     for (network, size, vehicles, images, epochs, batch), rows in table.groupby(shared, sort=False):
-        lines += [
-            f"`{network}`, {size} px, {vehicles:,} training vehicles, {images:,} images, {epochs} epochs of batches of "
-            f"{batch}, true boxes:",
-            "",
-            "| branches | CMC@1, % | 95% interval | accuracy on training images, % | seeds |",
-            "|---|---:|---:|---:|---:|",
-        ]
+        scores = []
         for name, seeds in rows.groupby("row", sort=False):
             low, high = contrast([Arm(1, seeds.cmc1.to_numpy())]).ends()
             span = "–" if pd.isna(low) else f"{100 * low:.1f} to {100 * high:.1f}"
-            accuracy = 100 * seeds.accuracy.mean()
-            lines.append(f"| {name} | {100 * seeds.cmc1.mean():.1f} | {span} | {accuracy:.1f} | {len(seeds)} |")
-        lines.append("")
+            accuracy = f"{100 * seeds.accuracy.mean():.1f}"
+            scores.append((name, f"{100 * seeds.cmc1.mean():.1f}", span, accuracy, len(seeds)))
+        columns = ["branches", "CMC@1, %:", "95% interval:", "accuracy on training images, %:", "seeds:"]
+        says = (
+            f"`{network}`, {size} px, {vehicles:,} training vehicles, {images:,} images, {epochs} epochs of batches of "
+            f"{batch}, true boxes:"
+        )
+        lines += [says, "", *markdown(columns, scores), ""]
     return lines

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 
 from partreg.figures.gains import COLORS, LINES, MARKS
 from partreg.figures.sheets import white_figure
-from partreg.figures.tables import percent, signed, span
+from partreg.figures.tables import in_points, markdown, percent
 from partreg.parts.finetune import LIGHTS
 from partreg.retrieval.statistics import Arm, Contrast, contrast
 from partreg.workflow.profile import REFERENCE
@@ -47,19 +47,20 @@ def parts_of(table: pd.DataFrame) -> pd.DataFrame:
 def detectors(path: Path) -> list[str]:
     """Report the detectors from random weights and from those of rendered vehicles, and which goals they reach."""
     table = pd.read_csv(path)
-    found, lines = parts_of(table), []
+    found, rows = parts_of(table), []
     for (size, epochs, start), some in table.groupby(["size", "epochs", "start"]):
         mine = found.loc[some.index]
-        cells = [f"{mine[name].mean():.3f} ({_listed(mine[name])})" for name in GOALS]
-        lines.append(f"| {STARTS[start]} | {size} | {epochs} | {' | '.join(cells)} |")
+        rows.append(
+            (STARTS[start], size, epochs, *(f"{mine[name].mean():.3f} ({_listed(mine[name])})" for name in GOALS))
+        )
     first, last = table.iloc[0], table[table.start == "rendered"]
     last = last[last["size"] == last["size"].max()]
-    goals = " | ".join(_goals(found.loc[last.index].mean()))
+    best = found.loc[last.index].mean()
+    goals = [f"{goal:.2f}, {'reached' if best[name] >= goal else 'missed'}" for name, goal in GOALS.items()]
+    words = f"*the goal, and whether the last ones reach it; seeds: {len(last)}*"
+    rows.append((words, last["size"].max(), "", *goals))
     return [
-        "| started from | pixels | epochs | front window | rear window | lights |",
-        "|---|---:|---:|---|---|---|",
-        *lines,
-        f"| *the goal, and whether the last ones reach it; seeds: {len(last)}* | {last['size'].max()} | | {goals} |",
+        *markdown(["started from", "pixels:", "epochs:", *GOALS], rows),
         "",
         f"AP at an {{term}}`IoU` of 0.5 on {first.tested} photographs that no detector learnt: the mean over seeds, "
         f"and in brackets each seed's. Each detector learnt {first.annotated} photographs. {_origins(table)}",
@@ -76,28 +77,21 @@ def _listed(values: pd.Series) -> str:
     return ", ".join(f"{value:.3f}" for value in values)
 
 
-def _goals(best: pd.Series) -> list[str]:
-    """Write each goal, and whether it was reached."""
-    return [f"{goal:.2f}, {'reached' if best[name] >= goal else 'missed'}" for name, goal in GOALS.items()]
-
-
 @kept("real_annotated.csv", "real")
 def annotated(path: Path) -> list[str]:
     """Report the average precision against the number of annotated images."""
     table = with_all(path)
-    lines = []
-    for pictures, some in table.groupby("pictures", sort=False):
-        for (_, row), (_, own) in zip(parts_of(some).iterrows(), some.iterrows(), strict=True):
-            lines.append(f"| {pictures} | {own.annotated} | {' | '.join(f'{row[name]:.2f}' for name in GOALS)} |")
+    scores = parts_of(table).map("{:.2f}".format)
     first = table.drop_duplicates("pictures")
     how = "; ".join(
         f"{row.pictures}: from {STARTS[row.start]}, at {row['size']} pixels, tested on {row.tested}"
         for _, row in first.iterrows()
     )
     return [
-        "| pictures | annotated | front window | rear window | lights |",
-        "|---|---:|---:|---:|---:|",
-        *lines,
+        *markdown(
+            ["pictures", "annotated:", *(f"{name}:" for name in GOALS)],
+            zip(table.pictures, table.annotated, *(scores[name] for name in GOALS), strict=True),
+        ),
         "",
         f"AP at an IoU of 0.5, one seed ({how}). However few its pictures, each detector of a kind learnt for equally "
         f"many steps. {'' if len(first) > 1 else 'On photographs, this was not measured. '}"
@@ -162,23 +156,19 @@ def starts(path: Path) -> list[str]:
         some = table[table.start == start]
         cells = [_scores(some[some.parts == parts]) for parts in (False, True)]
         measured.append(gain(table, (start, True), (start, False)))
-        rows.append(f"| {name} | `{some.backbone.iloc[0]}` | {' | '.join(cells)} | {_gain(measured[-1])} |")
+        rows.append((name, f"`{some.backbone.iloc[0]}`", *cells, _gain(measured[-1])))
     for (first, second), words in GAINS.items():
         both = [gain(table, (first, parts), (second, parts)) for parts in (False, True)]
-        gains.append(f"| {words} | {' | '.join(map(_gain, both))} |")
+        gains.append((words, *map(_gain, both)))
         measured += both
     known = [one for one in measured if not np.isnan(one.low)]
     apart = sum(one.low > 0 or one.high < 0 for one in known)
     return [
-        "| started from | backbone | without parts | with parts | gain by parts |",
-        "|---|---|---|---|---|",
-        *rows,
+        *markdown(["started from", "backbone", "without parts", "with parts", "gain by parts"], rows),
         "",
         f"{{term}}`CMC`@1 on {found.test_vehicles} vehicles: the mean over seeds, and in brackets each seed's.",
         "",
-        "| gain by | without parts | with parts |",
-        "|---|---|---|",
-        *gains,
+        *markdown(["gain by", "without parts", "with parts"], gains),
         "",
         "Gains are in points, with 95% {term}`intervals <interval>` for other trainings and other vehicles. "
         f"{apart} of these {len(known)} intervals leave zero out. "
@@ -195,7 +185,7 @@ def _scores(some: pd.DataFrame) -> str:
 
 def _gain(found: Contrast) -> str:
     """Write a difference with its interval."""
-    return "not measured" if np.isnan(found.mean) else f"{signed(found.mean)} ({span(found.low, found.high)})"
+    return "not measured" if np.isnan(found.mean) else in_points(found)
 
 
 @kept("annotating.csv", "annotating")
@@ -203,14 +193,12 @@ def actions(path: Path) -> list[str]:
     """Report how many actions boxes take when they are drawn, and when a detector's are corrected."""
     table = pd.read_csv(path)
     first = table.iloc[0]
-    lines = [
-        f"| {'drawn' if one.way == 'draw' else 'corrected'} | {one.iou:g} | {one.actions} | {one.share:.0%} |"
+    rows = [
+        ("drawn" if one.way == "draw" else "corrected", f"{one.iou:g}", one.actions, f"{one.share:.0%}")
         for one in table.itertuples()
     ]
     return [
-        "| boxes are | {term}`IoU` at the end, at least | actions | share of drawing |",
-        "|---|---|---|---|",
-        *lines,
+        *markdown(["boxes are", "{term}`IoU` at the end, at least", "actions", "share of drawing"], rows),
         "",
         f"{first.boxes} boxes in {first.pictures} pictures, by a detector of the profile `{first.profile}`. Between "
         f"the boxes of the stand-in for a hand and the true ones, the median IoU is {first.hand_iou:.2f}. "
@@ -223,12 +211,9 @@ def walked(path: Path) -> list[str]:
     """Report how long each step of the page's walk takes."""
     table = pd.read_csv(path)
     table = table[table.seconds >= 1]
-    lines = [f"| {row.step} | {_minutes(row.seconds)} |" for row in table.itertuples()]
+    rows = [(row.step, _minutes(row.seconds)) for row in table.itertuples()]
     return [
-        "| step | time of one core |",
-        "|---|---:|",
-        *lines,
-        f"| *all* | {_minutes(table.seconds.sum())} |",
+        *markdown(["step", "time of one core:"], [*rows, ("*all*", _minutes(table.seconds.sum()))]),
         "",
         f"Processor time of the commands on this page, on the photographs below. {origin_words(table.iloc[0])}",
     ]

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from partreg.figures.tables import DASH, markdown, signed
 from partreg.paper import FULL
 from promises import kept
 
@@ -34,8 +35,8 @@ def changes(table: pd.DataFrame, distance: str) -> dict[str, list[float]]:
 
 
 def _signed(values: list[float]) -> str:
-    """Write changes as "+1.0, -2.0", and "–" for what they are held against."""
-    return ", ".join(f"{round(value, 1) + 0.0:+.1f}" for value in values) if any(values) else "–"
+    """Write changes in points as "+1.0, −2.0", and a dash for what they are held against."""
+    return ", ".join(signed(value / 100) for value in values) if any(values) else DASH
 
 
 def _percent(values: pd.Series) -> str:
@@ -60,17 +61,15 @@ def recipes(path: Path) -> list[str]:
     table = pd.read_csv(path)
     table = table[table.kind == "recipe"].sort_values("seed", kind="stable")
     apart = changes(table, "cosine")
-    lines = [
-        "| recipe | CMC@1 by cosine, % | change, points | CMC@1 by L2, % | accuracy on training images, % |",
-        "|---|---:|---:|---:|---:|",
+    rows = [
+        (name, _percent(some.cosine), _signed(apart[name]), _percent(some.cmc1), _percent(some.accuracy))
+        for name, some in table.groupby("row", sort=False)
     ]
-    for name, some in table.groupby("row", sort=False):
-        numbers = (_percent(some.cosine), _signed(apart[name]), _percent(some.cmc1), _percent(some.accuracy))
-        lines.append(f"| {name} | {' | '.join(numbers)} |")
+    columns = ["recipe", "CMC@1 by cosine, %:", "change, points:", "CMC@1 by L2, %:", "accuracy on training images, %:"]
     idle = table[table.accuracy * table.learnt < GUESSING]
     told = [f"`{one['row']}` with seed {one['seed']}" for one in idle.to_dict("records")]
     nothing = f" Nothing was learnt, for the accuracy is that of guessing, by {', '.join(told)}." if told else ""
-    return [*lines, "", _origin(table) + nothing]
+    return [*markdown(columns, rows), "", _origin(table) + nothing]
 
 
 @kept("gpu/tried.csv", *COMMAND)
@@ -79,11 +78,12 @@ def variations(path: Path) -> list[str]:
     table = pd.read_csv(path)
     table = table[table.kind == "variation"].sort_values("seed", kind="stable")
     apart = changes(table, "cmc1")
-    lines = ["| network | CMC@1, % | change, points | accuracy on training images, % |", "|---|---:|---:|---:|"]
+    rows = []
     for name in sorted(apart, key=lambda name: -np.mean(apart[name])):
         some = table[table["row"] == name]
-        lines.append(f"| {name} | {_percent(some.cmc1)} | {_signed(apart[name])} | {_percent(some.accuracy)} |")
-    return [*lines, "", _origin(table)]
+        rows.append((name, _percent(some.cmc1), _signed(apart[name]), _percent(some.accuracy)))
+    columns = ["network", "CMC@1, %:", "change, points:", "accuracy on training images, %:"]
+    return [*markdown(columns, rows), "", _origin(table)]
 
 
 @kept("gpu/layouts.csv", *COMMAND)
@@ -92,9 +92,10 @@ def layouts(path: Path) -> list[str]:
     table = pd.read_csv(path)
     one = table.iloc[0]
     return [
-        "| processes | threads of each | images a second |",
-        "|---:|---:|---:|",
-        *(f"| {line.processes} | {line.threads} | {line.images_per_second:,} |" for line in table.itertuples()),
+        *markdown(
+            ["processes:", "threads of each:", "images a second:"],
+            [(line.processes, line.threads, f"{line.images_per_second:,}") for line in table.itertuples()],
+        ),
         "",
         f"Kept from {one.device}, {one.cores} cores, commit `{one.commit}`.",
     ]

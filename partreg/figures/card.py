@@ -8,6 +8,7 @@ from typing import Any
 
 from partreg import files
 from partreg.figures.origins import RENDERED
+from partreg.figures.tables import markdown
 from partreg.reid.run import Run, from_dict
 
 CITATION = (
@@ -97,7 +98,7 @@ def known(path: Path) -> dict[str, Any]:
 
 def table(facts: dict[str, Any]) -> str:
     """Lay facts out as a Markdown table of two columns."""
-    return "\n".join(["| what | value |", "|---|---|", *(f"| {name} | {value} |" for name, value in facts.items())])
+    return "\n".join(markdown(["what", "value"], facts.items()))
 
 
 def network(run: Run, training: dict[str, Any]) -> dict[str, Any]:
@@ -151,11 +152,10 @@ def judged(run: Run, scores: dict[str, Any], features: dict[str, Any]) -> str:
     columns = list(next(iter(scores.values())))
     rows = [[name, *(f"{values[column]:.3f}" for column in columns)] for name, values in by_number(scores)]
     head = [first, *(SCORES.get(column, column) for column in columns)]
-    lines = [f"| {' | '.join(cells)} |" for cells in (head, ["---"] * len(head), *rows)]
     layout = LAYOUTS.get(run.dataset, run.dataset)
     where = f"{features.get('device', UNKNOWN)}, commit {features.get('commit', UNKNOWN)}"
     words = f"The protocol of {layout} on its test half, as fractions. {protocol} Features computed on: {where}."
-    return "\n".join([words, "", *lines])
+    return "\n".join([words, "", *markdown(head, rows)])
 
 
 def by_number(scores: dict[str, Any]) -> list[tuple[str, Any]]:

@@ -327,6 +327,18 @@ def listed(
     return simple(pd.DataFrame(rows, index=list(columns), dtype=object).T.rename_axis(name), caption, below)
 
 
+def markdown(columns: Sequence[str], rows: Iterable[Iterable[Any]]) -> list[str]:
+    """Return the lines of a table in Markdown, every value as it prints; numbers stand right under a name with ":".
+
+    >>> markdown(["name", "seconds:"], [("a|b", 3)])
+    ['| name | seconds |', '|---|---:|', '| a/b | 3 |']
+    """
+    rule = "".join(f"---{':' * name.endswith(':')}|" for name in columns)
+    names = [name.removesuffix(":") for name in columns]
+    head, *lines = (" | ".join(str(value).replace("|", "/") for value in line) for line in (names, *rows))
+    return [f"| {head} |", f"|{rule}", *(f"| {line} |" for line in lines)]
+
+
 def _scrolling(caption: str, head: str, body: str) -> str:
     """Return a table that scrolls sideways, with a caption for screen readers too, in the theme's colours."""
     return (

@@ -78,7 +78,7 @@ def test_the_book_shows_the_readers_own_table_under_words_of_its_own(ws):
     path = table_path(ws, "photographs")
     path.parent.mkdir()
     pd.DataFrame({"row": ["a|b"], "cmc1": [0.5]}).to_csv(path, index=False)
-    assert pages.own_part(ws, "photographs").splitlines()[2:] == ["| row | cmc1 |", "| --- | --- |", "| a/b | 0.5 |"]
+    assert pages.own_part(ws, "photographs").splitlines()[2:] == ["| row | cmc1 |", "|---|---|", "| a/b | 0.5 |"]
 
 
 def test_only_one_module_renews_what_is_committed():

@@ -37,8 +37,8 @@ def test_a_recipe_is_held_against_the_plain_or_the_strong_one_of_the_same_seed(t
     write(tmp_path, rows, "recipe")
     lines = tried.recipes(tmp_path).splitlines()
     assert "| plain | 21.0, 31.0 | – | 20.0, 30.0 | 70.0, 80.0 |" in lines
-    assert "| plain + gem | 26.0, 29.0 | +5.0, -2.0 | 25.0, 28.0 | 90.0, 90.0 |" in lines
-    assert "| strong - gem | 31.0, 3.0 | +20.0, -18.0 | 30.0, 2.0 | 50.0, 0.1 |" in lines
+    assert "| plain + gem | 26.0, 29.0 | +5.0, −2.0 | 25.0, 28.0 | 90.0, 90.0 |" in lines
+    assert "| strong - gem | 31.0, 3.0 | +20.0, −18.0 | 30.0, 2.0 | 50.0, 0.1 |" in lines
     assert lines[-1] == (
         "Each network learnt 1,000 vehicles for 40 epochs; the numbers are of seeds 0 and 1. Kept from card, commit "
         "`abc`. Nothing was learnt, for the accuracy is that of guessing, by `strong - gem` with seed 1."
@@ -51,7 +51,7 @@ def test_variations_stand_from_the_largest_gain_over_the_full_model_down(tmp_pat
     lines = tried.variations(tmp_path).splitlines()
     assert lines[2] == "| better | 25.0, 25.0 | +5.0, +5.0 | 50.0, 50.0 |"
     assert lines[3].startswith(f"| {FULL} | 20.0, 20.0 | – |")
-    assert lines[4].startswith("| worse | 10.0, 10.0 | -10.0, -10.0 |")
+    assert lines[4].startswith("| worse | 10.0, 10.0 | −10.0, −10.0 |")
     assert "guessing" not in lines[-1]
 
 
