@@ -6,11 +6,15 @@ A room is a package, with its lines; an arrow leads from a room to one that it i
 from __future__ import annotations
 
 import ast
-import io
 import json
 from collections import Counter
 from pathlib import Path
 
+from matplotlib import colormaps
+from matplotlib.figure import Figure
+from matplotlib.patches import FancyArrowPatch
+
+from partreg.figures.sheets import white_figure
 from partreg.figures.tables import markdown
 from partreg.workflow.code import imported, imports
 from partreg.workflow.profile import REPOSITORY
@@ -74,33 +78,24 @@ def downward(found: Arrows) -> list[tuple[str, str]]:
     return [pair for pair in found if order.index(pair[0]) < order.index(pair[1])]
 
 
-def drawn(found: Arrows) -> bytes:
+def drawn(found: Arrows) -> Figure:
     """Draw the plan: rooms from top to bottom, larger with more lines, and arcs, thicker with more importing files."""
-    import matplotlib.pyplot as plt
-    from matplotlib.patches import FancyArrowPatch
-
     order = list(ROOMS)
-    with plt.rc_context({"svg.hashsalt": "plan", "svg.fonttype": "path", "font.size": 8}):
-        figure, ax = plt.subplots(figsize=(6.4, 7.2), facecolor="white", layout="constrained")
-        for place, room in enumerate(order):
-            ax.text(0, -place, f"{room}    ", ha="right", va="bottom", weight="bold", size=9)
-            ax.text(0, -place, f"{ROOMS[room]}, {lines(room):,} lines    ", ha="right", va="top", color="0.3")
-        ax.scatter(
-            [0] * len(order), [-place for place in range(len(order))], [lines(room) / 25 for room in order], "0.2"
-        )
-        for (importer, other), files in sorted(found.items()):
-            start, end = -order.index(importer), -order.index(other)
-            wrong = (importer, other) in downward(found)  # to the left, dashed
-            look = {"color": plt.get_cmap("tab10")(-start), "linestyle": "--" if wrong else "-", "alpha": 0.8}
-            look |= {"linewidth": 0.5 + files / 8, "mutation_scale": 7, "shrinkA": 4, "shrinkB": 4}
-            bend = f"arc3,rad={-0.55 if wrong else 0.55}"
-            ax.add_patch(FancyArrowPatch((0, start), (0, end), arrowstyle="-|>", connectionstyle=bend, **look))
-        ax.set(xlim=(-2.6, 2.8), ylim=(0.6 - len(order), 0.5))
-        ax.set_axis_off()
-        file = io.BytesIO()
-        figure.savefig(file, format="svg", metadata={"Date": None})
-        plt.close(figure)
-    return file.getvalue()
+    figure, ax = white_figure(6.4, 7.2, layout="constrained")
+    for place, room in enumerate(order):
+        ax.text(0, -place, f"{room}    ", ha="right", va="bottom", weight="bold", size=9)
+        ax.text(0, -place, f"{ROOMS[room]}, {lines(room):,} lines    ", ha="right", va="top", color="0.3", size=8)
+    ax.scatter([0] * len(order), [-place for place in range(len(order))], [lines(room) / 25 for room in order], "0.2")
+    for (importer, other), files in sorted(found.items()):
+        start, end = -order.index(importer), -order.index(other)
+        wrong = (importer, other) in downward(found)  # to the left, dashed
+        look = {"color": colormaps["tab10"](-start), "linestyle": "--" if wrong else "-", "alpha": 0.8}
+        look |= {"linewidth": 0.5 + files / 8, "mutation_scale": 7, "shrinkA": 4, "shrinkB": 4}
+        bend = f"arc3,rad={-0.55 if wrong else 0.55}"
+        ax.add_patch(FancyArrowPatch((0, start), (0, end), arrowstyle="-|>", connectionstyle=bend, **look))
+    ax.set(xlim=(-2.6, 2.8), ylim=(0.6 - len(order), 0.5))
+    ax.set_axis_off()
+    return figure
 
 
 def page(found: Arrows) -> str:
@@ -120,5 +115,5 @@ def used(found: Arrows, room: str) -> list[str]:
 if __name__ == "__main__":
     plan = arrows()
     (REPOSITORY / "build").mkdir(exist_ok=True)
-    (REPOSITORY / "build" / "plan.svg").write_bytes(drawn(plan))
+    drawn(plan).savefig(REPOSITORY / "build" / "plan.svg")
     print(page(plan))

@@ -119,7 +119,7 @@ def assemble(ws: Workspace, site: Path) -> None:
     _write(site / "book" / "runs_table.md", runs_table(evidence).encode())
     arrows = plan.arrows()
     _write(site / "book" / "plan.md", plan.page(arrows).encode())
-    _write(site / "book" / "_static" / "plan.svg", plan.drawn(arrows))
+    _write(site / "book" / "_static" / "plan.svg", as_svg(plan.drawn(arrows)))
     for facts in (paper_recipe, marks_table, methods_reference):
         _write(site / "book" / f"{facts.__name__}.md", facts().encode())
     for name in PAGES:

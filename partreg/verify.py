@@ -83,13 +83,9 @@ def recorded(folder: Path) -> dict[str, str]:
         PartregError: there is none, or a line is not a hash and a name inside the folder.
     """
     path, found = folder / SUMS, {}
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except FileNotFoundError as error:
-        raise PartregError(f"{path}: no such file; a whole `make book` writes it, or name a re-run.") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise PartregError(f"{path}: could not be read as UTF-8 text ({error}); copy it anew.") from error
-    for number, line in enumerate(lines, start=1):
+    if not path.is_file():
+        raise PartregError(f"{path}: no such file; a whole `make book` writes it, or name a re-run.")
+    for number, line in enumerate(files.read_text(path).splitlines(), start=1):
         digest, gap, name = line[:64], line[64:66], line[66:]
         if gap != "  " or not name or set(digest) - set("0123456789abcdef"):
             raise PartregError(f"{path}:{number}: expected a SHA-256 hash, two spaces and a name; copy it anew.")

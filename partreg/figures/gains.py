@@ -9,7 +9,7 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
 
-from partreg.figures.sheets import DPI
+from partreg.figures.sheets import DPI, white_figure
 from partreg.paper import OURS
 from partreg.retrieval.statistics import Contrast
 
@@ -122,7 +122,7 @@ def gain_slopes(pairs: Mapping[str, tuple[pd.DataFrame, Contrast]], guessing: fl
     Returns:
         The closed figure.
     """
-    figure, (left, right) = plt.subplots(1, 2, figsize=(6.4, 3.4), facecolor="white")
+    figure, (left, right) = white_figure(6.4, 3.4, ncols=2)
     pairs = {name: pair for name, pair in pairs.items() if len(pair[0])}
     for place, (name, (paired, gain)) in enumerate(pairs.items()):
         look = {"color": COLORS[place], "marker": MARKS[2 * place]}

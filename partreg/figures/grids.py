@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
 
-from partreg.figures.sheets import DPI, PART_COLORS, outlined
+from partreg.figures.sheets import draw_boxes, outlined, white_figure
+from partreg.parts.boxes import CORNERS
 
 COLUMNS = 2  # panels side by side, so that numbers stay legible on a phone
 SIDE = 3.1  # inches of a panel
@@ -30,10 +30,9 @@ def draw(panels: Mapping[str, Sequence], boxes: Sequence[Sequence[float]] = (), 
         The closed figure, white in every theme.
     """
     rows = -(-len(panels) // COLUMNS)
-    figure, axes = plt.subplots(
-        rows, COLUMNS, figsize=(COLUMNS * SIDE, rows * (SIDE + 0.25)), facecolor="white", dpi=DPI
-    )
-    plt.close(figure)
+    figure, axes = white_figure(COLUMNS * SIDE, rows * (SIDE + 0.25), rows, ncols=COLUMNS)
+    table = pd.DataFrame(boxes, columns=list(CORNERS))
+    table["part"] = ["window", *["left_light"] * len(boxes)][: len(boxes)]
     scale = max(float(np.abs(values).max()) for values in map(np.asarray, panels.values()) if values.ndim == 2)
     for ax, (title, panel) in zip(axes.flat, panels.items(), strict=False):
         values = np.asarray(panel, dtype=float)
@@ -43,8 +42,8 @@ def draw(panels: Mapping[str, Sequence], boxes: Sequence[Sequence[float]] = (), 
             ax.imshow(values, cmap="PuOr", vmin=-1.6 * scale, vmax=1.6 * scale)  # no cell too dark for its number
             _numbers(ax, 1000 * values if thousandths else values, "{:.0f}" if thousandths else "{:.2f}")
         _frame(ax, title, len(values))
-        for number, box in enumerate(boxes):
-            _box(ax, box, len(values), "left_light" if number else "window")
+        end = len(values) - 0.5  # cell i reaches from i - 0.5 to i + 0.5
+        draw_boxes(ax, table, extent=(-0.5, -0.5, end, end))
     for ax in axes.flat[len(panels) :]:
         ax.axis("off")
     figure.tight_layout()
@@ -65,9 +64,7 @@ def rank_lists(
         The closed figure, white in every theme.
     """
     columns = max(map(len, lists.values()))
-    size = (1.25 * columns, 1.75 * len(lists))
-    figure, axes = plt.subplots(len(lists), columns, figsize=size, facecolor="white", dpi=DPI, squeeze=False)
-    plt.close(figure)
+    figure, axes = white_figure(1.25 * columns, 1.75 * len(lists), len(lists), ncols=columns, squeeze=False)
     for line, (title, names) in zip(axes, lists.items(), strict=True):
         for ax in line[len(names) :]:
             ax.axis("off")
@@ -99,11 +96,3 @@ def _frame(ax: Axes, title: str, size: int) -> None:
 def _numbers(ax: Axes, values: np.ndarray, form: str) -> None:
     for (y, x), value in np.ndenumerate(values):
         ax.text(x, y, form.format(value), ha="center", va="center", size=9, zorder=5, path_effects=outlined(width=1.5))
-
-
-def _box(ax: Axes, box: Sequence[float], size: int, part: str) -> None:
-    """Draw a box; cell i reaches from i - 0.5 to i + 0.5 on the axes."""
-    x0, y0, x1, y1 = (edge * size - 0.5 for edge in box)
-    rectangle = Rectangle((x0, y0), x1 - x0, y1 - y0, fill=False, edgecolor=PART_COLORS[part], linewidth=2)
-    rectangle.set(path_effects=outlined(width=3.5))
-    ax.add_patch(rectangle)
