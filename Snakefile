@@ -10,13 +10,12 @@ from dataclasses import asdict
 from partreg.studies import STUDIES
 from partreg.studies.study import record_path, table_path
 from partreg.workflow import CHOICES, DATASETS, networks, open_workspace, other_methods, runs
-from partreg.workflow.keys import data_key, parts_key
-from partreg.workflow.methods import method_key, slow_methods
+from partreg.workflow.methods import method_key
 from partreg.workflow.profile import REPOSITORY, digest
 
 sys.path.append(str(REPOSITORY / "book"))
-from needs import NEEDS, awaited, built_on, chapter_path, copied_run, method_path, notebook_key, run_path, shown, source
-from needs import trained_by
+from needs import NEEDS, awaited, built_on, chapter_path, copied_run, data_key, method_path, notebook_key, parameters
+from needs import parts_key, run_path, shown, slow_methods, source, trained_by
 
 CHOSEN = {name: config[name] for name in CHOICES if config.get(name)}
 ws = open_workspace(**CHOSEN)
@@ -74,8 +73,7 @@ rule network:
     params:
         key=lambda wildcards: KEYS[trained_by(NETWORKS[wildcards.key])],
         command=lambda wildcards, output: notebook(
-            trained_by(run := NETWORKS[wildcards.key]), output, run=run.to_json(), seeds=str(run.seed),
-            label=f"{run.name} ({run.key})",
+            trained_by(run := NETWORKS[wildcards.key]), output, **parameters(ws, run), label=f"{run.name} ({run.key})",
         ),
     resources: gpu=1
     shell: "{params.command}"

@@ -150,7 +150,7 @@ def with_profile(parameters: dict[str, Any]) -> str:
 def command(name: str, parameters: dict[str, Any]) -> str:
     """Return the papermill command of an executed chapter; FOLDER stands for a path, which is this machine's own.
 
-    A network's description is JSON, which may go on in the next line.
+    A long value, such as a dictionary of overrides, goes on in the next line.
     """
     words = [f"papermill notebooks/{name}.ipynb out.ipynb"]
     for parameter, value in parameters.items():

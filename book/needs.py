@@ -6,16 +6,19 @@ import ast
 import hashlib
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from partreg.baselines import declarations, table_methods
+from partreg.datasets import DATASETS
 from partreg.reid.run import Run
-from partreg.studies.effects import COLUMNS, kept_files
+from partreg.studies.effects import COLUMNS
+from partreg.workflow import keys
 from partreg.workflow.code import closure, code_key, imported
 from partreg.workflow.methods import method_key
-from partreg.workflow.profile import REPOSITORY, Workspace
-from partreg.workflow.runs import lacking, make_run, method_run
+from partreg.workflow.profile import PROFILES, REFERENCE, REPOSITORY, Workspace, digest, read_yaml
+from partreg.workflow.runs import lacking, make_run, method_run, other_methods
 from partreg.workflow.stages import run_folder
 
 Tables = dict[str, dict[str, list[Run]]]
@@ -74,6 +77,35 @@ def notebook_key(path: Path) -> str:
     return hashlib.sha256(json.dumps([texts, code_key(*roots), told]).encode()).hexdigest()[:12]
 
 
+def data_key(ws: Workspace, dataset: str) -> str:
+    """Return a digest of which images of which vehicles ``dataset`` holds, and in which lists."""
+    return digest(keys.images(ws, dataset, "train"), keys.tests(ws, dataset))
+
+
+def parts_key(ws: Workspace) -> str:
+    """Return a digest of how all part boxes come about; for chapters 01 to 03."""
+    return digest(*(keys.boxes_key(ws, dataset, "filled") for dataset in DATASETS))
+
+
+def kept_files(*names: str) -> list[Path]:
+    """Return the files that say what is kept, as far as they are there: tables, corrections, profiles."""
+    tables = [REFERENCE / f"{name}.csv" for name in (*names, "corrections")]
+    profile = "regime" if "regime" in names else "reference"  # the first takes over the second
+    return [path for path in (*tables, *profile_files(profile)) if path.exists()]
+
+
+def profile_files(name: str) -> list[Path]:
+    """Return the files of a profile under ``profiles/``: its own, and those of the profiles that it extends."""
+    path = PROFILES / f"{name}.yaml"
+    parent = read_yaml(path).get("extends")
+    return [path, *(profile_files(parent) if parent else ())]
+
+
+def slow_methods(ws: Workspace) -> list[str]:
+    """Return the methods of Table 3 that take a while besides a network's training, and that can be run here."""
+    return [method for method in other_methods(ws, "veri").values() if declarations()[method].takes_a_while]
+
+
 def copied_run(ws: Workspace, name: str) -> Run:
     """Return the network whose executed notebook is chapter 04, the paper's own, or chapter 11.
 
@@ -89,6 +121,16 @@ def copied_run(ws: Workspace, name: str) -> Run:
 def trained_by(run: Run) -> str:
     """Return the chapter whose notebook trains a network."""
     return "04_reid_training" if run.method == "partreg" else "11_other_methods"
+
+
+def parameters(ws: Workspace, run: Run) -> dict[str, Any]:
+    """Return the parameters with which the notebook `trained_by` trains a network: what differs from the profile's."""
+    own = run.method == "partreg"
+    usual = make_run(ws, run.dataset) if own else method_run(ws, run.dataset, run.method)
+    described = {"dataset": run.dataset} if own else {"method": run.method, "dataset": run.dataset}
+    like = asdict(run.changed(data=usual.data, seed=usual.seed))
+    changed = {name: value for name, value in like.items() if value != getattr(usual, name)}
+    return {**described, "seeds": str(run.seed), **changed}
 
 
 def chapter_path(ws: Workspace, name: str) -> Path:

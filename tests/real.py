@@ -31,10 +31,10 @@ from partreg.parts import annotation, detector
 from partreg.parts.finetune import finetune
 from partreg.parts.formats import Annotations, read_coco
 from partreg.retrieval.statistics import bootstrap_over_vehicles
+from partreg.studies.evidence import backbone_weights
 from partreg.workflow import make_run, open_workspace, test_images, vehicleid_scores
 from partreg.workflow.keys import detector_folder
 from partreg.workflow.profile import REPOSITORY, Workspace
-from partreg.workflow.stages import backbone_weights
 from tests import real_ranking
 from tests.origin import origin
 from tests.walk import steps, walk

@@ -17,7 +17,7 @@ from partreg.figures.origins import Origin, recorded, reference_note
 from partreg.figures.tables import Score, gain_words, pair_sizes, percent, signed
 from partreg.parts.boxes import PARTS
 from partreg.retrieval.statistics import Arm, Contrast, Prior, contrast, fit_prior, verdict
-from partreg.workflow.profile import REFERENCE, profile_files, read_profile
+from partreg.workflow.profile import REFERENCE, read_profile
 
 # The columns of the kept tables; what a training has not stands empty.
 SCORES = (
@@ -145,13 +145,6 @@ def largest() -> dict[str, str]:
     """Return the same for the most vehicles: the book's reference for Table 4 and its controls."""
     plan = read_profile(REGIME)[REGIME]
     return at(max(plan["vehicles"]), plan["epochs"])
-
-
-def kept_files(*names: str, folder: Path = REFERENCE) -> list[Path]:
-    """Return the files that say what is kept, as far as they are there: tables, corrections, profiles."""
-    tables = [folder / f"{name}.csv" for name in (*names, "corrections")]
-    profile = "regime" if "regime" in names else "reference"  # the first takes over the second
-    return [path for path in (*tables, *profile_files(profile)) if path.exists()]
 
 
 def corrected(frame: pd.DataFrame, table: str, folder: Path = REFERENCE) -> tuple[pd.DataFrame, dict[str, Any]]:

@@ -18,6 +18,7 @@ import pandas as pd
 
 from partreg import files
 from partreg.errors import PartregError
+from partreg.files import locked
 from partreg.paper import BASELINE, FULL
 from partreg.parts.boxes import PARTS, to_array
 from partreg.reid.run import Run
@@ -31,10 +32,9 @@ from partreg.workflow.data import load_vehicleid, test_images
 from partreg.workflow.profile import Workspace
 from partreg.workflow.runs import CONTROLS, TABLE_4, control_changes, make_run
 from partreg.workflow.stages import (
-    backbone_weights,
     detected_boxes,
     features,
-    fused_features,
+    filled_boxes,
     history,
     trained,
     vehicleid_judged,
@@ -227,6 +227,17 @@ def strangers(ws: Workspace) -> tuple[Workspace, Run]:
     return there, make_run(there, "vehicleid", parts=())
 
 
+def backbone_weights(ws: Workspace, run: Run) -> Path:
+    """Return a file with the weights of a trained network's backbone, from which another run may start."""
+    from partreg.reid.start import write_backbone
+
+    path = trained(ws, run) / "backbone.pt"
+    with locked(path):
+        if not path.exists():
+            write_backbone(path.parent, path)
+    return path
+
+
 def measure(job: Job) -> Record:
     """Train a job's network and score it; if its loss stops being a number, the record says so.
 
@@ -272,6 +283,14 @@ def vehicleid_record(ws: Workspace, run: Run, what: Record) -> Record:
         scores = vehicleid_judged(wide, images, longest, ws.profile.galleries)
         record |= {"cmc1_fused": scores.cmc1, "cmc5_fused": scores.cmc5, "hits_fused": vehicle_hits(scores)}
     return record
+
+
+def fused_features(ws: Workspace, run: Run) -> np.ndarray:
+    """Return all branches' features of VehicleID's test images side by side, (N, D) float32 (Section 4.2); not kept."""
+    from partreg.reid.features import extract
+
+    images, boxes = test_images(ws, "vehicleid"), filled_boxes(ws, "vehicleid")
+    return extract(trained(ws, run), images, boxes, pixels=ws.pixels, fused=True)
 
 
 def from_scores(scores: dict[int, Any]) -> Record:

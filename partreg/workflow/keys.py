@@ -21,7 +21,6 @@ from typing import Any
 import pandas as pd
 
 from partreg.baselines import declarations
-from partreg.datasets import DATASETS
 from partreg.datasets.contents import contents
 from partreg.datasets.layouts import given_for
 from partreg.datasets.side import read_columns
@@ -234,13 +233,3 @@ def parts_of(recipe: Any) -> tuple[Any, list[str]]:
     found = {name: (None, [value]) if name == "code" else parts_of(value) for name, value in pairs}
     rest = {name: inner for name, (inner, _) in found.items() if name != "code"}
     return rest if isinstance(recipe, dict) else [*rest.values()], [one for _, codes in found.values() for one in codes]
-
-
-def data_key(ws: Workspace, dataset: str) -> str:
-    """Return a digest of which images of which vehicles ``dataset`` holds, and in which lists."""
-    return digest(images(ws, dataset, "train"), tests(ws, dataset))
-
-
-def parts_key(ws: Workspace) -> str:
-    """Return a digest of how all part boxes come about; for chapters 01 to 03."""
-    return digest(*(boxes_key(ws, dataset, "filled") for dataset in DATASETS))

@@ -30,7 +30,7 @@ from partreg.workflow.code import code_key
 from partreg.workflow.data import load_veri, test_images
 from partreg.workflow.profile import Workspace, digest
 from partreg.workflow.provenance import left_origin, origin, origins, provenance
-from partreg.workflow.runs import lacking, method_run, other_methods
+from partreg.workflow.runs import lacking, method_run
 from partreg.workflow.stages import features, locked, trained, vehicleid_scores
 
 BY_HAND = 128  # pixels of the images that hand-crafted features are computed from
@@ -75,11 +75,6 @@ def check_method(dataset: str, method: str) -> None:
     if dataset not in TABLES or method not in judged_on(dataset):
         expected = judged_on(dataset) if dataset in TABLES else TABLES
         raise PartregError(f"method {method!r} with dataset {dataset!r}: expected one of {', '.join(expected)}.")
-
-
-def slow_methods(ws: Workspace) -> list[str]:
-    """Return the methods of Table 3 that take a while besides a network's training, and that can be run here."""
-    return [method for method in other_methods(ws, "veri").values() if declarations()[method].takes_a_while]
 
 
 def method_networks(ws: Workspace, dataset: str, method: str, seed: int, **changes: Any) -> dict[str, Run]:

@@ -15,10 +15,10 @@ from typing import Any
 
 from partreg.errors import PartregError
 from partreg.guard import checked, known
-from partreg.reid.run import Run, from_json
+from partreg.reid.run import Run
 from partreg.workflow.methods import check_method
 from partreg.workflow.profile import CHOICES, DataSet, Natural, Text, Workspace, located, merged, open_workspace, tidy
-from partreg.workflow.runs import make_run, method_run
+from partreg.workflow.runs import make_run
 
 INJECTED = "# Parameters\n"  # the first line of the cell that papermill adds
 
@@ -82,60 +82,25 @@ def assigned(cell: str) -> dict[str, Any]:
 
 
 def described_run(ws: Workspace, namespace: Mapping[str, Any]) -> Run:
-    """Return the network of the parameters of chapter 04: the profile's with their changes, or a whole description.
+    """Return the network of the parameters of chapter 04: the profile's, with their changes.
 
-    ``namespace`` has ``run``, ``dataset``, and the fields of `Run` that may be changed, None where not.
+    ``namespace`` has ``dataset``, and the fields of `Run` that may be changed, None where not.
 
     Raises:
-        PartregError: a value that is not allowed, both a whole description and changes, or a description of other data
-            or other code than there are here.
+        PartregError: a value that is not allowed.
     """
     fields = [field.name for field in dataclasses.fields(Run) if field.name not in ("dataset", "data", "method")]
-    given, changes = description(namespace, fields)
-    if given is None:
-        return make_run(ws, checked(DataSet, namespace["dataset"], "dataset"), **changes)
-    found = make_run(ws, **{**dataclasses.asdict(given), "data": ""})
-    demand_same_data(found, given)
-    return found
+    return make_run(ws, checked(DataSet, namespace["dataset"], "dataset"), **changes(namespace, fields))
 
 
 def described_method(ws: Workspace, namespace: Mapping[str, Any]) -> tuple[str, str, int, dict[str, Any]]:
     """Return method, data set, seed and changes of the parameters of chapter 11, as for `described_run`."""
-    changeable = ("epochs", "lr", "margin", "size", "parts")
-    given, changes = description(namespace, changeable)
-    if given is None:
-        dataset = checked(DataSet, namespace["dataset"], "dataset")
-        check_method(dataset, namespace["method"])
-        return namespace["method"], dataset, ws.profile.seeds[0], changes
-    changes = {name: getattr(given, name) for name in changeable}
-    found = method_run(ws, given.dataset, given.method, seed=given.seed, **changes)
-    if found.changed(data=given.data) != given:
-        raise PartregError(
-            f"run: it differs from the profile in more than {', '.join(changeable)} and seed; choose the profile "
-            "that it was described by, or say the rest by overrides."
-        )
-    demand_same_data(found, given)
-    return given.method, given.dataset, given.seed, changes
+    dataset = checked(DataSet, namespace["dataset"], "dataset")
+    check_method(dataset, namespace["method"])
+    changed = changes(namespace, ("epochs", "lr", "margin", "size", "parts"))
+    return namespace["method"], dataset, ws.profile.seeds[0], changed
 
 
-def description(namespace: Mapping[str, Any], fields: Sequence[str]) -> tuple[Run | None, dict[str, Any]]:
-    """Return the run whose JSON is the parameter ``run``, or None and the ``fields`` that other parameters change."""
-    changes = located({name: namespace[name] for name in fields if namespace.get(name) is not None}, Path.cwd())
-    if not namespace["run"]:
-        return None, changes
-    if changes:
-        raise PartregError(f"run: it is a whole description, but {', '.join(changes)} is given, too; leave one out.")
-    run = from_json(namespace["run"])
-    seeds = tidy({"seeds": namespace.get("seeds")}, Path.cwd()).get("seeds")
-    if seeds and run.seed not in seeds:
-        raise PartregError(f"run: its seed is {run.seed}, but seeds is {seeds}; leave one out.")
-    return run, {}
-
-
-def demand_same_data(found: Run, given: Run) -> None:
-    """Refuse a description of other data or code than there are here; allow one that names neither."""
-    if given.data not in ("", found.data):
-        raise PartregError(
-            f"run: data is {given.data!r}, but here data and code make it {found.data!r}; leave data out of the "
-            "description to train it with what is here."
-        )
+def changes(namespace: Mapping[str, Any], fields: Sequence[str]) -> dict[str, Any]:
+    """Return those of the ``fields`` of `Run` that a notebook's parameters set, with whole paths."""
+    return located({name: namespace[name] for name in fields if namespace.get(name) is not None}, Path.cwd())

@@ -314,13 +314,6 @@ def merged(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in found.items() if value is not None}
 
 
-def profile_files(name: str) -> list[Path]:
-    """Return the files of a profile under ``profiles/``: its own, and those of the profiles that it extends."""
-    path = PROFILES / f"{name}.yaml"
-    parent = read_yaml(path).get("extends")
-    return [path, *(profile_files(parent) if parent else ())]
-
-
 def read_yaml(path: str | Path) -> dict[str, Any]:
     """Return the fields of a YAML file, which must exist and give each once."""
     found: dict[str, Any] = checked(Fields, read_text(path), "", str(path))

@@ -314,25 +314,6 @@ def features(ws: Workspace, run: Run, images: pd.DataFrame, name: str) -> np.nda
     return files.read_array(path)
 
 
-def fused_features(ws: Workspace, run: Run) -> np.ndarray:
-    """Return all branches' features of VehicleID's test images side by side, (N, D) float32 (Section 4.2); not kept."""
-    from partreg.reid.features import extract
-
-    images, boxes = test_images(ws, "vehicleid"), filled_boxes(ws, "vehicleid")
-    return extract(trained(ws, run), images, boxes, pixels=ws.pixels, fused=True)
-
-
-def backbone_weights(ws: Workspace, run: Run) -> Path:
-    """Return a file with the weights of a trained network's backbone, from which another run may start."""
-    from partreg.reid.start import write_backbone
-
-    path = trained(ws, run) / "backbone.pt"
-    with locked(path):
-        if not path.exists():
-            write_backbone(path.parent, path)
-    return path
-
-
 def vehicleid_scores(ws: Workspace, run: Run) -> dict[int, Any]:
     """Return `partreg.retrieval.VehicleIDScores` of each test list, by its number (Tables 1, 2, 4, 5)."""
     lists, images = data(ws, "vehicleid").tests, test_images(ws, "vehicleid")

@@ -90,6 +90,7 @@ def test_only_one_module_renews_what_is_committed():
         "driver.py",
         "effects.py",
         "keep.py",
+        "needs.py",
         "profile.py",
     }
 

@@ -74,12 +74,12 @@ def test_a_chapter_says_how_long_it_takes_and_how_it_was_made():
     lines = 'lr = 0.1  # learning rate\nname = ""  # a|b, such as {"a": "b"}; "": build/<profile>'
     given = new_code_cell(lines, metadata={"tags": ["parameters"]})
     words = new_markdown_cell("word " * 1000)
-    run = {"profile": "smoke", "run": '{"lr": 1}'}
+    run = {"profile": "smoke", "overrides": '{"lr": 1}'}
     told = chapter.readable("04_reid_training", notebook(given, words, parameters=run, seconds=600)).cells[0].source
     assert told.startswith(
         "# How?\n\n**Read first:** nothing.\n\n*6 minutes to read, 10 minutes to run in this copy (prof"
     )
-    assert "-p profile smoke \\\n    -p run '{\"lr\": 1}'" in told
+    assert "-p profile smoke \\\n    -p overrides '{\"lr\": 1}'" in told
     assert "| `lr` | `0.1` | learning rate |" in told
     assert '| `name` | `""` | a/b, such as `{"a": "b"}`; `""`: `build/<profile>` |' in told
     assert "It writes one network" in told
@@ -109,9 +109,9 @@ def test_the_first_page_has_a_picture_of_a_chapter(tmp_path):
         publish.picture(tmp_path / "n.ipynb", "three")
 
 
-def test_a_commands_description_goes_on_in_the_next_line():
-    run = json.dumps({f"field_{number}": [number] for number in range(20)})
-    shown = chapter.command("04_reid_training", {"profile": "smoke", "run": run})
+def test_a_long_value_of_a_command_goes_on_in_the_next_line():
+    overrides = json.dumps({f"field_{number}": [number] for number in range(20)})
+    shown = chapter.command("04_reid_training", {"profile": "smoke", "overrides": overrides})
     assert max(map(len, shown.splitlines())) <= WIDTH
     words = shlex.split(shown.replace("\\\n", " "))
-    assert json.loads(words[-1]) == json.loads(run)
+    assert json.loads(words[-1]) == json.loads(overrides)

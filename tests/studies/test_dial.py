@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from needs import data_key
 from partreg import workflow
 from partreg.baselines.task import Cost
 from partreg.errors import PartregError
@@ -15,7 +16,6 @@ from partreg.studies import dial
 from partreg.studies.study import record_path
 from partreg.synthetic.benchmark import Benchmark, plan_vehicleid, plan_veri
 from partreg.workflow import data, methods
-from partreg.workflow.keys import data_key
 from partreg.workflow.profile import REFERENCE
 
 

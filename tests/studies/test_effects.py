@@ -8,14 +8,12 @@ import pandas as pd
 import pytest
 
 import pages
-from needs import NEEDS
 from partreg import paper
 from partreg.errors import PartregError
 from partreg.parts.boxes import PARTS
 from partreg.retrieval.statistics import NO_PRIOR, Arm, contrast
 from partreg.studies import effects
 from partreg.studies import evidence as study
-from partreg.workflow.profile import REPOSITORY
 from partreg.workflow.runs import CONTROLS, STRONG
 
 
@@ -345,13 +343,3 @@ def test_rows_of_the_dial_that_older_code_made_are_named_beside_it():
     older = points[points.commit == "abe51c4df4"]
     for row in ("FACT+Plate+STR", "Siamese+Path"):
         assert not (older.row == row).any() or any(words.startswith(row) for words in said)
-
-
-def test_every_chapter_that_shows_kept_numbers_is_due_again_where_a_correction_is_made(tmp_path):
-    names = [path.name for path in effects.kept_files("dial")]
-    profiles = ["reference.yaml", "laptop.yaml"]  # of which the first takes its sizes from the second
-    assert names == ["dial.csv", "corrections.csv", *profiles]
-    assert [path.name for path in effects.kept_files("dial", folder=tmp_path)] == profiles
-    shown = [path.stem for path in (REPOSITORY / "notebooks").glob("*.ipynb") if "effects." in path.read_text("utf-8")]
-    assert len(shown) > 5
-    assert all(NEEDS[name].kept for name in shown)

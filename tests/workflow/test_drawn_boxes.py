@@ -7,13 +7,13 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from needs import parts_key
 from partreg import files, workflow
 from partreg.datasets.vehicleid import read_vehicleid
 from partreg.errors import PartregError
 from partreg.parts.boxes import OBJECT_COLUMNS
 from partreg.parts.formats import Annotations, read_coco, write_coco
 from partreg.workflow import stages
-from partreg.workflow.keys import parts_key
 from partreg.workflow.profile import drawn_boxes, finished_boxes
 
 NAMES = [f"image/{number:07d}.jpg" for number in range(1, 4)]

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from needs import data_key
 from partreg import files, workflow
 from partreg.baselines import table_methods
 from partreg.datasets import contents, side
@@ -79,8 +80,8 @@ def ws(root, drawn, tmp_path):
 def kept(ws):
     plain = workflow.make_run(ws, "vehicleid", parts=(), held_out=0)
     return {
-        "data": keys.data_key(ws, "vehicleid"),
-        "other data": keys.data_key(ws, "veri"),
+        "data": data_key(ws, "vehicleid"),
+        "other data": data_key(ws, "veri"),
         "annotations": digest(keys.annotated(ws)),
         "detector": digest(keys.detector(ws)),
         "boxes to learn": digest(keys.filled(ws, "vehicleid", "train")),
@@ -154,7 +155,7 @@ def test_a_test_list_that_changes_within_the_same_images_makes_scores_due_and_no
     for some in (first, last, last[::-1]):  # in another order, other images are drawn for the gallery
         path.write_text("".join(some))
         forget(keys)
-        found.append((digest(keys.scored(ws, run)), keys.data_key(ws, "vehicleid"), digest(kept(ws)["features"])))
+        found.append((digest(keys.scored(ws, run)), data_key(ws, "vehicleid"), digest(kept(ws)["features"])))
     scored, listed, features = zip(*found, strict=True)
     assert (len(set(scored)), len(set(listed)), len(set(features))) == (3, 3, 1)
 
@@ -305,7 +306,7 @@ def test_a_data_set_is_parsed_once_and_again_where_its_lists_change(root, monkey
 def test_a_folder_in_another_layout_is_read_by_that_ones_reader_and_due_with_it(tmp_path, monkeypatch):
     root = write_veri(tmp_path / "mine")
     ws = workflow.open_workspace("smoke", output=str(tmp_path / "out"), veri=str(root))
-    plain, before = data.data(ws, "veri"), keys.data_key(ws, "veri")
+    plain, before = data.data(ws, "veri"), data_key(ws, "veri")
     other = replace(
         LAYOUTS["veri"], name="Mine", known_by=("mine.txt",), readers={"veri": "partreg.datasets.layouts:layout_of"}
     )
@@ -315,7 +316,7 @@ def test_a_folder_in_another_layout_is_read_by_that_ones_reader_and_due_with_it(
     assert data.read("veri", root) == "mine"
     forget(keys)
     monkeypatch.setattr(data, "read", lambda dataset, root: plain)
-    assert keys.data_key(ws, "veri") != before
+    assert data_key(ws, "veri") != before
     assert "in the layout of Mine" in workflow.data_words(ws, "veri")
 
 

@@ -94,7 +94,7 @@ def test_layouts_that_there_are_not_are_refused(given):
 def test_a_network_is_described_by_changes(ws, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "a.pth").write_bytes(b"a")
-    given = {**NOTHING, "run": "", "dataset": "veri", "parts": "window", "epochs": 5, "weights": "a.pth"}
+    given = {**NOTHING, "dataset": "veri", "parts": "window", "epochs": 5, "weights": "a.pth"}
     run = described_run(ws, given)
     assert (run.dataset, run.parts, run.epochs, run.weights) == ("veri", ("window",), 5, str(tmp_path / "a.pth"))
     assert described_run(ws, {**given, "parts": "", "weights": ""}).parts == ()
@@ -102,44 +102,24 @@ def test_a_network_is_described_by_changes(ws, tmp_path, monkeypatch):
         described_run(ws, {**given, "weights": "~nobody-here/a.pth"})
 
 
-def test_a_whole_description_leaves_nothing_to_change_and_is_of_what_is_here(ws):
-    run = workflow.make_run(ws, "veri", epochs=5)
-    given = {**NOTHING, "dataset": "vehicleid", "run": run.to_json()}
-    assert described_run(ws, given) == run
-    assert described_run(ws, {**given, "run": run.changed(data="").to_json()}) == run
-    with pytest.raises(PartregError, match="run: it is a whole description, but epochs, lr is given, too"):
-        described_run(ws, {**given, "epochs": 5, "lr": 0.1})
-    assert described_run(ws, {**given, "seeds": "1,0"}) == run
-    with pytest.raises(PartregError, match=r"run: its seed is 0, but seeds is \[5\]"):
-        described_run(ws, {**given, "seeds": 5})
-    with pytest.raises(PartregError, match="run: data is 'aaaaaaaaaaaa', but here data and code make it"):
-        described_run(ws, {**given, "run": run.changed(data="aaaaaaaaaaaa").to_json()})
-
-
 @pytest.mark.parametrize("dataset", ["VehicleID", "", "vehicleid,veri", 2024])
 def test_one_network_learns_from_one_data_set(ws, dataset):
     with pytest.raises(PartregError, match="dataset is"):
-        described_run(ws, {**NOTHING, "run": "", "dataset": dataset})
+        described_run(ws, {**NOTHING, "dataset": dataset})
 
 
-def test_a_method_is_described_by_a_word_or_by_its_network(ws):
+def test_a_method_is_described_by_a_word_and_its_changes(ws):
     seeded = workflow.open_workspace("smoke", output=str(ws.folder), seeds="4,5")
-    given = {**NOTHING, "run": "", "dataset": "veri", "method": "oife", "lr": 0.2}
+    given = {**NOTHING, "dataset": "veri", "method": "oife", "lr": 0.2}
     assert described_method(seeded, given) == ("oife", "veri", 4, {"lr": 0.2})
-    run = workflow.method_run(ws, "vehicleid", "vgg_ccl", seed=7, lr=0.2)
-    given = {**NOTHING, "run": run.to_json(), "dataset": "vehicleid", "method": "oife"}
-    method, dataset, seed, changes = described_method(ws, given)
-    assert workflow.method_run(ws, dataset, method, seed=seed, **changes) == run
-    with pytest.raises(PartregError, match="it differs from the profile in more than epochs, lr"):
-        described_method(ws, {**given, "run": run.changed(backbone="tiny").to_json()})
     with pytest.raises(PartregError, match="method 'ofie' with dataset 'veri'"):
-        described_method(ws, {**given, "run": "", "method": "ofie", "dataset": "veri"})
+        described_method(ws, {**given, "method": "ofie"})
 
 
 @pytest.mark.parametrize("value", ["1e-3", "no", [1, 2]])
 def test_a_change_of_another_kind_is_refused(ws, value):
     with pytest.raises(PartregError, match=r"epochs is .*; expected a whole number"):
-        described_run(ws, {**NOTHING, "run": "", "dataset": "veri", "epochs": value})
+        described_run(ws, {**NOTHING, "dataset": "veri", "epochs": value})
 
 
 def papermill(notebook, folder, *words):

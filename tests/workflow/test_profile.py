@@ -5,9 +5,9 @@ import dataclasses
 import pytest
 import yaml
 
+from needs import parts_key
 from partreg import workflow
 from partreg.errors import PartregError
-from partreg.workflow.keys import parts_key
 from partreg.workflow.profile import REPOSITORY, digest, read_profile
 
 
