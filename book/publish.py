@@ -48,6 +48,12 @@ from tried import layouts, recipes, variations
 # Pyodide's own files, without packages, which run the cells of one chapter in its page; see by_hand.js.
 ORT = "ort-wasm-simd-threaded.wasm"  # ONNX Runtime without a GPU; a quarter of its bytes when compressed
 PYODIDE = ("pyodide.mjs", "pyodide.asm.mjs", "pyodide.asm.wasm", "python_stdlib.zip", "pyodide-lock.json")
+# Parts of pages that report kept results, by the beginning of their files' names.
+REPORTS = {
+    "promises": (faults, fuzz, gpu, machines, scores, start),
+    "tried": (recipes, variations, layouts),
+    "started": (detectors, annotated, starts, walked, actions),
+}
 
 
 def build(ws: Workspace) -> Path:
@@ -107,30 +113,30 @@ def assemble(ws: Workspace, site: Path) -> None:
     _write(runtime / name, package_file(f"onnxruntime-web/dist/{name}").read_bytes())
     for path in sorted(in_page.glob("*.onnx")) + sorted(in_page.glob("page.json")):
         _write(site / "book" / "_static" / "in_page" / path.name, path.read_bytes())
-    _write(site / "book" / "_static" / "in_page.js", thing.alone("in_page").encode())
-    _write(site / "book" / "_static" / "touch.js", thing.script().encode())
-    _write(site / "book" / "_static" / "touch.css", thing.style().encode())
-    _write(site / "book" / "statistics.md", statistics(ws).encode())
+    for name, text in written(ws).items():
+        _write(site / "book" / name, text.encode())
     _write(site / "book" / "two_alike.jpg", picture(chapter_path(ws, "00_near_duplicates"), "two-alike"))
-    _write(site / "book" / "copy_time.md", copy_time(ws).encode())
-    evidence = read_evidence()
-    _write(site / "book" / "found.md", found(evidence).encode())
-    _write(site / "book" / "ledger.md", ledger(read_claims(), evidence).encode())
-    _write(site / "book" / "runs_table.md", runs_table(evidence).encode())
-    arrows = plan.arrows()
-    _write(site / "book" / "plan.md", plan.page(arrows).encode())
-    _write(site / "book" / "_static" / "plan.svg", as_svg(plan.drawn(arrows)))
-    for facts in (paper_recipe, marks_table, methods_reference):
-        _write(site / "book" / f"{facts.__name__}.md", facts().encode())
-    for name in PAGES:
-        _write(site / "book" / f"own_{name}.md", own_part(ws, name).encode())
-    for figures in (faults, fuzz, gpu, machines, scores, start):
-        _write(site / "book" / f"promises_{figures.__name__}.md", figures().encode())
-    for figures in (recipes, variations, layouts):
-        _write(site / "book" / f"tried_{figures.__name__}.md", figures().encode())
-    for figures in (detectors, annotated, starts, walked, actions):
-        _write(site / "book" / f"started_{figures.__name__}.md", figures().encode())
+    _write(site / "book" / "_static" / "plan.svg", as_svg(plan.drawn(plan.arrows())))
     _write(site / "book" / "annotated.svg", as_svg(annotated_figure()))
+
+
+def written(ws: Workspace) -> dict[str, str]:
+    """Return what is written from results and code, by its place in ``book/``: parts of pages, scripts and a style."""
+    evidence = read_evidence()
+    return {
+        "_static/in_page.js": thing.alone("in_page"),
+        "_static/touch.js": thing.script(),
+        "_static/touch.css": thing.style(),
+        "statistics.md": statistics(ws),
+        "copy_time.md": copy_time(ws),
+        "found.md": found(evidence),
+        "ledger.md": ledger(read_claims(), evidence),
+        "runs_table.md": runs_table(evidence),
+        "plan.md": plan.page(plan.arrows()),
+        **{f"{facts.__name__}.md": facts() for facts in (paper_recipe, marks_table, methods_reference)},
+        **{f"own_{name}.md": own_part(ws, name) for name in PAGES},
+        **{f"{name}_{report.__name__}.md": report() for name, some in REPORTS.items() for report in some},
+    }
 
 
 def as_svg(figure: Figure) -> bytes:

@@ -115,3 +115,9 @@ def test_a_long_value_of_a_command_goes_on_in_the_next_line():
     assert max(map(len, shown.splitlines())) <= WIDTH
     words = shlex.split(shown.replace("\\\n", " "))
     assert json.loads(words[-1]) == json.loads(overrides)
+
+
+def test_every_report_of_kept_results_is_on_a_page():
+    text = "".join(path.read_text(encoding="utf-8") for path in sorted((REPOSITORY / "book").glob("*.md")))
+    reports = [(name, report.__name__) for name, some in publish.REPORTS.items() for report in some]
+    assert sorted(re.findall(r"\{include\} (promises|tried|started)_(\w+)\.md", text)) == sorted(reports)
