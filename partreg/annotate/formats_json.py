@@ -15,6 +15,7 @@ from typing_extensions import TypedDict
 
 from partreg.annotate.labelled import (
     DIGITS,
+    FAR,
     UPLOADED,
     Box,
     Folder,
@@ -27,13 +28,12 @@ from partreg.annotate.labelled import (
     labelled,
     picture_name,
     rotated,
+    size_in,
     upright_box,
 )
 from partreg.errors import PartregError
 from partreg.files import write_json
 from partreg.guard import checked, expected, number, whole
-
-FAR = 1e7  # pixels; no picture is larger
 
 
 def _ident(value: Any) -> str:
@@ -217,9 +217,7 @@ def read_labelme(
 def _size(sides: tuple[Any, Any], name: str, pictures: Folder | None, where: str) -> tuple[int, int]:
     if None not in sides:
         return checked(Side, sides[0], "width", where), checked(Side, sides[1], "height", where)
-    if pictures is None:
-        raise PartregError(f"{where}: the size of {name!r} is unknown; say where the pictures are with --pictures.")
-    return pictures.size(pictures.find(name, where))
+    return size_in(pictures, name, where)
 
 
 class StudioResult(TypedDict):

@@ -16,6 +16,7 @@ from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
 from partreg.annotate.labelled import (
+    FAR,
     Box,
     Folder,
     Labelled,
@@ -27,12 +28,12 @@ from partreg.annotate.labelled import (
     labelled,
     picture_name,
     rotated,
+    size_in,
     upright_box,
 )
 from partreg.errors import PartregError
 from partreg.files import read_text, write_text
 
-FAR = 1e7  # pixels; no picture is larger
 CLASSES = "classes.txt"  # beside the XML files of one's own, which do not know the order of the classes
 CVAT_KINDS = {"polygon": "polygons", "polyline": "lines", "points": "points", "ellipse": "ellipses", "mask": "masks"}
 
@@ -132,9 +133,7 @@ def _voc_size(tree: Any, name: str, pictures: Folder | None, where: str) -> tupl
     if all(side is not None and text(side) not in ("", "0") for side in sides):
         width, height = (int(real(text(side), "size", where, 1)) for side in sides)
         return width, height
-    if pictures is None:
-        raise PartregError(f"{where}: the size of {name!r} is unknown; say where the pictures are with --pictures.")
-    return pictures.size(pictures.find(name, where))
+    return size_in(pictures, name, where)
 
 
 def _voc_box(one: Any, label: str, size: tuple[int, int], where: str, notes: Notes) -> Box | None:

@@ -20,6 +20,7 @@ from partreg.files import inside
 from partreg.search.pictures import find_pictures
 
 DIGITS = 3
+FAR = 1e7  # pixels; no picture is larger
 SLACK = 1.0  # pixels by which a box may leave its picture, because tools round; it is clamped
 LONGEST = 200  # letters of a class's name
 # What a line of text, or XML, cannot hold.
@@ -106,6 +107,17 @@ class Folder:
     def size(self, name: str) -> tuple[int, int]:
         """Width and height of an upright picture; errors are those of `picture_size`."""
         return picture_size(inside(self.root, name))
+
+
+def size_in(pictures: Folder | None, name: str, where: str) -> tuple[int, int]:
+    """Width and height of a picture whose file of boxes does not say them.
+
+    Raises:
+        PartregError: there is no folder of pictures, or the picture is not in it or cannot be read.
+    """
+    if pictures is None:
+        raise PartregError(f"{where}: the size of {name!r} is unknown; say where the pictures are with --pictures.")
+    return pictures.size(pictures.find(name, where))
 
 
 def labelled(classes: Iterable[str], pictures: Iterable[Picture], where: str) -> Labelled:

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from PIL import Image
 from typing_extensions import TypedDict
 
+from partreg.annotate.labelled import FAR
 from partreg.annotate.session import Session
 from partreg.datasets.pictures import open_picture
 from partreg.files import inside
@@ -19,7 +20,6 @@ HERE = Path(__file__).parent
 FILES = {"/": HERE / "page.html", "/page.js": HERE / "page.js", "/page.css": HERE / "page.css"}
 SIDE = 2560  # pixels of a picture's longer side in the page at most; boxes are in those of the file all the same
 LIGHTS = ("left_light", "right_light")  # what `partreg.parts.boxes.extend_lights` extends
-FAR = 1e7
 Corner = Annotated[float, number(-FAR, FAR)]
 
 
