@@ -9,7 +9,7 @@ const [stage, svg] = [find("stage"), find("svg")];
 const SIDES = ["x0", "y0", "x1", "y1"];
 
 let work; // what the server said: classes, lights, queue, file
-let place = 0; // of the picture in the queue
+let position = 0; // of the picture in the queue
 let size = [1, 1];
 let boxes = [];
 let [past, future] = [[], []]; // boxes before and after, to undo and redo
@@ -49,7 +49,7 @@ const safely = (act) => async () => {
 };
 const say = (words) => (find("said").textContent = words);
 const copy = (list) => list.map((box) => ({ ...box }));
-const image = () => work.queue[place].name;
+const image = () => work.queue[position].name;
 const edited = () => past.length > 0 || drafts.has(image());
 
 function duration(seconds) {
@@ -69,12 +69,12 @@ function showProgress({ done, total, seconds }) {
 
 async function open(at) {
   const found = await ask(`boxes?image=${encodeURIComponent(work.queue[at].name)}`);
-  place = at;
+  position = at;
   size = [found.width, found.height];
   boxes = drafts.get(image()) || found.boxes;
   [past, future, chosen, zoom, drag] = [[], [], -1, 1, null];
   shown = performance.now();
-  find("name").textContent = `Picture ${place + 1} of ${work.queue.length}: ${image()}`;
+  find("name").textContent = `Picture ${position + 1} of ${work.queue.length}: ${image()}`;
   svg.setAttribute("viewBox", `0 0 ${size[0]} ${size[1]}`);
   const picture = node("image", { width: size[0], height: size[1], href: `picture?image=${encodeURIComponent(image())}` });
   picture.addEventListener("error", () => (find("error").textContent = `${image()} cannot be shown; skip it.`));
@@ -84,17 +84,17 @@ async function open(at) {
   fit();
   draw();
   const scored = boxes.some((box) => box.score);
-  say(`${image()}: ${boxes.length} boxes${scored ? " proposed" : ""}.`);
+  say(`${image()}: ${counted(boxes.length, "box", "boxes")}${scored ? " proposed" : ""}.`);
 }
 
 function following() {
-  const order = [...work.queue.keys()].map((step) => (place + 1 + step) % work.queue.length);
+  const order = [...work.queue.keys()].map((step) => (position + 1 + step) % work.queue.length);
   const left = order.filter((at) => !work.queue[at].done);
   return left.find((at) => !skipped.has(at)) ?? left[0] ?? -1;
 }
 
 async function go(at) {
-  trail.push(place);
+  trail.push(position);
   await open(at);
 }
 
@@ -104,8 +104,8 @@ const save = safely(async () => {
   const progress = await ask("save", { image: image(), boxes: sent, seconds });
   drafts.delete(image());
   past = [];
-  skipped.delete(place);
-  work.queue[place].done = true;
+  skipped.delete(position);
+  work.queue[position].done = true;
   showProgress(progress);
   const next = following();
   if (next >= 0) return go(next);
@@ -116,10 +116,10 @@ const save = safely(async () => {
 
 const skip = safely(async () => {
   keepDraft();
-  if (!work.queue[place].done) skipped.add(place);
+  if (!work.queue[position].done) skipped.add(position);
   const next = following();
   if (next < 0) return say("There is no unfinished picture left.");
-  if (next === place) return say("This is the only picture left.");
+  if (next === position) return say("This is the only picture left.");
   await go(next);
 });
 
@@ -150,7 +150,7 @@ function undo(from, to, words) {
   boxes = from.pop();
   chosen = Math.min(chosen, boxes.length - 1);
   draw();
-  say(`${words}: ${boxes.length} boxes.`);
+  say(`${words}: ${counted(boxes.length, "box", "boxes")}.`);
 }
 
 function pick(at) {
@@ -211,7 +211,7 @@ function touch(box, values) {
 }
 
 function tidy(box) {
-  const keep = (value, most) => Math.round(Math.min(Math.max(value, 0), most) * 100) / 100;
+  const keep = (value, most) => Math.round(within(value, 0, most) * 100) / 100;
   const [left, right] = [box.x0, box.x1].sort((a, b) => a - b);
   const [top, bottom] = [box.y0, box.y1].sort((a, b) => a - b);
   [box.x0, box.y0] = [keep(left, size[0] - SLIP), keep(top, size[1] - SLIP)];
@@ -254,8 +254,7 @@ function grabbed(at, near) {
   const order = [...boxes.keys()].sort((a, b) => (b === chosen) - (a === chosen) || area(boxes[a]) - area(boxes[b]));
   for (const index of order) {
     const box = boxes[index];
-    const within = at.x >= box.x0 - near && at.x <= box.x1 + near && at.y >= box.y0 - near && at.y <= box.y1 + near;
-    if (!within) continue;
+    if (at.x < box.x0 - near || at.x > box.x1 + near || at.y < box.y0 - near || at.y > box.y1 + near) continue;
     const [dx, dy] = [side(at.x, box.x0, box.x1, near), side(at.y, box.y0, box.y1, near)];
     if (dx || dy) return { index, dx, dy };
     if (index === chosen) return { index, dx: 0, dy: 0 };
@@ -288,7 +287,7 @@ function move(event) {
   } else {
     const [box, grab] = [boxes[drag.grab.index], drag.grab];
     const whole = !grab.dx && !grab.dy;
-    const shift = (low, high, by, most) => Math.min(Math.max(by, -low), most - high);
+    const shift = (low, high, by, most) => within(by, -low, most - high);
     if (whole || grab.dx < 0) box.x0 += whole ? shift(box.x0, box.x1, dx, size[0]) : dx;
     if (whole || grab.dy < 0) box.y0 += whole ? shift(box.y0, box.y1, dy, size[1]) : dy;
     const first = drag.before[grab.index];
@@ -377,7 +376,7 @@ function fit() {
 
 function zoomed(factor, middle) {
   const before = zoom;
-  zoom = factor ? Math.min(Math.max(zoom * factor, 1), 16) : 1;
+  zoom = factor ? within(zoom * factor, 1, 16) : 1;
   const x = middle ? middle.clientX - stage.getBoundingClientRect().left : stage.clientWidth / 2;
   const y = middle ? middle.clientY - stage.getBoundingClientRect().top : stage.clientHeight / 2;
   const [left, top] = [stage.scrollLeft, stage.scrollTop];
@@ -421,16 +420,10 @@ function draw() {
 function list() {
   const focused = [...find("boxes").querySelectorAll("button")].indexOf(document.activeElement);
   const items = boxes.map((box, index) => {
-    const [item, button] = [document.createElement("li"), document.createElement("button")];
     const [name, ...rest] = named(box).split(", ");
-    const small = document.createElement("small");
-    small.textContent = rest.join(", ");
-    button.append(name, small);
-    button.dataset.ink = ink(box.label);
-    if (index === chosen) button.setAttribute("aria-current", "true");
-    button.addEventListener("focus", () => index !== chosen && choose(index));
-    item.append(button);
-    return item;
+    const current = index === chosen && "true";
+    const focus = () => index !== chosen && choose(index);
+    return make("li", {}, make("button", { "data-ink": ink(box.label), "aria-current": current, onfocus: focus }, name, make("small", {}, rest.join(", "))));
   });
   find("boxes").replaceChildren(...items);
   if (focused < 0) return;
@@ -441,18 +434,8 @@ function list() {
 function classes() {
   find("classes").replaceChildren(
     ...work.classes.map((name, at) => {
-      const [line, input, swatch] = [document.createElement("label"), document.createElement("input"), document.createElement("span")];
-      Object.assign(input, { type: "radio", name: "class", value: name });
-      input.addEventListener("change", () => pick(at));
-      swatch.className = "swatch";
-      line.dataset.ink = at % 8;
-      line.append(input, swatch, name);
-      if (at < 9) {
-        const key = document.createElement("kbd");
-        key.textContent = at + 1;
-        line.append(key);
-      }
-      return line;
+      const input = make("input", { type: "radio", name: "class", value: name, onchange: () => pick(at) });
+      return make("label", { "data-ink": at % 8 }, input, make("span", { class: "swatch" }), name, ...(at < 9 ? [make("kbd", {}, at + 1)] : []));
     }),
   );
 }
@@ -517,7 +500,7 @@ async function start() {
   document.addEventListener("keydown", key);
   window.addEventListener("resize", () => { fit(); draw(); });
   window.addEventListener("beforeunload", (event) => { if (past.length || drafts.size) event.preventDefault(); });
-  place = work.queue.length - 1;
+  position = work.queue.length - 1;
   const next = following();
   await open(Math.max(next, 0));
   if (next < 0) say(`All ${work.queue.length} pictures are finished. Their boxes are in ${work.file}.`);

@@ -18,6 +18,7 @@ from partreg.local import Answer, Request, Routes, as_json
 
 HERE = Path(__file__).parent
 FILES = {"/": HERE / "page.html", "/page.js": HERE / "page.js", "/page.css": HERE / "page.css"}
+FILES["/shared.js"] = HERE.parent / "touch" / "shared.js"
 SIDE = 2560  # pixels of a picture's longer side in the page at most; boxes are in those of the file all the same
 LIGHTS = ("left_light", "right_light")  # what `partreg.parts.boxes.extend_lights` extends
 Corner = Annotated[float, number(-FAR, FAR)]

@@ -214,18 +214,18 @@ def test_skip_and_back_keep_what_was_begun(opened):
     hand = Hand(page)
     hand.draw("window", (20, 10, 120, 40))
     page.keyboard.press("s")
-    until(page, "place === 1 && !busy")
+    until(page, "position === 1 && !busy")
     hand.finish()
     page.keyboard.press("b")
-    until(page, "place === 1 && !busy")
+    until(page, "position === 1 && !busy")
     page.keyboard.press("b")
-    until(page, "place === 0 && !busy")
+    until(page, "position === 0 && !busy")
     assert [box["label"] for box in hand.boxes] == ["window"]
     assert sorted(kept(session)) == ["b.jpg"]
     page.keyboard.press("s")
-    until(page, "place === 2 && !busy")
+    until(page, "position === 2 && !busy")
     hand.finish()
-    assert page.evaluate("place") == 0, "what was skipped comes last"
+    assert page.evaluate("position") == 0, "what was skipped comes last"
     hand.finish()
     close(kept(session)["a.jpg"], [("window", (20, 10, 120, 40))])
 
@@ -241,10 +241,10 @@ def test_a_new_sitting_goes_on_and_a_finished_picture_is_corrected(opened):
     assert page.inner_text("#name") == "Picture 2 of 3: b.jpg"
     hand.finish()
     page.keyboard.press("b")
-    until(page, "place === 1 && !busy")
+    until(page, "position === 1 && !busy")
     hand.draw("vehicle", (5, 5, 100, 90))
     page.keyboard.press("Enter")
-    until(page, "place === 2 && !busy")
+    until(page, "position === 2 && !busy")
     close(kept(again)["b.jpg"], [("vehicle", (5, 5, 100, 90))])
     close(kept(again)["a.jpg"], [("window", (20, 10, 120, 40))])
 
@@ -253,8 +253,8 @@ def test_enter_pressed_twice_saves_once(opened):
     session, page = opened()
     page.keyboard.press("Enter", delay=0)
     page.keyboard.press("Enter", delay=0)
-    until(page, "place > 0 && !busy")
-    assert len(kept(session)) == page.evaluate("place")
+    until(page, "position > 0 && !busy")
+    assert len(kept(session)) == page.evaluate("position")
 
 
 def test_zoom_keeps_the_boxes_where_they_are(opened):
@@ -279,7 +279,7 @@ def test_single_keys_can_be_switched_off(opened):
     page.locator("#stage").focus()
     for key in ("n", "s", "2"):
         page.keyboard.press(key)
-    assert page.evaluate("[place, boxes.length, label]") == [0, 0, 0]
+    assert page.evaluate("[position, boxes.length, label]") == [0, 0, 0]
 
 
 def test_a_fault_is_shown_and_nothing_is_lost(opened):
@@ -290,7 +290,7 @@ def test_a_fault_is_shown_and_nothing_is_lost(opened):
     page.keyboard.press("Enter")
     until(page, "find('error').textContent !== ''")
     assert "another program has written it" in page.inner_text("#error")
-    assert page.evaluate("place") == 0
+    assert page.evaluate("position") == 0
     assert len(hand.boxes) == 1
     assert session.path.read_text() == "{}"
     assert all("400" in trouble for trouble in opened.troubles)
