@@ -27,7 +27,7 @@ from partreg.parts import annotation, detector
 from partreg.parts.formats import read_coco
 from partreg.reid import features, network, train
 from partreg.reid.pixels import decode
-from partreg.workflow.profile import read_choices, read_profile
+from partreg.workflow.profile import open_workspace, read_profile
 from tests.conftest import REPOSITORY
 
 FORBIDDEN = {
@@ -153,7 +153,7 @@ def test_arrays_run_no_code(tmp_path, mark):
         verify.numbers(tmp_path / "evil.npy")
 
 
-@pytest.mark.parametrize("read", [read_profile, read_choices])
+@pytest.mark.parametrize("read", [read_profile, open_workspace])
 def test_yaml_runs_no_code(tmp_path, mark, read):
     path = tmp_path / "mine.yaml"
     path.write_text(

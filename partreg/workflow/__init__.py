@@ -7,7 +7,7 @@ a result that is there, and make one that is absent. So every notebook also runs
 from partreg.workflow.data import all_images, benchmark, load_vehicleid, load_veri, test_images
 from partreg.workflow.methods import judge, method_networks
 from partreg.workflow.parameters import check_injected, described_method, described_run, open_notebook
-from partreg.workflow.profile import CHOICES, DATASETS, Profile, Workspace, layouts, open_workspace, with_drawn_boxes
+from partreg.workflow.profile import CHOICES, DATASETS, Workspace, layouts, open_workspace, with_drawn_boxes
 from partreg.workflow.provenance import annotated_origin, detector_origin, origin, origins, parts_origins, provenance
 from partreg.workflow.runs import (
     CONTROLS,
@@ -26,7 +26,6 @@ from partreg.workflow.runs import (
 )
 from partreg.workflow.stages import (
     annotated_sets,
-    annotations,
     detected_boxes,
     detector_weights,
     drawing,

@@ -205,16 +205,6 @@ def extracted(ws: Workspace, run: Run, table: pd.DataFrame) -> Recipe:
     }
 
 
-def scored(ws: Workspace, run: Run) -> Recipe:
-    """Return the recipe of the scores of a network on its test half."""
-    return {
-        "features": extracted(ws, run, data.test_images(ws, run.dataset)),
-        "tests": tests(ws, run.dataset),
-        "galleries": ws.profile.galleries,
-        "code": judging(run.dataset),
-    }
-
-
 def judging(dataset: str) -> str:
     """Return the code that extracts features from test images and scores them."""
     return code_key("partreg.reid.features", f"partreg.workflow.stages:{dataset}_judged", f"partreg.datasets.{dataset}")

@@ -216,9 +216,13 @@ class Workspace:
         return self.root("veri")
 
     def root(self, dataset: str) -> Path:
-        """Root of "vehicleid" or "veri": the reader's own folder or the rendered benchmark."""
+        """Root of "vehicleid" or "veri": the reader's own folder, or that of the rendered benchmark.
+
+        A digest of what the profile says of the benchmark, and of the code that renders it, names the latter.
+        """
+        key = digest(self.profile.benchmark, code_key("partreg.synthetic.layouts"))
         rendered = {"vehicleid": "VehicleID_V1.0", "veri": "VeRi"}[dataset]
-        return Path(getattr(self.profile, dataset) or self.folder / f"data-{rendered_key(self)}" / rendered)
+        return Path(getattr(self.profile, dataset) or self.folder / f"data-{key}" / rendered)
 
     def is_synthetic(self, dataset: str) -> bool:
         """Whether ``dataset`` is the rendered benchmark rather than a folder of the reader's own."""
@@ -320,12 +324,6 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
     return found
 
 
-def read_choices(path: str | Path) -> dict[str, Any]:
-    """Return the choices in a YAML file, by the names of `open_workspace`'s arguments; paths count from its folder."""
-    path = Path(whole_path(path, Path.cwd()))
-    return tidy(read_yaml(path), path.parent, str(path))
-
-
 def tidy(choices: dict[str, Any], folder: Path, source: str = "") -> dict[str, Any]:
     """Return the choices that were made, in their own kinds and with whole paths; what is empty was not chosen."""
     given = {name: value for name, value in choices.items() if value is not None and value != ""}
@@ -350,10 +348,9 @@ def open_workspace(profile: str = "laptop", **choices: Any) -> Workspace:
     """
     given, start = tidy(choices, Path.cwd()), checked(Text, profile, "profile")
     own = {"extends", *FIELDS} - CHOICES.keys()  # what tells a profile from a file of choices
-    if is_path(start) and own.isdisjoint(read_yaml(whole_path(start, Path.cwd()))):
-        filed = read_choices(start)
-    else:
-        filed = {"profile": start}
+    filed: dict[str, Any] = {"profile": start}
+    if is_path(start) and own.isdisjoint(said := read_yaml(path := whole_path(start, Path.cwd()))):
+        filed = tidy(said, Path(path).parent, path)
     fields = read_profile(filed.get("profile", "laptop"))
     for some in (filed, given):
         fields = merged(fields, some.get("overrides", {}) | {name: some[name] for name in FIELDS if name in some})
@@ -412,8 +409,3 @@ def with_drawn_boxes(ws: Workspace) -> Workspace:
 def digest(*values: Any) -> str:
     """Return twelve hexadecimal digits of ``values`` as canonical JSON."""
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:12]
-
-
-def rendered_key(ws: Workspace) -> str:
-    """Return a digest of the rendered data sets: what the profile says of them, and the code that renders."""
-    return digest(ws.profile.benchmark, code_key("partreg.synthetic.layouts"))

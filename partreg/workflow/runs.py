@@ -36,7 +36,6 @@ CONTROLS = {
     "Boxes shuffled between images": {"boxes": "shuffled"},
     "Boxes of the same size in random places": {"boxes": "random"},
 }
-EQUAL = "Equal total weight of the losses"
 
 
 def own_parts(ws: Workspace) -> tuple[str, ...]:
@@ -79,7 +78,8 @@ def control_changes(ws: Workspace) -> dict[str, dict[str, Any]]:
     """
     part_weight = ws.profile.reid["part_weight"]
     total = 1 + len(PARTS) * part_weight
-    return {**CONTROLS, EQUAL: {"global_weight": 1 / total, "part_weight": part_weight / total}}
+    equal = {"global_weight": 1 / total, "part_weight": part_weight / total}
+    return {**CONTROLS, "Equal total weight of the losses": equal}
 
 
 def compared_size(ws: Workspace, dataset: str) -> int:
@@ -127,26 +127,22 @@ def other_methods(ws: Workspace, dataset: str) -> dict[str, str]:
 
 
 def data_words(ws: Workspace, dataset: str) -> str:
-    """Return for captions which images were used, and what found their parts where that was made for other images."""
+    """Return for captions which images were used, and what found their parts where that was made for other images.
+
+    Of a reader's own pictures, they also say how these were divided, or why VeRi-776 is rendered.
+    """
     rendered, layout = ws.is_synthetic(dataset), given_for(dataset, ws.root(dataset)).name
-    words = tables.data_words(layout, "" if rendered else ws.root(dataset).name) + own_words(ws, dataset)
+    words = tables.data_words(layout, "" if rendered else ws.root(dataset).name)
+    if dataset == "vehicleid" and not rendered:
+        words += f"; {said}" if (said := getattr(data.load_vehicleid(ws), "divided", "")) else ""
+    elif rendered and not ws.is_synthetic("vehicleid"):
+        own = data.load_vehicleid(ws)
+        words += f"; {own.root.name} cannot stand for it: {said}" if (said := getattr(own, "lacks", "")) else ""
     learnt_on_rendered = ws.is_synthetic("vehicleid") and not ws.profile.annotations
     if learnt_on_rendered == rendered:
         return words
     other = "rendered vehicles" if learnt_on_rendered else "photographs"
     return f"{words}; their part boxes come from a detector that learnt from {other}"
-
-
-def own_words(ws: Workspace, dataset: str) -> str:
-    """Return what captions add of a reader's own pictures: how they were divided, or why VeRi-776 is rendered.
-
-    It is "" for images in the layouts of the two data sets.
-    """
-    if ws.is_synthetic("vehicleid") or (dataset == "veri" and not ws.is_synthetic("veri")):
-        return ""
-    found = data.data(ws, "vehicleid")
-    said = getattr(found, {"vehicleid": "divided", "veri": "lacks"}[dataset], "")
-    return said and {"vehicleid": f"; {said}", "veri": f"; {found.root.name} cannot stand for it: {said}"}[dataset]
 
 
 def left_out(ws: Workspace, dataset: str) -> list[str]:

@@ -6,7 +6,6 @@ Modules that load torch are imported where they are used, so that the Snakefile 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -28,21 +27,6 @@ from partreg.workflow.keys import annotations, boxes_file, detector_folder, run_
 from partreg.workflow.profile import Workspace, digest, drawn_boxes, finished_boxes
 from partreg.workflow.provenance import origin, origins, parts_origins, provenance
 from partreg.workflow.runs import own_parts
-
-
-def fresh(path: Path, key: str, make: Callable[[Path], None]) -> Path:
-    """Return ``path``; make it anew where it is absent or was made from something else.
-
-    Its key is beside it, as ``<stem>.key``. The key is removed before the work begins and written when it is done, so a
-    kill at any moment leaves no result under another result's key.
-    """
-    stamp = path.with_suffix(".key")
-    with locked(path):
-        if not (path.exists() and stamp.exists() and stamp.read_text(encoding="utf-8").strip() == key):
-            stamp.unlink(missing_ok=True)
-            make(path)
-            files.write_text(stamp, f"{key}\n")
-    return path
 
 
 def train_images(ws: Workspace, dataset: str, held_out: int) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -293,23 +277,25 @@ def history(ws: Workspace, run: Run) -> pd.DataFrame:
 def features(ws: Workspace, run: Run, images: pd.DataFrame, name: str) -> np.ndarray:
     """Return the test-time features of ``images``, (N, D) float32, extracted once and kept as ``features_<name>.npy``.
 
-    ``features_<name>.json`` beside it has the seconds that an image took. Features are extracted anew if the images or
-    the code have changed.
+    ``features_<name>.json`` beside it has the seconds that an image took, and ``features_<name>.key`` the key. Features
+    are extracted anew if the images or the code have changed. The key is removed before the work begins and written
+    when it is done, so a kill at any moment leaves no features under another key.
     """
-
-    def make(path: Path) -> None:
-        from partreg.reid.features import extract
-
-        folder, filled = trained(ws, run), None if run.use_global else filled_boxes(ws, run.dataset)
-        started = time.perf_counter()
-        found = extract(folder, images, filled, pixels=ws.pixels, method=baselines.method(run.method))
-        seconds = (time.perf_counter() - started) / len(images)
-        files.write_json(path.with_suffix(".json"), {**provenance(ws), "seconds_per_image": seconds})
-        with files.whole(path) as temporary:
-            np.save(temporary, found, allow_pickle=False)
-
     path = run_folder(ws, run) / f"features_{name}.npy"
-    path = fresh(path, digest(keys.extracted(ws, run, images)), make)
+    stamp, key = path.with_suffix(".key"), digest(keys.extracted(ws, run, images))
+    with locked(path):
+        if not (path.exists() and stamp.exists() and stamp.read_text(encoding="utf-8").strip() == key):
+            from partreg.reid.features import extract
+
+            stamp.unlink(missing_ok=True)
+            folder, filled = trained(ws, run), None if run.use_global else filled_boxes(ws, run.dataset)
+            started = time.perf_counter()
+            found = extract(folder, images, filled, pixels=ws.pixels, method=baselines.method(run.method))
+            seconds = (time.perf_counter() - started) / len(images)
+            files.write_json(path.with_suffix(".json"), {**provenance(ws), "seconds_per_image": seconds})
+            with files.whole(path) as temporary:
+                np.save(temporary, found, allow_pickle=False)
+            files.write_text(stamp, f"{key}\n")
     refuse_other_pictures(ws, run)
     return files.read_array(path)
 
@@ -344,17 +330,11 @@ def veri_judged(found: np.ndarray, among: Any, rule: str) -> Any:
 
 
 def scores(ws: Workspace, run: Run) -> dict[str, Any]:
-    """Return the scores of ``run`` as fractions, kept as ``scores.json``: by list for VehicleID, by name for VeRi-776.
-
-    They are computed anew if the features, or the code that scores them, have changed.
-    """
-
-    def make(path: Path) -> None:
-        if run.dataset == "vehicleid":
-            found = {str(n): {"cmc1": s.cmc1, "cmc5": s.cmc5} for n, s in vehicleid_scores(ws, run).items()}
-        else:
-            judged = veri_scores(ws, run)
-            found = {name: getattr(judged, name) for name in ("mAP", "hit1", "hit5")}
-        files.write_json(path, found)
-
-    return files.read_json(fresh(run_folder(ws, run) / "scores.json", digest(keys.scored(ws, run)), make))
+    """Return a network's scores as fractions, by list (VehicleID) or name (VeRi-776); leave them as ``scores.json``."""
+    if run.dataset == "vehicleid":
+        found = {str(n): {"cmc1": s.cmc1, "cmc5": s.cmc5} for n, s in vehicleid_scores(ws, run).items()}
+    else:
+        judged = veri_scores(ws, run)
+        found = {name: getattr(judged, name) for name in ("mAP", "hit1", "hit5")}
+    files.write_json(run_folder(ws, run) / "scores.json", found)
+    return found

@@ -43,7 +43,7 @@ from partreg.reid.train import learnt_from, resumed
 from partreg.retrieval.distances import check_features
 from partreg.studies.effects import read_evidence
 from partreg.verify import recorded
-from partreg.workflow.profile import read_choices, read_profile
+from partreg.workflow.profile import open_workspace, read_profile
 from tests.conftest import REPOSITORY
 
 NAMES = ["0001_c001_00000010_0.jpg", "0001_c002_00000020_0.jpg", "0002_c001_00000030_0.jpg"]
@@ -289,7 +289,9 @@ READERS: dict[str, Reader] = {
         (REPOSITORY / "profiles/smoke.yaml").read_bytes(),
         lambda folder: read_profile(str(folder / "mine.yaml")),
     ),
-    "choices": Reader("c.yaml", b"profile: smoke\nseeds: '0,1'\n", lambda folder: read_choices(folder / "c.yaml")),
+    "choices": Reader(
+        "c.yaml", b"profile: smoke\nseeds: '0,1'\n", lambda folder: open_workspace(str(folder / "c.yaml"))
+    ),
     "claims": Reader(
         "claims.yaml",
         (REPOSITORY / "book/claims.yaml").read_bytes()[:3000].rsplit(b"\n\n", 1)[0],

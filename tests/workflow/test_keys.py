@@ -148,16 +148,16 @@ def test_a_changed_list_makes_what_is_learnt_due(ws, root):
     assert not {"other data", "network, veri", "features", "detector"} & due(before, kept(ws))
 
 
-def test_a_test_list_that_changes_within_the_same_images_makes_scores_due_and_no_features(ws, root):
+def test_a_test_list_that_changes_within_the_same_images_makes_chapters_due_and_no_features(ws, root):
     path, lines = root / "train_test_split/test_list_3.txt", (root / "train_test_split/test_list_6.txt").read_text()
     first, last = (lines.splitlines(keepends=True)[some] for some in (slice(9), slice(9, None)))
-    run, found = workflow.make_run(ws, "vehicleid", parts=(), held_out=0), []
+    found = []
     for some in (first, last, last[::-1]):  # in another order, other images are drawn for the gallery
         path.write_text("".join(some))
         forget(keys)
-        found.append((digest(keys.scored(ws, run)), data_key(ws, "vehicleid"), digest(kept(ws)["features"])))
-    scored, listed, features = zip(*found, strict=True)
-    assert (len(set(scored)), len(set(listed)), len(set(features))) == (3, 3, 1)
+        found.append((data_key(ws, "vehicleid"), digest(kept(ws)["features"])))
+    listed, features = zip(*found, strict=True)
+    assert (len(set(listed)), len(set(features))) == (3, 1)
 
 
 def test_a_side_file_counts_for_the_methods_that_read_it(ws, root):
@@ -213,16 +213,19 @@ def test_scores_follow_the_pictures_and_the_network_stays(ws, root):
     assert (folder / "features_test.npy").read_bytes() != features
 
 
-def test_scores_and_features_are_made_anew_by_other_code_and_the_history_loses_its_scores(ws, monkeypatch):
+def test_features_are_made_anew_by_other_code_and_the_history_loses_its_scores(ws, monkeypatch):
+    from partreg.reid import features
+
     run = workflow.make_run(ws, "vehicleid", parts=(), held_out=2, size=32, epochs=1, batch=4, warmup=0.0)
     scored = workflow.scores(ws, run)
     assert workflow.history(ws, run).cmc1.notna().all()
-    folder = workflow.run_folder(ws, run)
-    files.write_json(folder / "scores.json", {"6": {"cmc1": 2.0, "cmc5": 2.0}})
-    assert workflow.scores(ws, run)["6"]["cmc1"] == 2.0  # it is not looked into
-    real = keys.code_key
-    monkeypatch.setattr(keys, "code_key", lambda *roots: real(*roots) + "x" * ("stages:vehicleid_judged" in str(roots)))
+    extracted, extract, real = [], features.extract, keys.code_key
+    monkeypatch.setattr(features, "extract", lambda *how, **more: extracted.append(how) or extract(*how, **more))
+    assert workflow.scores(ws, run) == scored == files.read_json(workflow.run_folder(ws, run) / "scores.json")
+    assert not extracted
+    monkeypatch.setattr(keys, "code_key", lambda *roots: real(*roots) + "x" * ("partreg.reid.features" in roots))
     assert workflow.scores(ws, run) == scored
+    assert len(extracted) == 1
     monkeypatch.setattr(keys, "code_key", lambda *roots: real(*roots) + "x" * ("validation_score" in str(roots)))
     assert workflow.history(ws, run).cmc1.isna().all()
     assert workflow.history(ws, run).loss.notna().all()
@@ -263,26 +266,22 @@ def test_the_seconds_of_a_training_are_those_of_all_its_sessions(ws, monkeypatch
     assert files.read_json(folder / "provenance.json")["data"] == ws.root("vehicleid").name  # given, not rendered
 
 
-def test_a_result_is_kept_under_its_key_whenever_its_making_is_killed(tmp_path):
-    path, made = tmp_path / "scores.json", []
+def test_features_are_kept_under_their_key_whenever_their_making_is_killed(ws, monkeypatch):
+    run = workflow.make_run(ws, "vehicleid", parts=(), held_out=0, size=32, epochs=1, batch=4, warmup=0.0)
+    images, write = workflow.test_images(ws, "vehicleid"), files.write_text
+    before = workflow.features(ws, run, images, "test")
 
-    def make(value, killed=False):
-        def work(path):
-            made.append(value)
-            path.write_text(value)
-            if killed:
-                raise KeyboardInterrupt
+    def killed(path, text):
+        if path.suffix == ".key":
+            raise KeyboardInterrupt
+        write(path, text)
 
-        return work
-
-    stages = workflow.stages
-    stages.fresh(path, "old", make("old"))
-    stages.fresh(path, "old", make("again"))
-    assert (path.read_text(), made) == ("old", ["old"])
-    with pytest.raises(KeyboardInterrupt):
-        stages.fresh(path, "new", make("half", killed=True))
-    stages.fresh(path, "old", make("old once more"))
-    assert path.read_text() == "old once more"
+    with monkeypatch.context() as patch:
+        patch.setattr(files, "write_text", killed)
+        with pytest.raises(KeyboardInterrupt):
+            workflow.features(ws, run, images[:3], "test")
+    assert len(np.load(workflow.run_folder(ws, run) / "features_test.npy")) == 3
+    np.testing.assert_array_equal(workflow.features(ws, run, images, "test"), before)
 
 
 def test_a_data_set_is_parsed_once_and_again_where_its_lists_change(root, monkeypatch):
