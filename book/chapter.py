@@ -12,7 +12,7 @@ from nbconvert.preprocessors import CoalesceStreamsPreprocessor
 from nbformat import NotebookNode
 from nbformat.v4 import new_markdown_cell
 
-from listings import WIDTH, broken, laid_out
+from listings import WIDTH, laid_out
 from needs import NEEDS, Needs
 from partreg.figures.tables import markdown
 
@@ -40,7 +40,8 @@ def readable(name: str, notebook: NotebookNode) -> NotebookNode:
     one is shown (`partreg.touch`).
     """
     notebook.cells[0].source = opened(name, notebook)
-    notebook.metadata.pop("widgets", None)
+    for left_out in ("widgets", "papermill"):
+        notebook.metadata.pop(left_out, None)
     notebook, _ = CoalesceStreamsPreprocessor().preprocess(notebook, {})  # what a cell prints is one text
     cells, said = [], set()
     for cell in notebook.cells:
@@ -50,8 +51,7 @@ def readable(name: str, notebook: NotebookNode) -> NotebookNode:
         if "parameters" in tags:  # the table under the title has them
             cell.metadata.tags = [*tags, "hide-input"]
         if "injected-parameters" in tags:  # the command there has them
-            cell.source = broken("\n".join(line for line in cell.source.splitlines() if "/" not in line))
-            cell.metadata.tags = [*tags, "remove-cell"]
+            continue
         for output in cell.get("outputs", []):
             data = output.get("data", {})
             data.pop("application/vnd.jupyter.widget-view+json", None)

@@ -44,19 +44,6 @@ def laid_out(sources: list[str]) -> list[str]:
     return [cell.source for cell in nbformat.reads(ran.stdout, as_version=4).cells]
 
 
-def broken(source: str) -> str:
-    """Return a cell in which a long line that only assigns a text to a name takes several lines."""
-
-    def lines(line: str) -> str:
-        name, equals, value = line.partition(" = ")
-        if len(line) <= WIDTH or not equals or not isinstance(text := ast.literal_eval(value), str):
-            return line
-        pieces = textwrap.wrap(text, WIDTH - 8, drop_whitespace=False, break_on_hyphens=False)
-        return "\n".join([f"{name} = (", *(f"    {piece!r}" for piece in pieces), ")"])
-
-    return "\n".join(lines(line) for line in source.splitlines())
-
-
 def quoted(text: str, folder: Path) -> str:
     """Return a page in which each function, class or method that it quotes is code, with its docstring in a fold below.
 

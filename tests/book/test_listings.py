@@ -32,13 +32,6 @@ def test_what_is_not_python_is_not_laid_out():
         listings.laid_out(["x = ("])
 
 
-def test_a_long_text_is_written_on_several_lines():
-    source = "# Parameters\nseed = 0\nrun = " + repr('{"words": "' + "some-thing  or " * 30 + '"}')
-    shown = listings.broken(source)
-    assert max(map(len, shown.splitlines())) <= listings.WIDTH
-    assert ast.dump(ast.parse(shown)) == ast.dump(ast.parse(source))
-
-
 def test_a_quoted_function_loses_its_docstring_to_a_fold():
     page = PAGE.format(file="partreg/reid/loss.py", name="global_loss", more="")
     shown = listings.quoted(page, REPOSITORY / "book")
