@@ -73,17 +73,16 @@ def of_older_code(runs: pd.DataFrame) -> pd.Series:
     return ~runs.code.isin({job.code for name, one in studies.items() for job in one.listed(open_workspace(name))})
 
 
-def restamp(ws: Workspace, folder: Path, each: int = 1) -> list[str]:
+def restamp(ws: Workspace, folder: Path) -> list[str]:
     """Stamp kept trainings with today's code where it gives the same numbers, to the last digit that is kept.
 
-    A group is the kept trainings of one code that one code of today would make. Those of each group that took the
-    least time are trained again, quick groups first. If all numbers are the same, the group's ``code`` in runs.csv
+    A group is the kept trainings of one code that one code of today would make. The one of each group that took the
+    least time is trained again, quick groups first. If all numbers are the same, the group's ``code`` in runs.csv
     becomes today's.
 
     Args:
         ws: the workspace of the kept trainings.
         folder: of the kept tables.
-        each: how many of a group to train again.
 
     Returns:
         A line for each group: what was tried, and whether it agreed.
@@ -94,15 +93,13 @@ def restamp(ws: Workspace, folder: Path, each: int = 1) -> list[str]:
     due = due.assign(took=pd.to_numeric(due.seconds, errors="coerce")).sort_values("took", kind="stable")
     lines = []
     for (old, now), group in due[due.code != due.now].groupby(["code", "now"], sort=False):
-        sample = group.key.head(each)
-        apart = [words for key in sample for words in differences(ws, wanted[key], kept)]
+        job = wanted[group.key.iloc[0]]
+        apart = differences(ws, job, kept)
         if not apart:
             text.loc[group.index, "code"] = now
             files.write_text(folder / "runs.csv", text.to_csv(index=False))
-        labels = "; ".join(wanted[key].label for key in sample)
-        lines.append(
-            f"{old or 'no code'} to {now}, {len(group)} trainings ({labels}): {'; '.join(apart) or 'the same'}"
-        )
+        said = "; ".join(apart) or "the same"
+        lines.append(f"{old or 'no code'} to {now}, {len(group)} trainings ({job.label}): {said}")
         print(lines[-1], flush=True)
     return lines
 

