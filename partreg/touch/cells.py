@@ -60,7 +60,7 @@ def colour_maps(pixels: np.ndarray) -> dict[int, Any]:
     >>> colour_maps(np.full((4, 4, 3), 7, np.uint8))[2]
     [[[7.0, 7.0, 7.0], [7.0, 7.0, 7.0]], [[7.0, 7.0, 7.0], [7.0, 7.0, 7.0]]]
     """
-    image = torch.from_numpy(pixels).permute(2, 0, 1).float()
+    image = torch.tensor(pixels).permute(2, 0, 1).float()
     means = {S: torch.nn.functional.adaptive_avg_pool2d(image, S).permute(1, 2, 0) for S in GRIDS}
     return {S: rounded(mean, 1) for S, mean in means.items()}
 
@@ -71,7 +71,7 @@ def channel_maps(pixels: np.ndarray, network: Trunk, grid: int) -> tuple[int, di
     Returns:
         The number of the channel, from 0, whose values differ most at S = ``grid``; (S, S, 1) as lists, by S.
     """
-    image = torch.from_numpy(pixels).permute(2, 0, 1).float()[None]
+    image = torch.tensor(pixels).permute(2, 0, 1).float()[None]
 
     def last_map(side: int) -> torch.Tensor:
         resized = torch.nn.functional.interpolate(image, (side, side), mode="bilinear", antialias=True)

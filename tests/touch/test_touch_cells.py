@@ -46,6 +46,18 @@ def test_the_maps_are_those_of_the_network_and_have_all_sizes(pixels, network):
     assert own.std((1, 2)).argmax() == channel
 
 
+@pytest.mark.filterwarnings("error")
+def test_pixels_that_may_not_be_written_to_bring_no_warning_into_a_chapter(pixels, network):
+    pixels = pixels.copy()
+    pixels.flags.writeable = False  # as those of a file are
+    torch.set_warn_always(True)
+    try:
+        cells.colour_maps(pixels)
+        cells.channel_maps(pixels, network, 4)
+    finally:
+        torch.set_warn_always(False)
+
+
 def test_an_image_without_boxes_has_one_to_move(pixels, network):
     data = cells.boxes_to_cells(pixels, torch.full((4, 4), torch.nan), network, 40).data
     assert [box["name"] for box in data["boxes"]] == ["middle"]
