@@ -19,11 +19,10 @@ from partreg.baselines import method
 from partreg.datasets.pictures import reason
 from partreg.errors import PartregError
 from partreg.reid.device import choose_device, reproducible
-from partreg.reid.export import from_onnx
+from partreg.reid.export import described, from_onnx
 from partreg.reid.features import compute, load
 from partreg.reid.network import Trunk
 from partreg.reid.pixels import decode
-from partreg.reid.run import from_dict
 from partreg.search.store import Index
 
 BATCH = 128  # pictures that are decoded and computed at a time
@@ -68,14 +67,7 @@ def load_network(place: str | Path) -> Network:
     if place.suffix == ".onnx" and not place.is_dir():
         exported, session = from_onnx(place)
         return Network(place, asdict(exported), files.sha256(place), exported.size, None, session)
-    if not (place / "weights.pt").is_file():
-        found = "no weights.pt in it" if place.is_dir() else "a file" if place.exists() else "no such folder"
-        raise PartregError(
-            f"{place}: expected the folder of a trained network, found {found}; give one, as build/PROFILE/runs/KEY, "
-            "or a file .onnx of `partreg export`."
-        )
-    described = from_dict(files.read_json(place / "run.json"), str(place / "run.json"))
-    run, trunk, _ = load(place, str(choose_device()), method(described.method))
+    run, trunk, _ = load(place, str(choose_device()), method(described(place).method))
     if not run.use_global:
         raise PartregError(
             f"{place / 'run.json'}: use_global is false, so the network needs boxes of parts, which a folder of "

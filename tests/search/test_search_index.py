@@ -251,9 +251,9 @@ def test_another_onnx_file_is_refused(pictures, network, other_network, tmp_path
 def test_what_is_no_network_is_refused(pictures, tmp_path):
     for given, words in [
         ("", "give the folder of a trained one"),
-        (tmp_path, "found no weights.pt in it"),
-        (pictures / "c.png", "expected the folder of a trained network, found a file"),
-        (tmp_path / "none", "found no such folder"),
+        (tmp_path, "no trained network, for run.json and weights.pt cannot be found there"),
+        (pictures / "c.png", "no trained network"),
+        (tmp_path / "none", "no trained network"),
     ]:
         with pytest.raises(PartregError, match=words):
             index_folder(pictures, given)
