@@ -32,7 +32,7 @@ TESTS = {  # of the code, whatever the profile
     "machines": ("machines.csv", "machine_scores.csv"),
     "gpu": ("gpu.json", "table_4.csv", "hits.csv"),
     "tried": ("tried.csv", "layouts.csv"),
-    "real": ("real_detectors.csv", "real_annotated.csv", "real_starts.csv", "real_walk.csv"),
+    "real": ("real_detectors.csv", "real_annotated.csv", "real_starts.csv", "real_walk.csv", "real_ranking.csv"),
     "annotating": ("annotating.csv",),
     "start": ("start.json", "start.pt"),
 }

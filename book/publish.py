@@ -42,6 +42,7 @@ from partreg.touch import thing
 from partreg.verify import record
 from partreg.workflow.profile import REPOSITORY, Workspace, open_workspace
 from promises import faults, fuzz, gpu, machines, scores, start
+from ranked import ranking
 from started import actions, annotated, annotated_figure, detectors, starts, walked
 from tried import layouts, recipes, variations
 
@@ -53,6 +54,7 @@ REPORTS = {
     "promises": (faults, fuzz, gpu, machines, scores, start),
     "tried": (recipes, variations, layouts),
     "started": (detectors, annotated, starts, walked, actions),
+    "ranked": (ranking,),
 }
 
 

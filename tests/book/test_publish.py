@@ -120,4 +120,5 @@ def test_a_long_value_of_a_command_goes_on_in_the_next_line():
 def test_every_report_of_kept_results_is_on_a_page():
     text = "".join(path.read_text(encoding="utf-8") for path in sorted((REPOSITORY / "book").glob("*.md")))
     reports = [(name, report.__name__) for name, some in publish.REPORTS.items() for report in some]
-    assert sorted(re.findall(r"\{include\} (promises|tried|started)_(\w+)\.md", text)) == sorted(reports)
+    names = "|".join(publish.REPORTS)
+    assert sorted(re.findall(rf"\{{include\}} ({names})_(\w+)\.md", text)) == sorted(reports)
