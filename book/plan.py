@@ -57,7 +57,7 @@ def cells(path: Path) -> str:
 
 def lines(room: str) -> int:
     """Count a room's lines of code, comments and docstrings."""
-    return sum(text.count("\n") + 1 for text in sources(room).values())
+    return sum(len(text.splitlines()) for text in sources(room).values())
 
 
 def arrows() -> Arrows:
@@ -89,7 +89,7 @@ def drawn(found: Arrows) -> Figure:
     for (importer, other), files in sorted(found.items()):
         start, end = -order.index(importer), -order.index(other)
         wrong = (importer, other) in downward(found)  # to the left, dashed
-        look = {"color": colormaps["tab10"](-start), "linestyle": "--" if wrong else "-", "alpha": 0.8}
+        look = {"color": colormaps["tab10"](-start % 10), "linestyle": "--" if wrong else "-", "alpha": 0.8}
         look |= {"linewidth": 0.5 + files / 8, "mutation_scale": 7, "shrinkA": 4, "shrinkB": 4}
         bend = f"arc3,rad={-0.55 if wrong else 0.55}"
         ax.add_patch(FancyArrowPatch((0, start), (0, end), arrowstyle="-|>", connectionstyle=bend, **look))

@@ -1,4 +1,4 @@
-"""Run the chapters: profiles, where results are, what is made once and shared, and where each number came from.
+"""Make each result once: profiles, where results are, what they are made of, and where each number came from.
 
 A `Workspace` is a profile with a reader's own choices. The functions that take one are like rules of make: they return
 a result that is there, and make one that is absent. So every notebook also runs alone, and nothing is made twice.

@@ -34,3 +34,8 @@ def test_the_picture_has_the_same_in_words(found):
 
 def test_the_picture_is_drawn_alike_each_time(found):
     assert as_svg(plan.drawn(found)) == as_svg(plan.drawn(found))
+
+
+def test_a_room_has_the_lines_of_its_files():
+    (path,) = plan.sources("paper")
+    assert plan.lines("paper") == path.read_text(encoding="utf-8").count("\n")
