@@ -124,13 +124,17 @@ def trained_by(run: Run) -> str:
 
 
 def parameters(ws: Workspace, run: Run) -> dict[str, Any]:
-    """Return the parameters with which the notebook `trained_by` trains a network: what differs from the profile's."""
+    """Return the parameters with which the notebook `trained_by` trains a network: what differs from the profile's.
+
+    Several words are one text, as papermill takes it: "window,light".
+    """
     own = run.method == "partreg"
     usual = make_run(ws, run.dataset) if own else method_run(ws, run.dataset, run.method)
     described = {"dataset": run.dataset} if own else {"method": run.method, "dataset": run.dataset}
     like = asdict(run.changed(data=usual.data, seed=usual.seed))
     changed = {name: value for name, value in like.items() if value != getattr(usual, name)}
-    return {**described, "seeds": str(run.seed), **changed}
+    words = {name: ",".join(value) if isinstance(value, tuple) else value for name, value in changed.items()}
+    return {**described, "seeds": str(run.seed), **words}
 
 
 def chapter_path(ws: Workspace, name: str) -> Path:

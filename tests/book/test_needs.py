@@ -49,6 +49,8 @@ def test_a_network_is_described_to_its_notebook_by_what_it_changes(profile, tmp_
         assert set(given) <= set(declared)
     alone = needs.parameters(ws, workflow.make_run(ws, "vehicleid", seed=0))
     assert alone == {"dataset": "vehicleid", "seeds": "0"}
+    two = needs.parameters(ws, workflow.make_run(ws, "veri", parts=("window", "light")))
+    assert two == {"dataset": "veri", "seeds": "3", "parts": "window,light"}
 
 
 def test_chapter_11_is_there_without_the_other_methods(tmp_path, monkeypatch):
