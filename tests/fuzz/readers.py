@@ -43,7 +43,7 @@ from partreg.reid.train import learnt_from, resumed
 from partreg.retrieval.distances import check_features
 from partreg.studies.effects import read_evidence
 from partreg.verify import recorded
-from partreg.workflow.profile import open_workspace, read_profile
+from partreg.workflow.profile import read_profile, read_yaml, tidy
 from tests.conftest import REPOSITORY
 
 NAMES = ["0001_c001_00000010_0.jpg", "0001_c002_00000020_0.jpg", "0002_c001_00000030_0.jpg"]
@@ -290,7 +290,7 @@ READERS: dict[str, Reader] = {
         lambda folder: read_profile(str(folder / "mine.yaml")),
     ),
     "choices": Reader(
-        "c.yaml", b"profile: smoke\nseeds: '0,1'\n", lambda folder: open_workspace(str(folder / "c.yaml"))
+        "c.yaml", b"profile: smoke\nseeds: '0,1'\n", lambda f: tidy(read_yaml(f / "c.yaml"), f, str(f / "c.yaml"))
     ),
     "claims": Reader(
         "claims.yaml",
