@@ -19,12 +19,12 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from partreg import files
+from partreg.baselines import strong
 from partreg.baselines.metric_losses import batch_hard
 from partreg.baselines.strong import SMOOTHING, StrongNet, generalized_mean
-from partreg.baselines.strong import network as strong_network
 from partreg.paper import BASELINE, FULL
 from partreg.reid.features import extract
-from partreg.reid.loss import agreement_loss, part_loss, part_regularized_loss
+from partreg.reid.loss import agreement_loss
 from partreg.reid.method import PART_REGULARIZED, Method, by_identity, part_regularized_losses, shuffled
 from partreg.reid.network import Output, Trunk
 from partreg.reid.run import Run
@@ -102,9 +102,7 @@ PULLED = {
     "pulled, soft": pulled(pulled_softly),
     "pulled, distances": pulled(pulled_by_distances),
     "pulled, stage 3": pulled(part_stage=3),
-    "pulled, stage 3, lambda 0.1": pulled(part_stage=3, part_weight=0.1),
     "pulled, stage 3, window": pulled(part_stage=3, parts=("window",)),
-    "pulled, stage 3, window, lambda 0.1": pulled(part_stage=3, parts=("window",), part_weight=0.1),
 }
 CONTROLLED = ("pulled", "pulled, soft", "pulled, distances", "pulled, stage 3", "pulled, stage 3, window")
 VARIATIONS = {
@@ -170,34 +168,14 @@ def without(*left_out: str) -> Idea:
     return recipe(*(one for one in TRICKS if one not in left_out))
 
 
-def mended_losses(run: Run, network: Trunk, output: Output, targets: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Compute Eq. 3 with smoothed labels in the global branch, and the pull of the global prediction to the parts'."""
-    vehicles = targets["vehicle"]
-    found = {name: part_loss(scores, vehicles, output.present[name]) for name, scores in output.logits.items()}
-    found["global"] = F.cross_entropy(output.logits["global"], vehicles, label_smoothing=SMOOTHING)
-    total = part_regularized_loss(found, run.part_weight)
-    if run.agreement:
-        total = total + run.agreement * agreement_loss(output)
-    hit = (output.logits["global"].argmax(1) == vehicles).float().mean()
-    return {"loss": total, **{f"loss_{name}": loss for name, loss in found.items()}, "accuracy_global": hit}
-
-
-def mended(**changes: Any) -> Idea:
-    """Return the strong baseline with the tricks that help alone: GeM, the neck and smoothed labels; with parts."""
-    return Idea(changes, Method(strong_network, mended_losses))
-
-
 RECIPES = {
     "plain": recipe(),
     "strong": without(),
     "plain + identities": recipe("identities"),
     "plain + triplet": recipe("identities", "triplet"),
     **{f"plain + {one}": recipe(one) for one in ALONE},
-    "plain + gem + neck": recipe("gem", "neck"),
-    "mended": mended(parts=()),
-    "mended + parts": mended(),
-    "mended + parts, lambda 0.1": mended(part_weight=0.1),
-    "mended + parts, pulled": mended(agreement=1.0),
+    "mended": Idea({"parts": (), "margin": 0.0}, strong.METHOD),
+    "mended + parts": Idea({"margin": 0.0}, strong.METHOD),
     "strong - triplet": without("triplet"),
     "strong - triplet - identities": without("triplet", "identities"),
     **{f"strong - {one}": without(one) for one in ALONE},
