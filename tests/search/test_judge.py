@@ -199,7 +199,7 @@ def test_a_folder_for_each_vehicle_says_what_an_index_shows(indexed, pictures):
     np.testing.assert_array_equal(labelled.features, read_index(indexed).features)
     (pictures / "images.csv").write_text("path,vehicle\nlot/c.png,7\n")  # decides, if there is one
     assert read_labelled(indexed, pictures).images["vehicle_name"].tolist() == ["7"]
-    with pytest.raises(PartregError, match="could not be read"):  # the order of a folder is not that of a file
+    with pytest.raises(PartregError, match="expected a CSV in the order of"):  # that of a folder is another
         read_labelled(next(indexed.glob("*.npy")), pictures)
 
 
