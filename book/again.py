@@ -8,12 +8,18 @@ the weights.
 from __future__ import annotations
 
 import sys
+from importlib import import_module
 from pathlib import Path
 
+import partreg
 from partreg.files import read_json, sha256, write_json
-from partreg.studies import regime
 from partreg.workflow.profile import open_workspace
 from partreg.workflow.stages import run_folder
+
+# Older commits have the study in partreg.workflow. Where it lies is asked of the files of the commit alone: an import
+# that does not find it there may find that of the installed package.
+PLACE = "studies" if Path(partreg.__file__).with_name("studies").is_dir() else "workflow"
+regime = import_module(f"partreg.{PLACE}.regime")
 
 
 def main(folder: Path) -> None:

@@ -2,6 +2,7 @@
 
 import re
 import shutil
+import subprocess
 
 import pandas as pd
 import pytest
@@ -211,6 +212,17 @@ def test_the_code_of_this_copy_trains_a_small_network_of_a_row():
     assert found[paper.BASELINE]["code"] == next(job.code for job in jobs if job.what["row"] == paper.BASELINE)
     with pytest.raises(PartregError, match=r"the code of nothing does not train here: .*; fetch that commit"):
         keep.again("nothing", {})
+
+
+def test_the_code_of_the_commits_that_made_the_kept_study_trains_the_same_network():
+    commits = pd.read_csv(REFERENCE / "regime.csv").commit.unique()
+    there = ["git", "-C", str(REPOSITORY), "cat-file", "-e"]
+    if any(subprocess.run([*there, commit], check=False, capture_output=True).returncode for commit in commits):
+        pytest.skip("this copy has no history: fetch it to train with older code")
+    now = keep.again("", {paper.BASELINE: {"parts": []}})[paper.BASELINE]
+    for commit in commits:
+        before = keep.again(commit, {paper.BASELINE: {"parts": []}})[paper.BASELINE]
+        assert keep.unlike(before, now, now["code"]) == []
 
 
 def test_the_book_counts_the_kept_trainings_of_older_code():
