@@ -81,7 +81,8 @@ def defined_in(module: str, name: str) -> str:
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("partreg"):
             for alias in node.names:
                 if (alias.asname or alias.name) == name:
-                    return defined_in(node.module, alias.name)
+                    own_submodule = node.module == module  # which it can only have from itself
+                    return f"{module}.{alias.name}" if own_submodule else defined_in(node.module, alias.name)
     own = {word for statement in tree(module).body for word in bound(statement)}
     return module if name in own or path_of(f"{module}.{name}") is None else f"{module}.{name}"
 

@@ -91,6 +91,14 @@ def test_a_name_that_a_package_passes_on_leads_to_its_module_alone(package):
     assert closure("partreg.whole") == (*everything, "partreg.whole")
 
 
+def test_a_package_that_imports_its_own_submodule_passes_on_this_one_alone(package):
+    write(package, package__init="from partreg.package import one\nfrom partreg.package import two as second\n")
+    write(package, package__one="A = 1\n", package__two="B = 2\n", package__three="C = 3\n")
+    write(package, user="from partreg.package import second\n")
+    forget(code)
+    assert closure("partreg.user") == ("partreg.package.two", "partreg.user")
+
+
 def test_a_function_is_its_own_code_and_follows_neither_workflow_nor_studies(package):
     stages = (
         "from partreg.lower import low\nfrom partreg.workflow.other import plumbing\n"
