@@ -33,11 +33,6 @@ def path_of(module: str) -> Path | None:
     return next((path for path in (place.with_suffix(".py"), place / "__init__.py") if path.is_file()), None)
 
 
-def is_package(module: str) -> bool:
-    """Return whether a module is a package."""
-    return path_of(f"{module}.__init__") is not None
-
-
 @cache
 def tree(module: str) -> ast.Module:
     """Return the syntax tree of a module, without docstrings."""
@@ -75,14 +70,13 @@ def dumped(module: str) -> str:
 @cache
 def defined_in(module: str, name: str) -> str:
     """Return where ``from module import name`` leads: a submodule, or where an ``__init__`` has the name from."""
-    if not is_package(module):
+    if not path_of(f"{module}.__init__"):  # no package
         return module
     for node in tree(module).body:
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("partreg"):
             for alias in node.names:
                 if (alias.asname or alias.name) == name:
-                    own_submodule = node.module == module  # which it can only have from itself
-                    return f"{module}.{alias.name}" if own_submodule else defined_in(node.module, alias.name)
+                    return f"{module}.{alias.name}" if node.module == module else defined_in(node.module, alias.name)
     own = {word for statement in tree(module).body for word in bound(statement)}
     return module if name in own or path_of(f"{module}.{name}") is None else f"{module}.{name}"
 
@@ -114,7 +108,7 @@ def imported(code: Iterable[ast.AST], above: Iterable[ast.stmt] = ()) -> set[str
             name, module = alias.asname or alias.name, defined_in(node.module, alias.name)
             if node in above and name not in names:
                 continue
-            if is_package(module) and module != node.module:
+            if path_of(f"{module}.__init__") and module != node.module:
                 packages[name] = module
             else:
                 found.add(module)

@@ -26,7 +26,7 @@ from partreg.datasets import DATASETS
 from partreg.datasets.lines import NUMBER
 from partreg.errors import PartregError
 from partreg.files import parse_json, read_text
-from partreg.guard import STRICT, Guarded, checked, known, number, objection, one_of, several, whole
+from partreg.guard import STRICT, Guarded, checked, expected, known, number, objection, one_of, several, whole
 from partreg.parts.boxes import BODY, CLASSES
 from partreg.reid.run import WORDS, Run
 from partreg.synthetic.benchmark import Benchmark
@@ -103,6 +103,13 @@ def table(kinds: dict[str, Any], optional: Any = ()) -> Any:
     return with_config(STRICT)(TypedDict("Fields", marked))  # type: ignore[operator]
 
 
+def in_strides(size: int) -> int:
+    """Return a detector's size; it has cells of 32 pixels, and would round another one without a word."""
+    if size % 32:
+        raise expected("a multiple of 32")
+    return size
+
+
 def or_empty(kind: Any) -> Any:
     """Return all of a table, or nothing: {}."""
     return Annotated[kind, WrapValidator(lambda value, rest: value if value == {} else rest(value))]
@@ -110,6 +117,7 @@ def or_empty(kind: Any) -> Any:
 
 Text = Annotated[str, BeforeValidator(lambda value: str(value) if isinstance(value, Path) else value)]
 Count, Natural, Size = Annotated[int, whole(1)], Annotated[int, whole()], Annotated[int, whole(32)]
+Strides = Annotated[Size, AfterValidator(in_strides)]
 Amount = Annotated[Any, number()]  # 2 stays 2, because it is part of the names of results
 Seeds = several(Natural)
 DataSet = Annotated[str, one_of(DATASETS)]
@@ -122,7 +130,7 @@ CELL = {**BENCHMARK, "held_out": Natural, "pixels": Size}
 _Benchmark = or_empty(table(BENCHMARK, ("models", "fleet", "test_images")))  # without these, the usual values hold
 _Detector = or_empty(
     table(
-        {"model": Text, "size": Count, "epochs": Count, "batch": Count, "seed": Natural, "weights": Text},
+        {"model": Text, "size": Strides, "epochs": Count, "batch": Count, "seed": Natural, "weights": Text},
         ("weights",),  # of a detector that is trained already; the other fields do not matter then
     )
 )

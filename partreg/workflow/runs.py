@@ -83,10 +83,7 @@ def control_changes(ws: Workspace) -> dict[str, dict[str, Any]]:
 
 
 def compared_size(ws: Workspace, dataset: str) -> int:
-    """Return the size in pixels that stands for the paper's 256; the largest where none does.
-
-    See `partreg.figures.tables.pair_sizes`.
-    """
+    """Return the size in pixels that stands for the paper's 256 (`figures.tables.pair_sizes`), or the largest."""
     sizes = ws.profile.sizes[dataset]
     return tables.pair_sizes(paper.SIZES[dataset], sizes).get(256, max(sizes))
 

@@ -143,8 +143,8 @@ def test_a_notebook_is_its_cells_and_what_they_import(package, tmp_path):
 def test_the_closure_of_training_is_what_python_imports_for_it():
     script = "import sys, partreg.reid.train; print(' '.join(m for m in sys.modules if m.startswith('partreg.')))"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    loaded = {module for module in done.stdout.split() if not code.is_package(module)}
-    found = {module for module in closure("partreg.reid.train") if not code.is_package(module)}
+    loaded = {module for module in done.stdout.split() if not code.path_of(f"{module}.__init__")}
+    found = {module for module in closure("partreg.reid.train") if not code.path_of(f"{module}.__init__")}
     assert found - loaded <= {"partreg.retrieval.distances"}
     assert loaded <= found
     assert {"partreg.parts.cells", "partreg.datasets.pictures"} <= found

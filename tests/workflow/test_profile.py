@@ -214,6 +214,8 @@ def test_choices_may_start_from_a_profile_of_ones_own_and_go_before_it(tmp_path)
         ({"overrides": {"annotate": True}}, "annotate is True; expected a whole number"),
         ({"overrides": {"annotate": 0}}, "annotate is 0; expected a whole number of at least 1"),
         ({"overrides": {"detector": {"epochs": "8"}}}, "detector.epochs is '8'"),
+        ({"overrides": {"detector": {"size": 100}}}, "detector.size is 100; expected a multiple of 32"),
+        ({"overrides": {"detector": {"size": 0}}}, "detector.size is 0; expected a whole number of at least 32"),
         ({"overrides": {"sizes": {"vehicleid": 96}}}, "sizes.vehicleid is 96; expected a list"),
         ({"overrides": {"sizes": {"vehicleid": []}}}, "expected a list of at least 1"),
         ({"overrides": {"sizes": {"VehicleID": [96]}}}, "'VehicleID' is unknown; did you mean 'vehicleid'?"),
