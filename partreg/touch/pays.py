@@ -30,7 +30,7 @@ def when_parts_pay(gains: pd.DataFrame, runs: pd.DataFrame) -> Thing:
         {
             **point,
             "keys": [[place[key] for key in side] for side in point["keys"]],
-            **{name: rounded(100 * point[name], 2) for name in ("mean", "low", "high")},
+            **{name: rounded(100 * point[name]) for name in ("mean", "low", "high")},
         }
         for point in gains.to_dict("records")
     ]

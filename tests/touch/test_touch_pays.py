@@ -26,7 +26,8 @@ def made(gains, kept):
 
 
 def signed(share):
-    return f"{'−' if round(100 * share, 2) < 0 else '+'}{abs(round(100 * share, 2)):.1f}"
+    """A share in points with its sign; it is rounded once, for 0.2533 is 0.3, but 0.25 may become 0.2."""
+    return f"{'−' if share < 0 else '+'}{abs(100 * share):.1f}"
 
 
 def agrees(page, gains, kept, chosen=0):
