@@ -284,19 +284,18 @@ def home() -> Path:
     return REPOSITORY if (REPOSITORY / "Snakefile").is_file() else Path.cwd()
 
 
-def read_profile(name: str, below: tuple[Path, ...] = ()) -> dict[str, Any]:
+def read_profile(name: str, below: tuple[Path, ...] = (), where: str = "profile") -> dict[str, Any]:
     """Return the fields of ``profiles/<name>.yaml``, or of a profile of your own if ``name`` is a path.
 
     A profile may say ``extends:`` and then only what it changes (`merged`). Paths are returned whole. In a profile
     here they count from `home`; in one of your own, from its folder, and so does the path of a profile that it extends.
-    For messages, ``below`` are the profiles that extend this one.
+    For messages, ``below`` are the profiles that extend this one, and ``where`` is the place that names it.
 
     Raises:
         PartregError: no such profile, not YAML, fields missing, unknown or of the wrong kind, or a circle.
     """
     names = sorted(path.stem for path in PROFILES.glob("*.yaml"))
     if not is_path(name) and name not in names:
-        where = f"{below[-1]}: extends" if below else "profile"
         raise PartregError(
             f"{where}: {name!r} is none of {', '.join(names)}; choose one, or give the path of a YAML file of your own."
         )
@@ -313,7 +312,7 @@ def read_profile(name: str, below: tuple[Path, ...] = ()) -> dict[str, Any]:
     known(str(path), values, (*FIELDS, "extends"))
     if (parent := values.pop("extends", None)) is not None:
         parent = checked(Text, parent, "extends", str(path))
-        values = merged(read_profile(parent, (*below, path)), values)
+        values = merged(read_profile(parent, (*below, path), f"{path}: extends"), values)
     return dataclasses.asdict(Profile.of({**values, "name": path.stem}, str(path)))
 
 
@@ -356,10 +355,10 @@ def open_workspace(profile: str = "laptop", **choices: Any) -> Workspace:
     """
     given, start = tidy(choices, Path.cwd()), checked(Text, profile, "profile")
     own = {"extends", *FIELDS} - CHOICES.keys()  # what tells a profile from a file of choices
-    filed: dict[str, Any] = {"profile": start}
+    filed, where = {"profile": start}, "profile"
     if is_path(start) and own.isdisjoint(said := read_yaml(path := whole_path(start, Path.cwd()))):
-        filed = tidy(said, Path(path).parent, path)
-    fields = read_profile(filed.get("profile", "laptop"))
+        filed, where = tidy(said, Path(path).parent, path), f"{path}: profile"
+    fields = read_profile(filed.get("profile", "laptop"), where=where)
     for some in (filed, given):
         fields = merged(fields, some.get("overrides", {}) | {name: some[name] for name in FIELDS if name in some})
     name = Path(start).stem

@@ -175,6 +175,13 @@ def test_choices_may_start_from_a_profile_of_ones_own_and_go_before_it(tmp_path)
     assert ws.profile.reid == {**{k: v for k, v in read_profile("smoke")["reid"].items() if k != "lr"}, "epochs": 3}
 
 
+@pytest.mark.parametrize("profile", ["lptop", "nowhere/lptop"])
+def test_a_file_of_choices_that_names_no_profile_is_named(tmp_path, profile):
+    path = written(tmp_path, "mine.yaml", {"profile": profile, "vehicleid": "cars"})
+    with pytest.raises(PartregError, match=f"mine.yaml: profile: '{profile}' is none of laptop, paper"):
+        workflow.open_workspace(path)
+
+
 @pytest.mark.parametrize(
     ("choices", "words"),
     [
