@@ -103,6 +103,8 @@ PULLED = {
     "pulled, distances": pulled(pulled_by_distances),
     "pulled, stage 3": pulled(part_stage=3),
     "pulled, stage 3, window": pulled(part_stage=3, parts=("window",)),
+    "pulled, stage 3, lambda 0.1": pulled(part_stage=3, part_weight=0.1),
+    "pulled, stage 3, window, lambda 0.1": pulled(part_stage=3, part_weight=0.1, parts=("window",)),
 }
 CONTROLLED = ("pulled", "pulled, soft", "pulled, distances", "pulled, stage 3", "pulled, stage 3, window")
 VARIATIONS = {
