@@ -101,7 +101,7 @@ def opening(name: str, notebook: NotebookNode) -> str:
         f"{with_profile(ran['parameters'])}.*",
         "",
         ":::{dropdown} Run this chapter by itself",
-        "This command made what you read, in the repository's folder:",
+        "This command made what you read, in the repository's folder, after `. .venv/bin/activate`:",
         "",
         "```bash",
         command(name, ran["parameters"]),

@@ -153,7 +153,8 @@ def ledger(claims: Sequence[Claim], evidence: Evidence) -> str:
         says, found = judged(claim, evidence)
         told = []
         for test, one in found:
-            also = [test.verdict(one)] * (len(found) > 1) + ["the primary test"] * test.primary
+            also = [test.verdict(one)] * (len(found) > 1)
+            also += ["the primary test"] * test.primary + ["beside"] * test.beside
             told.append(f"{test.words}: {effect_words(test, one)}" + f" ({', '.join(also)})" * bool(also))
         told += [claim.remark.strip()] * bool(claim.remark)
         lines += [

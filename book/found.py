@@ -50,7 +50,8 @@ def note(gain: Effect, sentences: str, told_apart: float) -> str:
     return (
         f"A point is one search in 100. Numbers are means over {max(gain.seeds)} trainings, each on {learnt:,} "
         "vehicles of its own; in brackets, 95% intervals for other trainings and other vehicles. "
-        f"The trainings are short: at the end the baseline tells {told_apart:.0%} of its training images apart. "
+        f"The trainings are short: at the end the baseline names the right vehicle for {told_apart:.0%} of its "
+        "training images. "
         f"{undecided}[What holds](what_holds.md) has every claim."
     )
 
@@ -119,7 +120,7 @@ def variation_sentence(gain: Effect, placed: Effect) -> str:
     if not gain.values:
         return f"**{says}.**"
     return (
-        f"**{says}:** where the network must also [predict what its parts predict]"
-        f"(../notebooks/15_what_pays.ipynb), the gain is {in_points(gain)} points; over the same with branches that "
-        f"see the whole image, {in_points(placed)}."
+        f"**{says}:** where the global branch must also [predict what the parts predict]"
+        f"(../notebooks/15_what_pays.ipynb), the gain is {in_points(gain)} points. Over the same variation with "
+        f"branches that see the whole image, it is {in_points(placed)}."
     )

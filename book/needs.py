@@ -52,7 +52,7 @@ NEEDS = {
     "10_rank_lists": Needs(networks=("table_4",)),
     "11_other_methods": Needs(copied=True),
     "12_where_it_breaks": Needs(networks=("table_4", "strong"), points=True, kept=("dial", "strong", *KEPT)),
-    "13_when_parts_pay": Needs(kept=KEPT),
+    "13_when_parts_pay": Needs(kept=("gpu/table_4", "gpu/hits", *KEPT)),
     "14_every_rule": Needs(networks=("table_4", "table_6")),
     "15_what_pays": Needs(networks=("table_4",), kept=("gpu/tried", *KEPT)),
     "16_same_or_not": Needs(networks=("table_4", "table_6")),

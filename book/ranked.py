@@ -122,8 +122,9 @@ def ranking(path: Path) -> list[str]:
         "",
         *markdown(["", f"all {len(methods)} methods", f"the {len(networks)} networks"], rows),
         "",
-        "In brackets, 95% intervals. Resampling adds noise to both rankings, so that intervals of correlations lean to "
-        f"values below the estimate. {_sentence(table, networks)} {origin_words(real)}",
+        "In brackets, 95% intervals; five draws are few for a bootstrap, so they are somewhat too narrow. Resampling "
+        "adds noise to both rankings, so that intervals of correlations lean to values below the estimate. "
+        f"{_sentence(table, networks)} {origin_words(real)}",
     ]
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 RENDERED = "rendered benchmark"
 # What the intervals of kept scores are, see `partreg.retrieval.statistics.contrast`.
-INTERVAL = "95% interval, for other trainings and, where it is of CMC@1 on the longest list, other test vehicles"
+INTERVAL = "95% interval, for other trainings and, of the last epoch's CMC@1 on the longest list, other test vehicles"
 
 
 @dataclass(frozen=True)

@@ -20,9 +20,9 @@ def global_loss(logits: Tensor, labels: Tensor) -> Tensor:
 
 
 def part_loss(logits: Tensor, labels: Tensor, present: Tensor) -> Tensor:
-    """Compute one part's term of Eq. 3 without lambda: E((phi(x; theta) (.) M_l)^T w_l, y), mean over the batch.
+    """Compute one part's term of Eq. 3 without lambda: E((phi(x; theta) (.) M_p)^T w_p, y), mean over the batch.
 
-    An image without the part has an empty M_l and adds nothing; each of the others counts as much as in Eq. 1.
+    An image without the part has an empty M_p and adds nothing; each of the others counts as much as in Eq. 1.
 
     >>> logits, labels = torch.zeros(2, 4), torch.tensor([0, 1])
     >>> whole = part_loss(logits, labels, torch.tensor([True, True]))  # log 4: a guess

@@ -35,4 +35,17 @@ def test_gains_by_number_of_vehicles_are_of_one_benchmark_each(tmp_path):
     assert list(found) == ["epochs fixed", "steps fixed"]
     assert curve.by_number(found)["vehicles", 500, "steps fixed"].mean == pytest.approx(0.005)
     told = curve.fitted(found, 4 * even)  # the gain doubles with the vehicles, by 0.5 points from 500 on
-    assert told.loc["steps fixed"].tolist() == ["+0.5 (+0.5 to +0.5)", "+2.0 (+2.0 to +2.0)", "supported", 2]
+    assert told.loc["steps fixed"].tolist() == ["+0.5 (+0.5 to +0.5)", "+2.0 (+2.0 to +2.0)", 2]
+
+
+def test_the_gain_on_a_gpu_is_that_of_the_means_with_an_interval_over_vehicles(tmp_path):
+    shared = {"network": "tiny", "vehicles": 4000}
+    rows = [(paper.FULL, 0, 0.5, "0 1"), (paper.FULL, 1, 0.5, "0 1"), (paper.BASELINE, 0, 0.25, "0.25 0.25")]
+    rows.append((paper.BASELINE, 1, 0.25, "0.25 0.25"))
+    table = pd.DataFrame(rows, columns=["row", "seed", "cmc1", "hits"]).assign(**shared)
+    (tmp_path / "gpu").mkdir()
+    table.drop(columns="hits").to_csv(tmp_path / "gpu" / "table_4.csv", index=False)
+    table.drop(columns=["cmc1", "vehicles"]).to_csv(tmp_path / "gpu" / "hits.csv", index=False)
+    found = curve.on_gpu(tmp_path)["tiny", 4000]
+    assert found.mean == pytest.approx(0.25)
+    assert found.error == pytest.approx(0.5)  # gains of -0.25 and 0.75: their deviation, 0.7071, over the root of 2
