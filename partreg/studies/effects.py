@@ -411,9 +411,14 @@ def kept_sentence(evidence: Evidence, of: Mapping[str, Any], columns: Mapping[st
 def kept_note(
     evidence: Evidence, pairs: Iterable[Sequence[Mapping[str, Any]]], score: str = "cmc1_large", **interval: str
 ) -> str:
-    """Return a sentence for under a table: where the kept scores come from, of just the trainings that it shows.
+    """Return sentences for under a table: where the kept scores come from, of just the trainings that it shows.
 
     ``pairs`` holds the methods of each line; ``interval`` names its intervals where they are others than usual.
     """
-    shown = [effect(evidence, list(sides), score=score) for sides in pairs]
-    return " ".join(dict.fromkeys([reference_note(shown, **interval), *(said for one in shown for said in one.said)]))
+    lines = [list(sides) for sides in pairs]
+    shown = [effect(evidence, sides, score=score) for sides in lines]
+    learnt = sorted({int(n) for sides in lines for side in sides for n in chosen(evidence, side).vehicles.dropna()})
+    among = f"{learnt[0]:,} to {learnt[-1]:,}" if learnt[1:] else "".join(f"{n:,}" for n in learnt)
+    words = [f"Each network learnt {among} vehicles."] if learnt else []
+    said = [one for effects in shown for one in effects.said]
+    return " ".join(dict.fromkeys([reference_note(shown, **interval), *words, *said]))
