@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from partreg import paper
 from partreg.figures.tables import in_points, percent
@@ -25,30 +25,29 @@ def found(evidence: Evidence) -> str:
     full, baseline = {**most, "row": paper.FULL}, {**most, "row": paper.BASELINE}
     best, without = ({**most, "row": row} for row in DEEPER)
     gain = effect(evidence, [full], [baseline])
-    sentences = (
-        help_sentence(gain),
-        place_sentence({words: effect(evidence, [full], [{**most, "row": row}]) for row, words in SEEN.items()}),
-        variation_sentence(effect(evidence, [best], [baseline]), effect(evidence, [best], [without])),
-    )
+    places = {words: effect(evidence, [full], [{**most, "row": row}]) for row, words in SEEN.items()}
+    variation = effect(evidence, [best], [baseline]), effect(evidence, [best], [without])
+    sentences = help_sentence(gain), place_sentence(places), variation_sentence(*variation)
     numbered = [f"{number}. {sentence}" for number, sentence in enumerate(sentences, 1)]
     told_apart = chosen(evidence, baseline).accuracy.mean()
-    return "\n".join([*numbered, "", note(gain, " ".join(sentences), told_apart), ""])
+    return "\n".join([*numbered, "", note([gain, *places.values(), *variation], " ".join(sentences), told_apart), ""])
 
 
-def note(gain: Effect, sentences: str, told_apart: float) -> str:
+def note(gains: Sequence[Effect], sentences: str, told_apart: float) -> str:
     """Say what the numbers of the sentences are, and what *undecided* is if they say so.
 
     Args:
-        gain: that of the first sentence.
+        gains: those of the sentences, in their order.
         sentences: all of them.
         told_apart: the share of training images that the baseline gives to their own vehicle when its training ends.
     """
-    if not gain.values:
+    if not gains[0].values:
         return "The trainings behind these sentences have not been made yet."
     undecided = "*Undecided*: the interval holds zero as well as half a point. " if UNDECIDED in sentences else ""
-    learnt = vehicles_of(largest()["cell"])
+    learnt, numbers = vehicles_of(largest()["cell"]), sorted({n for one in gains for n in one.seeds})
+    trainings = f"{numbers[0]} to {numbers[-1]}" if numbers[1:] else f"{numbers[0]}"
     return (
-        f"A point is one search in 100. Numbers are means over {max(gain.seeds)} trainings, each on {learnt:,} "
+        f"A point is one search in 100. Numbers are means over {trainings} trainings, each on {learnt:,} "
         "vehicles of its own; in brackets, 95% intervals for other trainings and other vehicles. "
         f"The trainings are short: at the end the baseline names the right vehicle for {told_apart:.0%} of its "
         "training images. "

@@ -76,5 +76,5 @@ def test_the_first_page_has_three_sentences_of_the_kept_trainings():
 
 def test_undecided_is_explained_where_a_sentence_says_it():
     for gain, explained in ((UP, False), (OPEN, True)):
-        assert ("*Undecided*" in found.note(gain, found.help_sentence(gain), 0.434)) is explained
-    assert "the baseline names the right vehicle for 43% of its training images" in found.note(UP, "", 0.434)
+        assert ("*Undecided*" in found.note([gain], found.help_sentence(gain), 0.434)) is explained
+    assert "the baseline names the right vehicle for 43% of its training images" in found.note([UP], "", 0.434)
