@@ -417,7 +417,8 @@ def kept_note(
     """
     lines = [list(sides) for sides in pairs]
     shown = [effect(evidence, sides, score=score) for sides in lines]
-    learnt = sorted({int(n) for sides in lines for side in sides for n in chosen(evidence, side).vehicles.dropna()})
+    methods = [{k: v for k, v in side.items() if k not in ("score", "weight")} for sides in lines for side in sides]
+    learnt = sorted({int(n) for of in methods for n in chosen(evidence, of).vehicles.dropna()})
     among = f"{learnt[0]:,} to {learnt[-1]:,}" if learnt[1:] else "".join(f"{n:,}" for n in learnt)
     words = [f"Each network learnt {among} vehicles."] if learnt else []
     said = [one for effects in shown for one in effects.said]
