@@ -106,6 +106,14 @@ def test_the_assumptions_say_what_the_profiles_take():
     assert read_profile("paper")["reid"]["lr"] == 0.01
 
 
+def test_the_pages_say_how_long_the_reference_trains_and_that_its_large_half_is_short():
+    assert round(effects.read_evidence().runs.query("study != 'regime'").seconds.sum() / 3600) == 10
+    assert "some 10 hours" in page("running")
+    assert "some ten hours" in page("runs")
+    assert read_profile("regime")["regime"]["epochs"] == 20
+    assert "for 20 epochs and far from done" in (REPOSITORY / "book" / "claims.yaml").read_text(encoding="utf-8")
+
+
 def test_what_chapter_7_says_of_pretrained_starts_holds():
     kept = effects.read_evidence()
     usual = effects.effect(kept, [{"row": paper.FULL}], score="validation").mean
