@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from partreg import paper
+from partreg.figures.origins import number_range
 from partreg.figures.tables import in_points, percent
 from partreg.retrieval.statistics import CONTRADICTED, PENDING, SUPPORTED, UNDECIDED, verdict
 from partreg.studies.effects import Effect, Evidence, chosen, effect, largest, vehicles_of
@@ -44,8 +45,7 @@ def note(gains: Sequence[Effect], sentences: str, told_apart: float) -> str:
     if not gains[0].values:
         return "The trainings behind these sentences have not been made yet."
     undecided = "*Undecided*: the interval holds zero as well as half a point. " if UNDECIDED in sentences else ""
-    learnt, numbers = vehicles_of(largest()["cell"]), sorted({n for one in gains for n in one.seeds})
-    trainings = f"{numbers[0]} to {numbers[-1]}" if numbers[1:] else f"{numbers[0]}"
+    learnt, trainings = vehicles_of(largest()["cell"]), number_range((n for one in gains for n in one.seeds), " to ")
     return (
         f"A point is one search in 100. Numbers are means over {trainings} trainings, each on {learnt:,} "
         "vehicles of its own; in brackets, 95% intervals for other trainings and other vehicles. "

@@ -130,11 +130,11 @@ def reference_note(results: Iterable[Any], interval: str = INTERVAL) -> str:
     if not shown:
         return "Reference: not made yet; make reference makes it, which takes hours."
     origins = collected(shown)
-    count = _span(number for result in shown for number in result.seeds)
+    count = number_range(number for result in shown for number in result.seeds)
     sizes = [origin.size for origin in origins if origin.size]
     where = [
         f"profile {', '.join(_each(origins, 'profile'))}",
-        *([f"{_span(sizes)} px"] if sizes else []),
+        *([f"{number_range(sizes)} px"] if sizes else []),
         *_each(origins, "device"),
         f"commit {', '.join(_each(origins, 'commit_words'))}",
     ]
@@ -166,10 +166,10 @@ def _numbers(words: str, values: Iterable[int | None]) -> str:
     return words.format(", ".join(map(str, known))) if known else ""
 
 
-def _span(values: Iterable[int]) -> str:
-    """Return the lowest and the highest number, as "3–5"."""
+def number_range(values: Iterable[int], to: str = "–") -> str:
+    """Return the lowest and the highest number, as "3–5", or one number if these are equal."""
     numbers = sorted(set(values))
-    return "–".join(str(value) for value in dict.fromkeys([numbers[0], numbers[-1]]))
+    return to.join(f"{value:,}" for value in dict.fromkeys([numbers[0], numbers[-1]]))
 
 
 def _by_step(origins: Iterable[Origin], name: str) -> str:

@@ -13,7 +13,7 @@ import pandas as pd
 
 from partreg import paper
 from partreg.errors import PartregError
-from partreg.figures.origins import Origin, recorded, reference_note
+from partreg.figures.origins import Origin, number_range, recorded, reference_note
 from partreg.figures.tables import Score, gain_words, pair_sizes, percent, signed
 from partreg.parts.boxes import PARTS
 from partreg.retrieval.statistics import Arm, Contrast, Prior, contrast, fit_prior, verdict
@@ -418,8 +418,7 @@ def kept_note(
     lines = [list(sides) for sides in pairs]
     shown = [effect(evidence, sides, score=score) for sides in lines]
     methods = [{k: v for k, v in side.items() if k not in ("score", "weight")} for sides in lines for side in sides]
-    learnt = sorted({int(n) for of in methods for n in chosen(evidence, of).vehicles.dropna()})
-    among = f"{learnt[0]:,} to {learnt[-1]:,}" if learnt[1:] else "".join(f"{n:,}" for n in learnt)
-    words = [f"Each network learnt {among} vehicles."] if learnt else []
-    said = [one for effects in shown for one in effects.said]
+    learnt = {int(n) for of in methods for n in chosen(evidence, of).vehicles.dropna()}
+    words = [f"Each network learnt {number_range(learnt, ' to ')} vehicles."] if learnt else []
+    said = [sentence for one in shown for sentence in one.said]
     return " ".join(dict.fromkeys([reference_note(shown, **interval), *words, *said]))
