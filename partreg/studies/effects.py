@@ -121,9 +121,7 @@ def regime_runs(folder: Path = REFERENCE) -> pd.DataFrame:
     table = pd.read_csv(path, dtype={"key": str, "code": str})
     places = zip(table.learnt, table.epochs, strict=True)
     named = pd.DataFrame([at(*place) for place in places], columns=list(USUAL))
-    found = table.assign(
-        **named, vehicles=table.learnt, cmc1_large=table.cmc1, size=read_profile(REGIME)["sizes"]["vehicleid"][-1]
-    )
+    found = table.assign(**named, vehicles=table.learnt, cmc1_large=table.cmc1)
     return found.reindex(columns=list(COLUMNS["runs"]))
 
 

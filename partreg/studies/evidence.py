@@ -8,6 +8,7 @@ curves.csv and hits.csv. The committed ones, under ``reference/``, are renewed b
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 from itertools import product
 from pathlib import Path
@@ -75,11 +76,17 @@ PAIRS = {
         "warmup": 1.0,
     },
 }
-PAIRED = {
-    f"{name}, {words}": {**changes, **more}
-    for words, more in PAIRS.items()
-    for name, changes in ((BASELINE, {"parts": ()}), (FULL, {}))
-}
+
+
+def paired(settings: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Return the changes of the baseline and of the full model for each setting; it is named after the method."""
+    return {
+        f"{name}, {words}": {**changes, **more}
+        for words, more in settings.items()
+        for name, changes in ((BASELINE, {"parts": ()}), (FULL, {}))
+    }
+
+
 EXTENSIONS = {
     "Parts on the map of stage 3": {"part_stage": 3},
     "Parts on the map of stage 2": {"part_stage": 2},
@@ -144,7 +151,7 @@ def rows(ws: Workspace) -> dict[str, dict[str, Any]]:
     plan = ws.profile.evidence
     if plan.get("weights") and "pixels" not in plan:
         raise PartregError(f"profile {ws.profile.name}: evidence has weights, but not their pixels; add rgb or caffe.")
-    table = {**TABLE_4, **control_changes(ws), **BOXES, **HIDDEN, **ALONE, **WEIGHTS, **PAIRED}
+    table = {**TABLE_4, **control_changes(ws), **BOXES, **HIDDEN, **ALONE, **WEIGHTS, **paired(PAIRS)}
     table |= EXTENSIONS | PULLED_ELSEWHERE
     for row in [row for row, changes in table.items() if changes.get("weights") == IMAGENET_FILE]:
         if plan.get("weights"):
@@ -213,18 +220,24 @@ def described(ws: Workspace, dataset: str, **changes: Any) -> Run:
     return make_run(ws, dataset, **{**changes, "weights": ""}).changed(weights=changes.get("weights", ""))
 
 
-def with_weights(ws: Workspace, run: Run) -> Run:
-    """Return the run with the file in place of the words for its weights; learn other models first if needed."""
+def with_weights(ws: Workspace, run: Run, **fields: Any) -> Run:
+    """Return the run with the file in place of the words for its weights; learn other models first if needed.
+
+    ``fields`` are those of `strangers`.
+    """
     if run.weights == OTHER_MODELS:
-        return run.changed(weights=str(backbone_weights(*strangers(ws))))
+        return run.changed(weights=str(backbone_weights(*strangers(ws, **fields))))
     return run.changed(weights=ws.profile.evidence["weights"]) if run.weights == IMAGENET_FILE else run
 
 
-def strangers(ws: Workspace) -> tuple[Workspace, Run]:
-    """Return a benchmark of other models, and the network that learns them."""
+def strangers(ws: Workspace, **fields: Any) -> tuple[Workspace, Run]:
+    """Return the benchmark of the next seed, whose models are others, and the baseline that learns them.
+
+    ``fields`` of its description differ from the profile's.
+    """
     other = replace(ws.profile, benchmark={**ws.profile.benchmark, "seed": ws.profile.benchmark["seed"] + 1})
-    there = Workspace(other, ws.folder / "other")
-    return there, make_run(there, "vehicleid", parts=())
+    there = replace(ws, profile=other)
+    return there, make_run(there, "vehicleid", parts=(), **fields)
 
 
 def backbone_weights(ws: Workspace, run: Run) -> Path:

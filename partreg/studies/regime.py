@@ -2,7 +2,8 @@
 
 *The curve*: the baseline and the full model against the number of training vehicles, once with the epochs fixed and
 once with the steps fixed. *The table*: the parts of Table 4, its controls and the global prediction pulled to the
-parts', at the largest of these numbers. The part boxes are the true ones, missing ones averaged (Section 3.2).
+parts', at the largest of these numbers. *The pairs*: the baseline and the full model there, with larger images and with
+a start that has seen other vehicles. The part boxes are the true ones, missing ones averaged (Section 3.2).
 
 The benchmark is rendered once for each seed, with all vehicles. To learn a smaller number, the others are held out. So
 the smaller sets lie within the larger ones, and no test image changes. ``make reference PROFILE=regime`` runs all of
@@ -20,8 +21,20 @@ import pandas as pd
 
 from partreg.errors import PartregError
 from partreg.paper import BASELINE, FULL
+from partreg.reid.run import Run
 from partreg.retrieval.expected import expected_cmc1, expected_hits
-from partreg.studies.evidence import ALONE, EXTENSIONS, PULLED_ELSEWHERE, global_accuracy, training_columns
+from partreg.studies.evidence import (
+    ALONE,
+    EXTENSIONS,
+    OTHER_MODELS,
+    PAIRS,
+    PULLED_ELSEWHERE,
+    global_accuracy,
+    paired,
+    strangers,
+    training_columns,
+    with_weights,
+)
 from partreg.studies.study import Job, Record, Study, rendered
 from partreg.workflow import keys
 from partreg.workflow.code import code_key
@@ -43,9 +56,12 @@ MAIN = {
     **PULLED_ELSEWHERE,
     **DEEPER,
 }  # at the largest number, beside the curve's
+# What is asked again with other images and from another start, for the baseline and the full model.
+STARTED = "pretrained on other models"
+AGAIN = {"images of 128 px": {"size": 128}, STARTED: PAIRS[STARTED]}
 COLUMNS = {
     "regime": (
-        *("key", "code", "row", "learnt", "epochs", "seed", "benchmark", "cmc1", "validation", "accuracy"),
+        *("key", "code", "row", "learnt", "epochs", "size", "seed", "benchmark", "cmc1", "validation", "accuracy"),
         *("images", "passes", "parameters_at_test", "seconds", "profile", "device", "commit", "clean", "outcome"),
     ),
     "regime_hits": ("key", "list", "hits"),
@@ -85,7 +101,7 @@ def trainings(plan: dict[str, Any], seed: int) -> Iterator[tuple[str, int, int, 
             steps = max(1, round(plan["epochs"] * plan["even"] / learnt))
             for epochs in dict.fromkeys((plan["epochs"], steps)):
                 yield from ((row, learnt, epochs, changes) for row, changes in pair.items())
-    for group, rows in (("table", MAIN), ("others", others)):
+    for group, rows in (("table", MAIN), ("others", others), ("pairs", paired(AGAIN))):
         if seed < plan["seeds"][group]:
             yield from ((row, most, plan["epochs"], changes) for row, changes in rows.items())
 
@@ -103,13 +119,21 @@ def as_job(ws: Workspace, seed: int, row: str, learnt: int, epochs: int, changes
     fields = {"seed": seed, "held_out": held_out, "epochs": epochs, "warmup": warmup}
     run = make_run(here, "vehicleid", **fields, **changes)
     what = {"row": row, "learnt": learnt, "epochs": epochs, "seed": seed, "benchmark": seed}
-    recipe = {
+    recipe: keys.Recipe = {
         "run": {**asdict(run), "data": ""},
         "network": keys.network(here, run),
         "scores": {"images": keys.tests(here, "vehicleid"), "code": judging()},
     }
+    if run.weights == OTHER_MODELS:
+        there, start = strangers(here, **as_long(run))
+        recipe["weights"] = {"run": {**asdict(start), "data": ""}, "network": keys.network(there, start)}
     label = f"regime, {row}, {learnt} vehicles, {epochs} epochs, seed {seed}"
     return Job(what, label, here, recipe, run, priority=priority)
+
+
+def as_long(run: Run) -> Record:
+    """Return the fields by which a start is the baseline of the next seed, trained for as long as ``run``."""
+    return {"seed": run.seed + 1, **{name: getattr(run, name) for name in ("held_out", "epochs", "warmup")}}
 
 
 def judging() -> list[str]:
@@ -126,6 +150,7 @@ def measure(job: Job) -> Record:
     """
     run, ws = job.run, job.workspace
     try:
+        run = with_weights(ws, run, **as_long(run))
         trained(ws, run, scored=False)
     except PartregError as error:
         if "the loss is" not in str(error):
@@ -138,6 +163,7 @@ def measure(job: Job) -> Record:
     chosen_by = judged(features(ws, run, held_out, "validation"), held_out) if len(held_out) else {}
     return {
         **training_columns(ws, run),
+        "size": run.size,
         "cmc1": lists[str(max(tests))]["cmc1"],
         "validation": chosen_by.get("cmc1"),
         "accuracy": global_accuracy(history(ws, run))[-1],

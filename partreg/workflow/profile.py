@@ -145,7 +145,7 @@ _Evidence = or_empty(table({
     "axes": table({name: several(Amount) for name in CELL if name != "test_vehicles"}, CELL),
 }))  # fmt: skip
 _Regime = or_empty(table({
-    "seeds": table(dict.fromkeys(("curve", "table", "others"), Natural)),
+    "seeds": table(dict.fromkeys(("curve", "table", "others", "pairs"), Natural)),
     "vehicles": several(Annotated[int, whole(2)]), "epochs": Count, "even": Count,
 }))  # fmt: skip
 _Sizes, _HeldOut = table(dict.fromkeys(DATASETS, several(Size))), table(dict.fromkeys(DATASETS, Natural))

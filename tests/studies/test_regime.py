@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections import Counter
+from dataclasses import asdict
 
 import numpy as np
 import pandas as pd
@@ -9,12 +10,15 @@ import pytest
 
 from partreg import workflow
 from partreg.errors import PartregError
+from partreg.files import read_json
 from partreg.paper import BASELINE, FULL
 from partreg.retrieval.protocols import vehicleid_protocol
 from partreg.studies import regime
-from partreg.studies.evidence import ALONE
+from partreg.studies.evidence import ALONE, paired, strangers
 from partreg.workflow import data, stages
 from partreg.workflow.runs import CONTROLS, TABLE_4
+
+ENDS = [f", {words}" for words in regime.AGAIN]
 
 
 @pytest.fixture(scope="module")
@@ -45,11 +49,32 @@ def test_the_table_has_the_rows_of_table_4_its_controls_and_what_is_pulled(jobs)
     seeds = Counter(job.what["row"] for job in most)
     main = {*CONTROLS, regime.PULLED, "Global prediction pulled to whole-map heads'", *regime.DEEPER}
     others = {*TABLE_4, *ALONE} - {BASELINE, FULL}
-    expected = dict.fromkeys((BASELINE, FULL), "curve") | dict.fromkeys(main, "table") | dict.fromkeys(others, "others")
+    groups = {"curve": (BASELINE, FULL), "table": main, "others": others, "pairs": paired(regime.AGAIN)}
+    expected = {row: group for group, rows in groups.items() for row in rows}
     assert seeds == {row: plan["seeds"][group] for row, group in expected.items()}
     assert next(job.run for job in most if job.what["row"] == regime.PULLED).agreement == 1
     deeper = [next(job.run for job in most if job.what["row"] == row) for row in regime.DEEPER]
     assert [(run.part_stage, run.agreement, run.boxes) for run in deeper] == [(3, 1, "filled"), (3, 1, "whole")]
+
+
+def test_the_pairs_have_larger_images_or_a_start_of_the_next_seed_and_are_else_as_the_table(jobs):
+    most = [job for job in jobs if (job.what["learnt"], job.what["epochs"], job.what["seed"]) == (2000, 20, 3)]
+    usual, *others = (next(job for job in most if job.what["row"] == FULL + words) for words in ("", *ENDS))
+    changed = [{name for name, value in asdict(job.run).items() if value != asdict(usual.run)[name]} for job in others]
+    assert changed == [{"size"}, {"weights", "lr"}]
+    assert others[0].run.size == 128 <= others[0].workspace.profile.benchmark["size"]  # nothing is enlarged
+    there, start = strangers(others[1].workspace, **regime.as_long(others[1].run))
+    same = next(job for job in jobs if job.what == {**usual.what, "row": BASELINE, "seed": 4, "benchmark": 4})
+    assert (start, there.profile.benchmark) == (same.run, same.workspace.profile.benchmark)
+
+
+def test_a_start_of_other_vehicles_is_that_of_the_next_seed(ws):
+    job = next(job for job in regime.listed(ws) if job.what["row"] == BASELINE + ENDS[1])
+    record = regime.STUDY.record(ws, job)
+    assert (record["outcome"], record["size"]) == ("done", 64)
+    descriptions = [read_json(path) for path in (job.workspace.folder / "runs").glob("*/run.json")]
+    assert sorted(one["seed"] for one in descriptions) == [0, 1]
+    assert [bool(one["weights"]) for one in sorted(descriptions, key=lambda one: one["seed"])] == [True, False]
 
 
 def test_a_study_that_is_stopped_leaves_balanced_seeds_and_few_vehicles_come_first(jobs):
