@@ -122,7 +122,9 @@ def restamp_regime(folder: Path) -> list[str]:
     due = text[text.key.isin(wanted)].assign(now=lambda rows: [wanted[key] for key in rows.key])
     due = due[(due.code != due.now) & (due.clean == "True")]
     changes = {row: what for row, _, _, what in regime.trainings(ws.profile.regime, 0) if row in set(due.row)}
-    trained = {commit: again(commit, changes) for commit in ["", *due.commit.unique()]} if len(due) else {}
+    rows_of = {commit: list(some.unique()) for commit, some in due.groupby("commit", sort=False).row}
+    asked = {"": changes} | {commit: {row: changes[row] for row in some} for commit, some in rows_of.items()}
+    trained = {commit: again(commit, some) for commit, some in asked.items()} if len(due) else {}
     lines = []
     for (commit, old, now), group in due.groupby(["commit", "code", "now"], sort=False):
         rows = list(group.row.unique())
@@ -169,8 +171,9 @@ def again(commit: str, changes: dict[str, Any]) -> dict[str, Any]:
 
 def unlike(before: dict[str, Any], now: dict[str, Any], code: str) -> list[str]:
     """Return in what two codes' trainings of one row differ; ``code`` is that of today."""
-    row, pair = now["record"]["row"], (before, now)
-    scores = [{name: value for name, value in one["record"].items() if name not in ORIGIN} for one in pair]
+    row = now["record"]["row"]
+    known = [name for name in before["record"] if name not in ORIGIN]  # a record of today may say more
+    scores = [{name: one["record"].get(name) for name in known} for one in (before, now)]
     alike = {
         "the codes": now["code"] == code,
         "what was done": before["done"] == now["done"],

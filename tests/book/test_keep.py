@@ -176,13 +176,22 @@ def on_a_gpu(tmp_path):
 
 def test_trainings_of_a_gpu_are_stamped_where_both_codes_train_the_same_small_networks(on_a_gpu, monkeypatch):
     folder, made = on_a_gpu
-    monkeypatch.setattr(keep, "again", lambda commit, changes: made[commit] if len(changes) == 2 else None)
+    monkeypatch.setattr(keep, "again", lambda commit, changes: {row: made[commit][row] for row in changes})
     lines = keep.restamp_regime(folder)
     assert len(lines) == 2
     assert all(line.endswith("(1 small ones by the code of abc and by today's): the same") for line in lines)
     stamped = pd.read_csv(folder / "regime.csv")
     assert stamped.code.tolist() == [made[""][row]["code"] for row in stamped.row]
     assert keep.restamp_regime(folder) == []
+
+
+def test_a_commit_is_asked_for_its_own_rows_only(on_a_gpu, monkeypatch):
+    folder, made = on_a_gpu
+    pd.read_csv(folder / "regime.csv").assign(commit=["abc", "def"]).to_csv(folder / "regime.csv", index=False)
+    asked = {}
+    monkeypatch.setattr(keep, "again", lambda commit, changes: asked.update({commit: [*changes]}) or made[commit[:0]])
+    keep.restamp_regime(folder)
+    assert asked == {"": [paper.BASELINE, paper.FULL], "abc": [paper.BASELINE], "def": [paper.FULL]}
 
 
 def test_a_commit_with_changes_vouches_for_nothing(on_a_gpu):

@@ -58,21 +58,12 @@ def test_a_difference_takes_all_trainings_of_both_methods(evidence):
 def test_where_each_seed_has_a_benchmark_differences_are_those_of_each_seed(tmp_path):
     scores = {"a": {0: 0.50, 1: 0.40, 2: 0.30, 5: 0.9}, "b": {0: 0.45, 1: 0.37, 2: 0.26}}  # b has no seed 5
     lines = [
-        {
-            "key": f"{row}{seed}",
-            "code": "c",
-            "row": row,
-            "learnt": 2000,
-            "epochs": 20,
-            "size": 96,
-            "seed": seed,
-            "cmc1": value,
-        }
+        {"key": f"{row}{seed}", "code": "c", "row": row, "learnt": 2000, "epochs": 20, "seed": seed, "cmc1": value}
         for row, some in scores.items()
         for seed, value in some.items()
     ]
     facts = {"profile": "regime", "device": "by hand", "commit": "0123456789ab", "clean": True, "outcome": "done"}
-    pd.DataFrame(lines).assign(**facts).to_csv(tmp_path / "regime.csv", index=False)
+    pd.DataFrame(lines).assign(size=96, **facts).to_csv(tmp_path / "regime.csv", index=False)
     made_up([training("a", 0, 0.5)]).runs.to_csv(tmp_path / "runs.csv", index=False)
     for name in ("curves", "hits"):
         pd.DataFrame(columns=list(effects.COLUMNS[name])).to_csv(tmp_path / f"{name}.csv", index=False)
