@@ -35,14 +35,15 @@ from partreg.parts.boxes import (
     objects_table,
 )
 
-# What the categories of known files mean here. Left and right become the image's: a car seen from the front shows its
-# own left light on the image's right. Categories of the vehicle's body show only how far down it reaches.
+LIGHT = "light"  # of either side: its place in the picture says whether it is the left or the right one, see `sided`
+# What the categories of known files mean here. Left and right are the picture's. A file that names lights by the car's
+# own sides does not tell them: its left light is on the right from the front, and on either side from the left.
+# Categories of the vehicle's body show only how far down it reaches.
 NAMES = {
     **{name: name for name in CLASSES},
     **dict.fromkeys(["vehicle", "badge", BODY], BODY),
     **{"front_glass": "front_window", "back_glass": "rear_window"},
-    **dict.fromkeys(["front_right_light", "back_left_light"], "left_light"),
-    **dict.fromkeys(["front_left_light", "back_right_light"], "right_light"),
+    **dict.fromkeys(["front_right_light", "back_left_light", "front_left_light", "back_right_light"], LIGHT),
     **dict.fromkeys(["front_bumper", "back_bumper", "hood", "trunk", "tailgate", "wheel"], BODY),
     **dict.fromkeys(["left_mirror", "right_mirror", "front_left_door", "front_right_door"], BODY),
     **dict.fromkeys(["back_left_door", "back_right_door"], BODY),
@@ -90,8 +91,9 @@ def read_coco(path: str | Path, names: Mapping[str, str] = NAMES, visible: float
 
     Args:
         path: the JSON file; boxes are ``[x, y, width, height]`` in pixels.
-        names: what the file's categories mean, in addition to `NAMES` or in place of it: one of `CLASSES`, or "body"
-            for anything else on the vehicle. Categories of a file of other things than cars mean themselves.
+        names: what the file's categories mean, in addition to `NAMES` or in place of it: one of `CLASSES`, "light" for
+            a light of either side (see `sided`), or "body" for anything else on the vehicle. Categories of a file of
+            other things than cars mean themselves.
         visible: leave out annotations with a lower "visibility" (a key of the benchmark's truth).
 
     Raises:
@@ -114,7 +116,27 @@ def read_coco(path: str | Path, names: Mapping[str, str] = NAMES, visible: float
         rows.append((image["file_name"], name, *box, 1.0))
     table = [(entry["file_name"], entry["width"], entry["height"]) for entry in images.values()]
     objects = pd.DataFrame(rows, columns=list(OBJECT_COLUMNS)).drop_duplicates()
-    return Annotations(pd.DataFrame(table, columns=["image", "width", "height"]), objects_table(objects, str(path)))
+    images_table = pd.DataFrame(table, columns=["image", "width", "height"])
+    return Annotations(images_table, objects_table(sided(objects) if CLASSES[0] in known else objects, str(path)))
+
+
+def sided(objects: pd.DataFrame) -> pd.DataFrame:
+    """Say of each light of either side whether it is the left or the right one of the picture.
+
+    The middle lies halfway between a picture's outermost lights. If it has one light only, it is the middle of all
+    boxes.
+
+    >>> lights = [("a.jpg", LIGHT, 0.6, 0.5, 0.7, 0.6, 1.0), ("a.jpg", LIGHT, 0.8, 0.5, 0.9, 0.6, 1.0)]
+    >>> list(sided(pd.DataFrame(lights, columns=list(OBJECT_COLUMNS)))["name"])
+    ['left_light', 'right_light']
+    """
+    center, lights = (objects["x0"] + objects["x1"]) / 2, objects["name"] == LIGHT
+    by_image = objects.groupby("image")
+    whole = (by_image["x0"].transform("min") + by_image["x1"].transform("max")) / 2
+    of_lights = center.where(lights).groupby(objects["image"])
+    between = (of_lights.transform("min") + of_lights.transform("max")) / 2
+    left = center < between.where(of_lights.transform("count") > 1, whole)
+    return objects.assign(name=objects["name"].mask(lights, np.where(left, "left_light", "right_light")))
 
 
 def _entries(path: Path, coco: Any, field: str) -> dict[str, dict[str, Any]]:
@@ -165,11 +187,11 @@ def _meanings(categories: dict[str, dict[str, Any]], names: Mapping[str, str]) -
     """What the categories mean: what `NAMES` and ``names`` say if one is a class of the car; else each means itself."""
     words = [entry["name"] for entry in categories.values() if isinstance(entry["name"], str)]
     known, given = {**NAMES, **names}, {} if names is NAMES else names
-    return known if any(known.get(word) in CLASSES for word in words) else {w: given.get(w, w) for w in words}
+    return known if any(known.get(word) in (*CLASSES, LIGHT) for word in words) else {w: given.get(w, w) for w in words}
 
 
 def _meaning(category: Any, names: Mapping[str, str], where: str) -> str:
-    """Translate a category of the file to one of `CLASSES`, or `BODY`; of other things than cars, to a part's name."""
+    """Translate a category of a file to one of `CLASSES`, `LIGHT` or `BODY`; of other things than cars, to a part."""
     name = names.get(category) if isinstance(category, str) else None
     if CLASSES[0] not in names:  # not of a car, see `_meanings`
         if name is None or name in TAKEN or not OWN_NAME.fullmatch(name):
@@ -178,8 +200,8 @@ def _meaning(category: Any, names: Mapping[str, str], where: str) -> str:
                 f"and underscores, and none of {', '.join(sorted(TAKEN))}; rename it."
             )
         return name
-    if name not in (*CLASSES, BODY):
-        known = ", ".join((*CLASSES, BODY))
+    if name not in (*CLASSES, LIGHT, BODY):
+        known = ", ".join((*CLASSES, LIGHT, BODY))
         what = "is unknown" if name is None else f"is called {name!r} in names, which is unknown"
         raise PartregError(f"{where}: the category {category!r} {what}; say in names which of {known} it is.")
     return name

@@ -101,6 +101,56 @@ def test_absurd_files_are_refused(tmp_path, coco, sentence):
     assert str(path) in str(error.value)
 
 
+def lights_of(path, *named):
+    """Names of the lights as read, each given by its category and its left edge; a body reaches from 20 to 180."""
+    names = sorted({category for category, _ in named} | {"front_glass", "back_bumper"})
+    number = {name: place for place, name in enumerate(names)}
+    boxes = [("back_bumper", [20, 20, 160, 60]), *((category, [left, 50, 20, 10]) for category, left in named)]
+    coco = {
+        "images": COCO["images"],
+        "categories": [{"id": place, "name": name} for name, place in number.items()],
+        "annotations": [{"image_id": 5, "category_id": number[name], "bbox": box} for name, box in boxes],
+    }
+    return list(read_coco(write(path, coco)).objects["name"])[1:]
+
+
+@pytest.mark.parametrize(
+    ("named", "sides"),
+    [
+        # From the front and from behind, the car's sides lie the other way round; both lights may lie to one side.
+        ([("front_left_light", 150), ("front_right_light", 30)], ["right_light", "left_light"]),
+        ([("back_left_light", 110), ("back_right_light", 150)], ["left_light", "right_light"]),
+        # From its left, front and rear light are both the car's left ones.
+        ([("front_left_light", 30), ("back_left_light", 150)], ["left_light", "right_light"]),
+        ([("front_left_light", 150), ("back_left_light", 30)], ["right_light", "left_light"]),
+        # Of one light alone, the middle of the car decides.
+        ([("front_left_light", 30)], ["left_light"]),
+        ([("front_left_light", 140)], ["right_light"]),
+        # A file that says the picture's side is believed.
+        ([("left_light", 150), ("right_light", 30)], ["left_light", "right_light"]),
+    ],
+)
+def test_a_light_is_left_or_right_by_its_place_in_the_picture(tmp_path, named, sides):
+    assert lights_of(tmp_path / "parts.json", *named) == sides
+
+
+@given(st.lists(st.sampled_from([name for name in NAMES if NAMES[name] == formats.LIGHT]), min_size=1, max_size=4))
+def test_in_the_mirror_left_and_right_lights_are_exchanged(tmp_path_factory, categories):
+    path = tmp_path_factory.mktemp("lights") / "parts.json"
+    placed = [(name, 25 + 30 * place) for place, name in enumerate(categories)]
+    here, mirrored = lights_of(path, *placed), lights_of(path, *((name, 200 - left - 20) for name, left in placed))
+    exchanged = {"left_light": "right_light", "right_light": "left_light"}
+    middle = len(categories) == 3  # the light in the middle is of neither side
+    pairs = [pair for place, pair in enumerate(zip(here, mirrored, strict=True)) if not (middle and place == 1)]
+    assert [exchanged[one] for one, _ in pairs] == [other for _, other in pairs]
+
+
+def test_a_light_of_either_side_may_be_said_in_names(tmp_path):
+    coco = {**COCO, "categories": [*COCO["categories"][:2], {"id": 3, "name": "lamp"}, COCO["categories"][3]]}
+    found = read_coco(write(tmp_path / "parts.json", coco), {"lamp": "light"}).objects
+    assert list(found["name"]) == ["front_window", "right_light", "left_light", BODY]
+
+
 def test_a_pixel_over_the_edge_is_clamped(tmp_path):
     found = read_coco(write(tmp_path / "parts.json", changed(0, bbox=[-0.5, 10, 201, 30]))).objects
     assert found.loc[0, list(CORNERS)].tolist() == [0, 0.1, 1, 0.4]
@@ -113,7 +163,7 @@ def test_annotations_too_little_visible_are_left_out(tmp_path):
 
 
 def test_every_category_of_the_defaults_is_known():
-    assert set(NAMES.values()) == {*CLASSES, BODY}
+    assert set(NAMES.values()) == {*CLASSES, formats.LIGHT, BODY}
 
 
 def test_a_subset_keeps_the_given_order():
@@ -192,6 +242,10 @@ def test_the_real_photographs_are_read(real):
     both = lights.dropna()
     assert len(both) > 150
     assert (both["left_light"] < both["right_light"]).all()
+    named = found.objects.assign(center=found.objects["x0"] + found.objects["x1"]).groupby(["image", "name"])["center"]
+    sides = [named.max().xs("left_light", level="name"), named.min().xs("right_light", level="name")]
+    sides = pd.concat(sides, axis=1, keys=["left", "right"]).dropna()
+    assert (sides["left"] < sides["right"]).all()  # not only of those that are chosen
 
 
 def test_a_byte_order_mark_before_coco(tmp_path):
