@@ -49,7 +49,7 @@ NEEDS = {
     "07_ablation": Needs(networks=("table_4", "controls"), kept=KEPT),
     "08_resolution": Needs(networks=("table_5", "table_6"), kept=KEPT),
     "09_activation_maps": Needs(networks=("table_4",), kept=KEPT),
-    "10_rank_lists": Needs(networks=("table_4",)),
+    "10_rank_lists": Needs(networks=("table_4", "controls")),
     "11_other_methods": Needs(copied=True),
     "12_where_it_breaks": Needs(networks=("table_4", "strong"), points=True, kept=("dial", "strong", *KEPT)),
     "13_when_parts_pay": Needs(kept=("gpu/table_4", "gpu/hits", *KEPT)),

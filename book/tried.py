@@ -15,7 +15,7 @@ from partreg.figures.tables import DASH, markdown, signed
 from partreg.paper import FULL
 from promises import kept
 
-AGAINST = {"plain": "plain", "strong": "strong", "mended": "plain"}  # a recipe, by the first word of its name
+AGAINST = {"plain": "plain", "strong": "strong", "reduced": "plain"}  # a recipe, by the first word of its name
 COMMAND = ("gpu STUDY=regime", "tried")  # makes it; WHAT keeps it
 GUESSING = 2  # times the accuracy of guessing: who has less than that has learnt nothing
 

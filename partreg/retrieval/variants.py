@@ -48,7 +48,7 @@ TOOLBOXES = (
     Toolbox("KaiyangZhou/deep-person-reid, JDAI-CV/fast-reid", "the same, in any order at one distance"),
     Toolbox("VeRi-776's own evaluation", "trapezoidal AP", rule="trapezoidal"),
     Toolbox("BravoLu/OpenVehicleReID", "scikit-learn's AP", rule="sklearn"),
-    Toolbox("Cysu/open-reid", "scikit-learn's AP; CMC counts every match", rule="sklearn", curve=EVERY),
+    Toolbox("Cysu/open-reid", "scikit-learn's AP; allshots: CMC counts every match", rule="sklearn", curve=EVERY),
     Toolbox("an evaluator that takes the queries out of the gallery", "a smaller gallery", gallery=NO_QUERIES),
     Toolbox("regob/vehicle_reid", "trapezoidal AP, no cameras", gallery=NO_JUNK, rule="trapezoidal"),
 )

@@ -64,10 +64,12 @@ def kept_variations() -> Tried:
 def compared() -> dict[tuple[str, str], effects.Pair]:
     """Return the pairs of methods that chapter 15 compares, at the most training vehicles.
 
-    Each is named by what it is compared with ("the baseline", "the full model" or "its control") and by its method.
+    Each is named by what it is compared with ("the baseline", "the full model", "the plain pull" or "its control") and
+    by its method.
     """
     rivals = {("the baseline", row): BASELINE for pair in CONTROLS.items() for row in pair}
     rivals |= {("the baseline", ALONE): BASELINE}
     rivals |= {("the full model", row): FULL for row in CONTROLS if row != FULL}
+    rivals |= {("the plain pull", DEEP): regime.PULLED}
     rivals |= {("its control", row): control for row, control in CONTROLS.items()}
     return {(of, row): against(row, rival, **effects.largest()) for (of, row), rival in rivals.items()}

@@ -97,11 +97,11 @@ def test_the_kept_strong_recipe_is_worse_than_the_plain_one_and_one_without_its_
     assert "by `strong - neck` with seed 1." in tried.recipes()
 
 
-def test_the_mended_recipe_lies_between_the_plain_one_and_gem_alone_and_parts_beside_it_are_not_decided():
+def test_the_reduced_recipe_lies_between_the_plain_one_and_gem_alone_and_parts_beside_it_are_not_decided():
     table = pd.read_csv(REFERENCE / "gpu" / "tried.csv")
     scores = table[table.kind == "recipe"].pivot(index="row", columns="seed", values=["cmc1", "cosine"])
     assert scores.notna().all(axis=None)
-    assert (scores.loc["plain"] < scores.loc["mended"]).all()
-    assert (scores.loc["mended"] < scores.loc["plain + gem"]).all()
-    with_parts = scores.loc["mended + parts"] - scores.loc["mended"]
+    assert (scores.loc["plain"] < scores.loc["reduced"]).all()
+    assert (scores.loc["reduced"] < scores.loc["plain + gem"]).all()
+    with_parts = scores.loc["reduced + parts"] - scores.loc["reduced"]
     assert with_parts.min() < 0 < with_parts.max()

@@ -38,9 +38,9 @@ def test_words_say_how_far_rules_are_apart():
     by_score = pd.DataFrame({"mAP": [0.3, 0.7], "trapezoidal": [-0.02, 0.01], "no_queries": [0, 0.005]})
     words = rule_words(toolboxes, pd.concat([rules, other]), [0.1, 0.2, 0.25, 0.3, 0.07], by_score)
     assert words == {
-        "toolbox_range": "0.470 to 0.512",
+        "toolbox_range": "0.500 to 0.512",
         "trapezoidal_apart": "+1.2",
-        "junk_apart": "−3.0",
+        "junk_apart": "+50.0",
         "rank1_fewer": "+3.0",
         "rank1_junk": "+10.0",
         "ties_apart": "10.00",
