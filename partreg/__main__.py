@@ -58,7 +58,10 @@ def verify(run: Path, again: Path | None, tolerance: float) -> None:
     "--epochs", default=12, show_default=True, type=click.IntRange(1), help="How often each photograph is seen."
 )
 @click.option("--seed", default=0, show_default=True, help="Seed of everything random.")
-def detector(annotations: str, photographs: str, to: str, start: str, size: int, epochs: int, seed: int) -> None:
+@click.option("--names", default="{}", help="What the file's categories are, such as '{windshield: front_window}'.")
+def detector(
+    annotations: str, photographs: str, to: str, start: str, size: int, epochs: int, seed: int, names: str
+) -> None:
     """Train a part detector on photographs of your own.
 
     ANNOTATIONS is a COCO file of boxes, PHOTOGRAPHS the folder of the pictures that it names. Two thirds are learnt.
@@ -66,10 +69,13 @@ def detector(annotations: str, photographs: str, to: str, start: str, size: int,
     """
     if size < 32 or size % 32:
         raise PartregError(f"--size {size}: expected a multiple of 32, such as 128; choose one.")
+    from partreg.guard import checked
     from partreg.parts import finetune
+    from partreg.workflow.profile import Categories, parsed
 
+    meant = checked(Categories, parsed(names), "--names")
     how = {"size": size, "epochs": epochs, "batch": 8, "seed": seed}
-    weights, scores = finetune.learn_photographs(annotations, photographs, to, start, **how)
+    weights, scores = finetune.learn_photographs(annotations, photographs, to, start, meant, **how)
     click.echo(f"{weights}:\n{finetune.report(scores)}")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -24,14 +24,19 @@ THREADS = 8
 
 @dataclass(frozen=True)
 class Report:
-    """The result of ``check``: the layout, counts by name, and every problem, by file and line."""
+    """The result of ``check``: the layout, counts by name, every problem, and what one's own pictures can be used for.
+
+    ``uses`` has "yes" or "no: ..." for the rules of each data set; it is empty for other layouts, and after problems.
+    """
 
     layout: str
     counts: dict[str, int]
     problems: list[Problem]
+    uses: dict[str, str] = field(default_factory=dict)
 
     def __str__(self) -> str:
         lines = [f"layout: {self.layout}", *(f"{name}: {count:,}" for name, count in self.counts.items())]
+        lines += [f"to learn from, and to be judged by {name}'s rules: {use}" for name, use in self.uses.items()]
         lines += [str(problem) for problem in self.problems]
         return "\n".join([*lines, f"problems: {len(self.problems):,}"])
 
@@ -54,7 +59,7 @@ def check(root: str | Path, decode: bool = False) -> Report:
     problems: list[Problem] = []
     lists, counts = function(LAYOUTS[kind].check)(root, problems)
     problems += _images(lists, decode)
-    return Report(kind, counts, sorted(set(problems)))
+    return Report(kind, counts, sorted(set(problems)), own.uses(root) if kind == "own" and not problems else {})
 
 
 def vehicleid_lists(root: Path, problems: list[Problem]) -> tuple[dict[str, pd.DataFrame], dict[str, int]]:

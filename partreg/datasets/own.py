@@ -108,6 +108,18 @@ def read_cameras(root: str | Path) -> VeRi:
     return VeRi(Path(root), train, query, gallery, gallery.groupby("track")["image"].apply(list).to_dict())
 
 
+def uses(root: str | Path) -> dict[str, str]:
+    """Say for each data set whether one's own pictures can stand for it: "yes", or "no: " and why."""
+    found = {}
+    for name, read in (("VehicleID", read_galleries), ("VeRi-776", read_cameras)):
+        try:
+            read(root)
+            found[name] = "yes"
+        except PartregError as error:
+            found[name] = f"no: {error}"
+    return found
+
+
 def lacking(images: pd.DataFrame) -> str:
     """Say what a table of images lacks for VeRi-776's rules, such as a column; "" for nothing."""
     if "split" not in images:

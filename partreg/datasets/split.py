@@ -28,7 +28,7 @@ def hold_out(train: pd.DataFrame, vehicles: int, seed: int) -> tuple[pd.DataFram
     known = np.unique(train["vehicle"].to_numpy())
     if not 0 <= vehicles < max(len(known), 1):
         what = f"{vehicles} vehicles cannot be held out of {len(known)}: expected 0 to {len(known) - 1}"
-        raise PartregError(f"{what}; choose fewer.")
+        raise PartregError(f"{what}; choose fewer, as held_out: {{vehicleid: 0}} in a file of choices.")
     drawn = np.random.default_rng(seed).permutation(known)[:vehicles]
     out = train["vehicle"].isin(drawn)
     return train[~out].reset_index(drop=True), train[out].reset_index(drop=True)

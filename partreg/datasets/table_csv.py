@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 import difflib
-import io
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ COLUMNS = ("path", "split", *IMAGE_COLUMNS[2:])
 NEAR = 0.75  # a column at least this similar to a known one, 0 to 1, counts as misspelt
 NUMBERS = ("camera", "time", "model", "color", "type")
 NAME = "vehicle_name"
+LINE_END = re.compile(r"\r\n|\r|\n")
 NOBODY = ("", "-1", "nan", "none")  # what programs write for unknown vehicles, which would count as one
 
 
@@ -67,19 +68,22 @@ def read_rows(path: Path, on_problem: OnProblem = stop) -> pd.DataFrame:
     With columns ``vehicle_name``, ``line`` and ``opened`` (the path to open).
     """
     text = text_of(path, on_problem, "a CSV with the columns path and vehicle")
-    try:
-        reader = csv.DictReader(io.StringIO(text or "", newline=""), skipinitialspace=True)
-        columns = [name for name in reader.fieldnames or [] if name in COLUMNS]
-        raw = [(reader.line_num, row) for row in reader]
-        faults = [] if text is None else _heading(reader.fieldnames or [])
-    except csv.Error as error:
-        columns, raw, faults = [], [], [f"could not be read as a CSV ({error}); save it again."]
-    for fault in faults:
+    first, *others = LINE_END.split(text or "")
+    names, fault = _fields(first)
+    fault = "" if text is None else fault or _heading(names)
+    if fault:
         on_problem(Problem(str(path), 1, fault))
+    columns = [name for name in names if name in COLUMNS]
     good: list[dict[str, Any]] = []
     seen: dict[str, int] = {}
-    for line, row in raw if not faults else []:
-        problem = _problem(path, row, columns)
+    for line, written in enumerate(others if not fault else [], start=2):
+        fields, problem = _fields(written)
+        row = dict(zip(names, fields, strict=False))
+        if not problem and not fields:
+            continue  # a blank line
+        if not problem and (len(fields) > len(names) or not all(name in row for name in columns)):
+            problem = f"expected as many fields as the heading has ({len(names)}); fix the row."
+        problem = problem or _problem(path, row, columns)
         opened = "" if problem else str(inside(path.parent, row["path"]))
         if opened in seen:
             problem = f"{row['path']} is in line {seen[opened]} too, expected it once; delete one of the lines."
@@ -90,9 +94,21 @@ def read_rows(path: Path, on_problem: OnProblem = stop) -> pd.DataFrame:
         numbers = {name: -1 if row[name] == "" else whole(row[name]) for name in columns if name in NUMBERS}
         words = {name: row[name] for name in columns if name not in NUMBERS}
         good.append({**words, **numbers, NAME: _name(row["vehicle"]), "opened": opened, "line": line})
-    kept = columns if columns and not faults else ["path", "vehicle"]
+    kept = columns if columns and not fault else ["path", "vehicle"]
     frame = pd.DataFrame(good, columns=[*kept, NAME, "opened", "line"])
     return frame.assign(vehicle=numbered(frame[NAME].tolist()))
+
+
+def _fields(line: str) -> tuple[list[str], str]:
+    """Split a line of a CSV; return its fields, and what is wrong with them, "" if nothing is.
+
+    Each line is a row, so a quote that is never closed spoils its own line alone.
+    """
+    try:
+        return next(csv.reader([line], skipinitialspace=True, strict=True), []), ""
+    except csv.Error as error:
+        open_quote = "unexpected end" in str(error)
+        return [], f"{'a quote opens here and is not closed in its line' if open_quote else error}; fix the quotes."
 
 
 def _name(text: str) -> str:
@@ -100,30 +116,32 @@ def _name(text: str) -> str:
     return str(whole(text)) if "." in text and whole(text) is not None else text.strip()
 
 
-def _heading(names: Sequence[str]) -> list[str]:
-    """List what is wrong with the heading, a sentence each. Unknown columns are fine, misspelt known ones are not."""
+def _heading(names: Sequence[str]) -> str:
+    """Say what is wrong with the heading; "" if nothing is. Unknown columns are fine, misspelt known ones are not."""
     twice = [name for name in COLUMNS if names.count(name) > 1]
     if twice:
-        return [f"expected each column once, {twice[0]!r} appears twice; delete one."]
+        return f"expected each column once, {twice[0]!r} appears twice; delete one."
     absent = [name for name in COLUMNS if name not in names]  # camera_id means camera if the file has no column camera
     for name in names:
         near = difflib.get_close_matches(name.strip().lower(), absent, 1, NEAR) if name not in COLUMNS else []
         if near:
-            return [f"expected the column {near[0]!r}, found {name!r}; rename it."]
+            return f"expected the column {near[0]!r}, found {name!r}; rename it."
+    for other, word in ((";", "';'"), ("\t", "tabs")):
+        if len(names) == 1 and other in names[0]:
+            return f"expected commas between the fields, found {word}; save the file with commas."
     for name in ("path", "vehicle"):
         if name not in names:
-            return [f"expected a heading with path and vehicle, separated by commas; {name!r} is missing, add it."]
-    return []
+            return f"expected a heading with path and vehicle, separated by commas; {name!r} is missing, add it."
+    return ""
 
 
 def _problem(path: Path, row: dict[str, str], columns: list[str]) -> str:
     """Say what is wrong with a row; "" if nothing is."""
-    if None in row or any(row[name] is None for name in columns):
-        return f"expected as many fields as the heading has ({len(columns)}); fix the row."
     for name in columns:
         number = whole(row[name]) if name in NUMBERS and row[name] else 0
         if number is None or number < -1:
-            return f"expected a whole number as {name}, found {row[name][:60]!r}; fix the row."
+            advice = "fix the row" if name == "time" else f"give each {name} a number"
+            return f"expected a whole number as {name}, found {row[name][:60]!r}; {advice}."
     if _name(row["vehicle"]).lower() in NOBODY:
         return f"expected a name or a number as vehicle, found {row['vehicle'][:60]!r}; fix the row or take it out."
     if "split" in columns and row["split"] not in SPLITS:

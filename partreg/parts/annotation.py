@@ -249,7 +249,7 @@ def upright(annotations: Annotations, folder: str | Path) -> Annotations:
     for entry in annotations.images.itertuples(index=False):
         path = inside(folder, entry.image)
         if not os.path.isfile(path):
-            raise PartregError(f"{path}: no such photograph; pass photographs=<the folder that the annotations name>.")
+            raise PartregError(f"{path}: no such photograph; give the folder of the pictures that are annotated.")
         width, height, orientation = _telling_header(path)
         size = (height, width) if orientation in SWAPPED else (width, height)
         drawn_on = (entry.width, entry.height)

@@ -20,9 +20,9 @@ from partreg.files import read_json, sha256, write_json
 from partreg.parts import detector
 from partreg.parts.annotation import located, split
 from partreg.parts.boxes import classes_of
-from partreg.parts.formats import read_coco
+from partreg.parts.formats import NAMES, read_coco
 
-LIGHTS = ("left_light", "right_light")
+FEWEST = 6  # annotated photographs: four to learn, two to test on
 
 
 def finetune(
@@ -54,6 +54,10 @@ def finetune(
     if not start:
         write_json(note, begun)
         return detector.train_detector(images, objects, folder, **settings)
+    if not Path(start).with_name("detector.json").exists():
+        raise PartregError(
+            f"{start}: expected the weights.pt of a detector, with its detector.json beside it; give that file."
+        )
     detector.load_detector(start)  # refuses what is none
     described, classes = read_json(Path(start).with_name("detector.json")), list(classes_of(objects["name"]))
     if described["classes"] != classes:
@@ -86,7 +90,12 @@ def _beginning_with(weights: Mapping[str, torch.Tensor]) -> Iterator[None]:
 
 
 def learn_photographs(
-    annotations: str | Path, photographs: str | Path, folder: str | Path, start: str | Path = "", **settings: Any
+    annotations: str | Path,
+    photographs: str | Path,
+    folder: str | Path,
+    start: str | Path = "",
+    names: Mapping[str, str] = NAMES,
+    **settings: Any,
 ) -> tuple[Path, pd.DataFrame]:
     """Train a detector on two thirds of some annotated photographs, and test it on the others.
 
@@ -95,21 +104,28 @@ def learn_photographs(
         photographs: the folder of the pictures that it names.
         folder: of the detector, see `finetune`.
         start: the weights to start from, see `finetune`.
+        names: what the file's categories mean, see `partreg.parts.formats.read_coco`.
         settings: the others of `partreg.parts.detector.train_detector`.
 
     Returns:
         The path of the weights, and their average precision on the others, see `average_precision` of the detector.
 
     Raises:
-        PartregError: as in `finetune`; or a photograph of the others is missing or cannot be read, before anything is
-            trained.
+        PartregError: as in `finetune`; or there are fewer than `FEWEST` photographs; or one of the others is missing or
+            cannot be read, before anything is trained.
     """
-    drawn = read_coco(annotations)
+    drawn = read_coco(annotations, names)
+    if len(drawn.images) < FEWEST:
+        raise PartregError(
+            f"{annotations}: expected {FEWEST} photographs or more, to learn from some and test on others, found "
+            f"{len(drawn.images)}; annotate more."
+        )
     learnt, (images, objects) = (located(some, photographs) for some in split(drawn, len(drawn.images)))
     for path in images["path"]:
         open_picture(path)  # one that is broken shall not come to light when hours of training are over
     weights = finetune(*learnt, folder, start, **settings)
-    return weights, detector.average_precision(detector.predict(weights, images), objects)
+    scores = detector.average_precision(detector.predict(weights, images), objects)
+    return weights, scores[scores.index.isin(learnt[1]["name"])]
 
 
 def report(scores: pd.DataFrame) -> str:

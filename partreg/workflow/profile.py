@@ -28,6 +28,7 @@ from partreg.errors import PartregError
 from partreg.files import parse_json, read_text
 from partreg.guard import STRICT, Guarded, checked, expected, known, number, objection, one_of, several, whole
 from partreg.parts.boxes import BODY, CLASSES
+from partreg.parts.formats import LIGHT
 from partreg.reid.run import WORDS, Run
 from partreg.synthetic.benchmark import Benchmark
 from partreg.workflow.code import code_key
@@ -122,7 +123,7 @@ Amount = Annotated[Any, number()]  # 2 stays 2, because it is part of the names 
 Seeds = several(Natural)
 DataSet = Annotated[str, one_of(DATASETS)]
 Fields = Annotated[dict[str, Any], BeforeValidator(parsed)]
-Categories = dict[str, Annotated[str, one_of((*CLASSES, BODY))]]
+Categories = dict[str, Annotated[str, one_of((*CLASSES, LIGHT, BODY))]]
 Recipe = Annotated[dict[str, Any], AfterValidator(recipe)]
 _KINDS = {int: Natural, float: Amount, tuple: several(Count)}
 BENCHMARK = {field.name: _KINDS[type(field.default)] for field in dataclasses.fields(Benchmark)}

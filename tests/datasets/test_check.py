@@ -285,6 +285,15 @@ def test_a_csv_to_train_on_or_to_judge_by_is_no_problem(tmp_path):
     assert check(tmp_path).problems == []
     write(tmp_path / "images.csv", "path,vehicle,split", "cars/a.jpg,1,query", "cars/b.jpg,1,gallery")
     assert check(tmp_path).problems == [], "cameras that are not known are not equal ones"
+    uses = check(tmp_path).uses
+    assert uses["VehicleID"].endswith(
+        "images.csv: no image has the split train; give it to some, or leave the column out."
+    )
+    assert "VeRi-776's rules: no image has the split 'train'" in uses["VeRi-776"]
+    assert "to learn from, and to be judged by VehicleID's rules: no: " in str(check(tmp_path))
+    many = [f"cars/{name}.jpg,{vehicle}" for name, vehicle in zip("abc", (1, 2, 2), strict=True)]
+    write(tmp_path / "images.csv", "path,vehicle", *many)
+    assert "expected 4 vehicles or more" in check(tmp_path).uses["VehicleID"]
 
 
 def test_a_list_that_is_not_there_is_one_problem(tmp_path):

@@ -113,6 +113,24 @@ def test_a_photograph_that_cannot_be_tested_stops_it_before_anything_is_trained(
     assert not (tmp_path / "new").exists(), "the corrected call finds no folder of another training"
 
 
+def test_a_detector_of_own_classes_is_reported_by_these_and_too_few_photographs_are_refused(toys, tmp_path):
+    folder, images, objects = toys
+    windows = objects[objects["name"] == "front_window"]
+    write_coco(Annotations(images[["image"]].assign(width=64, height=64), windows), folder / "windows.json")
+    _, scores = learn_photographs(folder / "windows.json", folder, tmp_path / "eyes", **HOW)
+    assert list(scores.index) == ["front_window"]
+    write_coco(Annotations(images[["image"]][:5].assign(width=64, height=64), windows[:0]), folder / "few.json")
+    with pytest.raises(PartregError, match=r"few\.json: expected 6 photographs or more, .*, found 5; annotate more"):
+        learn_photographs(folder / "few.json", folder, tmp_path / "none", **HOW)
+
+
+def test_a_start_that_is_no_detector_is_named(toys, tmp_path):
+    folder, images, objects = toys
+    (tmp_path / "weights.pt").write_bytes((folder / "first" / "weights.pt").read_bytes())
+    with pytest.raises(PartregError, match=r"weights\.pt: expected the weights\.pt of a detector, with its detector"):
+        finetune(images, objects, tmp_path / "new", tmp_path / "weights.pt", **HOW)
+
+
 def test_the_command_says_what_the_detector_finds(toys, tmp_path, monkeypatch):
     folder, _, _ = toys
     scores = pd.DataFrame({"ap": [0.9, np.nan, 0.5, 0.25], "boxes": [3, 0, 4, 4]}, index=list(CLASSES))
@@ -122,8 +140,9 @@ def test_the_command_says_what_the_detector_finds(toys, tmp_path, monkeypatch):
         lambda *words, **how: (given.update(words=words, how=how), ("there/weights.pt", scores))[1],
     )
     words = ["detector", str(folder / "boxes.json"), str(folder), "--to", "there", "--start", "w.pt", "--size", "160"]
+    words += ["--names", "{lamp: light}"]
     done = CliRunner().invoke(commands, words)
     assert done.output.splitlines()[:2] == ["there/weights.pt:", "front_window: AP 0.90 on 3 boxes"]
-    assert given["words"] == (str(folder / "boxes.json"), str(folder), "there", "w.pt")
+    assert given["words"] == (str(folder / "boxes.json"), str(folder), "there", "w.pt", {"lamp": "light"})
     assert given["how"] == {"size": 160, "epochs": 12, "batch": 8, "seed": 0}
     assert "rear_window: no box to test on" in report(scores)
