@@ -109,7 +109,7 @@ faults: .venv/.installed  ## kill the smoke chain at 50 random moments (KILLS=50
 machines: .venv/.installed  ## compare smoke chains made by one and by several processes, and without AVX-512; writes build/machines/machine*.csv
 	@$(BIN)/python -m tests.machines
 
-real: .venv/.installed  ## what rendered vehicles are worth on real photographs: needs a book, and PARTREG_REAL=dir; writes build/real/real_*.csv; takes an hour
+real: .venv/.installed  ## what rendered vehicles are worth on real photographs: needs a book, and PARTREG_REAL=dir; writes build/real/real_*.csv; takes several hours
 	@$(BIN)/python -m tests.real
 
 annotating: .venv/.installed  ## count the actions that boxes take, drawn or corrected, in a browser: needs a book of the profile laptop; writes build/annotating/annotating.csv

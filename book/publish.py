@@ -43,7 +43,7 @@ from partreg.verify import record
 from partreg.workflow.profile import REPOSITORY, Workspace, open_workspace
 from promises import faults, fuzz, gpu, machines, scores, start
 from ranked import ranking
-from started import actions, annotated, annotated_figure, detectors, starts, walked
+from started import actions, annotated, annotated_figure, detectors, photographs, starts, walked
 from tried import layouts, recipes, variations
 
 # Pyodide's own files, without packages, which run the cells of one chapter in its page; see by_hand.js.
@@ -53,7 +53,7 @@ PYODIDE = ("pyodide.mjs", "pyodide.asm.mjs", "pyodide.asm.wasm", "python_stdlib.
 REPORTS = {
     "promises": (faults, fuzz, gpu, machines, scores, start),
     "tried": (recipes, variations, layouts),
-    "started": (detectors, annotated, starts, walked, actions),
+    "started": (detectors, annotated, starts, walked, actions, photographs),
     "ranked": (ranking,),
 }
 

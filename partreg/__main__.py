@@ -162,6 +162,8 @@ def calibrate(source: str, images: str, rate: float) -> None:
     chosen = threshold.calibrate(pairs, rate, found.weights, images)
     path = threshold.write_threshold(found.folder, chosen)
     click.echo(f"{path}: {chosen}")
+    if "split" not in found.images:
+        click.echo("All vehicles count. If the network learnt some, this distance is wrong: list the others.")
 
 
 @commands.command()
@@ -304,10 +306,14 @@ def annotate(folder: str, classes: str, detector: str, annotator: str, to: str, 
     from partreg import local
     from partreg.annotate.page import FILES, routes
     from partreg.annotate.session import begin
+    from partreg.parts.boxes import OWN_NAME
 
     session, left_out = begin(folder, classes, detector, annotator, to)
     for name, why in left_out.items():
         click.echo(f"left out: {name}: {why}", err=True)
+    for label in session.classes:
+        if not OWN_NAME.fullmatch(label):
+            click.echo(f"{label!r}: no detector takes such a name; use letters, digits, spaces, - and _.", err=True)
     with local.serving(routes(session, len(left_out)), FILES, port) as address:
         click.echo(f"{session.path}: {session.progress()['done']} of {len(session.queue)} pictures are finished.")
         click.echo(f"Open {address} and draw. Ctrl-C ends it.")

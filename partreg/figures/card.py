@@ -120,7 +120,7 @@ def learnt(run: Run, training: dict[str, Any], made: dict[str, Any], data: str) 
     commit = made.get("commit", UNKNOWN) + ("" if made.get("clean", True) else " with uncommitted changes")
     return {
         "pictures": data,
-        "layout": LAYOUTS.get(run.dataset, run.dataset),
+        "judged by the rules of": LAYOUTS.get(run.dataset, run.dataset),
         "images": number(training, "images"),
         "vehicles": number(training, "vehicles"),
         "digest of the pictures": training.get("learnt_from", {}).get("pictures", UNKNOWN),
@@ -154,7 +154,7 @@ def judged(run: Run, scores: dict[str, Any], features: dict[str, Any]) -> str:
     head = [first, *(SCORES.get(column, column) for column in columns)]
     layout = LAYOUTS.get(run.dataset, run.dataset)
     where = f"{features.get('device', UNKNOWN)}, commit {features.get('commit', UNKNOWN)}"
-    words = f"The protocol of {layout} on its test half, as fractions. {protocol} Features computed on: {where}."
+    words = f"The protocol of {layout} on the test half, as fractions. {protocol} Features computed on: {where}."
     return "\n".join([words, "", *markdown(head, rows)])
 
 

@@ -53,11 +53,13 @@ def index_folder(pictures: str | Path, network: str | Path = "", to: str | Path 
         to: the folder of the index; "" for ``pictures`` with ".index" after its name.
 
     Raises:
-        PartregError: there is no such folder, no picture or no network in it, or an older index is of another network
-            or of another folder of pictures.
+        PartregError: there is no such folder, it is also that of the index, no picture or no network is in it, or an
+            older index is of another network or of another folder of pictures.
     """
     root = Path(pictures)
     folder = Path(to) if to else root.resolve().with_name(f"{root.resolve().name}.index")
+    if folder.resolve() == root.resolve():
+        raise PartregError(f"{folder}: --to is the folder of the pictures; give the index a folder of its own.")
     names, left_out = find_pictures(root)
     if not names:
         found = f"{len(left_out)} that cannot be used" if left_out else "none"

@@ -56,6 +56,8 @@ def read_labelled(source: str | Path, listed: str | Path) -> Labelled:
     source, listed = Path(source), Path(listed)
     if not source.is_file() and not is_index(source) and source.suffix == ".npy":
         raise PartregError(f"{source}: no such file; check the path.")
+    if source.suffix == ".npz":
+        raise PartregError(f"{source}: a .npz file says its own vehicles; leave {listed} out, or give a .npy file.")
     index = None if source.is_file() else read_index(source)
     if index is None and listed.is_dir():
         raise PartregError(f"{listed}: a folder, expected a CSV in the order of {source}; give the CSV itself.")

@@ -108,6 +108,16 @@ def read_index(folder: str | Path) -> Index:
         found = "no index.json in it" if folder.is_dir() else "no such folder"
         made = f"`partreg index PICTURES --network RUN --to {folder}`"
         raise PartregError(f"{folder}: expected an index, found {found}; make it by {made}.")
+    try:
+        return _read(folder)
+    except PartregError as error:
+        raise PartregError(
+            f"{folder}: the index is damaged ({error}); delete this folder, and run `partreg index` again."
+        ) from error
+
+
+def _read(folder: Path) -> Index:
+    """Read the files of an index."""
     about = About.of(files.read_json(folder / "index.json"), str(folder / "index.json"))
     array, listed = _places(folder, about.state)
     root, network = (Path(os.path.normpath(folder / place)) for place in (about.pictures, about.network))
@@ -116,8 +126,7 @@ def read_index(folder: str | Path) -> Index:
     if features.dtype != np.float32 or len(features) != len(names):
         found = f"{len(features)} rows of {features.dtype}"
         raise PartregError(
-            f"{array}: expected {len(names)} rows of float32, one a line of {listed.name}, found {found}; "
-            f"delete {folder} and make the index again."
+            f"{array}: expected {len(names)} rows of float32, one a line of {listed.name}, found {found}."
         )
     return Index(folder, root, network, about.run, about.weights, names, contents, features)
 

@@ -50,7 +50,7 @@ def test_the_card_has_what_the_files_say(tmp_path):
     text = card(tmp_path, run, **others)
     for line in (
         "| pictures | rendered benchmark |",
-        "| layout | VehicleID |",
+        "| judged by the rules of | VehicleID |",
         "| images | 12,345 |",
         "| vehicles | 678 |",
         "| profile | laptop |",

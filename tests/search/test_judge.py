@@ -129,6 +129,8 @@ def test_what_does_not_fit_is_refused(tmp_path):
         np.save(tmp_path / "other.npy", change, allow_pickle=False)
         with pytest.raises(PartregError, match=words):
             read_labelled(tmp_path / "other.npy", tmp_path / "images.csv")
+    with pytest.raises(PartregError, match=r"x\.npz: a \.npz file says its own vehicles; leave .*images\.csv out"):
+        read_labelled(tmp_path / "x.npz", tmp_path / "images.csv")
     with pytest.raises(PartregError, match=r"none\.npy: no such file"):
         read_labelled(tmp_path / "none.npy", tmp_path / "images.csv")
     (tmp_path / "images.csv").write_text("path,vehicle\na.jpg,1\n../b.jpg,2\n")

@@ -263,6 +263,13 @@ def test_what_is_no_network_is_refused(pictures, tmp_path):
         index_folder(pictures, boxes)
 
 
+def test_an_index_does_not_lie_among_the_pictures(network, pictures):
+    before = sorted(pictures.rglob("*"))
+    with pytest.raises(PartregError, match="--to is the folder of the pictures; give the index a folder of its own"):
+        index_folder(pictures, network, pictures)
+    assert sorted(pictures.rglob("*")) == before
+
+
 def test_an_index_of_another_folder_is_not_overwritten(pictures, indexed, network, tmp_path):
     draw(tmp_path / "others" / "x.png", 1)
     with pytest.raises(PartregError, match=r"an index of .*photos, not of .*others"):
@@ -313,8 +320,9 @@ def spoil(folder, name, change):
 )
 def test_a_damaged_index_is_refused_in_a_sentence(indexed, name, change, words):
     spoil(indexed, name, change)
-    with pytest.raises(PartregError, match=words):
+    with pytest.raises(PartregError, match=words) as caught:
         read_index(indexed)
+    assert str(caught.value).startswith(f"{indexed}: the index is damaged (")
 
 
 def test_what_is_no_index_is_refused(tmp_path):
