@@ -65,3 +65,10 @@ def test_what_chapter_15_says_in_words_is_what_is_kept():
     assert max(mean[f"pulled, {name}"] for name in ("weight 10", "distances", "soft")) < mean[plain]
     ahead = tried.scores.iloc[0] - tried.scores.iloc[1]
     assert ahead.min() < 0 < ahead.max()  # the first is better with one seed, the second with the other
+
+
+def test_what_chapter_15_says_of_a_smaller_weight_of_the_parts_holds():
+    means = pays.kept_variations().scores.mean(axis=1)
+    assert means["pulled, lambda 0.1"] > means["pulled"]
+    assert means["pulled, stage 3, lambda 0.1"] < means["pulled, stage 3"]
+    assert means["pulled, stage 3, window, lambda 0.1"] < means["pulled, stage 3, window"]
