@@ -1,5 +1,6 @@
 """What the pages say of profiles and of the benchmark is read from them, or compared with them here."""
 
+import dataclasses
 import re
 
 import pandas as pd
@@ -7,6 +8,7 @@ import pytest
 
 import pages
 from partreg import paper
+from partreg.figures.tables import in_points
 from partreg.reid.run import Run
 from partreg.studies import effects, evidence, settings
 from partreg.synthetic import benchmark
@@ -136,3 +138,15 @@ def test_what_chapter_7_says_of_pretrained_starts_holds():
     assert started
     for words in started:
         assert effects.effect(kept, [{"row": f"{paper.FULL}, {words}"}], score="validation").mean > usual
+
+
+def test_the_page_of_runs_says_what_the_seeds_that_were_added_later_change():
+    kept, most = effects.read_evidence(), effects.largest()
+    sides = [[{**most, "row": row}] for row in (paper.FULL, paper.BASELINE)]
+    full, baseline = (effects.chosen(kept, side[0]) for side in sides)
+    assert 9 not in set(full.index)
+    apart = (full.cmc1_large - baseline.cmc1_large).astype(float)
+    assert apart.idxmax() == 7
+    assert (baseline.device[7], full.device[7]) == ("NVIDIA H200", "CPU (x86_64, 2 cores)")
+    first = dataclasses.replace(kept, runs=kept.runs[kept.runs.seed < 7])
+    assert f"full model is {in_points(effects.effect(first, *sides))} points ahead" in page("runs")
