@@ -50,7 +50,7 @@ def test_two_books_in_one_folder_give_one_place_each(tmp_path):
         (tmp_path / "build" / "laptop" / name).mkdir(parents=True)
     for run in ("a", "b"):
         write_json(tmp_path / "build" / "laptop" / "runs" / run / "run.json", {"dataset": "veri", "method": "partreg"})
-    lines = [line for line in PAGE.splitlines() if re.match(r"[A-Z]+=", line)]
+    lines = [line for line in PAGE.splitlines() if re.match(r"[A-Z]+=|cp ", line)]
     said = subprocess.check_output(
         ["bash", "-euc", "\n".join([*lines, 'ls -d "$PICTURES" "$NETWORK" "$DETECTOR"'])], cwd=tmp_path, text=True
     )
