@@ -9,7 +9,7 @@ from partreg.figures.origins import number_range
 from partreg.figures.tables import in_points, percent
 from partreg.retrieval.statistics import CONTRADICTED, PENDING, SUPPORTED, UNDECIDED, verdict
 from partreg.studies.effects import Effect, Evidence, chosen, effect, largest, vehicles_of
-from partreg.studies.regime import DEEPER
+from partreg.studies.regime import DEEPER, STARTED
 from partreg.workflow.runs import CONTROLS
 
 REVERSED = "reversed"  # not only contradicted: the whole interval lies below zero
@@ -26,12 +26,15 @@ def found(evidence: Evidence) -> str:
     full, baseline = {**most, "row": paper.FULL}, {**most, "row": paper.BASELINE}
     best, without = ({**most, "row": row} for row in DEEPER)
     gain = effect(evidence, [full], [baseline])
+    started = effect(evidence, *([{**most, "row": f"{row}, {STARTED}"}] for row in (paper.FULL, paper.BASELINE)))
     places = {words: effect(evidence, [full], [{**most, "row": row}]) for row, words in SEEN.items()}
     variation = effect(evidence, [best], [baseline]), effect(evidence, [best], [without])
-    sentences = help_sentence(gain), place_sentence(places), variation_sentence(*variation)
+    sentences = help_sentence(gain, started), place_sentence(places), variation_sentence(*variation)
     numbered = [f"{number}. {sentence}" for number, sentence in enumerate(sentences, 1)]
     told_apart = chosen(evidence, baseline).accuracy.mean()
-    return "\n".join([*numbered, "", note([gain, *places.values(), *variation], " ".join(sentences), told_apart), ""])
+    return "\n".join(
+        [*numbered, "", note([gain, started, *places.values(), *variation], " ".join(sentences), told_apart), ""]
+    )
 
 
 def note(gains: Sequence[Effect], sentences: str, told_apart: float) -> str:
@@ -60,8 +63,13 @@ def judged(difference: Effect) -> str:
     return REVERSED if difference.high < 0 else verdict(difference)
 
 
-def help_sentence(gain: Effect) -> str:
-    """Say whether a network learns better with parts: ``gain`` is the full model's CMC@1 minus the baseline's."""
+def help_sentence(gain: Effect, started: Effect) -> str:
+    """Say whether a network learns better with parts.
+
+    Args:
+        gain: the full model's CMC@1 minus the baseline's, from random weights.
+        started: the same where both start from what a network has learnt of other vehicles.
+    """
     says = {
         SUPPORTED: "Parts help",
         CONTRADICTED: "Parts do not help",
@@ -71,13 +79,16 @@ def help_sentence(gain: Effect) -> str:
     }[judged(gain)]
     if not gain.values:
         return f"**{says}.**"
+    also = f" From a start that has seen other vehicles it is {in_points(started)}." if started.values else ""
+    if also and judged(gain) == SUPPORTED != judged(started):
+        says = "Parts help a network that starts from nothing"
     mine, theirs = map(percent, gain.scores)
     table = paper.table(4)["CMC@1"]
     printed = table[paper.FULL] / table[paper.BASELINE] - 1
     return (
         f"**{says}:** with them the network puts the right vehicle first in {mine} of the searches, without them in "
-        f"{theirs}, a gain of {in_points(gain)} points. In relative terms that is "
-        f"{gain.mean / gain.scores[1]:+.0%}; the paper has {printed:+.0%}."
+        f"{theirs}, a gain of {in_points(gain)} points, or {gain.mean / gain.scores[1]:+.0%}; the paper has "
+        f"{printed:+.0%}.{also}"
     )
 
 

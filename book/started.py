@@ -168,7 +168,7 @@ def starts(path: Path) -> list[str]:
         "",
         "Gains are in points, with 95% {term}`intervals <interval>` for other trainings and other vehicles. "
         f"{apart} of these {len(known)} intervals leave zero out. "
-        f"{origin_words(found)}",
+        f"{_origins(table)}",
     ]
 
 

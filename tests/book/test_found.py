@@ -28,7 +28,15 @@ NONE, ALONE = Effect(math.nan), Effect(0.02, values=((0.3,), (0.28,)))
     ],
 )
 def test_parts_help_where_the_whole_interval_lies_above_zero(gain, says):
-    assert found.help_sentence(gain).startswith(says)
+    assert found.help_sentence(gain, NONE).startswith(says)
+
+
+def test_parts_help_from_nothing_alone_where_the_gain_does_not_show_from_a_start():
+    for started, says in ((OPEN, "Parts help a network that starts from nothing:"), (UP, "Parts help:")):
+        told = found.help_sentence(UP, started)
+        assert told.startswith(f"**{says}**")
+        assert "From a start that has seen other vehicles it is " in told
+    assert found.help_sentence(DOWN, OPEN).startswith("**Parts harm:**")
 
 
 @pytest.mark.parametrize(
@@ -76,5 +84,5 @@ def test_the_first_page_has_three_sentences_of_the_kept_trainings():
 
 def test_undecided_is_explained_where_a_sentence_says_it():
     for gain, explained in ((UP, False), (OPEN, True)):
-        assert ("*Undecided*" in found.note([gain], found.help_sentence(gain), 0.434)) is explained
+        assert ("*Undecided*" in found.note([gain], found.help_sentence(gain, NONE), 0.434)) is explained
     assert "the baseline names the right vehicle for 43% of its training images" in found.note([UP], "", 0.434)

@@ -10,7 +10,7 @@ import pages
 from partreg import paper
 from partreg.figures.tables import in_points
 from partreg.reid.run import Run
-from partreg.studies import effects, evidence, settings
+from partreg.studies import effects, evidence, pays, regime, settings
 from partreg.synthetic import benchmark
 from partreg.synthetic.benchmark import Benchmark, plan_vehicleid, plan_veri
 from partreg.workflow.profile import REFERENCE, REPOSITORY, read_profile
@@ -144,7 +144,9 @@ def test_the_page_of_runs_says_what_the_seeds_that_were_added_later_change():
     kept, most = effects.read_evidence(), effects.largest()
     sides = [[{**most, "row": row}] for row in (paper.FULL, paper.BASELINE)]
     full, baseline = (effects.chosen(kept, side[0]) for side in sides)
-    assert 9 not in set(full.index)
+    assert sorted({*full.index} - {*range(7)}) == [7, 8, 10]
+    assert 8 not in set(effects.chosen(kept, {**most, "row": pays.DEEP}).index)
+    assert sorted(effects.chosen(kept, {**most, "row": f"{paper.FULL}, {regime.STARTED}"}).index) == [0, 1, 2, 3]
     apart = (full.cmc1_large - baseline.cmc1_large).astype(float)
     assert apart.idxmax() == 7
     assert (baseline.device[7], full.device[7]) == ("NVIDIA H200", "CPU (x86_64, 2 cores)")
