@@ -86,9 +86,8 @@ def help_sentence(gain: Effect, started: Effect) -> str:
     table = paper.table(4)["CMC@1"]
     printed = table[paper.FULL] / table[paper.BASELINE] - 1
     return (
-        f"**{says}:** with them the network puts the right vehicle first in {mine} of the searches, without them in "
-        f"{theirs}, a gain of {in_points(gain)} points, or {gain.mean / gain.scores[1]:+.0%}; the paper has "
-        f"{printed:+.0%}.{also}"
+        f"**{says}:** with them the right vehicle comes first in {mine} of the searches, without them in "
+        f"{theirs}: {in_points(gain)} points, or {gain.mean / gain.scores[1]:+.0%} (the paper: {printed:+.0%}).{also}"
     )
 
 

@@ -19,7 +19,7 @@ NONE, ALONE = Effect(math.nan), Effect(0.02, values=((0.3,), (0.28,)))
 @pytest.mark.parametrize(
     ("gain", "says"),
     [
-        (UP, "**Parts help:** with them the network puts the right vehicle first in 30.0% of the searches, without"),
+        (UP, "**Parts help:** with them the right vehicle comes first in 30.0% of the searches, without"),
         (DOWN, "**Parts harm:** with them"),
         (OPEN, "**Whether parts help is undecided:** with them"),
         (SMALL, "**Parts do not help:** with them"),
