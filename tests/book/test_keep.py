@@ -214,8 +214,11 @@ def test_one_small_network_that_differs_leaves_its_group_marked(on_a_gpu, monkey
 
 
 def test_the_code_of_this_copy_trains_a_small_network_of_a_row():
-    found = keep.again("", {paper.BASELINE: {"parts": []}})
-    assert list(found) == [paper.BASELINE]
+    started = f"{paper.BASELINE}, {regime.STARTED}"
+    asked = {paper.BASELINE: {"parts": []}, started: evidence.paired(regime.AGAIN)[started]}
+    found = keep.again("", asked)
+    assert list(found) == [*asked]
+    assert found[started]["weights"] != found[paper.BASELINE]["weights"]
     assert found[paper.BASELINE]["record"]["outcome"] == "done"
     jobs = regime.STUDY.listed(workflow.open_workspace("regime"))
     assert found[paper.BASELINE]["code"] == next(job.code for job in jobs if job.what["row"] == paper.BASELINE)
