@@ -134,7 +134,7 @@ def test_photographs_that_are_elsewhere_are_asked_for(tmp_path, root):
     mine = tmp_path / "mine.json"
     mine.write_bytes(finished_boxes(opened(tmp_path, root)).read_bytes())
     ws = opened(tmp_path, root, annotations=str(mine), photographs=str(tmp_path))
-    with pytest.raises(PartregError, match=r"0000001\.jpg: no such photograph; pass photographs=<the folder"):
+    with pytest.raises(PartregError, match=r"0000001\.jpg: no such photograph; give the folder"):
         workflow.annotated_sets(ws)
 
 
