@@ -6,6 +6,8 @@ from importlib import import_module
 
 import pytest
 
+from listings import WIDTH
+
 CORE = ("datasets", "parts", "reid", "retrieval")
 MODULES = [
     f"partreg.{package}.{module.name}"
@@ -21,3 +23,10 @@ def test_examples_print_what_they_say(module):
 
 def test_the_core_has_examples():
     assert sum(doctest.testmod(import_module(module)).attempted for module in MODULES) > 30
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_no_example_is_wider_than_a_page(module):
+    found = doctest.DocTestFinder().find(import_module(module))
+    lines = [line.strip() for one in found for line in (one.docstring or "").splitlines()]
+    assert not [line for line in lines if line[:4] in (">>> ", "... ") and len(line) > WIDTH]

@@ -126,7 +126,7 @@ def sided(objects: pd.DataFrame) -> pd.DataFrame:
     The middle lies halfway between a picture's outermost lights. If it has one light only, it is the middle of all
     boxes.
 
-    >>> lights = [("a.jpg", LIGHT, 0.6, 0.5, 0.7, 0.6, 1.0), ("a.jpg", LIGHT, 0.8, 0.5, 0.9, 0.6, 1.0)]
+    >>> lights = [("a.jpg", LIGHT, x0, 0.5, x0 + 0.1, 0.6, 1.0) for x0 in (0.6, 0.8)]
     >>> list(sided(pd.DataFrame(lights, columns=list(OBJECT_COLUMNS)))["name"])
     ['left_light', 'right_light']
     """
