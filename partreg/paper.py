@@ -126,13 +126,13 @@ REMARKS = (
     Remark(
         "remark-rank1",
         (1,),
-        "The abstract's gain of 57% at rank 1 compares 0.742 with VAMI's 0.473. The same column holds OIFE at 0.670; "
+        "Section 1's gain of 57% at rank 1 compares 0.742 with VAMI's 0.473. The same column holds OIFE at 0.670; "
         "against that method the gain is 11%.",
     ),
     Remark(
         "remark-map",
         (3,),
-        "The abstract's gain of 48% in mAP compares 0.743 with VAMI's 0.501. The same column holds Siamese+Path at "
+        "Section 1's gain of 48% in mAP compares 0.743 with VAMI's 0.501. The same column holds Siamese+Path at "
         "0.583; against that method the gain is 27%.",
     ),
     Remark(

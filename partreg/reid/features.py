@@ -55,8 +55,8 @@ def part_boxes(run: Run, boxes: pd.DataFrame | None, images: pd.DataFrame) -> Te
 
     Args:
         run: its ``boxes`` is "whole" to use the whole image as every part; "shuffled" to use the boxes of another
-            image, drawn once from the run's seed: the same number and sizes, in the wrong place; "random" to move each
-            box to a place drawn once, at its own size. Any other value names the table of boxes.
+            image, drawn once from the run's seed: the same number and sizes, in about the usual places; "random" to
+            move each box to a place drawn once, at its own size. Any other value names the table of boxes.
         boxes: the boxes table; may be None if the run has no parts or uses the whole image.
         images: the images, in the order of the result.
 

@@ -69,7 +69,11 @@ def test_places_matter_where_every_control_falls_behind(effects, says):
     ],
 )
 def test_a_variation_pays_where_its_whole_gain_lies_above_zero(gain, says):
-    assert found.variation_sentence(gain, UP).startswith(f"**{says}**")
+    assert found.variation_sentence(gain, UP, DOWN).startswith(f"**{says}**")
+
+
+def test_the_gain_over_the_variations_control_comes_with_what_the_control_itself_loses():
+    assert "the whole image (by themselves −2.0), it is +2.0 (" in found.variation_sentence(UP, UP, DOWN)
 
 
 def test_the_first_page_has_three_sentences_of_the_kept_trainings():
