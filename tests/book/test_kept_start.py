@@ -1,15 +1,21 @@
 """What the networks of the profile laptop start from: made by one command, kept with where it comes from."""
 
 import json
+from pathlib import Path
 
+import pandas as pd
 import pytest
 import torch
 
 import start
 from partreg import files
+from partreg.datasets.split import hold_out
 from partreg.reid.network import make_network
 from partreg.reid.run import START, Run
+from partreg.synthetic.benchmark import Benchmark, plan_vehicleid, plan_veri
 from partreg.workflow.profile import REFERENCE, read_profile
+
+BOOK = Path(start.__file__).parent
 
 
 @pytest.fixture(scope="module")
@@ -34,6 +40,23 @@ def test_the_profile_start_is_what_was_trained(kept):
 def test_it_learnt_from_another_seed_of_the_benchmark_than_any_profile_that_starts_from_it():
     seeds = {name: read_profile(name)["benchmark"].get("seed", 0) for name in ("start", "laptop")}
     assert seeds["start"] != seeds["laptop"]
+
+
+def test_the_datasheet_counts_the_vehicles_whose_marks_the_start_has_learnt(kept):
+    names = ("start", "laptop")
+    described = {name: Benchmark(**read_profile(name)["benchmark"]) for name in names}
+    first, *others = (
+        plan_vehicleid(described["start"]),
+        *(plan(described["laptop"]) for plan in (plan_vehicleid, plan_veri)),
+    )
+    learnt, _ = hold_out(pd.DataFrame({"vehicle": sorted(first.train)}), kept["held_out"], seed=0)
+    seen = {(one.marks, one.plate) for one in first.vehicles if one.identity in set(learnt.vehicle)}
+    vehicleid, veri = ({one.identity for one in plan.vehicles if (one.marks, one.plate) in seen} for plan in others)
+    assert not vehicleid
+    test = veri & set(max(others[1].tests.values(), key=len))
+    learning = veri & others[1].train
+    counted = f"{len(test)} of the 100 test\nvehicles of `laptop`, and {len(learning)} of its 130 training vehicles"
+    assert counted in (BOOK / "datasheet.md").read_text(encoding="utf-8")
 
 
 def test_a_network_starts_from_it(kept):
