@@ -15,6 +15,7 @@ import pandas as pd
 import pytest
 import torch
 from bs4 import BeautifulSoup
+from filelock import FileLock
 
 import chapter
 from listings import WIDTH
@@ -63,13 +64,14 @@ def kill_after(folder: Path, words: str) -> None:
 def built(tmp_path_factory) -> workflow.Workspace:
     """A book by `make book PROFILE=smoke` in a folder with a strange name, killed twice on its way, as may happen.
 
-    PARTREG_TEST_BOOK names a folder to keep it in.
+    PARTREG_TEST_BOOK names a folder to keep it in; several processes of tests may share it.
     """
-    folder = Path(os.environ.get("PARTREG_TEST_BOOK") or tmp_path_factory.mktemp("book") / STRANGE)
-    if not (folder / "site").exists():
-        kill_after(folder, "00_near_duplicates: started")
-        kill_after(folder, "02_detector_training: started")
-    done = make_book(folder)
+    folder = Path(os.environ.get("PARTREG_TEST_BOOK") or tmp_path_factory.mktemp("book")) / STRANGE
+    with FileLock(folder.with_name("lock")):
+        if not (folder / "site").exists():
+            kill_after(folder, "00_near_duplicates: started")
+            kill_after(folder, "02_detector_training: started")
+        done = make_book(folder)
     assert done.returncode == 0, done.stdout + done.stderr
     return workflow.open_workspace("smoke", output=str(folder))
 

@@ -227,8 +227,8 @@ def plan_vehicleid(benchmark: Benchmark) -> Plan:
 def plan_veri(benchmark: Benchmark) -> Plan:
     """Plan the images of VeRi's layout: tracks of one camera and moment, a vehicle's tracks from different cameras.
 
-    The vehicles' kinds and marks are drawn by the seed after the benchmark's. So they carry the marks of the vehicles in
-    VehicleID's layout of a benchmark with the next seed, on other models.
+    The vehicles' kinds and marks are drawn by the seed after the benchmark's. So they carry the marks of the vehicles
+    in VehicleID's layout of a benchmark with the next seed, on other models.
     """
     b = benchmark
     models = make_models(b.models, b.seed)
