@@ -43,14 +43,10 @@ def test_it_learnt_from_another_seed_of_the_benchmark_than_any_profile_that_star
 
 
 def test_the_datasheet_counts_the_vehicles_whose_marks_the_start_has_learnt(kept):
-    names = ("start", "laptop")
-    described = {name: Benchmark(**read_profile(name)["benchmark"]) for name in names}
-    first, *others = (
-        plan_vehicleid(described["start"]),
-        *(plan(described["laptop"]) for plan in (plan_vehicleid, plan_veri)),
-    )
-    learnt, _ = hold_out(pd.DataFrame({"vehicle": sorted(first.train)}), kept["held_out"], seed=0)
-    seen = {(one.marks, one.plate) for one in first.vehicles if one.identity in set(learnt.vehicle)}
+    of_start, laptop = (Benchmark(**read_profile(name)["benchmark"]) for name in ("start", "laptop"))
+    first, *others = plan_vehicleid(of_start), plan_vehicleid(laptop), plan_veri(laptop)
+    learnt = set(hold_out(pd.DataFrame({"vehicle": sorted(first.train)}), kept["held_out"], seed=0)[0].vehicle)
+    seen = {(one.marks, one.plate) for one in first.vehicles if one.identity in learnt}
     vehicleid, veri = ({one.identity for one in plan.vehicles if (one.marks, one.plate) in seen} for plan in others)
     assert not vehicleid
     test = veri & set(max(others[1].tests.values(), key=len))
