@@ -7,12 +7,13 @@ from textwrap import wrap
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from partreg.figures.sheets import white_figure
 from partreg.retrieval.protocols import VehicleIDScores
-from partreg.retrieval.statistics import Estimate
+from partreg.retrieval.statistics import Contrast, Estimate
 
 RANKS = 20  # of a CMC curve
 COLORS = REPRODUCED, PUBLISHED, REFERENCE = "#0173b2", "#de8f05", "#029e73"
@@ -59,6 +60,23 @@ def control_chart(gains: Mapping[str, Any], controls: Mapping[str, Any], label: 
     _draw(ax, -0.12, "o", REPRODUCED, "at the parts, 95% interval", list(gains.values()))
     _draw(ax, 0.12, "D", PUBLISHED, "the same on the whole map", [controls[name] for name in gains])
     _name_rows(ax, list(gains), label)
+    figure.legend(loc="outside upper right", ncols=2, frameon=False)
+    return figure
+
+
+def seed_chart(differences: pd.Series, mean: Estimate | Contrast, label: str) -> Figure:
+    """Draw a difference for each seed, the smallest on top, and below them the mean with its interval.
+
+    Args:
+        differences: fractions; the index holds the seeds.
+        mean: ``mean``, ``low`` and ``high``, fractions.
+        label: of the axis, in percentage points.
+    """
+    ordered = differences.sort_values()
+    figure, ax = white_figure(5.2, 1.4 + 0.25 * len(ordered), layout="constrained")
+    _draw(ax, 0, "o", REPRODUCED, "one seed", [Estimate(one, np.nan, np.nan) for one in ordered])
+    _draw(ax, len(ordered), "D", PUBLISHED, "mean, 95% interval", [mean])
+    _name_rows(ax, [*(f"seed {seed}" for seed in ordered.index), "mean"], label)
     figure.legend(loc="outside upper right", ncols=2, frameon=False)
     return figure
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -79,6 +79,11 @@ class Effect(Contrast):
     def seeds(self) -> tuple[int, ...]:
         """How many trainings each method has."""
         return tuple(map(len, self.values))
+
+    @property
+    def counted(self) -> str:
+        """The same in words, such as "11", or "3 and 4" where they differ."""
+        return " and ".join(dict.fromkeys(map(str, self.seeds)))
 
     @property
     def scores(self) -> tuple[float, ...]:
@@ -285,6 +290,20 @@ def of_common_seeds(tables: Sequence[pd.DataFrame]) -> list[pd.DataFrame]:
     return [table[table.index.isin(seeds)] for table in tables]
 
 
+def on_common_seeds(evidence: Evidence, methods: Iterable[Mapping[str, Any]]) -> Evidence:
+    """Return the evidence with those seeds of the study "regime" alone that all of some methods have, see `chosen`.
+
+    Each of its seeds has a benchmark of its own, and one is harder than another. So scores can stand side by side only
+    if they are of the same seeds. Methods without trainings do not count.
+    """
+    found = [chosen(evidence, of) for of in methods if of.get("study") == REGIME]
+    seeds = [set(table.index) for table in found if len(table)]
+    if not seeds:
+        return evidence
+    runs = evidence.runs
+    return replace(evidence, runs=runs[(runs.study != REGIME) | runs.seed.isin(set.intersection(*seeds))])
+
+
 def arm(evidence: Evidence, of: Mapping[str, Any], scores: Mapping[str, float]) -> Arm:
     """Return one method as a term of `partreg.retrieval.statistics.contrast`, with the weight of its first score."""
     weight = next(filter(None, scores.values()))
@@ -369,11 +388,7 @@ def gain_table(
     ``pairs`` holds the two of each line (see `chosen`), ``names`` the headings of their columns.
     """
     gains = {line: effect(evidence, [mine], [theirs], score) for line, (mine, theirs) in pairs.items()}
-    lines = {
-        line: [*map(percent, one.scores), *words(one), "; ".join(dict.fromkeys(map(str, one.seeds)))]
-        for line, one in gains.items()
-        if one.values
-    }
+    lines = {line: [*map(percent, one.scores), *words(one), one.counted] for line, one in gains.items() if one.values}
     return pd.DataFrame(lines, index=[*names, *WORDS, "seeds"]).T
 
 
@@ -383,8 +398,9 @@ def reference_scores(
     """Return kept scores with intervals, to stand beside a reader's own in `partreg.figures.tables.comparison`.
 
     ``rows`` holds the method of each row (see `chosen`), ``columns`` the column of ``runs`` for each column. Rows
-    without any training are left out.
+    without any training are left out. The rows of the study "regime" are `on_common_seeds`.
     """
+    evidence = on_common_seeds(evidence, rows.values())
     scores: dict[Any, dict[str, Score]] = {}
     for (row, of), (column, name) in product(rows.items(), columns.items()):
         if (one := effect(evidence, [of], score=name)).values:

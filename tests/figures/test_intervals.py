@@ -1,7 +1,8 @@
 import numpy as np
+import pandas as pd
 import pytest
 
-from partreg.figures.intervals import cmc_chart, control_chart, interval_chart
+from partreg.figures.intervals import cmc_chart, control_chart, interval_chart, seed_chart
 from partreg.retrieval.protocols import VehicleIDScores
 from partreg.retrieval.statistics import Estimate
 
@@ -56,3 +57,13 @@ def test_a_cmc_curve_is_a_mean_in_a_band_over_galleries():
     band = ax.collections[0].get_paths()[0].vertices
     assert {round(y) for x, y in band if x == 1} == {20, 40}
     assert [text.get_text() for text in ax.get_legend().texts] == ["Small", "Large"]
+
+
+def test_seeds_are_ordered_by_their_difference_and_the_mean_is_below():
+    figure = seed_chart(pd.Series({0: 0.02, 1: -0.01}), Estimate(0.005, -0.03, 0.04), "gain, points")
+    (ax,) = figure.axes
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["seed 1", "seed 0", "mean"]
+    dots, mean = ax.lines[:2]
+    assert (list(dots.get_xdata()), list(dots.get_ydata())) == ([-1, 2], [0, 1])
+    assert (list(mean.get_xdata()), list(mean.get_ydata())) == ([0.5], [2])
+    assert ax.collections[-1].get_segments()[0].tolist() == [[-3, 2], [4, 2]]

@@ -221,7 +221,7 @@ def test_a_table_leaves_out_what_was_not_run(evidence):
     table = effects.gain_table(evidence, pairs)
     assert list(table.index) == ["a and b"]
     assert table.loc["a and b", "difference"] == "+18.5"
-    assert table.loc["a and b", "seeds"] == "4; 3"
+    assert table.loc["a and b", "seeds"] == "4 and 3"
     assert table.loc["a and b", ["with parts", "without parts"]].tolist() == ["61.5%", "43.0%"]
 
 
@@ -237,6 +237,18 @@ def test_kept_scores_stand_beside_a_table(evidence):
     assert "0123456789" in note
     sentence = effects.kept_sentence(evidence, {"row": "b"}, {"CMC@1": "cmc1_large"})
     assert sentence == f"Ours in the reference at 96 px: CMC@1 {scores['row of b']['CMC@1']}."
+
+
+def test_scores_of_the_regime_stand_side_by_side_for_the_seeds_that_all_have():
+    kept, most = effects.read_evidence(), effects.largest()
+    rows = {row: {**most, "row": row} for row in (paper.FULL, "Window+Light+Brand")}
+    full, alone = (effects.chosen(kept, of).cmc1_large for of in rows.values())
+    assert set(full.index) > set(alone.index)
+    shown = effects.reference_scores(kept, {**rows, "nobody": {**most, "row": "nobody"}}, {"CMC@1": "cmc1_large"})
+    assert shown[paper.FULL]["CMC@1"].mean == pytest.approx(full[alone.index].mean())
+    assert len(effects.reference_scores(kept, {0: rows[paper.FULL]}, {1: "cmc1_large"})[0][1].values) == len(full)
+    of_few = {"row": paper.FULL}  # of another study, whose seeds share a benchmark
+    assert len(effects.chosen(effects.on_common_seeds(kept, [*rows.values(), of_few]), of_few)) == 5
 
 
 def test_an_effect_carries_the_seeds_and_commits_of_its_own_trainings(evidence):
