@@ -143,7 +143,8 @@ def effect_words(test: Test, found: Effect) -> str:
     if math.isnan(found.error):
         return f"{say(found.mean)}, too few trainings"
     told = f"{say(found.mean)} [{say(found.low)}, {say(found.high)}]"
-    return f"{told}, least {signed(found.least).lstrip('+')}" if difference else told
+    least = f", least {signed(found.least).lstrip('+')}" if difference else ""
+    return f"{told}{least}, seeds: {found.counted}"
 
 
 def ledger(claims: Sequence[Claim], evidence: Evidence) -> str:

@@ -8,8 +8,9 @@ from partreg import paper
 from partreg.figures.origins import number_range
 from partreg.figures.tables import in_points, percent, signed
 from partreg.retrieval.statistics import CONTRADICTED, PENDING, SUPPORTED, UNDECIDED, verdict
+from partreg.studies import pays
 from partreg.studies.effects import Effect, Evidence, chosen, effect, largest, vehicles_of
-from partreg.studies.regime import DEEPER, STARTED
+from partreg.studies.regime import PULLED, STARTED
 from partreg.workflow.runs import CONTROLS
 
 REVERSED = "reversed"  # not only contradicted: the whole interval lies below zero
@@ -24,19 +25,26 @@ def found(evidence: Evidence) -> str:
     """Return three sentences about the kept trainings, numbered, and what their numbers are, in Markdown."""
     most = largest()
     full, baseline = {**most, "row": paper.FULL}, {**most, "row": paper.BASELINE}
-    best, without = ({**most, "row": row} for row in DEEPER)
-    gain = effect(evidence, [full], [baseline])
-    started = effect(evidence, *([{**most, "row": f"{row}, {STARTED}"}] for row in (paper.FULL, paper.BASELINE)))
-    places = {words: effect(evidence, [full], [{**most, "row": row}]) for row, words in SEEN.items()}
-    variation = tuple(
-        effect(evidence, [mine], [of]) for mine, of in ((best, baseline), (best, without), (without, baseline))
+    seeing, without = ([{**most, "row": f"{row}, {STARTED}"}] for row in (paper.FULL, paper.BASELINE))
+    gain, started = effect(evidence, [full], [baseline]), effect(evidence, seeing, without)
+    change = effect(evidence, [*seeing, baseline], [*without, full])
+    controls = {words: {**most, "row": row} for row, words in SEEN.items()}
+    places = {words: effect(evidence, [full], [control]) for words, control in controls.items()}
+    themselves = [effect(evidence, [control], [baseline]) for control in controls.values()]
+    pulled, control, deep = ({**most, "row": row} for row in (PULLED, pays.CONTROLS[PULLED], pays.DEEP))
+    variation = [
+        effect(evidence, [mine], [of])
+        for mine, of in ((pulled, baseline), (pulled, control), (control, baseline), (deep, baseline))
+    ]
+    sentences = (
+        help_sentence(gain, started, change),
+        place_sentence(places, themselves),
+        variation_sentence(*variation),
     )
-    sentences = help_sentence(gain, started), place_sentence(places), variation_sentence(*variation)
     numbered = [f"{number}. {sentence}" for number, sentence in enumerate(sentences, 1)]
     told_apart = chosen(evidence, baseline).accuracy.mean()
-    return "\n".join(
-        [*numbered, "", note([gain, started, *places.values(), *variation[:2]], " ".join(sentences), told_apart), ""]
-    )
+    shown = [gain, started, *places.values(), *variation]
+    return "\n".join([*numbered, "", note(shown, " ".join(sentences), told_apart), ""])
 
 
 def note(gains: Sequence[Effect], sentences: str, told_apart: float) -> str:
@@ -50,12 +58,12 @@ def note(gains: Sequence[Effect], sentences: str, told_apart: float) -> str:
     if not gains[0].values:
         return "The trainings behind these sentences have not been made yet."
     undecided = "*Undecided*: the interval holds zero as well as half a point. " if UNDECIDED in sentences else ""
-    learnt, trainings = vehicles_of(largest()["cell"]), number_range((n for one in gains for n in one.seeds), " to ")
+    learnt, seeds = vehicles_of(largest()["cell"]), number_range((n for one in gains for n in one.seeds), " to ")
     return (
-        f"A point is one search in 100. Numbers are means over {trainings} trainings, each on {learnt:,} "
-        "vehicles of its own; in brackets, 95% intervals for other trainings and other vehicles. "
-        f"The trainings are short: at the end the baseline names the right vehicle for {told_apart:.0%} of its "
-        "training images. "
+        f"A point is one search in 100. Numbers are means over {seeds} seeds: with each, all networks learn the same "
+        f"{learnt:,} vehicles, and no other seed has these. In brackets, 95% intervals for other trainings and other "
+        f"vehicles. The trainings are short: at the end the baseline, from nothing, names the right vehicle for "
+        f"{told_apart:.0%} of its training images. "
         f"{undecided}[What holds](what_holds.md) has every claim."
     )
 
@@ -65,12 +73,14 @@ def judged(difference: Effect) -> str:
     return REVERSED if difference.high < 0 else verdict(difference)
 
 
-def help_sentence(gain: Effect, started: Effect) -> str:
+def help_sentence(gain: Effect, started: Effect, change: Effect) -> str:
     """Say whether a network learns better with parts.
 
     Args:
         gain: the full model's CMC@1 minus the baseline's, from random weights.
         started: the same where both start from what a network has learnt of other vehicles.
+        change: ``started`` minus ``gain`` with the seeds that both have. That one is supported and the other is not
+            does not tell them apart; this does.
     """
     says = {
         SUPPORTED: "Parts help",
@@ -81,9 +91,13 @@ def help_sentence(gain: Effect, started: Effect) -> str:
     }[judged(gain)]
     if not gain.values:
         return f"**{says}.**"
-    also = f" From a start that has seen other vehicles it is {in_points(started)}." if started.values else ""
-    if also and judged(gain) == SUPPORTED != judged(started):
-        says = "Parts help a network that starts from nothing"
+    also = ""
+    if started.values and change.values:
+        says_of_change = "it changes by" if change.low > 0 or change.high < 0 else "the change is undecided,"
+        also = (
+            f" From a start that has seen other vehicles it is {in_points(started)}; {says_of_change} "
+            f"{in_points(change)}."
+        )
     mine, theirs = map(percent, gain.scores)
     table = paper.table(4)["CMC@1"]
     printed = table[paper.FULL] / table[paper.BASELINE] - 1
@@ -93,11 +107,13 @@ def help_sentence(gain: Effect, started: Effect) -> str:
     )
 
 
-def place_sentence(against: Mapping[str, Effect]) -> str:
+def place_sentence(against: Mapping[str, Effect], themselves: Sequence[Effect]) -> str:
     """Say whether it is the parts' places that help.
 
     Args:
         against: the full model's CMC@1 minus that of each control, by what the control's branches see instead of parts.
+        themselves: each control's minus the baseline's, in the same order. Where a control harms, the distance to it is
+            not all due to the parts' places.
     """
     verdicts = {judged(difference) for difference in against.values()}
     if PENDING in verdicts:
@@ -111,16 +127,19 @@ def place_sentence(against: Mapping[str, Effect]) -> str:
             UNDECIDED: "Whether the places of the parts matter is undecided",
         }[verdicts.pop()]
     differences = ", ".join(f"{in_points(one)} over {words}" for words, one in against.items())
-    return f"**{says}:** parts gain {differences}."
+    own = ", ".join(signed(one.mean) for one in themselves)
+    harm = ", so a part of these gains is the controls' harm" if any(one.high < 0 for one in themselves) else ""
+    return f"**{says}:** parts gain {differences}. By themselves, the three change CMC@1 by {own}{harm}."
 
 
-def variation_sentence(gain: Effect, placed: Effect, control: Effect) -> str:
+def variation_sentence(gain: Effect, placed: Effect, control: Effect, deep: Effect) -> str:
     """Say whether a variation of the idea pays.
 
     Args:
         gain: by the variation over the baseline.
         placed: by the variation over the same with branches that see the whole map.
         control: by the latter over the baseline; where it harms, a gain over it is not all due to places.
+        deep: by the variation over the baseline, with its part branches on an earlier map.
     """
     says = {
         SUPPORTED: "A variation of the idea pays",
@@ -134,5 +153,6 @@ def variation_sentence(gain: Effect, placed: Effect, control: Effect) -> str:
     return (
         f"**{says}:** where the global branch must also [predict what the parts predict]"
         f"(../notebooks/15_what_pays.ipynb), the gain is {in_points(gain)} points. Over the same with branches "
-        f"that see the whole image (by themselves {signed(control.mean)}), it is {in_points(placed)}."
+        f"that see the whole image (by themselves {signed(control.mean)}), it is {in_points(placed)}. With part "
+        f"branches on an earlier map, the gain is {in_points(deep)}."
     )

@@ -58,11 +58,11 @@ def test_the_networks_of_the_most_vehicles_are_taken_where_a_test_says_so():
 
 def test_effects_in_words():
     words = claims.effect_words(asked(), found(-0.01, 0.03))
-    assert words == "+1.0 [−1.0, +3.0], least 2.9"  # (1.96 + 0.84) standard errors of 1.02 points
+    assert words == "+1.0 [−1.0, +3.0], least 2.9, seeds: 1"  # (1.96 + 0.84) standard errors of 1.02 points
     assert claims.effect_words(asked(), Effect(0.02, values=((0.5,), (0.48,)))) == "+2.0, too few trainings"
     assert claims.effect_words(asked(), Effect(math.nan)) == PENDING
     score = claims.Test("words", "above", 0.0, ({"row": "a"},))
-    assert claims.effect_words(score, found(0.5, 0.6)) == "55.0% [50.0%, 60.0%]"
+    assert claims.effect_words(score, found(0.5, 0.6)) == "55.0% [50.0%, 60.0%], seeds: 1"
 
 
 LEDGER = claims.read_claims()

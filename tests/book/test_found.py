@@ -28,15 +28,16 @@ NONE, ALONE = Effect(math.nan), Effect(0.02, values=((0.3,), (0.28,)))
     ],
 )
 def test_parts_help_where_the_whole_interval_lies_above_zero(gain, says):
-    assert found.help_sentence(gain, NONE).startswith(says)
+    assert found.help_sentence(gain, NONE, NONE).startswith(says)
 
 
-def test_parts_help_from_nothing_alone_where_the_gain_does_not_show_from_a_start():
-    for started, says in ((OPEN, "Parts help a network that starts from nothing:"), (UP, "Parts help:")):
-        told = found.help_sentence(UP, started)
-        assert told.startswith(f"**{says}**")
-        assert "From a start that has seen other vehicles it is " in told
-    assert found.help_sentence(DOWN, OPEN).startswith("**Parts harm:**")
+@pytest.mark.parametrize(
+    ("change", "says"), [(OPEN, "; the change is undecided, +0.0 (−2.0"), (DOWN, "; it changes by −2.0 (−3.0")]
+)
+def test_that_one_gain_is_supported_and_another_is_not_does_not_tell_them_apart(change, says):
+    told = found.help_sentence(UP, OPEN, change)
+    assert told.startswith("**Parts help:**")
+    assert f"From a start that has seen other vehicles it is +0.0 (−2.0 to +2.0){says}" in told
 
 
 @pytest.mark.parametrize(
@@ -51,11 +52,17 @@ def test_parts_help_from_nothing_alone_where_the_gain_does_not_show_from_a_start
     ],
 )
 def test_places_matter_where_every_control_falls_behind(effects, says):
-    told = found.place_sentence(dict(zip(("the whole map", "random places"), effects, strict=True)))
+    told = found.place_sentence(dict(zip(("the whole map", "random places"), effects, strict=True)), [OPEN, OPEN])
     assert told.startswith(f"**{says}**")
     if NONE not in effects:
         assert "over the whole map" in told
         assert "over random places" in told
+        assert told.endswith("change CMC@1 by +0.0, +0.0.")
+
+
+def test_where_a_control_harms_the_gain_over_it_is_not_all_due_to_places():
+    told = found.place_sentence({"the whole map": UP, "random places": UP}, [OPEN, DOWN])
+    assert told.endswith("by +0.0, −2.0, so a part of these gains is the controls' harm.")
 
 
 @pytest.mark.parametrize(
@@ -69,24 +76,24 @@ def test_places_matter_where_every_control_falls_behind(effects, says):
     ],
 )
 def test_a_variation_pays_where_its_whole_gain_lies_above_zero(gain, says):
-    assert found.variation_sentence(gain, UP, DOWN).startswith(f"**{says}**")
+    assert found.variation_sentence(gain, UP, DOWN, UP).startswith(f"**{says}**")
 
 
 def test_the_gain_over_the_variations_control_comes_with_what_the_control_itself_loses():
-    assert "the whole image (by themselves −2.0), it is +2.0 (" in found.variation_sentence(UP, UP, DOWN)
+    assert "the whole image (by themselves −2.0), it is +2.0 (" in found.variation_sentence(UP, UP, DOWN, UP)
 
 
 def test_the_first_page_has_three_sentences_of_the_kept_trainings():
     told = found.found(read_evidence()).splitlines()
     assert [line[:2] for line in told[:3]] == ["1.", "2.", "3."]
     assert "+15%" in told[0]
-    assert (
-        "each on 2,000 vehicles of its own; in brackets, 95% intervals for other trainings and other vehicles"
-        in told[4]
-    )
+    assert "all networks learn the same 2,000 vehicles, and no other seed has these." in told[4]
+    assert "In brackets, 95% intervals for other trainings and other vehicles." in told[4]
 
 
 def test_undecided_is_explained_where_a_sentence_says_it():
     for gain, explained in ((UP, False), (OPEN, True)):
-        assert ("*Undecided*" in found.note([gain], found.help_sentence(gain, NONE), 0.434)) is explained
-    assert "the baseline names the right vehicle for 43% of its training images" in found.note([UP], "", 0.434)
+        assert ("*Undecided*" in found.note([gain], found.help_sentence(gain, NONE, NONE), 0.434)) is explained
+    assert "the baseline, from nothing, names the right vehicle for 43% of its training images" in found.note(
+        [UP], "", 0.434
+    )
