@@ -107,8 +107,8 @@ def restamp(ws: Workspace, folder: Path) -> list[str]:
 def restamp_regime(folder: Path) -> list[str]:
     """Stamp the kept trainings of the study "regime" with today's code where both codes train the same networks.
 
-    A GPU made them, and a CPU does not repeat its last digits. So here the code of the commit that made them and
-    today's train, on this computer, a small network of each of their rows on a small benchmark (`again`). If all
+    A GPU made most of them, and a CPU does not repeat its last digits. So here the code of the commit that made them
+    and today's train, on this computer, a small network of each of their rows on a small benchmark (`again`). If all
     weights have the same bytes and all scores are the same, the ``code`` of these rows in regime.csv becomes today's.
     Which code it was before does not matter, for it may be stamped, too; but a commit with changes says nothing. What
     only a GPU does, such as to record a step, is not compared.
@@ -132,9 +132,10 @@ def restamp_regime(folder: Path) -> list[str]:
         if not apart:
             text.loc[group.index, "code"] = now
             files.write_text(path, text.to_csv(index=False))
+        devices = " and ".join(group.device.unique())
         lines.append(
-            f"{old} to {now}, {len(group)} trainings on a GPU ({len(rows)} small ones by the code of {commit} and by "
-            f"today's): {'; '.join(apart) or 'the same'}"
+            f"{old} to {now}, {len(group)} trainings on {devices} ({len(rows)} small ones by the code of {commit} and "
+            f"by today's): {'; '.join(apart) or 'the same'}"
         )
         print(lines[-1], flush=True)
     return lines

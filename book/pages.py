@@ -6,7 +6,6 @@ import platform
 from collections import Counter
 
 import nbformat
-import pandas as pd
 
 from keep import of_older_code
 from needs import NEEDS, chapter_path, run_path
@@ -14,7 +13,7 @@ from partreg import files
 from partreg.baselines import declarations
 from partreg.figures.tables import markdown
 from partreg.reid.run import Run
-from partreg.studies.effects import REGIME, WITHDRAWN, Evidence
+from partreg.studies.effects import REGIME, WITHDRAWN, Evidence, read_table
 from partreg.studies.study import table_path
 from partreg.synthetic import benchmark
 from partreg.synthetic.benchmark import plan_vehicleid
@@ -135,7 +134,7 @@ def own_part(ws: Workspace, name: str) -> str:
     path, target = table_path(ws, name), name.split("_")[0]
     if not path.exists():
         return f"None of your own lies in this book's results folder; `make {target}` makes it.\n"
-    table = pd.read_csv(path).fillna("").astype(str)
+    table = read_table(path).fillna("").astype(str)
     lines = markdown(list(table.columns), table.to_numpy())
     return "\n".join(["Your own, from this book's results folder:", "", *lines, ""])
 

@@ -17,6 +17,7 @@ from partreg import files
 from partreg.figures.tables import in_points, markdown
 from partreg.retrieval.statistics import Arm, contrast
 from partreg.studies.curve import on_gpu
+from partreg.studies.effects import read_table
 from partreg.workflow.profile import REFERENCE
 
 
@@ -70,7 +71,7 @@ def faults(path: Path) -> list[str]:
 @kept("fuzz.csv", "fuzz")
 def fuzz(path: Path) -> list[str]:
     """Report how many spoilt files each reader received."""
-    table = pd.read_csv(path)
+    table = read_table(path)
     return [
         f"{table.files.sum():,} files, {table.failed.sum()} readers failed. {origin_words(table.iloc[0])}",
         "",
@@ -84,7 +85,7 @@ def fuzz(path: Path) -> list[str]:
 @kept("machines.csv", "machines")
 def machines(path: Path) -> list[str]:
     """Report by how much the results of other machines differ."""
-    table = pd.read_csv(path)
+    table = read_table(path)
     rows = []
     for row in table.itertuples():
         largest = "–" if not row.differ else "cannot be compared" if pd.isna(row.largest) else f"{row.largest:.2g}"
@@ -99,7 +100,7 @@ def machines(path: Path) -> list[str]:
 @kept("machine_scores.csv", "machines")
 def scores(path: Path) -> list[str]:
     """Report how far the scores of fully trained networks lie apart, by machine and by seed."""
-    table = pd.read_csv(path)
+    table = read_table(path)
     points = 100 * table.pivot(index="machine", columns="seed", values="cmc1")
     machine, seed = (float((points.max(axis=axis) - points.min(axis=axis)).max()) for axis in (0, 1))
     return [
@@ -163,7 +164,7 @@ def _shown(value: Any) -> str:
 
 def _gpu_table(path: Path) -> list[str]:
     """Return a table of the networks of Table 4: CMC@1 in percent, its interval for other trainings, and the gain."""
-    table = pd.read_csv(path)
+    table = read_table(path)
     gains = on_gpu(path.parents[1])
     shared = ["network", "size", "vehicles", "images", "epochs", "batch"]
     lines = []

@@ -14,6 +14,7 @@ from scipy import stats
 
 from partreg.figures.tables import in_points, markdown, percent
 from partreg.retrieval.statistics import RESAMPLES, Estimate
+from partreg.studies.effects import read_table
 from promises import kept, origin_words
 
 REAL, RENDERED = "photographs", "rendered"
@@ -21,7 +22,7 @@ REAL, RENDERED = "photographs", "rendered"
 
 def read(path: Path) -> pd.DataFrame:
     """Return the kept records of the draws in which all methods are there."""
-    table = pd.read_csv(path)
+    table = read_table(path)
     found = table.groupby(["side", "draw"])["method"].transform("size")
     return table[found == table["method"].nunique()]
 

@@ -17,6 +17,7 @@ from partreg.figures.gains import COLORS, LINES, MARKS
 from partreg.figures.sheets import white_figure
 from partreg.figures.tables import in_points, markdown, percent
 from partreg.retrieval.statistics import Arm, Contrast, contrast
+from partreg.studies.effects import read_table
 from partreg.workflow.profile import REFERENCE
 from promises import commit_words, kept, origin_words
 
@@ -46,7 +47,7 @@ def parts_of(table: pd.DataFrame) -> pd.DataFrame:
 @kept("real_detectors.csv", "real")
 def detectors(path: Path) -> list[str]:
     """Report the detectors from random weights and from those of rendered vehicles."""
-    table = pd.read_csv(path)
+    table = read_table(path)
     found, rows = parts_of(table), []
     for (size, epochs, start), some in table.groupby(["size", "epochs", "start"]):
         mine = found.loc[some.index]
@@ -97,10 +98,10 @@ def annotated(path: Path) -> list[str]:
 
 def with_all(path: Path) -> pd.DataFrame:
     """Return the kept numbers of `annotated`, with those of the detector that learnt all photographs, seed 0."""
-    table = pd.read_csv(path)
+    table = read_table(path)
     photographs = table[table.pictures == "photographs"]
     if (whole := path.with_name("real_detectors.csv")).exists() and len(photographs):
-        others = pd.read_csv(whole)
+        others = read_table(whole)
         alike = ["start", "seed", "size"]
         same = others[(others[alike] == photographs[alike].iloc[0]).all(axis=1)]
         table = pd.concat([table, same], ignore_index=True)
@@ -146,7 +147,7 @@ def gain(table: pd.DataFrame, first: tuple[str, bool], second: tuple[str, bool])
 @kept("real_starts.csv", "real")
 def starts(path: Path) -> list[str]:
     """Report the networks from each start, with and without parts, and the differences with their intervals."""
-    table = pd.read_csv(path)
+    table = read_table(path)
     found, rows, gains, measured = table.iloc[0], [], [], []
     for start, name in STARTS.items():
         some = table[table.start == start]
@@ -187,7 +188,7 @@ def _gain(found: Contrast) -> str:
 @kept("annotating.csv", "annotating")
 def actions(path: Path) -> list[str]:
     """Report how many actions boxes take when they are drawn, and when a detector's are corrected."""
-    table = pd.read_csv(path)
+    table = read_table(path)
     first = table.iloc[0]
     rows = [
         ("drawn" if one.way == "draw" else "corrected", f"{one.iou:g}", one.actions, f"{one.share:.0%}")
@@ -205,7 +206,7 @@ def actions(path: Path) -> list[str]:
 @kept("real_walk.csv", "real")
 def walked(path: Path) -> list[str]:
     """Report how long each step of the page's walk takes."""
-    table = pd.read_csv(path)
+    table = read_table(path)
     table = table[table.seconds >= 1]
     rows = [(row.step, _minutes(row.seconds)) for row in table.itertuples()]
     return [
@@ -218,7 +219,7 @@ def walked(path: Path) -> list[str]:
 @kept("photographs.csv", "photographs")
 def photographs(path: Path) -> list[str]:
     """Report every method that real photographs allow, on a folder of them."""
-    table = pd.read_csv(path)
+    table = read_table(path)
     rows = [
         (LAYOUTS[one.layout], one.row, f"{percent(one.cmc1)} ({percent(one.low)} to {percent(one.high)})")
         for one in table.itertuples()

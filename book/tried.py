@@ -13,6 +13,7 @@ import pandas as pd
 
 from partreg.figures.tables import DASH, markdown, signed
 from partreg.paper import FULL
+from partreg.studies.effects import read_table
 from promises import kept
 
 AGAINST = {"plain": "plain", "strong": "strong", "reduced": "plain"}  # a recipe, by the first word of its name
@@ -58,7 +59,7 @@ def _origin(table: pd.DataFrame) -> str:
 @kept("gpu/tried.csv", *COMMAND)
 def recipes(path: Path) -> list[str]:
     """Report the plain recipe with one trick more, and the strong one with one less."""
-    table = pd.read_csv(path)
+    table = read_table(path)
     table = table[table.kind == "recipe"].sort_values("seed", kind="stable")
     apart = changes(table, "cosine")
     rows = [
@@ -75,7 +76,7 @@ def recipes(path: Path) -> list[str]:
 @kept("gpu/tried.csv", *COMMAND)
 def variations(path: Path) -> list[str]:
     """Report the variations of the full model whose global prediction is pulled to the parts'."""
-    table = pd.read_csv(path)
+    table = read_table(path)
     table = table[table.kind == "variation"].sort_values("seed", kind="stable")
     apart = changes(table, "cmc1")
     rows = []
@@ -89,7 +90,7 @@ def variations(path: Path) -> list[str]:
 @kept("gpu/layouts.csv", *COMMAND)
 def layouts(path: Path) -> list[str]:
     """Report how fast several processes train on one card."""
-    table = pd.read_csv(path)
+    table = read_table(path)
     one = table.iloc[0]
     return [
         *markdown(

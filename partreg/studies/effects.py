@@ -91,6 +91,11 @@ class Effect(Contrast):
         return tuple(float(np.mean(some)) for some in self.values)
 
 
+def read_table(path: Path) -> pd.DataFrame:
+    """Return a kept table. Digests and commits stay texts: "7137688e80" looks like a number, and is none."""
+    return pd.read_csv(path, dtype=dict.fromkeys(("key", "code", "commit"), str))
+
+
 def read_evidence(folder: Path = REFERENCE) -> Evidence:
     """Return the tables of a folder; empty ones where nobody has made them.
 
@@ -100,7 +105,7 @@ def read_evidence(folder: Path = REFERENCE) -> Evidence:
     if not any((folder / f"{name}.csv").exists() for name in COLUMNS):
         return Evidence(*(pd.DataFrame(columns=list(columns)) for columns in COLUMNS.values()))
     try:
-        read = {name: pd.read_csv(folder / f"{name}.csv", dtype={"key": str, "code": str}) for name in COLUMNS}
+        read = {name: read_table(folder / f"{name}.csv") for name in COLUMNS}
     except (OSError, ValueError) as error:
         tables = ", ".join(f"{name}.csv" for name in COLUMNS)
         raise PartregError(
@@ -123,7 +128,7 @@ def regime_runs(folder: Path = REFERENCE) -> pd.DataFrame:
     path = folder / f"{REGIME}.csv"
     if not path.exists():
         return pd.DataFrame(columns=list(COLUMNS["runs"]))
-    table = pd.read_csv(path, dtype={"key": str, "code": str})
+    table = read_table(path)
     places = zip(table.learnt, table.epochs, strict=True)
     named = pd.DataFrame([at(*place) for place in places], columns=list(USUAL))
     found = table.assign(**named, vehicles=table.learnt, cmc1_large=table.cmc1)
@@ -195,7 +200,7 @@ def kept_table(name: str, folder: Path = REFERENCE) -> tuple[pd.DataFrame, list[
     """
     path = folder / f"{name}.csv"
     try:
-        frame = pd.read_csv(path)
+        frame = read_table(path)
     except (OSError, ValueError) as error:
         made, what = ("gpu STUDY=regime", "tried") if name.startswith("gpu/") else ("reference", "dial")
         raise PartregError(f"{path}: expected a table ({error}); run make {made} and make keep WHAT={what}.") from error

@@ -103,7 +103,10 @@ def short_cell(ws):
 
 def test_kept_tables_give_the_records_back(ws):
     job = short_cell(ws)
-    before = STUDY.record(ws, job)
+    STUDY.record(ws, job)
+    path = record_path(ws, STUDY, job.key)
+    before = files.read_json(path) | {"commit": "7137688e80"}  # as a number, it would be 7.1e86
+    files.write_json(path, before)
     STUDY.collect(ws, ws.folder / "kept")
     tables = {name: (ws.folder / "kept" / f"{name}.csv").read_text() for name in effects.COLUMNS}
     record_path(ws, STUDY, job.key).unlink()
@@ -159,7 +162,7 @@ def on_a_gpu(tmp_path):
     jobs = regime.STUDY.listed(workflow.open_workspace("regime"))
     some = {job.what["row"]: job for job in jobs if job.what["row"] in (paper.BASELINE, paper.FULL)}
     lines = [
-        {**job.what, "key": job.description, "code": "0123456789ab", "commit": "abc", "clean": True}
+        {**job.what, "key": job.description, "code": "0123456789ab", "commit": "abc", "clean": True, "device": "card"}
         for job in some.values()
     ]
     pd.DataFrame(lines).to_csv(tmp_path / "regime.csv", index=False)
@@ -179,6 +182,7 @@ def test_trainings_of_a_gpu_are_stamped_where_both_codes_train_the_same_small_ne
     monkeypatch.setattr(keep, "again", lambda commit, changes: {row: made[commit][row] for row in changes})
     lines = keep.restamp_regime(folder)
     assert len(lines) == 2
+    assert all("1 trainings on card" in line for line in lines)
     assert all(line.endswith("(1 small ones by the code of abc and by today's): the same") for line in lines)
     stamped = pd.read_csv(folder / "regime.csv")
     assert stamped.code.tolist() == [made[""][row]["code"] for row in stamped.row]

@@ -239,6 +239,11 @@ def test_kept_scores_stand_beside_a_table(evidence):
     assert sentence == f"Ours in the reference at 96 px: CMC@1 {scores['row of b']['CMC@1']}."
 
 
+def test_a_commit_that_looks_like_a_number_stays_as_it_is(tmp_path):
+    (tmp_path / "table.csv").write_text("key,commit,seed\n0123,7137688e80,1\n")
+    assert effects.read_table(tmp_path / "table.csv").iloc[0].tolist() == ["0123", "7137688e80", 1]
+
+
 def test_scores_of_the_regime_stand_side_by_side_for_the_seeds_that_all_have():
     kept, most = effects.read_evidence(), effects.largest()
     rows = {row: {**most, "row": row} for row in (paper.FULL, "Window+Light+Brand")}
