@@ -57,7 +57,9 @@ def verify(run: Path, again: Path | None, tolerance: float) -> None:
 @click.option(
     "--epochs", default=12, show_default=True, type=click.IntRange(1), help="How often each photograph is seen."
 )
-@click.option("--seed", default=0, show_default=True, help="Seed of everything random.")
+@click.option(
+    "--seed", default=0, show_default=True, type=click.IntRange(0, 2**31 - 1), help="Seed of everything random."
+)
 @click.option("--names", default="{}", help="What the file's categories are, such as '{windshield: front_window}'.")
 def detector(
     annotations: str, photographs: str, to: str, start: str, size: int, epochs: int, seed: int, names: str
@@ -71,9 +73,9 @@ def detector(
         raise PartregError(f"--size {size}: expected a multiple of 32, such as 128; choose one.")
     from partreg.guard import checked
     from partreg.parts import finetune
-    from partreg.workflow.profile import Categories, parsed
+    from partreg.workflow.profile import Names
 
-    meant = checked(Categories, parsed(names), "--names")
+    meant = checked(Names, names, "--names")
     how = {"size": size, "epochs": epochs, "batch": 8, "seed": seed}
     weights, scores = finetune.learn_photographs(annotations, photographs, to, start, meant, **how)
     click.echo(f"{weights}:\n{finetune.report(scores)}")

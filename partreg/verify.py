@@ -157,7 +157,7 @@ def compared(first: Path, second: Path, name: str) -> Difference | None:
 def apart(first: np.ndarray, second: np.ndarray) -> float:
     """The largest difference of two arrays; infinite where only one of two is NaN, or where texts differ."""
     if first.dtype.kind not in "biuf" or second.dtype.kind not in "biuf":
-        return 0.0 if np.array_equal(first, second) else float("inf")
+        return 0.0 if np.array_equal(first.astype(str), second.astype(str)) else float("inf")  # an empty cell is NaN
     first, second = first.astype(np.float64), second.astype(np.float64)
     if not np.array_equal(np.isnan(first), np.isnan(second)):
         return float("inf")

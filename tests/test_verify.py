@@ -84,6 +84,13 @@ def test_a_rerun_is_compared_number_by_number(folder, again):
     assert [one.name for one in verify.against_rerun(folder, again, tolerance=0.25)] == ["runs/ab/weights.pt"]
 
 
+def test_an_empty_cell_of_a_table_is_no_difference(folder, again):
+    for where, score in ((folder, "0.5"), (again, "0.75")):
+        (where / "runs/ab/history.csv").write_text(f"cmc1,occluder\n{score},\n0.1,car\n")
+    (found,) = verify.against_rerun(folder, again)
+    assert found.largest == 0.25
+
+
 def test_another_commit_or_zip_header_is_no_difference(folder, again):
     (again / RECORD).write_text(json.dumps([{"commit": "other", "code": "2", "cmc1": 0.5, "row": "Baseline"}]))
     torch.save({"network": {"w": torch.tensor([1.0, 2.0])}, "vehicles": torch.tensor([3])}, again / "runs/ab/w.pt")

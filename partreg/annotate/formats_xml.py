@@ -31,6 +31,7 @@ from partreg.annotate.labelled import (
     size_in,
     upright_box,
 )
+from partreg.datasets import lines
 from partreg.errors import PartregError
 from partreg.files import read_text, write_text
 
@@ -203,10 +204,7 @@ def real(words: str, name: str, where: str, least: float = -FAR) -> float:
     Raises:
         PartregError: it is none, is not finite, or lies below ``least`` or beyond `FAR`.
     """
-    try:
-        found = float(words)
-    except ValueError:
-        found = math.nan
+    found = lines.real(words.strip())
     if not least <= found <= FAR:
         raise PartregError(f"{where}: expected a number for {name}, found {words[:60]!r}; fix it.")
     return found

@@ -69,7 +69,7 @@ class StrongNet(PartRegularizedNet):
 
         Args:
             images: (B, 3, H, H), 0 to 255.
-            boxes: (B, 4, 4) relative to the image, NaN where missing, or None.
+            boxes: (B, K, 4) relative to the image, NaN where missing, or None.
         """
         feature_map = self.feature_map(images)
         cells = self.cells(boxes, len(images), feature_map.shape[-1]).to(feature_map.device)

@@ -48,8 +48,8 @@ class Layout:
         return any(next(root.glob(name), None) for name in self.known_by)
 
 
-PICTURES = tuple(f"*/*{end}" for end in SUFFIXES)
-PICTURES = (*PICTURES, *map(str.upper, PICTURES))  # in a folder for each vehicle
+# In a folder for each vehicle; in any case, such as "*/*.[pP][nN][gG]".
+PICTURES = tuple("*/*." + "".join(f"[{one}{one.upper()}]" for one in end[1:]) for end in SUFFIXES)
 
 LAYOUTS: Mapping[str, Layout] = {
     "vehicleid": Layout(
@@ -82,14 +82,12 @@ LAYOUTS: Mapping[str, Layout] = {
 
 
 def layout_of(root: str | Path) -> str:
-    """Recognize which of `LAYOUTS` a folder has; a file that ends in .csv is "own", too.
+    """Recognize which of `LAYOUTS` a folder has, see `recognized`.
 
     Raises:
         PartregError: none of them.
     """
     root = Path(root)
-    if root.is_file() and root.suffix == ".csv":
-        return "own"
     if name := recognized(root):
         return name
     marks = [f"{layout.known_by[0]} ({layout.name})" for layout in LAYOUTS.values()]
@@ -101,7 +99,12 @@ def layout_of(root: str | Path) -> str:
 
 
 def recognized(root: Path) -> str:
-    """The first of `LAYOUTS` that knows a folder; "own" only where no other does, for many folders hold pictures."""
+    """The first of `LAYOUTS` that knows a folder; "own" only where no other does, for many folders hold pictures.
+
+    A file that ends in .csv is "own", too.
+    """
+    if root.is_file() and root.suffix == ".csv":
+        return "own"
     in_order = sorted(LAYOUTS, key=lambda name: name == "own")
     return next((name for name in in_order if LAYOUTS[name].knows(root)), "")
 

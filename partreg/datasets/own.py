@@ -95,7 +95,7 @@ def read_cameras(root: str | Path) -> VeRi:
     images = _read(path)
     if lacks := lacking(images):
         raise PartregError(
-            f"{Path(root) / CSV_NAME}: these pictures cannot be judged by VeRi-776's rules: {lacks}; add what they "
+            f"{path}: these pictures cannot be judged by VeRi-776's rules: {lacks}; add what they "
             "need, or give the folder as vehicleid alone."
         )
     parts = {name: images[images["split"] == name] for name in SPLITS}

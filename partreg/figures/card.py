@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from partreg import files
+from partreg.baselines import declarations
 from partreg.figures.origins import RENDERED
 from partreg.figures.tables import markdown
 from partreg.reid.run import Run, from_dict
@@ -107,12 +108,19 @@ def network(run: Run, training: dict[str, Any]) -> dict[str, Any]:
     needs = "" if run.use_global else ", and the boxes of its parts"
     return {
         "input": f"pictures resized to {run.size} x {run.size} pixels, without keeping their proportions{needs}",
-        "method": "that of the paper" if run.method == "partreg" else f"`{run.method}` of the paper's Tables 1 to 3",
+        "method": method_words(run.method),
         "branches": ", ".join(run.branches) if run.method == "partreg" else UNKNOWN,
         "backbone": f"{run.backbone}; its first weights were {start}",
         "parameters": number(training, "parameters"),
         "parameters that features need": number(training, "parameters_at_test"),
     }
+
+
+def method_words(method: str) -> str:
+    """Say what a method is: the paper's, that of another row of its Tables 1 to 3, or one that it does not have."""
+    if method == "partreg":
+        return "that of the paper"
+    return f"`{method}` " + ("of the paper's Tables 1 to 3" if declarations()[method].tables else "of this book")
 
 
 def learnt(run: Run, training: dict[str, Any], made: dict[str, Any], data: str) -> dict[str, Any]:

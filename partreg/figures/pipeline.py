@@ -14,7 +14,7 @@ from matplotlib.patches import FancyBboxPatch, Rectangle
 from partreg.figures.sheets import Picture, as_pixels, blank_sheet, draw_boxes, part_look
 from partreg.parts.boxes import BRANCH_BOXES
 
-GREEN = "#019e73"  # the global branch, in green as in the paper
+GREEN = "#029e73"  # the global branch, in green as in the paper
 GREY = "#666666"
 WIDTH, HEIGHT = 100.0, 105.0  # of the drawing, in its units
 WORD = 9.0

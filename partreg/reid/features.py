@@ -103,7 +103,7 @@ def compute(
     Args:
         network: the network; its device is where it computes.
         pixels: (N, size, size, 3) uint8, red, green, blue.
-        boxes: (N, 4, 4) part boxes; None for a network with a global branch, whose feature needs none.
+        boxes: (N, K, 4) boxes of K parts; None for a network with a global branch, whose feature needs none.
         batch: images at a time.
         fused: return the features of all branches side by side, which gives "similar performance" (Section 4.2).
 
@@ -149,7 +149,8 @@ def extract(
         fused: return the features of all branches side by side instead of the global one.
 
     Returns:
-        (N, D) float32 in the table's order; D = 256 for the global feature, 768 for three parts side by side.
+        (N, D) float32 in the table's order; D is 256 for the global feature, and 256 for each branch side by side: 768
+        for three parts without it, 1,024 where ``fused`` adds it.
 
     Raises:
         PartregError: the folder has no trained network, an image cannot be read, or boxes are needed and missing.

@@ -55,7 +55,8 @@ class Run(Guarded):
         size: images are resized to size x size pixels; smaller ones are enlarged, which shows nothing more.
         augment: which of `AUGMENTATIONS` are applied (*assumed* all but "erase").
         held_out: training identities kept for validation.
-        method: "partreg", the paper's, or that of another row of Tables 1 to 3, by its module in `partreg.baselines`.
+        method: "partreg", the paper's, or another one, by its module in `partreg.baselines`: that of another row of
+            Tables 1 to 3, or of none.
         parts: which part branches there are, any of ("window", "light", "brand"); none is Table 4's baseline. Where
             the annotations are of other things than cars, any of their classes.
         use_global: whether there is the global branch; without it, the feature is the part features side by side.

@@ -161,12 +161,12 @@ def calibrate(pairs: Pairs, rate: float, weights: str = "", source: str = "the p
     on the scale of log odds, at the `PROMISE`.
 
     Raises:
-        PartregError: there are fewer than `FEWEST` vehicles; or ``rate`` is not between 0 and 1, or so small that fewer
-            than `EXPECTED` pairs decide.
+        PartregError: fewer than `FEWEST` vehicles are in a pair; or ``rate`` is not between 0 and 1, or so small that
+            fewer than `EXPECTED` pairs decide.
     """
     if not 0 < rate < 1:
         raise PartregError(f"rate is {rate}; expected a share of pairs between 0 and 1, such as 0.01.")
-    vehicles = int(pairs.vehicles.max(initial=-1)) + 1
+    vehicles = int(np.count_nonzero(count(pairs, np.array([np.inf])).pairs))
     if vehicles < FEWEST:
         raise PartregError(
             f"{source}: expected {FEWEST} vehicles or more to calibrate on, found {vehicles}; list more."

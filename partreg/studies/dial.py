@@ -16,7 +16,7 @@ import pandas as pd
 
 from partreg.errors import PartregError
 from partreg.reid.run import Run
-from partreg.retrieval.protocols import veri_scores as veri_protocol
+from partreg.retrieval import protocols
 from partreg.retrieval.statistics import bootstrap_over_vehicles
 from partreg.studies.study import Job, Record, Study, rendered
 from partreg.synthetic.dials import informed_cmc1
@@ -130,7 +130,9 @@ def informed(ws: Workspace, layout: str, draws: int = 10) -> float:
     kinds = dict(zip(truth.vehicle, truth.model.astype(str) + " " + truth.color.astype(str), strict=True))
     query, gallery = (some.vehicle.map(kinds).to_numpy() for some in (data.query, data.gallery))
     differ = query[:, None] != gallery
-    drawn = (veri_protocol(differ + 0.5 * rng.random(differ.shape), data.query, data.gallery) for _ in range(draws))
+    drawn = (
+        protocols.veri_scores(differ + 0.5 * rng.random(differ.shape), data.query, data.gallery) for _ in range(draws)
+    )
     return float(np.mean([scores.hit1 for scores in drawn]))
 
 

@@ -274,7 +274,9 @@ def measure(job: Job) -> Record:
 
 
 def vehicleid_record(ws: Workspace, run: Run, what: Record) -> Record:
-    """Return scores on all test lists, curves, and the share of hits of each test vehicle of the longest list.
+    """Return scores on the three longest test lists, curves, and the share of hits of each vehicle of the longest.
+
+    A vehicle with a single image, which is never a query, has no share and is left out.
 
     Raises:
         PartregError: the network was trained before without being scored on these test images on its way.
@@ -288,13 +290,16 @@ def vehicleid_record(ws: Workspace, run: Run, what: Record) -> Record:
         raise PartregError(
             f"{folder}: these test images were not scored on the way, or by other code; delete it and run again."
         )
-    record = training_columns(ws, run) | from_scores(vehicleid_scores(ws, run)) | from_history(past)
+    scored_lists = sorted(vehicleid_scores(ws, run).items())[-3:]
+    record = training_columns(ws, run) | from_scores(dict(scored_lists)) | from_history(past)
     if looked_at(what):
         record |= {"on_parts": on_parts(ws, run), "same_model": same_model(ws, run, longest)}
     if fused(what):
         images, wide = test_images(ws, "vehicleid"), fused_features(ws, run)
         scores = vehicleid_judged(wide, images, longest, ws.profile.galleries)
         record |= {"cmc1_fused": scores.cmc1, "cmc5_fused": scores.cmc5, "hits_fused": vehicle_hits(scores)}
+    for name in {"hits", "hits_fused"} & set(record):
+        record[name] = [one for one in record[name] if not np.isnan(one)]
     return record
 
 

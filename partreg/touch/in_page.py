@@ -129,7 +129,7 @@ def ready(folder: str | Path) -> Ready:
         PartregError: the folder has no trained network of the paper's with a global branch, or a package is missing.
     """
     run, network, _ = load(folder)
-    if not isinstance(network, PartRegularizedNet) or not network.use_global:
+    if type(network) is not PartRegularizedNet or not network.use_global:  # a subclass computes something else
         raise PartregError(f"{folder}: expected a network of the paper's with a global branch; give another one.")
     stage = Shown(network).eval()
     content = traced(stage, run.size, OUTPUTS)

@@ -32,7 +32,7 @@ def _parsed(reader: str, root: Path, listed: tuple) -> Any:
 
 
 def data(ws: Workspace, dataset: str) -> Any:
-    """Return `partreg.datasets.VehicleID` or `partreg.datasets.VeRi`, rendered first where it is the benchmark."""
+    """Return a `partreg.datasets.vehicleid.VehicleID` or `partreg.datasets.veri.VeRi`, rendered first if need be."""
     root = ws.root(dataset)
     done = root / "truth" / "done.json"
     if ws.is_synthetic(dataset) and not done.exists():

@@ -124,6 +124,7 @@ Seeds = several(Natural)
 DataSet = Annotated[str, one_of(DATASETS)]
 Fields = Annotated[dict[str, Any], BeforeValidator(parsed)]
 Categories = dict[str, Annotated[str, one_of((*CLASSES, LIGHT, BODY))]]
+Names = Annotated[Categories, BeforeValidator(parsed)]
 Recipe = Annotated[dict[str, Any], AfterValidator(recipe)]
 _KINDS = {int: Natural, float: Amount, tuple: several(Count)}
 BENCHMARK = {field.name: _KINDS[type(field.default)] for field in dataclasses.fields(Benchmark)}
@@ -194,7 +195,7 @@ _CHOICES: dict[str, tuple[Any, str]] = {
     "annotations": (Text, "COCO file with part boxes to train the detector on"),
     "photographs": (Text, "folder of the images that this file names"),
     "names": (
-        Annotated[Categories, BeforeValidator(parsed)],
+        Names,
         "what its categories are, where they are not known, such as {windshield: front_window}",
     ),
     "seeds": (Annotated[Seeds, BeforeValidator(seed_list)], "training seeds such as 0,1,2"),

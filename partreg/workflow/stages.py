@@ -301,7 +301,7 @@ def features(ws: Workspace, run: Run, images: pd.DataFrame, name: str) -> np.nda
 
 
 def vehicleid_scores(ws: Workspace, run: Run) -> dict[int, Any]:
-    """Return `partreg.retrieval.VehicleIDScores` of each test list, by its number (Tables 1, 2, 4, 5)."""
+    """Return `partreg.retrieval.protocols.VehicleIDScores` of each test list, by its number (Tables 1, 2, 4, 5)."""
     lists, images = data(ws, "vehicleid").tests, test_images(ws, "vehicleid")
     found, steps = features(ws, run, images, "test"), origins(ws, run)
     return {
@@ -317,7 +317,7 @@ def vehicleid_judged(found: np.ndarray, images: pd.DataFrame, test: pd.DataFrame
 
 
 def veri_scores(ws: Workspace, run: Run, rule: str = "rectangular") -> Any:
-    """Return `partreg.retrieval.VeRiScores` of the queries against the gallery and its tracks (Tables 3, 6)."""
+    """Return `partreg.retrieval.protocols.VeRiScores` of the queries over gallery and tracks (Tables 3, 6)."""
     read = data(ws, "veri")
     found = features(ws, run, tests_of(read), "test")
     return replace(veri_judged(found, read, rule), origins=origins(ws, run))

@@ -301,7 +301,8 @@ def test_a_broken_file_is_named_in_one_sentence(tmp_path, name, content):
 @pytest.mark.parametrize(
     ("labels", "line"),
     [("2 0.1 0.1 0.1 0.1", 1), ("0 0.5 0.5 0.1 0.1\n\n-1 1 1 1 1", 3), ("0 0.5 0.5 0.1", 1), ("0 0.5 0.5 0.1 x", 1),
-     ("0 0.5 0.5 1.5 0.1", 1), ("0 0.5 0.5 0.1 0.1 0.9", 1), ("0 nan 0.5 0.1 0.1", 1)],
+     ("0 0.5 0.5 1.5 0.1", 1), ("0 0.5 0.5 0.1 0.1 0.9", 1), ("0 nan 0.5 0.1 0.1", 1),
+     ("0 0.5 0.5 0.1 0_1", 1), ("0 0.5 0.5 0.1 ٣", 1)],
 )  # fmt: skip
 def test_a_broken_line_of_yolo_is_named(tmp_path, pictures, labels, line):
     written(tmp_path, "y/classes.txt", "w\nl\n")

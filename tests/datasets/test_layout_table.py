@@ -22,6 +22,9 @@ def test_a_folder_is_recognised(tmp_path):
     assert layout_of(write_csv(tmp_path / "c")) == layout_of(tmp_path / "c/images.csv") == "own"
     (tmp_path / "c/images.csv").unlink()
     assert layout_of(tmp_path / "c") == "own", "a folder for each vehicle"
+    for picture in [*(tmp_path / "c").glob("*/*.jpg")]:
+        picture.rename(picture.with_suffix(".Jpg"))
+    assert layout_of(tmp_path / "c") == "own", "in any case"
     with pytest.raises(PartregError, match="found none of them"):
         layout_of(tmp_path)
     with pytest.raises(PartregError, match="found no such folder"):
@@ -67,3 +70,10 @@ def test_one_entry_adds_a_layout(tmp_path, monkeypatch):
     assert given_for("veri", tmp_path) is entry
     assert given_for("vehicleid", tmp_path) is LAYOUTS["vehicleid"]
     assert function(entry.readers["veri"])(tmp_path) == f"read {tmp_path.name}"
+
+
+def test_a_csv_is_read_by_the_layout_that_is_recognised(tmp_path):
+    path = write_csv(tmp_path) / "images.csv"
+    for dataset in DATASETS:
+        assert given_for(dataset, path) is LAYOUTS["own"]
+    assert len(function(LAYOUTS["own"].readers["vehicleid"])(path).train)

@@ -114,3 +114,15 @@ def test_citation_and_licence_are_the_projects(tmp_path):
     text = card(tmp_path, Run())
     assert f"is {licence}." in text
     assert f"> {CITATION}" in text
+
+
+@pytest.mark.parametrize(
+    ("method", "words"),
+    [
+        ("partreg", "that of the paper"),
+        ("vami", "`vami` of the paper's Tables 1 to 3"),
+        ("strong", "`strong` of this book"),
+    ],
+)
+def test_only_a_method_of_the_tables_is_called_so(tmp_path, method, words):
+    assert f"| method | {words} |" in card(tmp_path, Run(method=method), training=TRAINING)

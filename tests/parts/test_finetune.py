@@ -146,3 +146,18 @@ def test_the_command_says_what_the_detector_finds(toys, tmp_path, monkeypatch):
     assert given["words"] == (str(folder / "boxes.json"), str(folder), "there", "w.pt", {"lamp": "light"})
     assert given["how"] == {"size": 160, "epochs": 12, "batch": 8, "seed": 0}
     assert "rear_window: no box to test on" in report(scores)
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["--names", "{a: "], "--names"),
+        (["--names", "{a: no_part}"], "no_part"),
+        (["--seed", "-1"], "-1 is not in the range"),
+    ],
+)
+def test_a_wrong_choice_is_refused_in_a_sentence(words, says):
+    done = CliRunner().invoke(commands, ["detector", "boxes.json", "there", "--to", "new", *words])
+    assert done.exit_code
+    assert isinstance(done.exception, PartregError | SystemExit)
+    assert says in done.output + str(done.exception)

@@ -226,16 +226,17 @@ def test_the_command_writes_what_was_asked_for(tmp_path, words, names):
     assert all(name in done.output for name in names)
 
 
-def test_another_methods_network_travels_as_safetensors_alone(tmp_path):
+@pytest.mark.parametrize("name", ["vgg_triplet", "strong"])  # the second computes what the paper's does, and more
+def test_another_methods_network_travels_as_safetensors_alone(tmp_path, name):
     from partreg import baselines
     from partreg.reid.network import built
 
-    run, method = Run(size=32, backbone="tiny", method="vgg_triplet", parts=()), baselines.method("vgg_triplet")
+    run, method = Run(size=32, backbone="tiny", method=name, parts=()), baselines.method(name)
     network = built(run, {"vehicle": 3}, method.network)
     files.write_json(tmp_path / "run" / "run.json", dataclasses.asdict(run))
     known = {"network": network.state_dict(), "vehicles": torch.tensor([4, 7, 9]), "classes": {"vehicle": 3}}
     files.write_weights(tmp_path / "run" / "weights.pt", known)
-    with pytest.raises(PartregError, match="the paper's network, not for vgg_triplet; use --safetensors"):
+    with pytest.raises(PartregError, match=f"the paper's network, not for {name}; use --safetensors"):
         export.to_onnx(tmp_path / "run", tmp_path / "network.onnx", method)
     command = ["export", str(tmp_path / "run"), "--safetensors", "--out", str(tmp_path)]
     assert CliRunner().invoke(commands, command).exit_code == 0

@@ -180,6 +180,9 @@ def test_too_little_to_calibrate_on_is_refused(monkeypatch):
         calibrate(pairs_of(LINE, range(12)), 0.01, source="a.csv")
     with pytest.raises(PartregError, match="expected 10 vehicles or more to calibrate on, found 4"):
         calibrate(pairs_of(LINE, np.arange(12) // 3), 0.5)
+    few = np.isin(np.arange(12), (3, 7))
+    with pytest.raises(PartregError, match="expected 10 vehicles or more to calibrate on, found 2"):
+        calibrate(pairs_of(LINE, range(12)).only(few[:, None] & few), 0.5)  # the others are in no pair
     with pytest.raises(PartregError, match="hold NaN"):
         pairs_of(LINE * np.nan, range(12))
     monkeypatch.setattr(thresholds, "MOST", 11)
