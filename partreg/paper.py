@@ -185,11 +185,6 @@ def table(number: int) -> pd.DataFrame:
     return frame
 
 
-def published() -> dict[int, pd.DataFrame]:
-    """All six tables, by number."""
-    return {number: table(number) for number in ROWS}
-
-
 def remarks(number: int) -> tuple[Remark, ...]:
     """The remarks that belong beside Table ``number``."""
     return tuple(remark for remark in REMARKS if number in remark.tables)

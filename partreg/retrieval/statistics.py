@@ -92,13 +92,6 @@ class Contrast:
         """The least true effect whose 95% interval leaves zero in 80% of such experiments."""
         return (_quantile(0.975, self.freedom) + _quantile(0.8, self.freedom)) * self.error
 
-    @property
-    def p(self) -> float:
-        """The probability of an estimate at least as far from zero if the truth is zero."""
-        from scipy import stats
-
-        return float(2 * stats.t.sf(abs(self.mean) / self.error, self.freedom)) if self.error else float("nan")
-
 
 def _quantile(share: float, freedom: float) -> float:
     from scipy import stats

@@ -30,6 +30,7 @@ from partreg.reid.features import load
 from partreg.reid.network import PartRegularizedNet
 from partreg.reid.pixels import decode
 from partreg.retrieval.distances import l2
+from partreg.retrieval.protocols import single_match_ranks
 from partreg.touch.thing import boxes_by_name, data_uri, image_uri, picture, still
 
 OUTPUTS = ("map", "features", "activation")
@@ -184,7 +185,7 @@ def network_files(
     described, ranks = [], {}
     for number, (name, one) in enumerate(loaded.items()):
         listed, asked = (one.compute(one.pixels(paths[rows]))[1] for rows in (gallery, pictures))
-        ranks[name] = _ranks(asked, listed, right)
+        ranks[name] = single_match_ranks(l2(asked, listed), right, np.arange(len(listed)))
         about = {"name": name, "file": f"{number}.onnx", "size": one.size, "branches": one.branches}
         described.append(about | {"features": base64.b64encode(listed.astype("<f4").tobytes()).decode()})
     page = {
@@ -200,12 +201,6 @@ def network_files(
     size = _write(Path(folder), [one.content for one in loaded.values()], page)
     sheet = image_grid(list(paths[pictures[:6]]), 3, boxes=list(boxes[pictures[:6]]))
     return InPage(still(sheet), size, difference, ranks)
-
-
-def _ranks(queries: np.ndarray, gallery: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """The place of the right row of the gallery in each query's list, from 1."""
-    distances = l2(queries, gallery)
-    return 1 + (distances < np.take_along_axis(distances, right[:, None], 1)).sum(1)
 
 
 def _write(folder: Path, contents: Sequence[bytes], page: dict[str, Any]) -> int:

@@ -78,7 +78,6 @@ def test_without_a_prior_it_is_welchs_interval_and_turns_round_with_the_differen
         expected = stats.ttest_ind(mine, theirs, equal_var=False)
         ends = expected.confidence_interval(0.95)
         assert (found.low, found.high) == pytest.approx((ends.low, ends.high))
-        assert found.p == pytest.approx(expected.pvalue)
 
 
 def simulated(rng, seeds, vehicles=300):
