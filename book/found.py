@@ -17,7 +17,15 @@ REVERSED = "reversed"  # not only contradicted: the whole interval lies below ze
 
 # What the part branches of each control see, in the words of the first page.
 SEEN = dict(
-    zip(CONTROLS, ("branches that see the whole image", "boxes of other images", "boxes in random places"), strict=True)
+    zip(
+        CONTROLS,
+        (
+            "branches that see the whole image",
+            "[boxes of other images](../notebooks/07_ablation.ipynb)",
+            "boxes in random places",
+        ),
+        strict=True,
+    )
 )
 
 
@@ -60,10 +68,9 @@ def note(gains: Sequence[Effect], sentences: str, told_apart: float) -> str:
     undecided = "*Undecided*: the interval holds zero as well as half a point. " if UNDECIDED in sentences else ""
     learnt, seeds = vehicles_of(largest()["cell"]), number_range((n for one in gains for n in one.seeds), " to ")
     return (
-        f"A point is one search in 100. Numbers are means over {seeds} seeds: with each, all networks learn the same "
-        f"{learnt:,} vehicles, and no other seed has these. In brackets, 95% intervals for other trainings and other "
-        f"vehicles. The trainings are short: at the end the baseline, from nothing, names the right vehicle for "
-        f"{told_apart:.0%} of its training images. "
+        f"A point is one search in 100. Means over {seeds} seeds, each with {learnt:,} training vehicles of its own; "
+        "in brackets, 95% intervals for other trainings and other vehicles. The trainings are short: at the end the "
+        f"baseline, from nothing, names the right vehicle for {told_apart:.0%} of its training images. "
         f"{undecided}[What holds](what_holds.md) has every claim."
     )
 
@@ -93,11 +100,9 @@ def help_sentence(gain: Effect, started: Effect, change: Effect) -> str:
         return f"**{says}.**"
     also = ""
     if started.values and change.values:
-        says_of_change = "it changes by" if change.low > 0 or change.high < 0 else "the change is undecided,"
-        also = (
-            f" From a start that has seen other vehicles it is {in_points(started)}; {says_of_change} "
-            f"{in_points(change)}."
-        )
+        apart = "which is less" if change.high < 0 else "which is more" if change.low > 0 else ""
+        apart = f", {apart}." if apart else f"; whether that is less is {UNDECIDED}."
+        also = f" From a start that has seen other vehicles it is {in_points(started)}{apart}"
     mine, theirs = map(percent, gain.scores)
     table = paper.table(4)["CMC@1"]
     printed = table[paper.FULL] / table[paper.BASELINE] - 1
@@ -118,7 +123,7 @@ def place_sentence(against: Mapping[str, Effect], themselves: Sequence[Effect]) 
     verdicts = {judged(difference) for difference in against.values()}
     if PENDING in verdicts:
         return "**Whether the places of the parts matter is not known yet.**"
-    says = "Whether the places of the parts matter depends on what they are compared with"
+    says = "Whether the places of the parts matter depends on the control"
     if len(verdicts) == 1:
         says = {
             SUPPORTED: "The places of the parts matter",
@@ -126,10 +131,11 @@ def place_sentence(against: Mapping[str, Effect], themselves: Sequence[Effect]) 
             REVERSED: "The places of the parts harm",
             UNDECIDED: "Whether the places of the parts matter is undecided",
         }[verdicts.pop()]
-    differences = ", ".join(f"{in_points(one)} over {words}" for words, one in against.items())
-    own = ", ".join(signed(one.mean) for one in themselves)
-    harm = ", so a part of these gains is the controls' harm" if any(one.high < 0 for one in themselves) else ""
-    return f"**{says}:** parts gain {differences}. By themselves, the three change CMC@1 by {own}{harm}."
+    own = [f"which gain {signed(themselves[0].mean)}", *(signed(one.mean) for one in themselves[1:])]
+    differences = ", ".join(
+        f"{in_points(gain)} over {words} ({itself})" for (words, gain), itself in zip(against.items(), own, strict=True)
+    )
+    return f"**{says}:** parts gain {differences}."
 
 
 def variation_sentence(gain: Effect, placed: Effect, control: Effect, deep: Effect) -> str:
@@ -152,7 +158,7 @@ def variation_sentence(gain: Effect, placed: Effect, control: Effect, deep: Effe
         return f"**{says}.**"
     return (
         f"**{says}:** where the global branch must also [predict what the parts predict]"
-        f"(../notebooks/15_what_pays.ipynb), the gain is {in_points(gain)} points. Over the same with branches "
-        f"that see the whole image (by themselves {signed(control.mean)}), it is {in_points(placed)}. With part "
-        f"branches on an earlier map, the gain is {in_points(deep)}."
+        f"(../notebooks/15_what_pays.ipynb), the gain is {in_points(gain)} points, and {in_points(placed)} over "
+        f"branches that see the whole image (which gain {signed(control.mean)}). With part branches on an earlier map "
+        f"it is {in_points(deep)}."
     )

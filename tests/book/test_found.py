@@ -32,7 +32,8 @@ def test_parts_help_where_the_whole_interval_lies_above_zero(gain, says):
 
 
 @pytest.mark.parametrize(
-    ("change", "says"), [(OPEN, "; the change is undecided, +0.0 (−2.0"), (DOWN, "; it changes by −2.0 (−3.0")]
+    ("change", "says"),
+    [(OPEN, "; whether that is less is undecided."), (DOWN, ", which is less."), (UP, ", which is more.")],
 )
 def test_that_one_gain_is_supported_and_another_is_not_does_not_tell_them_apart(change, says):
     told = found.help_sentence(UP, OPEN, change)
@@ -47,7 +48,7 @@ def test_that_one_gain_is_supported_and_another_is_not_does_not_tell_them_apart(
         ((DOWN, DOWN), "The places of the parts harm:"),
         ((SMALL, SMALL), "The places of the parts do not matter:"),
         ((OPEN, OPEN), "Whether the places of the parts matter is undecided:"),
-        ((UP, OPEN), "Whether the places of the parts matter depends on what they are compared with:"),
+        ((UP, OPEN), "Whether the places of the parts matter depends on the control:"),
         ((UP, NONE), "Whether the places of the parts matter is not known yet."),
     ],
 )
@@ -57,12 +58,12 @@ def test_places_matter_where_every_control_falls_behind(effects, says):
     if NONE not in effects:
         assert "over the whole map" in told
         assert "over random places" in told
-        assert told.endswith("change CMC@1 by +0.0, +0.0.")
 
 
-def test_where_a_control_harms_the_gain_over_it_is_not_all_due_to_places():
+def test_the_gain_over_a_control_comes_with_what_the_control_itself_gains():
     told = found.place_sentence({"the whole map": UP, "random places": UP}, [OPEN, DOWN])
-    assert told.endswith("by +0.0, −2.0, so a part of these gains is the controls' harm.")
+    assert "over the whole map (which gain +0.0)" in told
+    assert told.endswith("over random places (−2.0).")
 
 
 @pytest.mark.parametrize(
@@ -80,15 +81,16 @@ def test_a_variation_pays_where_its_whole_gain_lies_above_zero(gain, says):
 
 
 def test_the_gain_over_the_variations_control_comes_with_what_the_control_itself_loses():
-    assert "the whole image (by themselves −2.0), it is +2.0 (" in found.variation_sentence(UP, UP, DOWN, UP)
+    told = found.variation_sentence(UP, UP, DOWN, OPEN)
+    assert "points, and +2.0 (+1.0 to +3.0) over branches that see the whole image (which gain −2.0)." in told
+    assert told.endswith("With part branches on an earlier map it is +0.0 (−2.0 to +2.0).")
 
 
 def test_the_first_page_has_three_sentences_of_the_kept_trainings():
     told = found.found(read_evidence()).splitlines()
     assert [line[:2] for line in told[:3]] == ["1.", "2.", "3."]
     assert "+15%" in told[0]
-    assert "all networks learn the same 2,000 vehicles, and no other seed has these." in told[4]
-    assert "In brackets, 95% intervals for other trainings and other vehicles." in told[4]
+    assert "each with 2,000 training vehicles of its own; in brackets, 95% intervals for other trainings" in told[4]
 
 
 def test_undecided_is_explained_where_a_sentence_says_it():
