@@ -210,6 +210,7 @@ def inside(root: str | Path, name: str) -> Path:
     """
     root = Path(root)
     path = Path(os.path.normpath(root / name))
-    if not name or Path(name).is_absolute() or not path.is_relative_to(os.path.normpath(root)):
+    # Compared as absolute paths: everything relative lies under ".", "../secret.jpg" too.
+    if not name or Path(name).is_absolute() or not Path(os.path.abspath(path)).is_relative_to(os.path.abspath(root)):
         raise PartregError(f"{root}: the name {name!r} leads out of this folder; expected a path relative to it.")
     return path

@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -94,6 +95,13 @@ def test_names_that_lead_out_are_refused(tmp_path, name):
 def test_a_neighbour_with_the_same_beginning_is_outside(tmp_path):
     with pytest.raises(PartregError, match="leads out"):
         files.inside(tmp_path / "root", "../root2/x")
+
+
+@pytest.mark.parametrize(("root", "name"), [(".", "../x"), ("..", "../../x"), ("", "../x"), ("a/..", "../x")])
+def test_names_lead_out_of_relative_folders_too(root, name):
+    with pytest.raises(PartregError, match="leads out of this folder"):
+        files.inside(root, name)
+    assert files.inside(root, "x") == Path(os.path.normpath(Path(root) / "x"))
 
 
 def test_names_that_stay_inside(tmp_path):
