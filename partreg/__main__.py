@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import os
 import sys
 from pathlib import Path
 
@@ -134,14 +136,14 @@ def search(
     index_folder: str, pictures: tuple[str, ...], network: str, top: int, exact: bool, as_json: bool, page: str
 ) -> None:
     """Find the pictures of INDEX nearest to each of PICTURES."""
-    from partreg.files import write_text
     from partreg.search.answer import answer
     from partreg.search.store import read_index
 
+    check_page(page)
     found = read_index(index_folder)
     answered = answer(found, pictures, top, network, exact)
     if page:
-        write_text(page, answered.to_page(found))
+        write_page(page, answered.to_page(found))
     click.echo(answered.to_json() if as_json else str(answered))
 
 
@@ -199,15 +201,17 @@ def same(index_folder: str, first: str, second: str, network: str, as_json: bool
 @click.option("--page", default="", help="Write a page with the maps to this file.")
 def likeness(first: str, second: str, networks: tuple[str, ...], to: str, page: str) -> None:
     """Show what in the picture FIRST is like what in SECOND."""
-    from partreg import files
     from partreg.search import likeness as maps
     from partreg.search.extract import load_network
 
+    check_page(page)
+    if to and os.path.realpath(to) in map(os.path.realpath, (first, second)):
+        raise PartregError(f"--to {to}: this is one of the two pictures; name another file.")
     found = [maps.alike(load_network(folder), first, second) for folder in networks]
     if to:
         maps.write_figure(to, first, second, found)
     if page:
-        files.write_text(page, maps.likeness_page(first, second, found))
+        write_page(page, maps.likeness_page(first, second, found))
     click.echo("\n".join(map(str, found)))
 
 
@@ -316,6 +320,9 @@ def annotate(folder: str, classes: str, detector: str, annotator: str, to: str, 
     for label in session.classes:
         if not OWN_NAME.fullmatch(label):
             click.echo(f"{label!r}: no detector takes such a name; use letters, digits, spaces, - and _.", err=True)
+    if session.kept:
+        what = "it holds more than boxes and their classes, and only these are written again"
+        click.echo(f"{session.path}: {what}; before the first change it is copied to {session.kept}.")
     with local.serving(routes(session, len(left_out)), FILES, port) as address:
         click.echo(f"{session.path}: {session.progress()['done']} of {len(session.queue)} pictures are finished.")
         click.echo(f"Open {address} and draw. Ctrl-C ends it.")
@@ -372,8 +379,28 @@ def export(run: Path, onnx: bool, safetensors: bool, check: str, out: Path) -> N
     click.echo(str(out / "MODEL_CARD.md"))
 
 
+def check_page(page: str) -> None:
+    """Refuse a page that would take the place of a picture: its file must be called .html.
+
+    Raises:
+        PartregError: it is not.
+    """
+    if page and Path(page).suffix.lower() not in (".html", ".htm"):
+        raise PartregError(f"--page {page}: expected a file that ends in .html; name one.")
+
+
+def write_page(page: str, text: str) -> None:
+    """Write a page; what is no UTF-8 in the name of a file stands there as an escape."""
+    from partreg.files import write_text
+
+    write_text(page, text.encode("utf-8", "backslashreplace").decode("utf-8"))
+
+
 def main() -> None:
     """Run the command line; a PartregError, or a path that cannot be used, is printed as one sentence."""
+    for stream in (sys.stdout, sys.stderr):  # a name of a file may hold what the terminal cannot write
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         commands()
     except PartregError as error:

@@ -149,6 +149,16 @@ def write_coco(found: Labelled, path: Path) -> None:
     write_json(path, {"images": images, "categories": categories, "annotations": entries})
 
 
+def plain(content: dict[str, Any]) -> bool:
+    """Whether a COCO file, which could be read, holds no more than `write_coco` writes."""
+    images, boxes = ({key for one in content[name] for key in one} for name in ("images", "annotations"))
+    return (
+        set(content) == {"images", "categories", "annotations"}
+        and images <= {"id", "file_name", "width", "height"}
+        and boxes <= {"id", "image_id", "category_id", "iscrowd", "bbox", "area"}
+    )
+
+
 def _by_id(entries: list[Any], where: str) -> dict[str, Any]:
     found = {one["id"]: one for one in entries}
     if len(found) < len(entries):

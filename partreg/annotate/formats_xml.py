@@ -58,6 +58,9 @@ def read_cvat(path: Path, root: Any, notes: Notes) -> Labelled:
     Raises:
         PartregError: an attribute is missing or wrong, or a box is impossible.
     """
+    if root.find("track") is not None:
+        what = "expected CVAT for images, found the tracks of CVAT for video"
+        raise PartregError(f"{path}: {what}; export the task as `CVAT for images 1.1`.")
     where = f"{path}: meta"
     classes = [class_name(text(one), where) for one in root.findall("./meta//labels/label/name")]
     pictures = []

@@ -12,6 +12,7 @@ let work; // what the server said: classes, lights, queue, file
 let position = 0; // of the picture in the queue
 let size = [1, 1];
 let boxes = [];
+let saves = 0; // how often the picture was saved when it was opened: another tab may save it, too
 let [past, future] = [[], []]; // boxes before and after, to undo and redo
 let chosen = -1; // the box that keys move; -1: none
 let label = 0; // the class to draw
@@ -71,6 +72,7 @@ async function open(at) {
   const found = await ask(`boxes?image=${encodeURIComponent(work.queue[at].name)}`);
   position = at;
   size = [found.width, found.height];
+  saves = found.saves;
   boxes = drafts.get(image()) || found.boxes;
   [past, future, chosen, zoom, drag] = [[], [], -1, 1, null];
   shown = performance.now();
@@ -101,7 +103,8 @@ async function go(at) {
 const save = safely(async () => {
   const seconds = (performance.now() - shown) / 1000;
   const sent = boxes.map(({ label, x0, y0, x1, y1 }) => ({ label, x0, y0, x1, y1 }));
-  const progress = await ask("save", { image: image(), boxes: sent, seconds });
+  const progress = await ask("save", { image: image(), boxes: sent, seconds, saves });
+  saves = progress.saves;
   drafts.delete(image());
   past = [];
   skipped.delete(position);

@@ -12,8 +12,9 @@ from typing_extensions import TypedDict
 from partreg.annotate.labelled import FAR
 from partreg.annotate.session import Session
 from partreg.datasets.pictures import open_picture
+from partreg.errors import PartregError
 from partreg.files import inside
-from partreg.guard import checked, number
+from partreg.guard import checked, number, whole
 from partreg.local import Answer, Request, Routes, as_json
 
 HERE = Path(__file__).parent
@@ -40,6 +41,7 @@ class Finished(TypedDict):
     image: str
     boxes: list[Drawn]
     seconds: Annotated[float, number(0, FAR)]
+    saves: Annotated[int, whole()]
 
 
 def routes(session: Session, left_out: int = 0) -> Routes:
@@ -75,7 +77,7 @@ def _boxes(session: Session, image: str) -> dict[str, Any]:
         for box, score in session.boxes(image)
     ]
     width, height = session.sizes[image]
-    return {"width": width, "height": height, "boxes": boxes}
+    return {"width": width, "height": height, "boxes": boxes, "saves": session.saves[image]}
 
 
 def _picture(session: Session, image: str) -> Answer:
@@ -90,5 +92,7 @@ def _save(session: Session, request: Request) -> dict[str, Any]:
     sent: Finished = checked(Finished, request.json(), "", "the page")
     boxes = [(one["label"], (one["x0"], one["y0"], one["x1"], one["y1"])) for one in sent["boxes"]]
     open_picture(inside(session.folder, sent["image"]))  # what cannot be shown, nobody has annotated
+    if sent["saves"] != session.saves[sent["image"]]:
+        raise PartregError(f"{sent['image']}: another tab has saved it meanwhile; reload this page to see its boxes.")
     session.save(sent["image"], boxes, sent["seconds"])
-    return session.progress()
+    return {**session.progress(), "saves": session.saves[sent["image"]]}

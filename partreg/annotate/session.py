@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import statistics
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,7 +18,7 @@ from typing import Any
 
 import pandas as pd
 
-from partreg.annotate.formats_json import read_coco, write_coco
+from partreg.annotate.formats_json import plain, read_coco, write_coco
 from partreg.annotate.labelled import Box, Labelled, Notes, Picture, clamped, class_name, labelled
 from partreg.datasets.pictures import SWAPPED, TURNED, picture_header, reason
 from partreg.errors import PartregError
@@ -79,6 +81,9 @@ class Session:
     Attributes:
         queue: all pictures, those first of which the detector is least certain; by name without a detector.
         classes: those that were asked for, and any other that the file has.
+        saves: how often each picture was saved in this sitting.
+        kept: where the file goes as it was, before the first change, if another tool wrote it: polygons, attributes and
+            the like are not written again. None where nothing is lost.
     """
 
     def __init__(
@@ -105,9 +110,11 @@ class Session:
         if not sizes:
             raise PartregError(f"{folder}: no pictures that can be annotated are in it; choose another folder.")
         wanted = [class_name(one, "classes") for one in classes]
-        found = Labelled((), ())
+        found, self.kept = Labelled((), ()), None
         if self.path.exists():
-            found = _named(read_coco(self.path, read_json(self.path), Notes()), wanted)
+            content = read_json(self.path)
+            found = _named(read_coco(self.path, content, Notes()), wanted)
+            self.kept = None if plain(content) else self.path.with_name(f"{self.path.stem}.before{self.path.suffix}")
         self._seen = self._stamp()
         self._done = {picture.name: picture for picture in found.pictures}
         self.classes = tuple(dict.fromkeys([*wanted, *found.classes]))
@@ -121,6 +128,7 @@ class Session:
             raise PartregError(f"{what}; name it in --classes, too.")
         self.queue = tuple(sorted(sizes, key=lambda name: (certainty(self.proposals.get(name, ())), name)))
         self._seconds: list[float] = []
+        self.saves: Counter[str] = Counter()
 
     def finished(self, name: str) -> bool:
         """Whether a picture is in the file."""
@@ -153,11 +161,14 @@ class Session:
         if self._stamp() != self._seen:
             what = "another program has written it since this page was opened"
             raise PartregError(f"{self.path}: {what}; stop, start `partreg annotate` again and go on.")
+        if self.kept and not self.kept.exists():
+            shutil.copyfile(self.path, self.kept)
         self._done.pop(name, None)
         done = {**self._done, name: Picture(name, *self.sizes[name], tuple(kept))}
         write_coco(labelled(self.classes, done.values(), str(self.path)), self.path)
         self._done, self._seen = done, self._stamp()
         self._seconds.append(seconds)
+        self.saves[name] += 1
 
     def progress(self) -> dict[str, Any]:
         """``done`` and ``total`` pictures, and the ``seconds`` that are left, None before the first one is finished."""

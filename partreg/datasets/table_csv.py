@@ -27,7 +27,8 @@ NEAR = 0.75  # a column at least this similar to a known one, 0 to 1, counts as 
 NUMBERS = ("camera", "time", "model", "color", "type")
 NAME = "vehicle_name"
 LINE_END = re.compile(r"\r\n|\r|\n")
-NOBODY = ("", "-1", "nan", "none")  # what programs write for unknown vehicles, which would count as one
+# What programs write for unknown vehicles, which would count as one.
+NOBODY = ("", "-1", "nan", "none", "null", "n/a", "#n/a", "<na>", "?")
 
 
 def read_csv(path: str | Path) -> pd.DataFrame:

@@ -27,6 +27,7 @@ from partreg.search.pictures import FOREIGN, within
 
 VERSION = 1
 HEADING = ["path", "content"]
+STATE = "[0-9a-f]" * 12  # in the names of an index's files
 DIGEST = re.compile(r"[0-9a-f]{16}")
 
 
@@ -92,6 +93,10 @@ class Index:
         return path
 
 
+class OtherVersionError(PartregError):
+    """An index is not damaged, but of another version of this library."""
+
+
 def is_index(folder: str | Path) -> bool:
     """Whether a folder holds an index."""
     return (Path(folder) / "index.json").is_file()
@@ -110,6 +115,8 @@ def read_index(folder: str | Path) -> Index:
         raise PartregError(f"{folder}: expected an index, found {found}; make it by {made}.")
     try:
         return _read(folder)
+    except OtherVersionError:
+        raise
     except PartregError as error:
         raise PartregError(
             f"{folder}: the index is damaged ({error}); delete this folder, and run `partreg index` again."
@@ -118,7 +125,14 @@ def read_index(folder: str | Path) -> Index:
 
 def _read(folder: Path) -> Index:
     """Read the files of an index."""
-    about = About.of(files.read_json(folder / "index.json"), str(folder / "index.json"))
+    said = files.read_json(folder / "index.json")
+    version = said.get("version") if isinstance(said, dict) else None
+    if isinstance(version, int) and version != VERSION:
+        raise OtherVersionError(
+            f"{folder}: the index is of version {version}, and this partreg reads version {VERSION}; make another one "
+            "with `partreg index --to`."
+        )
+    about = About.of(said, str(folder / "index.json"))
     array, listed = _places(folder, about.state)
     root, network = (Path(os.path.normpath(folder / place)) for place in (about.pictures, about.network))
     names, contents = _read_pictures(listed, root)
@@ -128,7 +142,10 @@ def _read(folder: Path) -> Index:
         raise PartregError(
             f"{array}: expected {len(names)} rows of float32, one a line of {listed.name}, found {found}."
         )
-    return Index(folder, root, network, about.run, about.weights, names, contents, features)
+    index = Index(folder, root, network, about.run, about.weights, names, contents, features)
+    if index.state != about.state:
+        raise PartregError(f"{listed.name} and {array.name} are not what was written under these names")
+    return index
 
 
 def write_index(index: Index) -> None:
@@ -140,7 +157,7 @@ def write_index(index: Index) -> None:
     pictures, network = (os.path.relpath(place, index.folder) for place in (index.root, index.network))
     about = About(VERSION, index.state, pictures, network, index.run, index.weights)
     files.write_json(index.folder / "index.json", asdict(about))
-    for pattern in ("features-*.npy", "pictures-*.csv", "cells-*.faiss"):
+    for pattern in (f"features-{STATE}.npy", f"pictures-{STATE}.csv", f"cells-{STATE}*.faiss"):
         for old in set(index.folder.glob(pattern)) - {array, listed}:
             old.unlink()
 
@@ -151,7 +168,7 @@ def _table(index: Index) -> str:
 
 
 def _places(folder: Path, state: str) -> tuple[Path, Path]:
-    if not re.fullmatch(r"[0-9a-f]{12}", state):
+    if not re.fullmatch(STATE, state):
         raise PartregError(
             f"{folder / 'index.json'}: state is {state[:40]!r}; expected 12 hexadecimal digits; delete {folder} and "
             "make the index again."

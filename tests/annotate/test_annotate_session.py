@@ -76,6 +76,21 @@ def test_each_save_is_in_the_file_and_the_next_sitting_goes_on(start, tmp_path):
     assert corners(start(), "deep/b.png") == [("light", (1, 2, 3, 4.5))]
 
 
+def test_a_file_of_another_tool_is_kept_as_it_was_before_the_first_change(start, tmp_path):
+    start().save("a.jpg", [WINDOW], 1)
+    assert start().kept is None
+    content = json.loads((tmp_path / "boxes.json").read_text())
+    content["annotations"][0]["segmentation"] = [[10, 5, 50, 5, 50, 25]]
+    (tmp_path / "boxes.json").write_text(json.dumps(content))
+    session = start()
+    assert session.kept == tmp_path / "boxes.before.json"
+    assert not session.kept.exists()
+    session.save("c.jpg", [], 1)
+    session.save("c.jpg", [WINDOW], 1)
+    assert json.loads(session.kept.read_text()) == content
+    assert "segmentation" not in (tmp_path / "boxes.json").read_text()
+
+
 def test_slips_are_dropped_and_unknown_classes_refused(start):
     session = start()
     session.save("a.jpg", [("light", (5, 5, 6, 40)), ("light", (90, 5, 99, 40)), WINDOW], 1)
@@ -190,20 +205,23 @@ def test_the_page_is_told_the_work_and_shown_upright_pictures(start):
     assert [one["name"] for one in work["queue"]] == ["a.jpg", "c.jpg", "deep/b.png"]
     assert (work["title"], work["left_out"], work["progress"]["total"]) == ("Boxes in photos", 2, 3)
     sent = {"label": "mug", "x0": 1, "y0": 2, "x1": 30, "y1": 40}
-    body = json.dumps({"image": "c.jpg", "boxes": [sent], "seconds": 2.5}).encode()
-    assert asked(given["POST", "/save"](Request({}, body))) == {"done": 1, "total": 3, "seconds": 5.0}
+    body = json.dumps({"image": "c.jpg", "boxes": [sent], "seconds": 2.5, "saves": 0}).encode()
+    assert asked(given["POST", "/save"](Request({}, body))) == {"done": 1, "total": 3, "seconds": 5.0, "saves": 1}
+    with pytest.raises(PartregError, match=r"c\.jpg: another tab has saved it meanwhile; reload this page"):
+        given["POST", "/save"](Request({}, body))  # of a tab that was opened before
     found = asked(given["GET", "/boxes"](Request({"image": "c.jpg"})))
-    assert found == {"width": 80, "height": 60, "boxes": [{**sent, "score": None}]}
+    assert found == {"width": 80, "height": 60, "boxes": [{**sent, "score": None}], "saves": 1}
     picture = given["GET", "/picture"](Request({"image": "c.jpg"}))
     assert Image.open(io.BytesIO(picture.body)).size == (80, 60)
 
 
 @pytest.mark.parametrize(
     "body",
-    [b"", b"[]", b"{}", b'{"image": "a.jpg", "boxes": [], "seconds": "long"}',
-     b'{"image": "a.jpg", "boxes": [{"label": "mug"}], "seconds": 1}',
-     b'{"image": "a.jpg", "boxes": [{"label": "mug", "x0": NaN, "y0": 1, "x1": 2, "y1": 3}], "seconds": 1}',
-     b'{"image": "none.jpg", "boxes": [], "seconds": 1}'],
+    [b"", b"[]", b"{}", b'{"image": "a.jpg", "boxes": [], "seconds": "long", "saves": 0}',
+     b'{"image": "a.jpg", "boxes": [], "seconds": 1}',
+     b'{"image": "a.jpg", "boxes": [{"label": "mug"}], "seconds": 1, "saves": 0}',
+     b'{"image": "a.jpg", "boxes": [{"label": "mug", "x0": NaN, "y0": 1, "x1": 2, "y1": 3}], "seconds": 1, "saves": 0}',
+     b'{"image": "none.jpg", "boxes": [], "seconds": 1, "saves": 0}'],
 )  # fmt: skip
 def test_what_the_page_would_never_send_is_refused(start, body):
     session = start(("mug",))
@@ -219,7 +237,7 @@ def test_a_picture_that_cannot_be_shown_is_not_finished(start, folder):
     whole = (folder / "a.jpg").read_bytes()
     (folder / "a.jpg").write_bytes(whole[: len(whole) // 2])
     session = start(("mug",))
-    body = json.dumps({"image": "a.jpg", "boxes": [], "seconds": 1}).encode()
+    body = json.dumps({"image": "a.jpg", "boxes": [], "seconds": 1, "saves": 0}).encode()
     with pytest.raises(PartregError, match=r"a\.jpg: not a readable image"):
         routes(session)["POST", "/save"](Request({}, body))
     assert not session.path.exists()

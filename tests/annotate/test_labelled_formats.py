@@ -179,6 +179,13 @@ def test_label_studio(tmp_path):
     )
 
 
+def test_cvat_for_video_is_refused(tmp_path):
+    track = '<track id="0" label="w"><box frame="0" xtl="1" ytl="1" xbr="9" ybr="9"/></track>'
+    path = written(tmp_path, "video.xml", f"<annotations>{track}</annotations>")
+    with pytest.raises(PartregError, match=r"found the tracks of CVAT for video; export the task as `CVAT for images"):
+        formats.read(path)
+
+
 def test_cvat(tmp_path):
     found, notes = formats.read(written(tmp_path, "annotations.xml", CVAT))
     assert boxes_of(found) == [FIRST, TURNED, POLYGON, Box("l", 80, 45, 120, 55), Box("l", 1, 2, 4, 6)]

@@ -98,7 +98,7 @@ def test_a_broken_picture_in_a_folder_is_a_problem(tmp_path):
     assert "KA-00/0.jpg is unreadable" in problem.message
 
 
-@pytest.mark.parametrize("name", ["-1", "nan", b"\xe9t\xe9".decode(errors="surrogateescape")])
+@pytest.mark.parametrize("name", ["-1", "nan", "NULL", "?", b"\xe9t\xe9".decode(errors="surrogateescape")])
 def test_folders_that_are_no_vehicles(tmp_path, name):
     root = in_folders(tmp_path, 4)
     picture(root / name / "0.jpg")

@@ -1,7 +1,10 @@
 """`partreg search`: lines, JSON, and a page that opens offline."""
 
 import json
+import os
 import re
+import subprocess
+import sys
 
 import pytest
 from click.testing import CliRunner
@@ -47,6 +50,23 @@ def test_the_page_holds_its_pictures_and_runs_nothing(indexed, pictures, tmp_pat
     assert "<script" not in text
     assert not re.search(r'(?:src|href)="(?!data:)', text)
     assert 'alt="Rank 1, distance 0.000: c.png"' in text
+
+
+def test_a_page_does_not_take_the_place_of_a_picture(indexed, pictures):
+    before = (pictures / "c.png").read_bytes()
+    words = ["search", str(indexed), "--page", str(pictures / "c.png"), str(pictures / "lot/a.png")]
+    with pytest.raises(PartregError, match=r"--page .*c\.png: expected a file that ends in \.html; name one"):
+        CliRunner().invoke(commands, words, catch_exceptions=False)
+    assert (pictures / "c.png").read_bytes() == before
+
+
+def test_a_name_that_is_no_utf8_is_an_escape_on_the_page(indexed, pictures, tmp_path):
+    path = tmp_path / os.fsdecode(b"latin\xe9.png")
+    path.write_bytes((pictures / "c.png").read_bytes())
+    words = [sys.executable, "-m", "partreg", "search", indexed, path, "--page", tmp_path / "found.html"]
+    done = subprocess.run(words, env=os.environ | {"PYTHONIOENCODING": "utf-8:strict"}, capture_output=True, check=True)
+    assert b"latin\\udce9.png" in done.stdout
+    assert "latin\\udce9.png" in (tmp_path / "found.html").read_text(encoding="utf-8")
 
 
 def test_a_picture_that_is_gone_is_said_on_the_page(indexed, pictures):

@@ -41,6 +41,12 @@ def test_two_networks_give_two_maps_as_lines_figure_and_page(pictures, network, 
     assert "<script" not in page
 
 
+def test_maps_do_not_take_the_place_of_a_picture(pictures, network):
+    both = [pictures / "c.png", pictures / "lot/a.png"]
+    with pytest.raises(PartregError, match="this is one of the two pictures; name another file"):
+        ran(*both, "--network", network, "--to", pictures / "lot" / ".." / "c.png")
+
+
 def test_names_stay_text(network, tmp_path):
     paths = [draw(tmp_path / f'"><script>{number}.png', number) for number in range(2)]
     assert "<script" not in likeness_page(*paths, [alike(load_network(network), *paths)])

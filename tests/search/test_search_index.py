@@ -303,7 +303,6 @@ def spoil(folder, name, change):
 @pytest.mark.parametrize(
     ("name", "change", "words"),
     [
-        ("index.json", lambda text: text.replace(b'"version": 1', b'"version": 2'), "version is 2; expected one of 1"),
         ("index.json", lambda text: text[:40], "expected JSON"),
         ("index.json", lambda text: text.replace(b'"weights"', b'"weight"'), "'weight' is unknown"),
         ("index.json", lambda text: text.replace(b'"state": "', b'"state": "../'), "expected 12 hexadecimal digits"),
@@ -316,6 +315,8 @@ def spoil(folder, name, change):
         ("features-*", lambda text: text[:-9], "expected an array of numbers"),
         ("features-*", lambda text: text[:-4] + np.float32(np.nan).tobytes(), "hold NaN or infinite values"),
         ("features-*", lambda text: text.replace(b"<f4", b"<i4"), "found 4 rows of int32"),
+        ("features-*", lambda text: text[:-1] + bytes([text[-1] ^ 1]), "are not what was written"),
+        ("pictures-*", lambda text: text.replace(b"c.png", b"d.png"), "are not what was written"),
     ],
 )
 def test_a_damaged_index_is_refused_in_a_sentence(indexed, name, change, words):
@@ -323,6 +324,26 @@ def test_a_damaged_index_is_refused_in_a_sentence(indexed, name, change, words):
     with pytest.raises(PartregError, match=words) as caught:
         read_index(indexed)
     assert str(caught.value).startswith(f"{indexed}: the index is damaged (")
+
+
+def test_an_index_of_another_version_is_not_called_damaged(indexed):
+    spoil(indexed, "index.json", lambda text: text.replace(b'"version": 1', b'"version": 2'))
+    with pytest.raises(PartregError, match="is of version 2, and this partreg reads version 1; make another one"):
+        read_index(indexed)
+
+
+def test_files_of_ones_own_beside_an_index_stay(pictures, network, tmp_path):
+    for name in ("pictures-2024.csv", "features-resnet.npy", "cells-old.faiss"):
+        (tmp_path / name).write_bytes(b"mine")
+    index_folder(pictures, network, str(tmp_path))
+    (pictures / "c.png").unlink()
+    index_folder(pictures, network, str(tmp_path))
+    assert sorted(path.name for path in tmp_path.iterdir() if path.is_file() and path.read_bytes() == b"mine") == [
+        "cells-old.faiss",
+        "features-resnet.npy",
+        "pictures-2024.csv",
+    ]
+    assert len([*tmp_path.glob("features-*.npy")]) == 2  # the index's own old one is gone
 
 
 def test_what_is_no_index_is_refused(tmp_path):
