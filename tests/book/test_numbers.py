@@ -14,6 +14,7 @@ from partreg.studies import effects, evidence, pays, regime, settings
 from partreg.synthetic import benchmark
 from partreg.synthetic.benchmark import Benchmark, plan_vehicleid, plan_veri
 from partreg.workflow.profile import REFERENCE, REPOSITORY, read_profile
+from partreg.workflow.runs import CONTROLS
 
 
 def described(profile: str) -> Benchmark:
@@ -144,12 +145,18 @@ def test_the_page_of_runs_says_what_the_seeds_that_were_added_later_change():
     kept, most = effects.read_evidence(), effects.largest()
     sides = [[{**most, "row": row}] for row in (paper.FULL, paper.BASELINE)]
     full, baseline = (effects.chosen(kept, side[0]) for side in sides)
-    assert sorted({*full.index} - {*range(7)}) == [7, 8, 9, 10]
-    assert 8 not in set(effects.chosen(kept, {**most, "row": pays.DEEP}).index)
+    assert [*full.index] == [*baseline.index] == [*range(15)]
+    assert [*effects.chosen(kept, {**most, "row": pays.DEEP}).index] == [*range(9)]
+    whole, *wrong = ({*effects.chosen(kept, {**most, "row": row}).index} - {*range(7)} for row in CONTROLS)
+    assert (whole, wrong) == ({8, 9, 10}, [{8, 9}, {8, 9}])
+    mine = [[{**most, "row": row}] for row in (paper.FULL, evidence.WHOLE)]
+    before = dataclasses.replace(kept, runs=kept.runs[kept.runs.seed < 7])
+    assert f"{in_points(effects.effect(before, *mine))} points ahead of the heads" in page("runs")
     for words, last in zip(regime.AGAIN, (4, 3), strict=True):
         assert [*effects.chosen(kept, {**most, "row": f"{paper.FULL}, {words}"}).index] == [*range(last + 1)]
-    apart = (full.cmc1_large - baseline.cmc1_large).astype(float)
-    assert apart.idxmax() == 7
-    assert (baseline.device[7], full.device[7]) == ("NVIDIA H200", "CPU (x86_64, 2 cores)")
+    assert [*baseline.device] == [*full.device]
+    assert [round(100 * one.cmc1_large[0], 1) for one in (baseline, full)] == [28.6, 29.4]  # the GPU's
+    assert round(100 * baseline.cmc1_large[7], 1) == 30.1
+    assert round(100 * (full.cmc1_large[7] - baseline.cmc1_large[7]), 1) == 2.7
     first = dataclasses.replace(kept, runs=kept.runs[kept.runs.seed < 7])
     assert f"full model is {in_points(effects.effect(first, *sides))} points ahead" in page("runs")
