@@ -134,8 +134,19 @@ def labelled(classes: Iterable[str], pictures: Iterable[Picture], where: str) ->
 
 
 def located(found: Labelled, folder: Folder, where: str) -> Labelled:
-    """The same with the names that the pictures have in ``folder``, see `Folder.find`."""
+    """The same with the names that the pictures have in ``folder``, see `Folder.find`.
+
+    Raises:
+        PartregError: `Folder.find` does; or a picture's size is that of the stored picture, which is shown turned.
+    """
     pictures = [replace(one, name=folder.find(one.name, where)) for one in found.pictures]
+    for one in pictures:
+        width, height = folder.size(one.name)
+        if (one.width, one.height) == (height, width) and width != height:
+            what = (
+                f"{one.name!r} has {height} x {width} pixels as it is stored, and is shown turned, {width} x {height}"
+            )
+            raise PartregError(f"{where}: {what}; give boxes of the picture as it is shown.")
     return labelled(found.classes, pictures, where)
 
 

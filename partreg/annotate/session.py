@@ -20,7 +20,7 @@ import pandas as pd
 
 from partreg.annotate.formats_json import plain, read_coco, write_coco
 from partreg.annotate.labelled import Box, Labelled, Notes, Picture, clamped, class_name, labelled
-from partreg.datasets.pictures import SWAPPED, TURNED, picture_header, reason
+from partreg.datasets.pictures import SWAPPED, TURNED, open_picture, picture_header, reason
 from partreg.errors import PartregError
 from partreg.files import inside, read_json
 from partreg.parts.annotation import LABELS, NOTHING, SMALLEST, upright
@@ -237,6 +237,12 @@ def begin(
     place = Path(os.path.abspath(folder))
     path = Path(to) if to else place.with_name(f"{place.name}.{annotator or 'annotations'}.json")
     sizes, left_out = usable(folder)
+    for name in [*sizes] if detector else []:  # a detector reads whole pictures, and would stop at a truncated one
+        try:
+            open_picture(inside(folder, name))
+        except PartregError as error:
+            left_out[name] = reason(error.__cause__) if error.__cause__ else str(error)
+            del sizes[name]
     proposals = propose(detector, folder, sizes) if detector and sizes else {}
     learnt = read_json(Path(detector) / "detector.json")["classes"] if detector else LABELS
     others = learnt if {*learnt} - {*LABELS} else LABELS  # a detector of other things than cars says their names

@@ -49,9 +49,14 @@ def check_features(features: np.ndarray, name: str, rows: int | None = None) -> 
     """Check features and return them as an array (N, D).
 
     Raises:
-        PartregError: the features are not a matrix, or not one of ``rows`` rows, or a value is NaN or infinite.
+        PartregError: the features are not a matrix of real numbers, or not one of ``rows`` rows, or a value is NaN or
+            infinite.
     """
     features = np.asarray(features)
+    if features.dtype.kind not in "fiu":
+        raise PartregError(
+            f"{name} features are of type {features.dtype}, expected real numbers; save them as float32."
+        )
     if features.ndim != 2 or (rows is not None and len(features) != rows):
         what = f"shape {features.shape}, expected ({'images' if rows is None else rows}, width)"
         raise PartregError(f"{name} features have {what}; pass one row for each image.")

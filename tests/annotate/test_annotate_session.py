@@ -174,6 +174,16 @@ def test_each_annotator_has_a_file_beside_the_folder(folder, tmp_path):
     assert begin(str(folder), to=str(tmp_path / "x.json"))[0].path == tmp_path / "x.json"
 
 
+def test_a_detector_does_not_stop_at_a_truncated_picture(folder, monkeypatch):
+    whole = (folder / "a.jpg").read_bytes()
+    (folder / "a.jpg").write_bytes(whole[: len(whole) // 2])
+    monkeypatch.setattr(sessions, "propose", lambda detector, folder, sizes: {})
+    write_json(folder.parent / "detector.json", {"classes": list(LABELS)})
+    session, left_out = begin(str(folder), detector=str(folder.parent))
+    assert session.queue == ("c.jpg", "deep/b.png")
+    assert "truncated" in left_out["a.jpg"].lower()
+
+
 def test_the_best_box_of_each_class_is_proposed(folder, monkeypatch):
     rows = [("a.jpg", "left_light", 0.1, 0.5, 0.2, 1.0, 0.4), ("a.jpg", "left_light", 0.0, 0.5, 0.3, 1.0, 0.9)]
     rows += [("a.jpg", "rear_window", 0.25, 0.0, 0.75, 0.5, 0.5)]

@@ -179,6 +179,20 @@ def test_label_studio(tmp_path):
     )
 
 
+def test_boxes_of_a_stored_picture_that_is_shown_turned_are_refused(tmp_path):
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    (tmp_path / "p").mkdir()
+    Image.new("RGB", (60, 40)).save(tmp_path / "p" / "a.jpg", exif=turned)
+    formats.write(Labelled(("w",), (Picture("a.jpg", 60, 40),)), tmp_path / "stored.json", "coco")
+    formats.write(Labelled(("w",), (Picture("a.jpg", 40, 60),)), tmp_path / "shown.json", "coco")
+    with pytest.raises(
+        PartregError, match=r"'a\.jpg' has 60 x 40 pixels as it is stored, and is shown turned, 40 x 60"
+    ):
+        formats.read(tmp_path / "stored.json", tmp_path / "p")
+    assert formats.read(tmp_path / "shown.json", tmp_path / "p")[0].pictures[0].width == 40
+
+
 def test_cvat_for_video_is_refused(tmp_path):
     track = '<track id="0" label="w"><box frame="0" xtl="1" ytl="1" xbr="9" ybr="9"/></track>'
     path = written(tmp_path, "video.xml", f"<annotations>{track}</annotations>")

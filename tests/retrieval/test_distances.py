@@ -38,6 +38,8 @@ def test_a_feature_is_at_no_distance_from_itself():
     ("features", "rows", "sentence"),
     [
         (np.zeros(3), None, r"shape \(3,\), expected \(images, width\)"),
+        (np.array([["0.5"]]), None, "are of type <U3, expected real numbers"),
+        (np.zeros((1, 2), complex), None, "are of type complex128, expected real numbers"),
         (np.zeros((3, 2)), 4, r"shape \(3, 2\), expected \(4, width\)"),
         (np.array([[0.0], [np.nan]]), None, r"NaN or infinite values \(1 rows, the first 1\)"),
         (np.array([[np.inf], [np.nan]]), None, r"NaN or infinite values \(2 rows, the first 0\)"),
