@@ -170,6 +170,8 @@ def own_lists(root: Path, problems: list[Problem]) -> tuple[dict[str, pd.DataFra
     rows = own.read_rows(path, problems.append)
     frame = rows.rename(columns={"path": "image", "opened": "path"})
     counts = _count("all", frame)
+    if path.is_dir() and (others := _passed_over(path, rows)):
+        counts[f"files passed over, such as {others[0]}"] = len(others)
     if "split" not in frame or frame.empty:
         _unusable(str(path), frame, 1, problems)
         return {str(path): frame}, counts
@@ -182,6 +184,13 @@ def own_lists(root: Path, problems: list[Problem]) -> tuple[dict[str, pd.DataFra
         tables = [images_table(parts[split]) for split in ("query", "gallery")]
         problems += _unjudged(str(path), *tables)
     return {str(path): frame}, counts
+
+
+def _passed_over(root: Path, rows: pd.DataFrame) -> list[str]:
+    """The files under a folder with a folder for each vehicle that are none of its rows, sorted; hidden ones aside."""
+    listed = set(rows["opened"])
+    found = (path.relative_to(root) for path in root.rglob("*") if path.is_file() and str(path) not in listed)
+    return sorted(str(path) for path in found if not any(part.startswith(".") for part in path.parts))
 
 
 def _unusable(file: str, listed: pd.DataFrame, vehicles: int, problems: list[Problem]) -> None:

@@ -84,10 +84,21 @@ def test_a_folder_for_each_vehicle(tmp_path):
     assert (source(root), layout_of(root)) == (root, "own")
     assert found.lacks == "the column 'split' is missing"
     counts = check(root).counts
-    assert counts == {"all images": 11, "all vehicles": 5}
+    assert counts == {"all images": 11, "all vehicles": 5, "files passed over, such as KA-00/notes.txt": 2}
     assert check(root).problems == []
     listed(root, "path,vehicle,split", "KA-00/0.jpg,x,train", "KA-01/0.jpg,y,gallery")
     assert len(read_galleries(root).train) == 1, "the CSV says more"
+
+
+def test_a_check_counts_the_files_that_are_passed_over(tmp_path):
+    root = in_folders(tmp_path, 4)
+    picture(root / "KA-00" / "deeper" / "0.jpg")
+    picture(root / "0.jpg")
+    (root / "KA-01" / "1.heic").touch()
+    (root / ".hidden").touch()
+    report = check(root)
+    assert report.counts["files passed over, such as 0.jpg"] == 3
+    assert report.problems == []
 
 
 def test_a_broken_picture_in_a_folder_is_a_problem(tmp_path):
