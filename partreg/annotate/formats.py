@@ -42,7 +42,7 @@ def _read_file(path: Path, pictures: Folder | None, notes: Notes) -> Labelled:
     if path.suffix.lower() == ".xml":
         root = formats_xml.parsed(path)
         if root.tag == "annotations":
-            return formats_xml.read_cvat(path, root, notes)
+            return formats_xml.read_cvat(path, root, notes, pictures)
         return formats_xml.read_voc(path.parent, [path], pictures, notes)
     content = read_json(path)
     if isinstance(content, list):
@@ -50,7 +50,7 @@ def _read_file(path: Path, pictures: Folder | None, notes: Notes) -> Labelled:
     if isinstance(content, dict) and "shapes" in content:
         return _labelme(path.parent, [path], pictures, notes)
     if isinstance(content, dict) and "annotations" in content:
-        return formats_json.read_coco(path, content, notes)
+        return formats_json.read_coco(path, content, notes, pictures)
     raise PartregError(f"{path}: expected boxes of {EXPECTED}; export them as one of these.")
 
 

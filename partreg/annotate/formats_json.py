@@ -26,11 +26,13 @@ from partreg.annotate.labelled import (
     class_name,
     ellipse,
     labelled,
+    meant,
     picture_name,
     rotated,
     size_in,
     upright_box,
 )
+from partreg.datasets.suffixes import SUFFIXES
 from partreg.errors import PartregError
 from partreg.files import write_json
 from partreg.guard import checked, expected, number, whole
@@ -85,7 +87,7 @@ class Coco(TypedDict):
     annotations: list[CocoBox]
 
 
-def read_coco(path: Path, content: Any, notes: Notes) -> Labelled:
+def read_coco(path: Path, content: Any, notes: Notes, pictures: Folder | None = None) -> Labelled:
     """The boxes of a COCO file; polygons and masks have theirs beside them.
 
     Raises:
@@ -102,11 +104,9 @@ def read_coco(path: Path, content: Any, notes: Notes) -> Labelled:
         label = _known(classes, one["category_id"], f"{where}: category_id")
         box = _coco_box(one, label, (image["width"], image["height"]), where, notes)
         boxes[one["image_id"]] += [box] if box else []
-    pictures = [
-        Picture(picture_name(one["file_name"], f"{path}: images"), one["width"], one["height"], tuple(boxes[key]))
-        for key, one in images.items()
-    ]
-    return labelled(classes.values(), pictures, str(path))
+    named = {key: meant(one["file_name"], pictures, f"{path}: images") for key, one in images.items()}
+    found = [Picture(named[key], one["width"], one["height"], tuple(boxes[key])) for key, one in images.items()]
+    return labelled(classes.values(), found, str(path))
 
 
 def _coco_box(one: CocoBox, label: str, size: tuple[int, int], where: str, notes: Notes) -> Box | None:
@@ -270,7 +270,8 @@ def read_studio(path: Path, content: Any, pictures: Folder | None, notes: Notes)
             continue
         notes.left_out.update({"earlier annotations": len(done) - 1} if done[1:] else {})
         results = done[-1]["result"]
-        sides = next(((r.get("original_width"), r.get("original_height")) for r in results), (None, None))
+        sized = (r for r in results if r.get("original_width") is not None)
+        sides = next(((r.get("original_width"), r.get("original_height")) for r in sized), (None, None))
         size = _size(sides, name, pictures, where)
         boxes: list[Box] = []
         for at, result in enumerate(results):
@@ -282,8 +283,12 @@ def read_studio(path: Path, content: Any, pictures: Folder | None, notes: Notes)
 
 
 def _studio_name(data: dict[str, Any], where: str) -> str:
-    """The picture of a task; addresses of local files and uploads become the names that these had."""
-    address = data.get("image") or next((value for value in data.values() if isinstance(value, str)), None)
+    """The picture of a task; addresses of local files and uploads become the names that these had.
+
+    It stands under "image", or else it is the only text that ends as a picture's name does.
+    """
+    others = [one for one in data.values() if isinstance(one, str) and one.lower().endswith(SUFFIXES)]
+    address = data.get("image") or (others[0] if len(others) == 1 else None)
     if not isinstance(address, str):
         raise PartregError(f"{where}: expected the address of a picture in data.image; add it.")
     parts = urlsplit(address)

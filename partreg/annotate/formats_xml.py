@@ -26,6 +26,7 @@ from partreg.annotate.labelled import (
     class_name,
     ellipse,
     labelled,
+    meant,
     picture_name,
     rotated,
     size_in,
@@ -52,7 +53,7 @@ def parsed(path: Path) -> Any:
         raise PartregError(f"{path}: {what}; export the file anew.") from error
 
 
-def read_cvat(path: Path, root: Any, notes: Notes) -> Labelled:
+def read_cvat(path: Path, root: Any, notes: Notes, pictures: Folder | None = None) -> Labelled:
     """The boxes of "CVAT for images 1.1".
 
     Raises:
@@ -63,9 +64,9 @@ def read_cvat(path: Path, root: Any, notes: Notes) -> Labelled:
         raise PartregError(f"{path}: {what}; export the task as `CVAT for images 1.1`.")
     where = f"{path}: meta"
     classes = [class_name(text(one), where) for one in root.findall("./meta//labels/label/name")]
-    pictures = []
+    found = []
     for image in root.iter("image"):
-        name = picture_name(image.get("name"), f"{path}: image {image.get('id')}")
+        name = meant(image.get("name"), pictures, f"{path}: image {image.get('id')}")
         where = f"{path}: {name}"
         size = int(value(image, "width", where, 1)), int(value(image, "height", where, 1))
         boxes: list[Box] = []
@@ -74,8 +75,8 @@ def read_cvat(path: Path, root: Any, notes: Notes) -> Labelled:
                 notes.left_out[f"shapes of the kind {shape.tag}"] += 1
                 continue
             boxes += filter(None, [_cvat_box(shape, size, f"{where}: {shape.tag} {at + 1}", notes)])
-        pictures.append(Picture(name, *size, tuple(boxes)))
-    return labelled(classes, pictures, str(path))
+        found.append(Picture(name, *size, tuple(boxes)))
+    return labelled(classes, found, str(path))
 
 
 def _cvat_box(shape: Any, size: tuple[int, int], where: str, notes: Notes) -> Box | None:

@@ -175,6 +175,17 @@ def picture_name(value: object, where: str) -> str:
     return path
 
 
+def meant(value: object, pictures: Folder | None, where: str) -> str:
+    """A picture's path as a file says it; with a folder of pictures, that of the one it means, see `Folder.find`.
+
+    Raises:
+        PartregError: it is no such path, or the picture is not in the folder.
+    """
+    if pictures and isinstance(value, str):
+        return pictures.find(value.replace("\\", "/"), where)
+    return picture_name(value, where)
+
+
 def upright_box(label: str, corners: Sequence[float], size: tuple[int, int], where: str) -> Box:
     """A box of four corners as left, top, right and bottom; one that leaves the picture by `SLACK` is clamped.
 

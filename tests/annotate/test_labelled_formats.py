@@ -193,6 +193,28 @@ def test_boxes_of_a_stored_picture_that_is_shown_turned_are_refused(tmp_path):
     assert formats.read(tmp_path / "shown.json", tmp_path / "p")[0].pictures[0].width == 40
 
 
+@pytest.mark.parametrize("name", ["/data/a.jpg", "../a.jpg", "C:\\\\pics\\\\a.jpg"])
+def test_a_path_of_another_machine_means_the_picture_of_its_name(tmp_path, name):
+    (tmp_path / "p").mkdir()
+    Image.new("RGB", (8, 6)).save(tmp_path / "p" / "a.jpg")
+    image = {"id": 1, "file_name": name.replace("\\\\", "\\"), "width": 8, "height": 6}
+    path = written(tmp_path, "b.json", json.dumps({"images": [image], "categories": [], "annotations": []}))
+    assert formats.read(path, tmp_path / "p")[0].pictures[0].name == "a.jpg"
+    cvat = f'<annotations><image id="0" name="{image["file_name"]}" width="8" height="6"/></annotations>'
+    assert formats.read(written(tmp_path, "c.xml", cvat), tmp_path / "p")[0].pictures[0].name == "a.jpg"
+
+
+def test_the_picture_of_a_task_is_the_text_that_ends_as_one(tmp_path):
+    task = {"data": {"note": "hello", "picture": "/data/upload/1/abcdef12-a.jpg"}}
+    result = [{"type": "choices", "value": {}}, {"type": "x", "value": {}, "original_width": 8, "original_height": 6}]
+    path = written(tmp_path, "s.json", json.dumps([{**task, "annotations": [{"result": result}]}]))
+    (picture,) = formats.read(path)[0].pictures
+    assert (picture.name, picture.width) == ("a.jpg", 8)
+    task["data"]["note"] = "b.jpg"
+    with pytest.raises(PartregError, match=r"expected the address of a picture in data\.image"):
+        formats.read(written(tmp_path, "s.json", json.dumps([{**task, "annotations": [{"result": result}]}])))
+
+
 def test_cvat_for_video_is_refused(tmp_path):
     track = '<track id="0" label="w"><box frame="0" xtl="1" ytl="1" xbr="9" ybr="9"/></track>'
     path = written(tmp_path, "video.xml", f"<annotations>{track}</annotations>")
@@ -258,7 +280,7 @@ def test_pictures_are_found_by_their_names_and_give_sizes(tmp_path, pictures):
     with pytest.raises(PartregError, match=r"b\.json: the size of 'elsewhere/b\.jpg' is unknown"):
         formats.read(path)
     written(tmp_path, "c.json", {**COCO, "images": [{**COCO["images"][0], "file_name": "none.jpg"}]})
-    with pytest.raises(PartregError, match=r"c\.json: no pictures of .*photos have the name 'none\.jpg'"):
+    with pytest.raises(PartregError, match=r"c\.json: images: no pictures of .*photos have the name 'none\.jpg'"):
         formats.read(tmp_path / "c.json", pictures)
 
 
