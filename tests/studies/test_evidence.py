@@ -1,6 +1,7 @@
 """The many trainings: which there are, and that one leaves a whole record, also where it fails."""
 
 import re
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -99,6 +100,33 @@ def test_the_best_epoch_is_the_first_of_the_best_on_validation_and_never_on_test
 def test_hits_of_a_vehicle_are_the_mean_over_its_queries():
     scores = SimpleNamespace(hits=np.array([1.0, 0.0, np.nan, 0.5]), vehicles=np.array([7, 7, 3, 3]))
     assert evidence.vehicle_hits(scores) == [0.5, 0.5]
+
+
+def test_a_record_has_the_three_longest_lists_and_the_vehicles_that_were_asked(monkeypatch):
+    of = {"hits": np.array([1.0, 0.0, np.nan]), "vehicles": np.array([1, 1, 2])}  # the second has a single image
+    lists = {number: SimpleNamespace(cmc1=number / 10, cmc5=number / 5, **of) for number in (4, 1, 3, 2)}
+    past = pd.DataFrame({"cmc1_test": [0.4]})
+    made = {
+        "load_vehicleid": SimpleNamespace(tests={number: number for number in lists}),
+        "trained": Path("somewhere"),
+        "history": past,
+        "files.read_json": {"watched": "x"},
+        "watched_key": "x",
+        "training_columns": {},
+        "vehicleid_scores": lists,
+        "from_history": {},
+        "looked_at": False,
+        "fused": False,
+    }
+    for name, result in made.items():
+        monkeypatch.setattr(f"partreg.studies.evidence.{name}", lambda *given, result=result, **how: result)
+    record = evidence.vehicleid_record(None, None, {})
+    assert {name: record[name] for name in ("cmc1_small", "cmc1_medium", "cmc1_large")} == {
+        "cmc1_small": 0.2,
+        "cmc1_medium": 0.3,
+        "cmc1_large": 0.4,
+    }
+    assert record["hits"] == [0.5]
 
 
 def test_the_accuracy_is_the_global_branchs_or_none():
