@@ -100,9 +100,10 @@ def help_sentence(gain: Effect, started: Effect, change: Effect) -> str:
         return f"**{says}.**"
     also = ""
     if started.values and change.values:
-        apart = "which is less" if change.high < 0 else "which is more" if change.low > 0 else ""
-        apart = f", {apart}." if apart else f"; whether that is less is {UNDECIDED}."
-        also = f" From a start that has seen other vehicles it is {in_points(started)}{apart}"
+        compared = f"; whether that is less is {UNDECIDED}"
+        if change.high < 0 or change.low > 0:
+            compared = f", which is {'less' if change.high < 0 else 'more'}"
+        also = f" From a start that has seen other vehicles it is {in_points(started)}{compared}."
     mine, theirs = map(percent, gain.scores)
     table = paper.table(4)["CMC@1"]
     printed = table[paper.FULL] / table[paper.BASELINE] - 1

@@ -390,7 +390,7 @@ def check_page(page: str) -> None:
 
 
 def write_page(page: str, text: str) -> None:
-    """Write a page; what is no UTF-8 in the name of a file stands there as an escape."""
+    """Write a page; what is no UTF-8 in the name of a file becomes an escape."""
     from partreg.files import write_text
 
     write_text(page, text.encode("utf-8", "backslashreplace").decode("utf-8"))

@@ -302,11 +302,10 @@ def on_common_seeds(evidence: Evidence, methods: Iterable[Mapping[str, Any]]) ->
     if they are of the same seeds. Methods without trainings do not count.
     """
     found = [chosen(evidence, of) for of in methods if of.get("study") == REGIME]
-    seeds = [set(table.index) for table in found if len(table)]
-    if not seeds:
+    if not (found := [table for table in found if len(table)]):
         return evidence
-    runs = evidence.runs
-    return replace(evidence, runs=runs[(runs.study != REGIME) | runs.seed.isin(set.intersection(*seeds))])
+    runs, seeds = evidence.runs, of_common_seeds(found)[0].index
+    return replace(evidence, runs=runs[(runs.study != REGIME) | runs.seed.isin(seeds)])
 
 
 def arm(evidence: Evidence, of: Mapping[str, Any], scores: Mapping[str, float]) -> Arm:
