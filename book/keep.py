@@ -173,7 +173,8 @@ def again(commit: str, changes: dict[str, Any]) -> dict[str, Any]:
 def unlike(before: dict[str, Any], now: dict[str, Any], code: str) -> list[str]:
     """Return in what two codes' trainings of one row differ; ``code`` is that of today."""
     row = now["record"]["row"]
-    known = [name for name in before["record"] if name not in ORIGIN]  # a record of today may say more
+    kept = [name for name in regime.COLUMNS["regime"] if name not in ORIGIN]
+    known = [name for name in kept if name in before["record"]]  # a record of today may say more
     scores = [{name: one["record"].get(name) for name in known} for one in (before, now)]
     alike = {
         "the codes": now["code"] == code,

@@ -1,4 +1,4 @@
-"""The one exception that partreg raises on purpose."""
+"""What partreg raises on purpose."""
 
 
 class PartregError(Exception):
@@ -9,3 +9,7 @@ class PartregError(Exception):
 
     def __init__(self, sentence: str = "") -> None:
         super().__init__(" ".join(str(sentence).splitlines()))
+
+
+class DivergedError(PartregError):
+    """The loss of a training is infinite or not a number; what was trained says something about its description."""

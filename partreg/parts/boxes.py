@@ -2,8 +2,8 @@
 
 **Boxes** (`BOX_COLUMNS`) are what the method needs: at most one window, left light, right light and brand for each
 image, and the image's view. **Objects** (`OBJECT_COLUMNS`) are what annotators draw and detectors see: any number of
-named boxes for each image. `choose` goes from objects to boxes, `objects_of` back. Coordinates are relative to the
-image's width and height, 0 to 1; left and right are the image's, as in the paper.
+named boxes for each image; `choose` goes from objects to boxes. Coordinates are relative to the image's width and
+height, 0 to 1; left and right are the image's, as in the paper.
 
 The paper's parts are a car's. They are "flexible to various definitions": where the annotations name none of the car's
 classes, each of their names is a part of its own, with a box and a branch, see `PartDefinition`. A table has the car's
@@ -207,17 +207,6 @@ def choose(objects: pd.DataFrame, source: str, threshold: float = 0.0) -> pd.Dat
     view = [views.get(image, "unknown") for image in seen["image"]]
     boxes = seen.assign(view=view, source=source)[list(BOX_COLUMNS)]
     return in_order(infer_brand(boxes), objects["image"].unique())
-
-
-def objects_of(boxes: pd.DataFrame) -> pd.DataFrame:
-    """The objects (`OBJECT_COLUMNS`) that a detector should find for these boxes: lights, and the window by its view.
-
-    The brand, which is inferred, and windows in images of unknown view are left out.
-    """
-    window = boxes["part"] == "window"
-    rows = boxes[(boxes["part"] != "brand") & ~(window & (boxes["view"] == "unknown"))]
-    name = rows["part"].where(rows["part"] != "window", rows["view"] + "_window")
-    return rows.assign(name=name)[list(OBJECT_COLUMNS)].reset_index(drop=True)
 
 
 def infer_brand(boxes: pd.DataFrame) -> pd.DataFrame:

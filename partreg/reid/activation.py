@@ -67,9 +67,6 @@ def activation_maps(
     *,
     pixels: str | Path,
     own: bool = False,
-    branch: str = "global",
-    device: str = "",
-    threads: int = 1,
 ) -> np.ndarray:
     """Compute class activation maps of images with a trained network.
 
@@ -79,9 +76,6 @@ def activation_maps(
         pixels: folder of decoded images, see `partreg.reid.pixels`.
         own: map the image's own vehicle, which the network must have learnt. Otherwise map the learnt vehicle that it
             predicts, the only choice for a vehicle that it never saw.
-        branch: the branch whose classifier scores.
-        device: "" for a GPU if there is one.
-        threads: CPU threads.
 
     Returns:
         (N, S, S) float32.
@@ -89,17 +83,17 @@ def activation_maps(
     Raises:
         ValueError: ``own`` for a vehicle that the network did not learn.
     """
-    run, loaded, vehicles = load(folder, str(choose_device(device)))
+    run, loaded, vehicles = load(folder, str(choose_device()))
     network = cast(PartRegularizedNet, loaded)
     where = network.device
     labels = torch.from_numpy(pd.Index(vehicles).get_indexer(images["vehicle"])).to(where) if own else None
     if labels is not None and bool((labels < 0).any()):
         raise ValueError("own: expected images of the vehicles that the network learnt")
     maps = []
-    with reproducible(threads, where):
+    with reproducible(1, where):
         data = decoded(images, run.size, pixels)
         for start in range(0, len(images), 64):
             rows = slice(start, start + 64)
             batch = torch.from_numpy(np.array(data[rows])).permute(0, 3, 1, 2).to(where)
-            maps.append(class_activation(network, batch, labels if labels is None else labels[rows], branch).cpu())
+            maps.append(class_activation(network, batch, labels if labels is None else labels[rows]).cpu())
     return torch.cat(maps).numpy()

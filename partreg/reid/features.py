@@ -131,7 +131,6 @@ def extract(
     pixels: str | Path,
     method: Method = PART_REGULARIZED,
     device: str = "",
-    threads: int = 1,
     batch: int = 128,
     fused: bool = False,
 ) -> np.ndarray:
@@ -144,7 +143,6 @@ def extract(
         pixels: folder of decoded images, see `partreg.reid.pixels`.
         method: the method that trained the network.
         device: "" for a GPU if there is one.
-        threads: CPU threads.
         batch: images at a time.
         fused: return the features of all branches side by side instead of the global one.
 
@@ -157,5 +155,5 @@ def extract(
     """
     run, network, _ = load(folder, str(choose_device(device)), method)
     boxes = part_boxes(run, boxes, images) if fused or not run.use_global else None
-    with reproducible(threads, network.device):
+    with reproducible(1, network.device):
         return compute(network, decoded(images, run.size, pixels), boxes, batch, fused)

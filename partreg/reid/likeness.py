@@ -143,9 +143,6 @@ def hiding(
     *,
     pixels: str | Path,
     share: float = SHARE,
-    seed: int = 0,
-    device: str = "",
-    threads: int = 1,
 ) -> pd.DataFrame:
     """Hide cells of the first image of each pair; how much farther from the second one is it then?
 
@@ -159,9 +156,6 @@ def hiding(
         pairs: (N, 2) rows of the table.
         pixels: folder of decoded images, see `partreg.reid.pixels`.
         share: of the cells that are hidden.
-        seed: of the random cells.
-        device: "" for a GPU if there is one.
-        threads: CPU threads.
 
     Returns:
         N rows with the columns `HIDDEN`: by how much the L2 distance grows, as a fraction of the mean distance of all
@@ -170,11 +164,11 @@ def hiding(
     Raises:
         PartregError: the folder has no trained network of the paper's own method, or an image cannot be read.
     """
-    run, loaded, _ = load(folder, str(choose_device(device)))
+    run, loaded, _ = load(folder, str(choose_device()))
     network = cast(PartRegularizedNet, loaded)
-    data, chance = decoded(images, run.size, pixels), np.random.default_rng(seed)
+    data, chance = decoded(images, run.size, pixels), np.random.default_rng(0)
     found: list[np.ndarray] = []
-    with reproducible(threads, network.device):
+    with reproducible(1, network.device):
         for start in range(0, len(pairs), 64):
             both = np.array(data[pairs[start : start + 64].T])  # (2, B, H, H, 3)
             first, second = (torch.from_numpy(side).permute(0, 3, 1, 2).to(network.device) for side in both)

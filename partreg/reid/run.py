@@ -19,7 +19,7 @@ from pydantic.dataclasses import dataclass
 
 from partreg.datasets import DATASETS
 from partreg.errors import PartregError
-from partreg.files import parse_json, sha256
+from partreg.files import sha256
 from partreg.guard import Guarded, expected, number, objection, one_of, some_of, whole, words_in
 from partreg.parts.boxes import BRANCH_BOXES, OWN_NAME, PARTS, TAKEN
 from partreg.reid.backbones import WIDTHS
@@ -172,18 +172,13 @@ class Run(Guarded):
         return replace(self, **changes)
 
     def to_json(self) -> str:
-        """One line of JSON that `from_json` reads back to an equal run."""
+        """One line of JSON, the text of a run.json; `from_dict` makes an equal run of what it says."""
         return json.dumps(asdict(self))
 
 
 def from_dict(values: dict[str, Any], source: str = "run") -> Run:
     """A run from a dictionary of its fields; the sentence about one that it does not take starts with ``source``."""
     return Run.of(values, source)
-
-
-def from_json(text: str, source: str = "run") -> Run:
-    """A run from the text that `Run.to_json` gives."""
-    return Run.of(parse_json(text, source), source)
 
 
 def weights_file(weights: str) -> str:

@@ -20,7 +20,7 @@ import torch
 from tqdm import tqdm
 
 from partreg import files
-from partreg.errors import PartregError
+from partreg.errors import DivergedError, PartregError
 from partreg.parts.boxes import definition_of
 from partreg.reid.augment import random_numbers
 from partreg.reid.data import Data
@@ -60,7 +60,6 @@ def train(
     method: Method = PART_REGULARIZED,
     root: str | Path = "",
     device: str = "",
-    threads: int = 1,
     validate_every: int = 5,
     save_every: int = 1,
     test: pd.DataFrame | None = None,
@@ -83,7 +82,6 @@ def train(
         method: how the network learns: the paper's own method, or another of Tables 1 to 3.
         root: the data set's folder, where other methods read their side files.
         device: "" for a GPU if there is one.
-        threads: CPU threads; another number changes the last bits of the result.
         validate_every: epochs between two scores on ``validation``; the last epoch always has one.
         save_every: epochs between two checkpoints; a killed training loses at most this many.
         test: images of test identities to score at the same epochs, for convergence curves; they influence nothing.
@@ -113,7 +111,7 @@ def train(
         raise PartregError(
             f"images: expected at least two vehicles to tell apart, got {len(vehicles)}; check the lists."
         )
-    with reproducible(threads, where), own_stream(where):
+    with reproducible(1, where), own_stream(where):
         targets = {"vehicle": torch.from_numpy(labels)}
         if (corners := part_boxes(run, boxes, images)) is not None:
             targets["boxes"] = corners
@@ -175,10 +173,10 @@ def check_loss(run: Run, epoch: int, step: int, loss: float) -> None:
     """Stop a training that has diverged.
 
     Raises:
-        PartregError: the loss is infinite or not a number.
+        DivergedError: the loss is infinite or not a number.
     """
     if not math.isfinite(loss):
-        raise PartregError(
+        raise DivergedError(
             f"{run.name}: the loss is {loss} in epoch {epoch + 1}, step {step + 1}; train with a smaller lr than "
             f"{run.lr:g} or a longer warmup than {run.warmup:g} epochs."
         )

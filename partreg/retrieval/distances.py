@@ -24,12 +24,7 @@ def l2(query: np.ndarray, gallery: np.ndarray) -> np.ndarray:
     Raises:
         PartregError: the shapes do not fit or a feature is NaN or infinite.
     """
-    query, gallery = check_features(query, "query"), check_features(gallery, "gallery")
-    if query.shape[1] != gallery.shape[1]:
-        raise PartregError(
-            f"query features of width {query.shape[1]} cannot be compared with gallery features of width "
-            f"{gallery.shape[1]}; extract both with the same network."
-        )
+    query, gallery = comparable(query, gallery)
     # Distances stay the same if both sets move together. Near the origin, the subtraction below loses fewest digits.
     centre = gallery.mean(axis=0, dtype=np.float64) if len(gallery) else 0.0
     columns = (gallery - centre).T
@@ -43,6 +38,21 @@ def l2(query: np.ndarray, gallery: np.ndarray) -> np.ndarray:
         block += (rows**2).sum(axis=1, keepdims=True)
         distances[start : start + BLOCK] = np.sqrt(np.maximum(block, 0, out=block), out=block)
     return distances
+
+
+def comparable(query: np.ndarray, gallery: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Check features that are to be compared and return them as arrays (Q, D) and (G, D).
+
+    Raises:
+        PartregError: as in `check_features`, or the widths differ.
+    """
+    query, gallery = check_features(query, "query"), check_features(gallery, "gallery")
+    if query.shape[1] != gallery.shape[1]:
+        raise PartregError(
+            f"query features of width {query.shape[1]} cannot be compared with gallery features of width "
+            f"{gallery.shape[1]}; extract both with the same network."
+        )
+    return query, gallery
 
 
 def check_features(features: np.ndarray, name: str, rows: int | None = None) -> np.ndarray:

@@ -23,7 +23,7 @@ class VehicleIDScores:
     """VehicleID's scores, as fractions.
 
     Attributes:
-        cmc: (galleries, k_max) the curve of each random gallery.
+        cmc: (galleries, K) the curve of each random gallery.
         hits: (N,) for each image, as a query, the fraction of galleries that have its vehicle at rank 1; NaN for an
             image that was never a query.
         hits5: (N,) the same within rank 5.
@@ -57,7 +57,7 @@ class VehicleIDScores:
 
 
 def vehicleid_protocol(
-    features: np.ndarray, vehicles: np.ndarray, *, galleries: int = 10, seed: int = 0, k_max: int = K_MAX
+    features: np.ndarray, vehicles: np.ndarray, *, galleries: int = 10, seed: int = 0
 ) -> VehicleIDScores:
     """Score features by VehicleID's protocol: the CMC curve.
 
@@ -69,7 +69,7 @@ def vehicleid_protocol(
     >>> vehicleid_protocol(features, np.array([1, 1, 2, 2])).cmc1
     1.0
 
-    Features are (N, D), ``vehicles`` (N,) numbers. The curve is never longer than the gallery, nor than ``k_max``.
+    Features are (N, D), ``vehicles`` (N,) numbers. The curve is never longer than the gallery, nor than `K_MAX`.
 
     Raises:
         PartregError: the features do not fit or hold NaN, no vehicle has two images, or ``galleries`` is below 1.
@@ -84,7 +84,7 @@ def vehicleid_protocol(
         gallery = draw_gallery(vehicles, rng)
         query = np.setdiff1d(np.arange(len(vehicles)), gallery)
         ranks = single_match_ranks(l2(features[query], features[gallery]), vehicles[query], vehicles[gallery])
-        curves.append(metrics.cmc(ranks, min(k_max, len(gallery))))
+        curves.append(metrics.cmc(ranks, min(K_MAX, len(gallery))))
         hits[:, query] += [ranks == 1, ranks <= 5]
         times[query] += 1  # how often each image was a query
     first, fifth = np.divide(hits, times, out=np.full(hits.shape, np.nan), where=times > 0)
@@ -130,8 +130,8 @@ class VeRiScores:
         aps: the same under every rule of ``AP_RULES``.
         image_ranks: (Q,) rank of the nearest matching image, 0 without a match.
         track_ranks: (Q,) rank of the nearest matching track, 0 without a match.
-        cmc: (k_max,) image-to-image curve.
-        hit: (k_max,) image-to-track curve, HIT@k.
+        cmc: (K,) image-to-image curve.
+        hit: (K,) image-to-track curve, HIT@k.
         vehicles: (Q,) the queries' vehicles.
         rule: the rule of average precision.
         origins: where the features or distances came from (`partreg.figures.origins.Origin`); empty where unknown.
@@ -179,7 +179,6 @@ def veri_protocol(
     query: pd.DataFrame,
     gallery: pd.DataFrame,
     rule: str = "rectangular",
-    ties: str = "stable",
 ) -> VeRiScores:
     """Score features (Q, D) and (G, D), rows as in the tables, by VeRi-776's protocol; see ``veri_scores``.
 
@@ -188,19 +187,20 @@ def veri_protocol(
     """
     queries = check_features(query_features, "query", len(query))
     others = check_features(gallery_features, "gallery", len(gallery))
-    return veri_scores(l2(queries, others), query, gallery, rule, ties)
+    return veri_scores(l2(queries, others), query, gallery, rule)
 
 
 def veri_scores(
-    distances: np.ndarray, query: pd.DataFrame, gallery: pd.DataFrame, rule: str = "rectangular", ties: str = "stable"
+    distances: np.ndarray, query: pd.DataFrame, gallery: pd.DataFrame, rule: str = "rectangular"
 ) -> VeRiScores:
     """Score distances by VeRi-776's protocol: cross-camera search, mAP over images and HIT over tracks.
 
     A query's matches are its vehicle's images in other cameras. Images of that vehicle in the query's own camera, the
     query included, are junk: the ranking leaves them and their tracks out. Queries without a match are skipped and
-    counted. A gallery image that belongs to no track is a track of its own. Equally near tracks keep gallery order.
+    counted. A gallery image that belongs to no track is a track of its own. Equally near images and tracks keep gallery
+    order.
 
-    Distances are (Q, G), finite, smaller is nearer; ``rule`` is one of ``AP_RULES`` and ``ties`` one of ``TIES``.
+    Distances are (Q, G), finite, smaller is nearer; ``rule`` is one of ``AP_RULES``.
 
     Raises:
         PartregError: shapes do not fit, a distance is not finite, or no query has a match. Where all matches are in the
@@ -216,8 +216,8 @@ def veri_scores(
     if not any(len(rows) for rows in good):
         raise PartregError(no_match(query, gallery))
     ranks = metrics.match_ranks(distances, good, junk)
-    aps = {name: metrics.average_precision(ranks, name, ties) for name in dict.fromkeys([*metrics.AP_RULES, rule])}
-    image_ranks = ranks.first(ties)
+    aps = {name: metrics.average_precision(ranks, name) for name in dict.fromkeys([*metrics.AP_RULES, rule])}
+    image_ranks = ranks.first()
     track_ranks = metrics.group_ranks(distances, good, junk, track_numbers(gallery), ranks)
     vehicles = query["vehicle"].to_numpy()
     curves = metrics.cmc(image_ranks, K_MAX), metrics.cmc(track_ranks, K_MAX)

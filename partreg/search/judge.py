@@ -60,7 +60,7 @@ class Sides:
     named: bool = True
 
 
-def judge(labelled: Labelled, cosine: bool = False, seed: int = 0) -> pd.DataFrame:
+def judge(labelled: Labelled, cosine: bool = False) -> pd.DataFrame:
     """Score features by each variant of the protocol that their table allows.
 
     With queries and a gallery in ``split``, the protocol is VeRi-776's; without a split it is VehicleID's, over all
@@ -70,7 +70,6 @@ def judge(labelled: Labelled, cosine: bool = False, seed: int = 0) -> pd.DataFra
         labelled: images and features.
         cosine: compare directions alone, as by the cosine; rank lists by it and by L2 distance of features of length 1
             are the same.
-        seed: of VehicleID's random galleries.
 
     Returns:
         A frame with the columns `COLUMNS`; scores are fractions, NaN where a protocol has none.
@@ -81,7 +80,7 @@ def judge(labelled: Labelled, cosine: bool = False, seed: int = 0) -> pd.DataFra
     held = labelled.held_out()
     split = held.images["split"] if "split" in held.images else pd.Series("", index=held.images.index)
     if not (split == "query").any() or not (split == "gallery").any():
-        return judge_vehicleid(held.features, held.images["vehicle"].to_numpy(), cosine, seed)
+        return judge_vehicleid(held.features, held.images["vehicle"].to_numpy(), cosine)
     rows = [(split == name).to_numpy() for name in ("query", "gallery")]
     query, gallery = (held.images[row].drop(columns="split").reset_index(drop=True) for row in rows)
     return judge_sides(Sides(query, gallery, held.features[rows[0]], held.features[rows[1]]), cosine)
@@ -102,9 +101,9 @@ def judge_sides(sides: Sides, cosine: bool = False) -> pd.DataFrame:
     return _ordered(table if sides.named else table[table["gallery"] != NO_QUERIES])
 
 
-def judge_vehicleid(features: np.ndarray, vehicles: np.ndarray, cosine: bool = False, seed: int = 0) -> pd.DataFrame:
+def judge_vehicleid(features: np.ndarray, vehicles: np.ndarray, cosine: bool = False) -> pd.DataFrame:
     """The same for images without a split, by VehicleID's protocol."""
-    found = vehicleid_variants(directions(features) if cosine else features, vehicles, seed=seed)
+    found = vehicleid_variants(directions(features) if cosine else features, vehicles)
     table = found.rename(columns={"variant": "gallery", "cmc1": "CMC@1", "cmc5": "CMC@5"})
     table["toolbox"] = table["gallery"].map(VEHICLEID).fillna("")
     return _ordered(table.assign(protocol="VehicleID"))

@@ -8,7 +8,7 @@ import numpy as np
 from tqdm import tqdm
 
 from partreg.errors import PartregError
-from partreg.retrieval.distances import check_features
+from partreg.retrieval.distances import comparable
 
 ROWS = 8192  # features of the gallery that are compared at a time, in float64
 VALUES = 2**24  # distances that are held at a time
@@ -66,12 +66,7 @@ def refined(query: np.ndarray, gallery: np.ndarray, candidates: np.ndarray, top:
 
 def checked(query: np.ndarray, gallery: np.ndarray, top: int) -> tuple[np.ndarray, np.ndarray]:
     """Queries and gallery as arrays that can be compared; errors are those of `nearest`."""
-    query, gallery = check_features(query, "query"), check_features(gallery, "gallery")
-    if query.shape[1] != gallery.shape[1]:
-        raise PartregError(
-            f"query features of width {query.shape[1]} cannot be compared with gallery features of width "
-            f"{gallery.shape[1]}; extract both with the same network."
-        )
+    query, gallery = comparable(query, gallery)
     if top < 1:
         raise PartregError(f"top is {top}; expected 1 or more.")
     return query, gallery

@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 
 from partreg import files
-from partreg.errors import PartregError
+from partreg.errors import DivergedError, PartregError
 from partreg.files import locked
 from partreg.paper import BASELINE, FULL
 from partreg.parts.boxes import PARTS, to_array
@@ -267,9 +267,7 @@ def measure(job: Job) -> Record:
             scores = veri_scores(ws, run)
             facts |= {name: getattr(scores, name) for name in ("mAP", "hit1", "hit5")} | training_columns(ws, run)
         return {**facts, "outcome": "done"}
-    except PartregError as error:
-        if "the loss is" not in str(error):  # a full disk, for example, which has nothing to do with the network
-            raise
+    except DivergedError as error:
         return {**facts, "outcome": str(error)}
 
 

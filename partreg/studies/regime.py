@@ -7,7 +7,7 @@ a start that has seen other vehicles. The part boxes are the true ones, missing 
 
 The benchmark is rendered once for each seed, with all vehicles. To learn a smaller number, the others are held out. So
 the smaller sets lie within the larger ones, and no test image changes. ``make reference PROFILE=regime`` runs all of
-it, seed by seed, and makes two tables of the records: regime.csv and regime_hits.csv.
+it, seed by seed, and makes a table of the records, regime.csv.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from partreg.errors import PartregError
+from partreg.errors import DivergedError, PartregError
 from partreg.paper import BASELINE, FULL
 from partreg.reid.run import Run
 from partreg.retrieval.expected import expected_cmc1, expected_hits
@@ -64,7 +64,6 @@ COLUMNS = {
         *("key", "code", "row", "learnt", "epochs", "size", "seed", "benchmark", "cmc1", "validation", "accuracy"),
         *("images", "passes", "parameters_at_test", "seconds", "profile", "device", "commit", "clean", "outcome"),
     ),
-    "regime_hits": ("key", "list", "hits"),
 }
 
 
@@ -152,50 +151,31 @@ def measure(job: Job) -> Record:
     try:
         run = with_weights(ws, run, **as_long(run))
         trained(ws, run, scored=False)
-    except PartregError as error:
-        if "the loss is" not in str(error):
-            raise
+    except DivergedError as error:
         return {"outcome": str(error)}
     images, tests = test_images(ws, "vehicleid"), load_vehicleid(ws).tests
-    found = pd.DataFrame(features(ws, run, images, "test"), index=images.image)
-    lists = {str(number): judged(found.loc[test.image].to_numpy(), test) for number, test in tests.items()}
+    found, longest = pd.DataFrame(features(ws, run, images, "test"), index=images.image), tests[max(tests)]
     held_out = train_images(ws, "vehicleid", ws.profile.held_out["vehicleid"])[1]
-    chosen_by = judged(features(ws, run, held_out, "validation"), held_out) if len(held_out) else {}
+    validation = judged(features(ws, run, held_out, "validation"), held_out) if len(held_out) else None
     return {
         **training_columns(ws, run),
         "size": run.size,
-        "cmc1": lists[str(max(tests))]["cmc1"],
-        "validation": chosen_by.get("cmc1"),
+        "cmc1": judged(found.loc[longest.image].to_numpy(), longest),
+        "validation": validation,
         "accuracy": global_accuracy(history(ws, run))[-1],
-        "lists": lists,
         "outcome": "done",
     }
 
 
-def judged(found: np.ndarray, images: pd.DataFrame) -> Record:
-    """Return CMC@1, the mean over every gallery that could be drawn, and for each vehicle that of its own queries.
-
-    Vehicles are in ascending order; one with a single image, which is never a query, has None.
-    """
+def judged(found: np.ndarray, images: pd.DataFrame) -> float:
+    """Return CMC@1, the mean over every gallery that could be drawn, of features (N, D) and the table of N images."""
     vehicles = images.vehicle.to_numpy()
-    hits = expected_hits(found, vehicles)
-    shares = pd.Series(hits).groupby(vehicles).mean().round(4)
-    return {"cmc1": expected_cmc1(hits, vehicles), "hits": [None if np.isnan(one) else one for one in shares.tolist()]}
+    return expected_cmc1(expected_hits(found, vehicles), vehicles)
 
 
 def tabulate(records: list[Record]) -> dict[str, pd.DataFrame]:
-    """Return the table of trainings, and that of the test vehicles' hits: a line for each training and list."""
-    hits = [
-        {
-            "key": record["key"],
-            "list": number,
-            "hits": " ".join("" if one is None else f"{one:g}" for one in of["hits"]),
-        }
-        for record in records
-        for number, of in record.get("lists", {}).items()
-    ]
-    lines = {"regime": records, "regime_hits": hits}
-    return {name: pd.DataFrame(some, columns=list(COLUMNS[name])).round(4) for name, some in lines.items()}
+    """Return the table of trainings."""
+    return {name: pd.DataFrame(records, columns=list(columns)).round(4) for name, columns in COLUMNS.items()}
 
 
 STUDY = Study(

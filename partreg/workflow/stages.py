@@ -116,7 +116,7 @@ def detected_boxes(ws: Workspace, dataset: str) -> pd.DataFrame:
         if not path.exists():
             found = detector.detect(detector_weights(ws), all_images(ws, dataset))
             files.write_json(path.with_suffix(".provenance.json"), provenance(ws))
-            boxes.write_boxes(boxes.infer_brand(found), path)
+            boxes.write_boxes(found, path)
     return boxes.read_boxes(path)
 
 

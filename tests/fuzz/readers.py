@@ -38,7 +38,7 @@ from partreg.reid.features import load
 from partreg.reid.method import PART_REGULARIZED
 from partreg.reid.network import built
 from partreg.reid.pixels import decode
-from partreg.reid.run import Run, from_dict, from_json
+from partreg.reid.run import Run, from_dict
 from partreg.reid.train import learnt_from, resumed
 from partreg.retrieval.distances import check_features
 from partreg.studies.effects import read_evidence
@@ -311,7 +311,7 @@ READERS: dict[str, Reader] = {
     "run text": Reader(
         "run.json",
         TINY.to_json().encode(),
-        lambda f: from_json(files.read_text(f / "run.json"), str(f / "run.json")),
+        lambda f: from_dict(files.read_json(f / "run.json"), str(f / "run.json")),
     ),
     "text": Reader("some.txt", "größer\n".encode(), lambda folder: files.read_text(folder / "some.txt")),
     "json": Reader("some.json", b'{"a": [1, 2.5, null, "x"]}\n', lambda folder: files.read_json(folder / "some.json")),

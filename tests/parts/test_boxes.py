@@ -95,13 +95,16 @@ def test_an_image_without_a_window_is_of_unknown_view():
     assert list(boxes["view"]) == ["unknown"]
 
 
-def test_objects_and_boxes_are_two_forms_of_the_same():
+def test_the_best_boxes_keep_their_corners_and_scores():
     found = objects(
         ("rear_window", 0.2, 0.1, 0.8, 0.4, 0.9),
         ("left_light", 0.1, 0.5, 0.2, 0.9, 0.5),
         ("right_light", 0.7, 0.5, 0.8, 0.9, 0.8),
     )
-    pd.testing.assert_frame_equal(b.objects_of(b.choose(found, "detected")), found)
+    boxes = b.choose(found, "detected")
+    assert boxes["part"].tolist() == ["window", "left_light", "right_light", "brand"]
+    numbers = [*b.CORNERS, "score"]
+    assert boxes.loc[:2, numbers].to_numpy().tolist() == found[numbers].to_numpy().tolist()
 
 
 def test_crossed_lights_are_of_two_ends_and_the_better_one_stays():
@@ -194,7 +197,6 @@ def test_names_of_other_things_than_cars_are_parts_of_their_own():
     boxes = b.boxes_table(b.choose(found, "detected", threshold=0.25))
     assert boxes[["part", "view", "x1"]].to_numpy().tolist() == [["wheel", "unknown", 0.5]]
     pd.testing.assert_frame_equal(b.boxes_table(b.infer_brand(boxes)), boxes)
-    assert b.objects_of(boxes)["name"].tolist() == ["wheel"]
     assert b.classes_of([]) == b.classes_of(["rear_window", "body"]) == b.CLASSES
 
 

@@ -4,7 +4,7 @@ import json
 import pytest
 
 from partreg.errors import PartregError
-from partreg.reid.run import Run, from_dict, from_json
+from partreg.reid.run import Run, from_dict
 from partreg.workflow import networks, open_workspace
 from partreg.workflow.profile import digest, read_profile
 
@@ -16,8 +16,9 @@ def test_the_weight_of_the_parts_is_that_of_every_profile_without_the_kept_start
 
 def test_json_brings_back_an_equal_run_with_the_same_key():
     run = Run(dataset="veri", parts=("window",), lr=0.01, seed=3)
-    assert from_json(run.to_json()) == run
-    assert from_json(run.to_json()).key == run.key
+    again = from_dict(json.loads(run.to_json()))
+    assert again == run
+    assert again.key == run.key
 
 
 def test_key_is_twelve_hexadecimal_digits_and_changes_with_every_field():
@@ -84,7 +85,7 @@ def test_names():
 def test_parts_of_ones_own_come_in_one_order():
     assert Run(parts="wheel, saddle") == Run(parts=["saddle", "wheel", "wheel"])
     assert Run(parts="wheel,saddle").branches_name == "Global+Saddle+Wheel"
-    assert from_json(Run(parts=("left pedal",)).to_json()).parts == ("left pedal",)
+    assert from_dict(json.loads(Run(parts=("left pedal",)).to_json())).parts == ("left pedal",)
 
 
 @pytest.mark.parametrize(
@@ -132,15 +133,9 @@ def test_a_run_that_is_made_directly_is_guarded_too():
         Run().size = 64
 
 
-@pytest.mark.parametrize(("text", "message"), [("{'a': 1}", "expected JSON"), ("[1]", "expected a JSON object")])
-def test_text_that_is_no_run(text, message):
-    with pytest.raises(PartregError, match=message):
-        from_json(text)
-
-
-def test_a_field_that_is_given_twice_is_refused():
-    with pytest.raises(PartregError, match="the key 'seed' appears twice"):
-        from_json('{"seed": 1, "seed": 2}')
+def test_a_list_is_no_run():
+    with pytest.raises(PartregError, match="expected a JSON object"):
+        from_dict([1])
 
 
 def test_a_folder_is_no_file_of_weights(tmp_path):

@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 
 from partreg import files
-from partreg.errors import PartregError
+from partreg.errors import DivergedError, PartregError
 from partreg.reid import train as training
 from partreg.reid.device import choose_device, reproducible
 from partreg.reid.features import extract, load, part_boxes
@@ -187,7 +187,7 @@ def test_weights_under_another_description_are_refused(trained, quick, drawn, tm
 
 
 def test_a_loss_that_is_no_number_stops_the_training(drawn, quick, tmp_path):
-    with pytest.raises(PartregError, match=r"the loss is (nan|inf) in epoch \d, step \d; train with a smaller lr"):
+    with pytest.raises(DivergedError, match=r"the loss is (nan|inf) in epoch \d, step \d; train with a smaller lr"):
         train(quick.changed(lr=1000.0, warmup=0), *drawn, tmp_path / "run", tmp_path)
 
 

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from partreg import paper, workflow
-from partreg.errors import PartregError
+from partreg.errors import DivergedError, PartregError
 from partreg.retrieval.protocols import draw_gallery
 from partreg.studies import effects, evidence
 from partreg.synthetic.benchmark import plan_vehicleid
@@ -200,7 +200,7 @@ def test_a_replaced_picture_of_the_benchmark_is_told(ws):
 
 def test_a_training_that_fails_leaves_its_error_and_is_counted(ws, monkeypatch):
     def fail(*_, **__):
-        raise PartregError("the loss is nan in epoch 1, step 1; train with a smaller lr.")
+        raise DivergedError("the loss is nan in epoch 1, step 1; train with a smaller lr.")
 
     monkeypatch.setattr(evidence, "trained", fail)
     job = first(ws, study="cells")
