@@ -90,9 +90,9 @@ def help_sentence(gain: Effect, started: Effect, change: Effect) -> str:
             does not tell them apart; this does.
     """
     says = {
-        SUPPORTED: "Parts help",
-        CONTRADICTED: "Parts do not help",
-        REVERSED: "Parts harm",
+        SUPPORTED: "From random weights, parts help",
+        CONTRADICTED: "From random weights, parts do not help",
+        REVERSED: "From random weights, parts harm",
         UNDECIDED: "Whether parts help is undecided",
         PENDING: "Whether parts help is not known yet",
     }[judged(gain)]
@@ -103,7 +103,7 @@ def help_sentence(gain: Effect, started: Effect, change: Effect) -> str:
         compared = f"; whether that is less is {UNDECIDED}"
         if change.high < 0 or change.low > 0:
             compared = f", which is {'less' if change.high < 0 else 'more'}"
-        also = f" From a start that has seen other vehicles it is {in_points(started)}{compared}."
+        also = f" From a start that has seen other vehicles, as in the paper, it is {in_points(started)}{compared}."
     mine, theirs = map(percent, gain.scores)
     table = paper.table(4)["CMC@1"]
     printed = table[paper.FULL] / table[paper.BASELINE] - 1
@@ -132,11 +132,16 @@ def place_sentence(against: Mapping[str, Effect], themselves: Sequence[Effect]) 
             REVERSED: "The places of the parts harm",
             UNDECIDED: "Whether the places of the parts matter is undecided",
         }[verdicts.pop()]
-    own = [f"which gain {signed(themselves[0].mean)}", *(signed(one.mean) for one in themselves[1:])]
+    own = [in_words(themselves[0]), *(signed(one.mean) for one in themselves[1:])]
     differences = ", ".join(
         f"{in_points(gain)} over {words} ({itself})" for (words, gain), itself in zip(against.items(), own, strict=True)
     )
     return f"**{says}:** parts gain {differences}."
+
+
+def in_words(control: Effect) -> str:
+    """Say what a control gains or loses, as "which lose 1.6"."""
+    return f"which {'lose' if control.mean < 0 else 'gain'} {signed(abs(control.mean))[1:]}"
 
 
 def variation_sentence(gain: Effect, placed: Effect, control: Effect, deep: Effect) -> str:
@@ -160,6 +165,6 @@ def variation_sentence(gain: Effect, placed: Effect, control: Effect, deep: Effe
     return (
         f"**{says}:** where the global branch must also [predict what the parts predict]"
         f"(../notebooks/15_what_pays.ipynb), the gain is {in_points(gain)} points, and {in_points(placed)} over "
-        f"branches that see the whole image (which gain {signed(control.mean)}). With part branches on an earlier map "
-        f"it is {in_points(deep)}."
+        f"branches that see the whole image ({in_words(control)}). With part branches on an "
+        f"earlier map it is {in_points(deep)}."
     )

@@ -11,7 +11,10 @@ BOOK = REPOSITORY / "book"
 TERMS = re.findall(r"^([^\s:#].*)\n  ", (BOOK / "glossary.md").read_text(encoding="utf-8"), re.MULTILINE)
 # Words that mean other things, too: "in the same light", "a part of the images". They are linked where they are meant.
 EVERYDAY = {
+    "budget",
     "part",
+    "point",
+    "pull",
     "light",
     "mark",
     "tie",

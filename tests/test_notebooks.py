@@ -126,5 +126,6 @@ def test_a_notebook_shows_its_code(name):
 
 
 def test_notebooks_leave_loops_to_the_library():
-    found = [lines(code_cells(name)) for name in NEEDS if name != "by_hand"]  # its subject is the loops
+    in_full = ("by_hand", "04_reid_training")  # the loops are their subject
+    found = [lines(code_cells(name)) for name in NEEDS if name not in in_full]
     assert sum(found) < 75 * len(found)

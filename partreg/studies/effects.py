@@ -426,6 +426,12 @@ def kept_sentence(evidence: Evidence, of: Mapping[str, Any], columns: Mapping[st
     return f"Ours in the reference{size}: {said or 'not made yet'}."
 
 
+def learnt_note(evidence: Evidence, methods: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Return a sentence on how many vehicles the kept networks of some methods learnt; none where none are kept."""
+    learnt = {int(n) for of in methods for n in chosen(evidence, of).vehicles.dropna()}
+    return [f"Each network of the reference learnt {number_range(learnt, ' to ')} vehicles."] if learnt else []
+
+
 def kept_note(
     evidence: Evidence, pairs: Iterable[Sequence[Mapping[str, Any]]], score: str = "cmc1_large", **interval: str
 ) -> str:
@@ -436,7 +442,5 @@ def kept_note(
     lines = [list(sides) for sides in pairs]
     shown = [effect(evidence, sides, score=score) for sides in lines]
     methods = [{k: v for k, v in side.items() if k not in ("score", "weight")} for sides in lines for side in sides]
-    learnt = {int(n) for of in methods for n in chosen(evidence, of).vehicles.dropna()}
-    words = [f"Each network learnt {number_range(learnt, ' to ')} vehicles."] if learnt else []
     said = [sentence for one in shown for sentence in one.said]
-    return " ".join(dict.fromkeys([reference_note(shown, **interval), *words, *said]))
+    return " ".join(dict.fromkeys([reference_note(shown, **interval), *learnt_note(evidence, methods), *said]))

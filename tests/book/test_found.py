@@ -19,10 +19,13 @@ NONE, ALONE = Effect(math.nan), Effect(0.02, values=((0.3,), (0.28,)))
 @pytest.mark.parametrize(
     ("gain", "says"),
     [
-        (UP, "**Parts help:** with them the right vehicle comes first in 30.0% of the searches, without"),
-        (DOWN, "**Parts harm:** with them"),
+        (
+            UP,
+            "**From random weights, parts help:** with them the right vehicle comes first in 30.0% of the searches",
+        ),
+        (DOWN, "**From random weights, parts harm:** with them"),
         (OPEN, "**Whether parts help is undecided:** with them"),
-        (SMALL, "**Parts do not help:** with them"),
+        (SMALL, "**From random weights, parts do not help:** with them"),
         (ALONE, "**Whether parts help is not known yet:** with them"),
         (NONE, "**Whether parts help is not known yet.**"),
     ],
@@ -37,8 +40,8 @@ def test_parts_help_where_the_whole_interval_lies_above_zero(gain, says):
 )
 def test_that_one_gain_is_supported_and_another_is_not_does_not_tell_them_apart(change, says):
     told = found.help_sentence(UP, OPEN, change)
-    assert told.startswith("**Parts help:**")
-    assert f"From a start that has seen other vehicles it is +0.0 (−2.0 to +2.0){says}" in told
+    assert told.startswith("**From random weights, parts help:**")
+    assert f"From a start that has seen other vehicles, as in the paper, it is +0.0 (−2.0 to +2.0){says}" in told
 
 
 @pytest.mark.parametrize(
@@ -62,7 +65,7 @@ def test_places_matter_where_every_control_falls_behind(effects, says):
 
 def test_the_gain_over_a_control_comes_with_what_the_control_itself_gains():
     told = found.place_sentence({"the whole map": UP, "random places": UP}, [OPEN, DOWN])
-    assert "over the whole map (which gain +0.0)" in told
+    assert "over the whole map (which gain 0.0)" in told
     assert told.endswith("over random places (−2.0).")
 
 
@@ -82,7 +85,7 @@ def test_a_variation_pays_where_its_whole_gain_lies_above_zero(gain, says):
 
 def test_the_gain_over_the_variations_control_comes_with_what_the_control_itself_loses():
     told = found.variation_sentence(UP, UP, DOWN, OPEN)
-    assert "points, and +2.0 (+1.0 to +3.0) over branches that see the whole image (which gain −2.0)." in told
+    assert "points, and +2.0 (+1.0 to +3.0) over branches that see the whole image (which lose 2.0)." in told
     assert told.endswith("With part branches on an earlier map it is +0.0 (−2.0 to +2.0).")
 
 

@@ -279,10 +279,10 @@ def test_the_reference_beside_table_3_is_of_the_size_that_it_names():
 def test_the_note_says_how_many_vehicles_the_networks_learnt():
     kept = effects.read_evidence()
     for of in ({}, {"score": "cmc1_best"}, {"weight": 0.5}):
-        assert effects.kept_note(kept, [[{"row": paper.FULL, **of}]]).endswith(" Each network learnt 200 vehicles.")
+        assert effects.kept_note(kept, [[{"row": paper.FULL, **of}]]).endswith("of the reference learnt 200 vehicles.")
     assert effects.kept_note(kept, [[{**effects.largest(), "row": paper.FULL}]]).endswith("learnt 2,000 vehicles.")
     both = effects.kept_note(kept, [[{"row": paper.FULL}, {**effects.largest(), "row": paper.FULL}]])
-    assert both.endswith(" Each network learnt 200 to 2,000 vehicles.")
+    assert both.endswith(" Each network of the reference learnt 200 to 2,000 vehicles.")
 
 
 def test_tables_come_back_as_they_were_written(evidence, tmp_path):
