@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 from scipy.optimize import linear_sum_assignment
 
-from partreg.annotate.labelled import Box, Labelled
 from partreg.errors import PartregError
 from partreg.parts.boxes import iou
+from partreg.parts.labelled import Box, Labelled
 
 
 def compare(first: Labelled, second: Labelled, where: str) -> pd.DataFrame:

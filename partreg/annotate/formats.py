@@ -10,12 +10,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 from partreg.annotate import formats_json, formats_xml, formats_yolo
-from partreg.annotate.labelled import Folder, Labelled, Notes, labelled, located, picture_name
+from partreg.annotate.folder import Folder, located
 from partreg.errors import PartregError
 from partreg.files import read_json
+from partreg.parts.coco import write_coco
+from partreg.parts.labelled import Labelled, Notes, labelled, picture_name
 
 WRITERS: dict[str, Callable[[Labelled, Path], None]] = {
-    "coco": formats_json.write_coco,
+    "coco": write_coco,
     "yolo": formats_yolo.write_yolo,
     "voc": formats_xml.write_voc,
 }

@@ -1,4 +1,4 @@
-"""Boxes in JSON: COCO, read and written; labelme and Label Studio, read.
+"""Boxes in JSON: read from COCO, labelme and Label Studio.
 
 Whatever is no upright box becomes the smallest box around it, and is counted.
 """
@@ -6,6 +6,7 @@ Whatever is no upright box becomes the smallest box around it, and is counted.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, NotRequired
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -13,12 +14,14 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from pydantic import BeforeValidator
 from typing_extensions import TypedDict
 
-from partreg.annotate.labelled import (
-    DIGITS,
+from partreg.annotate.folder import UPLOADED, Folder, meant, size_in
+from partreg.datasets.suffixes import SUFFIXES
+from partreg.errors import PartregError
+from partreg.guard import checked, number, whole
+from partreg.parts.coco import box_of, parsed
+from partreg.parts.labelled import (
     FAR,
-    UPLOADED,
     Box,
-    Folder,
     Labelled,
     Notes,
     Picture,
@@ -26,25 +29,11 @@ from partreg.annotate.labelled import (
     class_name,
     ellipse,
     labelled,
-    meant,
     picture_name,
     rotated,
-    size_in,
     upright_box,
 )
-from partreg.datasets.suffixes import SUFFIXES
-from partreg.errors import PartregError
-from partreg.files import write_json
-from partreg.guard import checked, expected, number, whole
 
-
-def _ident(value: Any) -> str:
-    if isinstance(value, bool) or not isinstance(value, int | str):
-        raise expected("a number or text as id")
-    return str(value)
-
-
-Id = Annotated[str, BeforeValidator(_ident)]
 Side = Annotated[int, whole(1, FAR)]
 Number = Annotated[float, number(-FAR, FAR)]
 Numbers = list[Number]
@@ -53,123 +42,20 @@ Pair = Annotated[
 ]
 
 
-class CocoImage(TypedDict):
-    """A picture of a COCO file."""
-
-    id: Id
-    file_name: str
-    width: Side
-    height: Side
-
-
-class CocoCategory(TypedDict):
-    """A class of a COCO file."""
-
-    id: Id
-    name: str
-
-
-class CocoBox(TypedDict):
-    """A box of a COCO file; CVAT writes a rotation among the attributes."""
-
-    image_id: Id
-    category_id: Id
-    bbox: NotRequired[Numbers]
-    segmentation: NotRequired[Any]
-    attributes: NotRequired[Any]
-
-
-class Coco(TypedDict):
-    """A COCO file."""
-
-    images: list[CocoImage]
-    categories: list[CocoCategory]
-    annotations: list[CocoBox]
-
-
 def read_coco(path: Path, content: Any, notes: Notes, pictures: Folder | None = None) -> Labelled:
-    """The boxes of a COCO file; polygons and masks have theirs beside them.
+    """The boxes of a COCO file, of any classes; polygons and masks have theirs beside them.
 
     Raises:
-        PartregError: a field is missing or wrong, an id appears twice or is unknown, or a box is impossible.
+        PartregError: as in `partreg.parts.coco.parsed` and `box_of`, or a class has no name that can be written.
     """
-    coco: Coco = checked(Coco, content, "", str(path))
-    images = _by_id(coco["images"], f"{path}: images")
-    categories = _by_id(coco["categories"], f"{path}: categories")
-    classes = {key: class_name(one["name"], f"{path}: categories") for key, one in categories.items()}
-    boxes: dict[str, list[Box]] = {key: [] for key in images}
-    for place, one in enumerate(coco["annotations"]):
-        where = f"{path}: annotations[{place}]"
-        image = _known(images, one["image_id"], f"{where}: image_id")
-        label = _known(classes, one["category_id"], f"{where}: category_id")
-        box = _coco_box(one, label, (image["width"], image["height"]), where, notes)
-        boxes[one["image_id"]] += [box] if box else []
-    named = {key: meant(one["file_name"], pictures, f"{path}: images") for key, one in images.items()}
-    found = [Picture(named[key], one["width"], one["height"], tuple(boxes[key])) for key, one in images.items()]
+    coco = parsed(path, content, lambda name, where: meant(name, pictures, where))
+    classes = {number: class_name(name, f"{path}: category {number}") for number, name in coco.categories.items()}
+    boxes: dict[str, list[Box]] = {number: [] for number in coco.pictures}
+    for where, image, category, entry in coco.annotations:
+        box = box_of(entry, classes[category], coco.pictures[image], where, notes)
+        boxes[image] += [box] if box else []
+    found = [replace(picture, boxes=tuple(boxes[number])) for number, picture in coco.pictures.items()]
     return labelled(classes.values(), found, str(path))
-
-
-def _coco_box(one: CocoBox, label: str, size: tuple[int, int], where: str, notes: Notes) -> Box | None:
-    shape = one.get("segmentation")
-    polygons = [p for p in shape if isinstance(p, list) and len(p) >= 6] if isinstance(shape, list) else []
-    if "bbox" not in one:
-        flat = [checked(Numbers, polygon, "segmentation", where) for polygon in polygons]
-        points = [point for polygon in flat for point in zip(polygon[::2], polygon[1::2], strict=False)]
-        return around(label, points, size, "polygons", notes)
-    if len(one["bbox"]) != 4:
-        raise PartregError(f"{where}: expected a bbox of four numbers, found {len(one['bbox'])}; fix it.")
-    x, y, width, height = one["bbox"]
-    corners = (x, y, x + width, y + height)
-    attributes = one.get("attributes")
-    if degrees := attributes.get("rotation") if isinstance(attributes, dict) else None:
-        turned = rotated(corners, checked(Number, degrees, "attributes.rotation", where))
-        return around(label, turned, size, "rotated boxes", notes)
-    if isinstance(shape, dict):
-        notes.boxed["masks"] += 1
-    elif any(len(polygon) != 8 or len({*polygon[::2]}) > 2 or len({*polygon[1::2]}) > 2 for polygon in polygons):
-        notes.boxed["polygons"] += 1
-    return upright_box(label, corners, size, where)
-
-
-def write_coco(found: Labelled, path: Path) -> None:
-    """Write a COCO file; classes of this project's names are what `partreg.parts.formats.read_coco` reads."""
-    number_of = {label: i + 1 for i, label in enumerate(found.classes)}
-    entries: list[dict[str, Any]] = []
-    for at, picture in enumerate(found.pictures):
-        for box in picture.boxes:
-            corners = (box.x0, box.y0, box.x1 - box.x0, box.y1 - box.y0)
-            x, y, width, height = (round(corner, DIGITS) for corner in corners)
-            refers = {"id": len(entries) + 1, "image_id": at + 1, "category_id": number_of[box.label], "iscrowd": 0}
-            entries.append({**refers, "bbox": [x, y, width, height], "area": round(width * height, DIGITS)})
-    images = [
-        {"id": at + 1, "file_name": one.name, "width": one.width, "height": one.height}
-        for at, one in enumerate(found.pictures)
-    ]
-    categories = [{"id": i, "name": label} for label, i in number_of.items()]
-    write_json(path, {"images": images, "categories": categories, "annotations": entries})
-
-
-def plain(content: dict[str, Any]) -> bool:
-    """Whether a COCO file, which could be read, holds no more than `write_coco` writes."""
-    images, boxes = ({key for one in content[name] for key in one} for name in ("images", "annotations"))
-    return (
-        set(content) == {"images", "categories", "annotations"}
-        and images <= {"id", "file_name", "width", "height"}
-        and boxes <= {"id", "image_id", "category_id", "iscrowd", "bbox", "area"}
-    )
-
-
-def _by_id(entries: list[Any], where: str) -> dict[str, Any]:
-    found = {one["id"]: one for one in entries}
-    if len(found) < len(entries):
-        raise PartregError(f"{where}: an id appears twice; give each entry one of its own.")
-    return found
-
-
-def _known(table: dict[str, Any], key: str, where: str) -> Any:
-    if key not in table:
-        raise PartregError(f"{where} is {key!r}, which is not in the file; fix or remove the entry.")
-    return table[key]
 
 
 class LabelmeShape(TypedDict):

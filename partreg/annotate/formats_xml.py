@@ -15,10 +15,13 @@ from xml.etree.ElementTree import ParseError
 from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
-from partreg.annotate.labelled import (
+from partreg.annotate.folder import Folder, meant, size_in
+from partreg.datasets import lines
+from partreg.errors import PartregError
+from partreg.files import read_text, write_text
+from partreg.parts.labelled import (
     FAR,
     Box,
-    Folder,
     Labelled,
     Notes,
     Picture,
@@ -26,15 +29,10 @@ from partreg.annotate.labelled import (
     class_name,
     ellipse,
     labelled,
-    meant,
     picture_name,
     rotated,
-    size_in,
     upright_box,
 )
-from partreg.datasets import lines
-from partreg.errors import PartregError
-from partreg.files import read_text, write_text
 
 CLASSES = "classes.txt"  # beside the XML files of one's own, which do not know the order of the classes
 CVAT_KINDS = {"polygon": "polygons", "polyline": "lines", "points": "points", "ellipse": "ellipses", "mask": "masks"}

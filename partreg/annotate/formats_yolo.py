@@ -7,20 +7,11 @@ from typing import Any
 
 import yaml
 
+from partreg.annotate.folder import Folder
 from partreg.annotate.formats_xml import CLASSES, by_stem, real
-from partreg.annotate.labelled import (
-    Box,
-    Folder,
-    Labelled,
-    Notes,
-    Picture,
-    around,
-    class_name,
-    labelled,
-    upright_box,
-)
 from partreg.errors import PartregError
 from partreg.files import read_text, write_text
+from partreg.parts.labelled import Box, Labelled, Notes, Picture, around, class_name, labelled, upright_box
 
 DATA = "data.yaml"
 NAMES = (CLASSES, "obj.names")  # where a folder without `DATA` may say its classes, one a line

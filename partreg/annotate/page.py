@@ -9,13 +9,13 @@ from typing import Annotated, Any
 from PIL import Image
 from typing_extensions import TypedDict
 
-from partreg.annotate.labelled import FAR
 from partreg.annotate.session import Session
 from partreg.datasets.pictures import open_picture
 from partreg.errors import PartregError
 from partreg.files import inside
 from partreg.guard import checked, number, whole
 from partreg.local import Answer, Request, Routes, as_json
+from partreg.parts.labelled import FAR
 
 HERE = Path(__file__).parent
 FILES = {"/": HERE / "page.html", "/page.js": HERE / "page.js", "/page.css": HERE / "page.css"}

@@ -18,14 +18,15 @@ from typing import Any
 
 import pandas as pd
 
-from partreg.annotate.formats_json import plain, read_coco, write_coco
-from partreg.annotate.labelled import Box, Labelled, Notes, Picture, clamped, class_name, labelled
+from partreg.annotate.formats_json import read_coco
 from partreg.datasets.pictures import SWAPPED, TURNED, open_picture, picture_header, reason
 from partreg.errors import PartregError
 from partreg.files import inside, read_json
 from partreg.parts.annotation import LABELS, NOTHING, SMALLEST, upright
 from partreg.parts.boxes import BODY
+from partreg.parts.coco import plain, write_coco
 from partreg.parts.formats import Annotations
+from partreg.parts.labelled import Box, Labelled, Notes, Picture, clamped, class_name, labelled
 from partreg.search.pictures import find_pictures
 
 BREAK = 600.0  # seconds; whoever takes longer for a picture had a break

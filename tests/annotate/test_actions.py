@@ -3,8 +3,8 @@
 import pandas as pd
 import pytest
 
-from partreg.annotate.labelled import Box
 from partreg.annotate.session import Proposal, usable
+from partreg.parts.labelled import Box
 from tests.annotate.actions import CLOSE, PICTURES, spent
 from tests.conftest import REPOSITORY
 

@@ -7,8 +7,8 @@ from click.testing import CliRunner
 from partreg.__main__ import commands
 from partreg.annotate import formats
 from partreg.annotate.agreement import compare, report
-from partreg.annotate.labelled import Box, Labelled, Picture
 from partreg.errors import PartregError
+from partreg.parts.labelled import Box, Labelled, Picture
 
 ANNA = Labelled(
     ("w", "l", "never"),

@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 
 from packages import package_file
-from partreg.annotate.labelled import Box
 from partreg.annotate.session import Proposal
 from partreg.parts.boxes import extend_lights
+from partreg.parts.labelled import Box
 from tests.annotate.hand import FRAME, Hand, best_sides, overlap, until
 
 pytestmark = pytest.mark.browser

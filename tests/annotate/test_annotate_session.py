@@ -11,7 +11,6 @@ from PIL import Image
 
 from partreg.__main__ import commands
 from partreg.annotate import session as sessions
-from partreg.annotate.labelled import Box
 from partreg.annotate.page import routes
 from partreg.annotate.session import Proposal, Session, begin, certainty, time_left, usable
 from partreg.errors import PartregError
@@ -21,6 +20,7 @@ from partreg.parts import detector
 from partreg.parts.annotation import LABELS
 from partreg.parts.annotation import Session as NotebookSession
 from partreg.parts.formats import read_coco
+from partreg.parts.labelled import Box
 
 WINDOW = ("window", (10, 5, 50, 25))
 
@@ -153,7 +153,7 @@ def test_a_file_that_another_program_writes_is_not_overwritten(start):
 
 def test_wrong_files_and_folders_are_refused(start, tmp_path, folder):
     write_json(tmp_path / "boxes.json", {"images": []})
-    with pytest.raises(PartregError, match=r"boxes\.json: annotations, categories must be given"):
+    with pytest.raises(PartregError, match=r"boxes\.json: expected a COCO file, .* found no list categories"):
         start()
     images = [{"id": 1, "file_name": "a.jpg", "width": 8, "height": 6}]
     write_json(tmp_path / "boxes.json", {"images": images, "categories": [], "annotations": []})

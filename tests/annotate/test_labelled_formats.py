@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from partreg.annotate import formats
-from partreg.annotate.labelled import Box, Labelled, Picture
 from partreg.errors import PartregError
 from partreg.parts.formats import read_coco
+from partreg.parts.labelled import Box, Labelled, Picture
 
 NAMES = st.text(
     st.characters(blacklist_categories=("Cc", "Cs"), blacklist_characters="/\u2028\u2029\ufeff\ufffe\uffff")
@@ -144,7 +144,7 @@ COCO = {
     "annotations": [
         {"image_id": 7, "category_id": 1, "bbox": [20, 20, 60, 40], "segmentation": [[20, 20, 80, 20, 80, 60, 20, 60]]},
         {"image_id": 7, "category_id": 1, "bbox": [90, 30, 20, 20], "attributes": {"rotation": 45.0}},
-        {"image_id": 7, "category_id": 2, "segmentation": [[0, 0, 100, 10, 40, 50]]},
+        {"image_id": 7.0, "category_id": 2, "segmentation": [[0, 0, 100, 10, 40, 50]]},
         {"image_id": 7, "category_id": 2, "bbox": [0, 0, 9, 9], "segmentation": {"counts": [1], "size": [100, 200]}},
     ],
 }
@@ -280,7 +280,7 @@ def test_pictures_are_found_by_their_names_and_give_sizes(tmp_path, pictures):
     with pytest.raises(PartregError, match=r"b\.json: the size of 'elsewhere/b\.jpg' is unknown"):
         formats.read(path)
     written(tmp_path, "c.json", {**COCO, "images": [{**COCO["images"][0], "file_name": "none.jpg"}]})
-    with pytest.raises(PartregError, match=r"c\.json: images: no pictures of .*photos have the name 'none\.jpg'"):
+    with pytest.raises(PartregError, match=r"c\.json: image 7: no pictures of .*photos have the name 'none\.jpg'"):
         formats.read(tmp_path / "c.json", pictures)
 
 

@@ -79,17 +79,17 @@ def test_annotations_as_boxes(tmp_path):
     [
         (changed(0, bbox=[50, 10, -5, 30]), "annotation 1: .*no area"),
         (changed(0, bbox=[50, 10, 0, 30]), "annotation 1: .*no area"),
-        (changed(1, bbox=[190, 50, 20, 10]), "annotation 2: .*outside"),
-        (changed(1, bbox=[-3, 50, 20, 10]), "annotation 2: .*outside"),
-        (changed(1, bbox=[200.2, 50, 0.5, 10]), "annotation 2: .*outside"),
-        (changed(2, bbox=[math.nan, 50, 20, 10]), "annotation 3: .*not finite"),
+        (changed(1, bbox=[190, 50, 20, 10]), "annotation 2: .*leaves its picture"),
+        (changed(1, bbox=[-3, 50, 20, 10]), "annotation 2: .*leaves its picture"),
+        (changed(1, bbox=[200.2, 50, 0.5, 10]), "annotation 2: .*no area"),
+        (changed(2, bbox=[math.nan, 50, 20, 10]), "annotation 3: expected a bbox of four numbers"),
         (changed(2, bbox=[30, 50, 20]), "annotation 3: expected a bbox of four numbers"),
         (changed(2, bbox="here"), "annotation 3: expected a bbox of four numbers"),
         (changed(3, category_id=9), "annotation 4: category_id 9"),
         (changed(3, image_id=9), "annotation 4: image_id 9"),
         (named("propeller"), "annotation 1: the category 'propeller' is unknown"),
         ({**COCO, "images": [{**COCO["images"][0], "width": 0}]}, "image 5 has the size 0 x 100"),
-        ({**COCO, "images": [*COCO["images"], {**COCO["images"][0], "id": 6}]}, "'car.jpg' is listed twice"),
+        ({**COCO, "images": [*COCO["images"], {**COCO["images"][0], "id": 6}]}, "'car.jpg' appears twice"),
         ({"images": []}, "expected a COCO file"),
         ([], "expected a COCO file"),
     ],
@@ -292,11 +292,11 @@ def test_an_id_is_the_same_as_text_and_as_a_number(tmp_path):
             "entry 2 of images: .* as id, found '1.5'",
         ),
         ("images", {"id": None, "file_name": "b.jpg", "width": 9, "height": 9}, "as id, found 'None'"),
-        ("images", {"id": 6, "file_name": "./car.jpg", "width": 9, "height": 9}, "'./car.jpg' is listed twice"),
+        ("images", {"id": 6, "file_name": "./car.jpg", "width": 9, "height": 9}, "'car.jpg' appears twice"),
         (
             "images",
             {"id": 6, "file_name": 7, "width": 9, "height": 9},
-            "image 6: expected a path as file_name, found '7'",
+            "image 6: expected the path of a picture in its folder; found '7'",
         ),
         ("images", {"id": 6, "file_name": "b.jpg", "width": True, "height": 9}, "image 6 has the size True x 9"),
         ("images", {"id": 6, "file_name": "b.jpg", "width": 9}, "entry 2 of images: .* found no height"),
@@ -386,3 +386,14 @@ def test_what_can_be_no_parts_name_is_refused(tmp_path, name):
 def test_the_same_box_twice_is_one_box(tmp_path):
     coco = {**COCO, "annotations": [*COCO["annotations"], {**COCO["annotations"][0], "id": 9}]}
     assert len(read_coco(write(tmp_path / "parts.json", coco)).objects) == 4
+
+
+def test_polygons_and_what_cvat_has_rotated_have_the_box_around_them(tmp_path):
+    coco = changed(0, attributes={"rotation": 90})
+    coco["annotations"][3] = {"image_id": 5, "category_id": 4, "segmentation": [[20, 70, 30, 70, 25, 90], [36, 71] * 3]}
+    found = read_coco(write(tmp_path / "parts.json", coco)).objects
+    assert found.loc[0, list(CORNERS)].tolist() == [0.425, 0, 0.575, 0.75]
+    assert found.loc[3, list(CORNERS)].tolist() == [0.1, 0.7, 0.18, 0.9]
+    del coco["annotations"][3]["segmentation"]
+    with pytest.raises(PartregError, match="annotation at place 4: expected a bbox of four numbers, or a polygon in"):
+        read_coco(write(tmp_path / "parts.json", coco))
