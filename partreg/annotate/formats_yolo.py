@@ -10,7 +10,8 @@ import yaml
 from partreg.annotate.folder import Folder
 from partreg.annotate.formats_xml import CLASSES, by_stem, real
 from partreg.errors import PartregError
-from partreg.files import read_text, write_text
+from partreg.files import read_text
+from partreg.parts.formats import write_labels
 from partreg.parts.labelled import Box, Labelled, Notes, Picture, around, class_name, labelled, upright_box
 
 DATA = "data.yaml"
@@ -96,12 +97,4 @@ def write_yolo(found: Labelled, folder: Path) -> None:
     Raises:
         PartregError: two pictures would have one file.
     """
-    for name, picture in by_stem(found).items():
-        lines = []
-        for box in picture.boxes:
-            x, wide = (box.x0 + box.x1) / 2 / picture.width, (box.x1 - box.x0) / picture.width
-            y, high = (box.y0 + box.y1) / 2 / picture.height, (box.y1 - box.y0) / picture.height
-            lines.append(f"{found.classes.index(box.label)} {x:.12f} {y:.12f} {wide:.12f} {high:.12f}\n")
-        write_text(folder / "labels" / f"{name}.txt", "".join(lines))
-    data = {"path": str(folder.resolve()), "train": "images", "val": "images", "names": dict(enumerate(found.classes))}
-    write_text(folder / DATA, yaml.safe_dump(data, sort_keys=False, allow_unicode=True))
+    write_labels(folder, by_stem(found), found.classes)

@@ -10,7 +10,7 @@ of its own: "wheel", "saddle" and "handlebar" of bicycles, for example.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -166,14 +166,8 @@ def _visibility(entry: dict[str, Any], where: str) -> float:
 def write_coco(annotations: Annotations, path: str | Path) -> None:
     """Write a COCO file with the classes of its objects and "body"; the same annotations give the same bytes."""
     sizes = {row.image: (int(row.width), int(row.height)) for row in annotations.images.itertuples()}
-    boxes: dict[str, list[Box]] = {image: [] for image in sizes}
-    for row in objects_table(annotations.objects).itertuples():
-        if row.image not in boxes:
-            raise PartregError(f"{path}: a box belongs to {row.image!r}, which is not among the images; add the image.")
-        width, height = sizes[row.image]
-        boxes[row.image].append(Box(row.name, row.x0 * width, row.y0 * height, row.x1 * width, row.y1 * height))
-    pictures = [Picture(image, *sizes[image], tuple(some)) for image, some in boxes.items()]
-    coco.write_coco(Labelled((*classes_of(annotations.objects["name"]), BODY), tuple(pictures)), path)
+    pictures = _pictures(annotations.objects, sizes, path)
+    coco.write_coco(Labelled((*classes_of(annotations.objects["name"]), BODY), tuple(pictures.values())), path)
 
 
 def write_yolo(folder: str | Path, objects: pd.DataFrame, images: pd.Series | list[str]) -> None:
@@ -184,23 +178,35 @@ def write_yolo(folder: str | Path, objects: pd.DataFrame, images: pd.Series | li
     Raises:
         PartregError: an object's image is not among ``images``.
     """
-    folder, names = Path(folder), yolo_names(images)
-    objects = objects_table(objects)
-    strangers = set(objects["image"]) - set(names)
-    if strangers:
-        what = f"a box belongs to {min(strangers)!r}, which is not among the images"
-        raise PartregError(f"{folder}: {what}; add the image.")
-    classes = classes_of(objects["name"])
-    groups = dict(list(objects[objects["name"] != BODY].groupby("image")))
-    for image, name in names.items():
-        rows = groups.get(image, objects[:0])
-        corners = rows[["x0", "y0", "x1", "y1"]].to_numpy()
-        yolo = np.hstack([(corners[:, :2] + corners[:, 2:]) / 2, corners[:, 2:] - corners[:, :2]])
-        labels = [classes.index(label) for label in rows["name"]]
-        lines = [f"{label} {x:.9f} {y:.9f} {w:.9f} {h:.9f}\n" for label, (x, y, w, h) in zip(labels, yolo, strict=True)]
-        write_text(folder / "labels" / Path(name).with_suffix(".txt"), "".join(lines))
+    names = yolo_names(images)
+    pictures = _pictures(objects[objects["name"] != BODY], dict.fromkeys(names, (1, 1)), folder)
+    write_labels(folder, {Path(names[image]).stem: one for image, one in pictures.items()}, classes_of(objects["name"]))
+
+
+def _pictures(objects: pd.DataFrame, sizes: Mapping[str, tuple[int, int]], where: str | Path) -> dict[str, Picture]:
+    """The objects in pictures of these sizes, by name; with the size 1 x 1 they stay relative."""
+    boxes: dict[str, list[Box]] = {image: [] for image in sizes}
+    for row in objects_table(objects).itertuples():
+        if row.image not in boxes:
+            what = f"a box belongs to {row.image!r}, which is not among the images"
+            raise PartregError(f"{where}: {what}; add the image.")
+        width, height = sizes[row.image]
+        boxes[row.image].append(Box(row.name, row.x0 * width, row.y0 * height, row.x1 * width, row.y1 * height))
+    return {image: Picture(image, *sizes[image], tuple(some)) for image, some in boxes.items()}
+
+
+def write_labels(folder: str | Path, pictures: Mapping[str, Picture], classes: Sequence[str]) -> None:
+    """Write YOLO's files for pictures by path without suffix: ``labels/<path>.txt`` for each, and ``data.yaml``."""
+    folder = Path(folder)
+    for name, picture in pictures.items():
+        lines = []
+        for box in picture.boxes:
+            x, wide = (box.x0 + box.x1) / 2 / picture.width, (box.x1 - box.x0) / picture.width
+            y, high = (box.y0 + box.y1) / 2 / picture.height, (box.y1 - box.y0) / picture.height
+            lines.append(f"{classes.index(box.label)} {x:.9f} {y:.9f} {wide:.9f} {high:.9f}\n")
+        write_text(folder / "labels" / f"{name}.txt", "".join(lines))
     data = {"path": str(folder.resolve()), "train": "images", "val": "images", "names": dict(enumerate(classes))}
-    write_text(folder / "data.yaml", yaml.safe_dump(data, sort_keys=False))
+    write_text(folder / "data.yaml", yaml.safe_dump(data, sort_keys=False, allow_unicode=True))
 
 
 def yolo_names(images: pd.Series | list[str]) -> dict[str, str]:
