@@ -1,7 +1,7 @@
-"""A folder of pictures that somebody annotates: what is proposed, what is finished, and the file that keeps it.
+"""Pictures that somebody annotates: what is proposed, what is finished, and the file that keeps it.
 
 The file is COCO. It holds the finished pictures only, is written whole after each of them, and is read again by the
-next sitting. `partreg.parts.annotation.Session`, which notebook 01 uses, keeps files of the same form.
+next sitting. `partreg.annotate.page` shows a session in the browser, `partreg.annotate.board` in notebook 01.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ from typing import Any
 import pandas as pd
 
 from partreg.annotate.formats_json import read_coco
-from partreg.datasets.pictures import SWAPPED, TURNED, open_picture, picture_header, reason
+from partreg.datasets.pictures import open_picture, reason
 from partreg.errors import PartregError
 from partreg.files import inside, read_json
-from partreg.parts.annotation import LABELS, NOTHING, SMALLEST, upright
-from partreg.parts.boxes import BODY
+from partreg.parts.annotation import SMALLEST, upright_size
+from partreg.parts.boxes import BODY, CLASSES
 from partreg.parts.coco import plain, write_coco
-from partreg.parts.formats import Annotations
-from partreg.parts.labelled import Box, Labelled, Notes, Picture, clamped, class_name, labelled
+from partreg.parts.labelled import Box, Labelled, Notes, Picture, clamped, class_name
 from partreg.search.pictures import find_pictures
 
 BREAK = 600.0  # seconds; whoever takes longer for a picture had a break
 NAME = re.compile(r"[A-Za-z0-9_-]{1,60}")  # of an annotator
 VEHICLE = "vehicle"  # what an annotator calls `BODY`
+LABELS = (*CLASSES, VEHICLE)  # draw tight boxes; lights are extended to the bottom of the vehicle's box
 
 
 @dataclass(frozen=True)
@@ -55,15 +55,14 @@ def usable(folder: str | Path) -> tuple[dict[str, tuple[int, int]], dict[str, st
     sizes = {}
     for name in names:
         try:
-            width, height, orientation = picture_header(inside(folder, name))
-            size = (height, width) if orientation in SWAPPED else (width, height)
-            if orientation in TURNED:  # refuse what could not be told upright from turned later
-                table = pd.DataFrame([(name, *size)], columns=["image", "width", "height"])
-                upright(Annotations(table, NOTHING), folder)
-            sizes[name] = size
+            sizes[name] = upright_size(inside(folder, name))
         except PartregError as error:
-            left_out[name] = reason(error.__cause__) if error.__cause__ else str(error)
+            left_out[name] = _why(error)
     return sizes, left_out
+
+
+def _why(error: PartregError) -> str:
+    return reason(error.__cause__) if error.__cause__ else str(error)
 
 
 def certainty(proposals: Sequence[Proposal]) -> float:
@@ -77,7 +76,7 @@ def time_left(seconds: Sequence[float], pictures: int) -> float | None:
 
 
 class Session:
-    """One annotator's work on a folder.
+    """One annotator's work on pictures.
 
     Attributes:
         queue: all pictures, those first of which the detector is least certain; by name without a detector.
@@ -94,6 +93,7 @@ class Session:
         classes: Iterable[str],
         sizes: Mapping[str, tuple[int, int]],
         proposals: Proposals | None = None,
+        complete: str | Path | None = None,
     ) -> None:
         """Start, or go on with the file at ``path``.
 
@@ -103,6 +103,7 @@ class Session:
             classes: in the order of their keys.
             sizes: of the pictures, from `usable`.
             proposals: what a detector found in them.
+            complete: a second COCO file, which exists only while all pictures are finished, and holds only these.
 
         Raises:
             PartregError: there are no pictures, or a proposal or the file has an unknown class or is broken.
@@ -122,7 +123,7 @@ class Session:
         for name, picture in self._done.items():
             if name in sizes and (picture.width, picture.height) != sizes[name]:
                 what = f"{name!r} has {sizes[name][0]} x {sizes[name][1]} pixels in {folder}"
-                raise PartregError(f"{path}: {what}, another size here; give the file another name with --to.")
+                raise PartregError(f"{path}: {what}, another size here; move this file away, or choose another.")
         strangers = {one.box.label for found in self.proposals.values() for one in found} - {*self.classes}
         if strangers:
             what = f"the detector finds {min(strangers)!r}, which is none of the classes"
@@ -130,6 +131,13 @@ class Session:
         self.queue = tuple(sorted(sizes, key=lambda name: (certainty(self.proposals.get(name, ())), name)))
         self._seconds: list[float] = []
         self.saves: Counter[str] = Counter()
+        self._complete = Path(complete) if complete else None
+        self._keep_complete()
+
+    @property
+    def current(self) -> str | None:
+        """The first picture of the queue that is not finished; None if all are."""
+        return next((name for name in self.queue if name not in self._done), None)
 
     def finished(self, name: str) -> bool:
         """Whether a picture is in the file."""
@@ -146,7 +154,7 @@ class Session:
             return [(box, None) for box in self._done[name].boxes]
         return [(one.box, one.score) for one in self.proposals.get(name, ())]
 
-    def save(self, name: str, boxes: Iterable[tuple[str, Sequence[float]]], seconds: float) -> None:
+    def save(self, name: str, boxes: Iterable[tuple[str, Sequence[float]]], seconds: float = 0.0) -> None:
         """Finish a picture with these classes and corners, and write the file; slips of the mouse are dropped.
 
         Raises:
@@ -159,17 +167,40 @@ class Session:
                 raise PartregError(f"{name}: {label!r} is none of the classes; expected {', '.join(self.classes)}.")
             box = clamped(label, corners, self.sizes[name])
             kept += [box] if box and min(box.x1 - box.x0, box.y1 - box.y0) >= SMALLEST else []
-        if self._stamp() != self._seen:
-            what = "another program has written it since this page was opened"
-            raise PartregError(f"{self.path}: {what}; stop, start `partreg annotate` again and go on.")
-        if self.kept and not self.kept.exists():
-            shutil.copyfile(self.path, self.kept)
-        self._done.pop(name, None)
-        done = {**self._done, name: Picture(name, *self.sizes[name], tuple(kept))}
-        write_coco(labelled(self.classes, done.values(), str(self.path)), self.path)
-        self._done, self._seen = done, self._stamp()
+        self._write(name, Picture(name, *self.sizes[name], tuple(kept)))
         self._seconds.append(seconds)
         self.saves[name] += 1
+
+    def undo(self) -> tuple[str, tuple[Box, ...]] | None:
+        """Take the picture that was finished last out of the file, and give its name and boxes; None if there is none.
+
+        Raises:
+            PartregError: another program has written the file meanwhile.
+        """
+        last = next((picture for name, picture in reversed(self._done.items()) if name in self.sizes), None)
+        if last is None:
+            return None
+        self._write(last.name)
+        return last.name, last.boxes
+
+    def _write(self, name: str, picture: Picture | None = None) -> None:
+        """Write the file with this picture as the last one, or without it."""
+        if self._stamp() != self._seen:
+            what = "another program has written it since it was opened here"
+            raise PartregError(f"{self.path}: {what}; start `partreg annotate`, or the notebook, again and go on.")
+        if self.kept and not self.kept.exists():
+            shutil.copyfile(self.path, self.kept)
+        done = {other: one for other, one in self._done.items() if other != name}
+        done |= {name: picture} if picture else {}
+        write_coco(Labelled(self.classes, tuple(done.values())), self.path)
+        self._done, self._seen = done, self._stamp()
+        self._keep_complete()
+
+    def _keep_complete(self) -> None:
+        if self._complete and self.current is None:
+            write_coco(Labelled(self.classes, tuple(self._done[name] for name in self.queue)), self._complete)
+        elif self._complete:
+            self._complete.unlink(missing_ok=True)
 
     def progress(self) -> dict[str, Any]:
         """``done`` and ``total`` pictures, and the ``seconds`` that are left, None before the first one is finished."""
@@ -188,7 +219,7 @@ class Session:
 
 
 def _named(found: Labelled, classes: Sequence[str]) -> Labelled:
-    """The file of notebook 01 says "body" for what its annotator called "vehicle"."""
+    """`partreg.parts.formats.write_coco` says "body" for what an annotator calls "vehicle"."""
     if VEHICLE not in classes or BODY in classes or VEHICLE in found.classes:
         return found
     pictures = [
@@ -242,7 +273,7 @@ def begin(
         try:
             open_picture(inside(folder, name))
         except PartregError as error:
-            left_out[name] = reason(error.__cause__) if error.__cause__ else str(error)
+            left_out[name] = _why(error)
             del sizes[name]
     proposals = propose(detector, folder, sizes) if detector and sizes else {}
     learnt = read_json(Path(detector) / "detector.json")["classes"] if detector else LABELS

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from partreg import baselines, files
+from partreg.annotate.session import LABELS, Session
 from partreg.datasets.split import hold_out
 from partreg.errors import PartregError
 from partreg.files import locked
@@ -40,12 +41,15 @@ def halves(train: pd.DataFrame, held_out: int) -> tuple[pd.DataFrame, pd.DataFra
 
 
 def drawing(ws: Workspace, finish: bool = False) -> Any:
-    """Return the reader's drawing session of notebook 01 (`partreg.parts.annotation.Session`), finished or not.
+    """Return the reader's drawing session of notebook 01 (`partreg.annotate.session.Session`), finished or not.
 
     With ``finish``, the boxes become those that the detector learns from as soon as all images are drawn.
     """
-    chosen = annotation.sample(load_vehicleid(ws).train, ws.profile.annotate)
-    return annotation.Session(drawn_boxes(ws), chosen, finished_boxes(ws) if finish else None)
+    found = load_vehicleid(ws)
+    chosen = annotation.sample(found.train, ws.profile.annotate)
+    sizes = {row.image: annotation.upright_size(row.path) for row in chosen.itertuples()}
+    complete = finished_boxes(ws) if finish else None
+    return Session(found.root, drawn_boxes(ws), LABELS, sizes, complete=complete)
 
 
 def annotated(ws: Workspace) -> Any:
@@ -56,7 +60,7 @@ def annotated(ws: Workspace) -> Any:
     """
     root = ws.vehicleid if ws.drawn_elsewhere else load_vehicleid(ws).root  # rendered by now
     if not ws.profile.annotations and not (root / "truth" / "parts.json").exists():
-        done, asked = drawing(ws).progress
+        done, asked, _ = drawing(ws).progress().values()
         raise PartregError(
             f"{drawn_boxes(ws)}: {done} of {asked} images are drawn, and only the rendered benchmark has a "
             "stand-in; draw all in notebook 01 (interactive = True), or give annotations=file photographs=folder."
@@ -70,12 +74,13 @@ def shown_boxes(ws: Workspace, interactive: bool = False) -> tuple[Any, str]:
     if ws.profile.annotations:
         who = f"others, in `{annotations(ws).name}`" if ws.drawn_elsewhere else "you, in this chapter"
         return annotated(ws), f"drawn by {who}. The detector of the next chapter learns from them."
-    session = drawing(ws)
-    done, asked = session.progress
-    yours = f"You have drawn {done} of {asked} images, kept in `{session.path.relative_to(ws.folder)}`."
+    path, (done, asked, _) = drawn_boxes(ws), drawing(ws).progress().values()
+    yours = f"You have drawn {done} of {asked} images, kept in `{path.relative_to(ws.folder)}`."
     if interactive and not (ws.vehicleid / "truth" / "parts.json").exists():
         wait = " The detector learns from them once all are drawn: then run the cells below again."
-        return formats.Annotations(*session.tables()), f"drawn by you. {yours}{wait}"
+        none = boxes.objects_table(dict.fromkeys(boxes.OBJECT_COLUMNS, ()))
+        nothing = formats.Annotations(pd.DataFrame(columns=["image", "width", "height"]), none)
+        return formats.read_coco(path) if done else nothing, f"drawn by you. {yours}{wait}"
     told = "drawn by the benchmark's stand-in. The detector of the next chapter learns from them."
     wait = " It will learn from yours instead once all are drawn."
     return annotated(ws), told + (f" {yours}{wait}" if done or interactive else "")

@@ -20,7 +20,7 @@ from playwright.sync_api import sync_playwright
 
 from partreg import files, local
 from partreg.annotate.page import FILES, routes
-from partreg.annotate.session import Proposals, Session, propose
+from partreg.annotate.session import LABELS, Proposals, Session, propose
 from partreg.parts import annotation, boxes
 from partreg.parts.formats import read_coco
 from tests.annotate.hand import Corners, Hand, overlap, until
@@ -56,7 +56,7 @@ def hands_overlap(root: Path, annotated: Path) -> float:
 def spent(browser: Any, root: Path, wanted: Wanted, sizes: Any, proposals: Proposals | None, close: float) -> int:
     """The actions that all pictures take; with proposals they are corrected, otherwise drawn."""
     with tempfile.TemporaryDirectory() as folder:
-        session = Session(root, Path(folder) / "boxes.json", annotation.LABELS, sizes, proposals)
+        session = Session(root, Path(folder) / "boxes.json", LABELS, sizes, proposals)
         with local.serving(routes(session), FILES) as address:
             page = browser.new_page(viewport={"width": 1280, "height": 900})
             page.goto(address)

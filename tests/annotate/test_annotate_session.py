@@ -1,4 +1,4 @@
-"""One annotator's work on a folder: order, file, resume, and what the page asks for and sends."""
+"""One annotator's work on pictures: order, file, resume, undo, and what the page and the notebook's board ask for."""
 
 import io
 import json
@@ -11,15 +11,15 @@ from PIL import Image
 
 from partreg.__main__ import commands
 from partreg.annotate import session as sessions
+from partreg.annotate.board import drawing_board
 from partreg.annotate.page import routes
-from partreg.annotate.session import Proposal, Session, begin, certainty, time_left, usable
+from partreg.annotate.session import LABELS, Proposal, Session, begin, certainty, time_left, usable
 from partreg.errors import PartregError
 from partreg.files import write_json
 from partreg.local import Request
 from partreg.parts import detector
-from partreg.parts.annotation import LABELS
-from partreg.parts.annotation import Session as NotebookSession
-from partreg.parts.formats import read_coco
+from partreg.parts.boxes import BODY, OBJECT_COLUMNS
+from partreg.parts.formats import Annotations, read_coco, write_coco
 from partreg.parts.labelled import Box
 
 WINDOW = ("window", (10, 5, 50, 25))
@@ -45,8 +45,8 @@ def folder(tmp_path):
 def start(folder, tmp_path):
     """A function that starts a session, or goes on with it."""
 
-    def begun(classes=("window", "light"), proposals=None, path="boxes.json"):
-        return Session(folder, tmp_path / path, classes, usable(folder)[0], proposals)
+    def begun(classes=("window", "light"), proposals=None, path="boxes.json", complete=None):
+        return Session(folder, tmp_path / path, classes, usable(folder)[0], proposals, complete)
 
     return begun
 
@@ -111,15 +111,73 @@ def test_classes_of_the_file_stay(start):
     assert corners(start(), "a.jpg") == [("roof", (1, 1, 9, 9))]
 
 
-def test_a_file_of_notebook_01_goes_on_and_back(folder, start, tmp_path):
-    images = pd.DataFrame({"image": ["a.jpg", "c.jpg"], "path": [str(folder / "a.jpg"), str(folder / "c.jpg")]})
-    box = {"x": 2, "y": 2, "width": 70, "height": 50, "label": "vehicle"}
-    NotebookSession(tmp_path / "boxes.json", images).submit([box])
-    session = start(("front_window", "vehicle"))
-    assert corners(session, "a.jpg") == [("vehicle", (2, 2, 72, 52))]
+def test_a_file_that_says_body_goes_on_and_is_read_back(start, tmp_path):
+    objects = pd.DataFrame([("a.jpg", BODY, 0.25, 0.2, 0.75, 0.5, 1.0)], columns=list(OBJECT_COLUMNS))
+    write_coco(Annotations(pd.DataFrame({"image": ["a.jpg"], "width": 80, "height": 60}), objects), tmp_path / "b.json")
+    session = start(LABELS, path="b.json")
+    assert (corners(session, "a.jpg"), session.classes) == ([("vehicle", (20, 12, 60, 30))], LABELS)
     session.save("c.jpg", [("vehicle", (1, 1, 9, 9))], 1)
-    assert NotebookSession(tmp_path / "boxes.json", images).progress == (2, 2)
-    assert read_coco(tmp_path / "boxes.json").objects["name"].tolist() == ["body", "body"]
+    assert read_coco(tmp_path / "b.json").objects["name"].tolist() == [BODY, BODY]
+
+
+def test_the_queue_is_walked_and_undo_gives_the_last_picture_back(start):
+    session = start()
+    assert (session.current, session.undo()) == ("a.jpg", None)
+    session.save("a.jpg", [])
+    session.save("deep/b.png", [WINDOW])
+    assert session.current == "c.jpg"
+    again = start()  # also after a restart
+    assert again.undo() == ("deep/b.png", (Box("window", 10, 5, 50, 25),))
+    assert list(read_coco(again.path).images["image"]) == ["a.jpg"]
+    with pytest.raises(PartregError, match="another program has written it"):
+        session.undo()
+    for name in ("c.jpg", "deep/b.png"):
+        again.save(name, [])
+    assert again.current is None
+
+
+def test_what_is_complete_is_there_only_while_all_is(start, tmp_path):
+    complete = tmp_path / "complete.json"
+    session = start(("mug",), complete=complete)
+    for name in ("c.jpg", "a.jpg", "deep/b.png"):
+        assert not complete.exists()
+        session.save(name, [("mug", (10, 5, 50, 25))])
+    assert list(read_coco(complete).images["image"]) == ["a.jpg", "c.jpg", "deep/b.png"]
+    assert list(read_coco(session.path).images["image"]) == ["c.jpg", "a.jpg", "deep/b.png"]
+    before = session.path.read_bytes(), complete.read_bytes()
+    start(("mug",))  # looking on changes nothing
+    start(("mug",), complete=complete)
+    assert (session.path.read_bytes(), complete.read_bytes()) == before
+    start(("mug",), complete=complete).undo()
+    assert not complete.exists()
+    few = Session(tmp_path / "photos", session.path, ["mug"], {"a.jpg": (80, 60)}, complete=complete)
+    assert few.progress()["total"] == 1  # a shorter queue, which is done already
+    assert list(read_coco(complete).images["image"]) == ["a.jpg"]
+
+
+def test_the_drawing_board_submits_skips_and_undoes(start):
+    session = start(LABELS)
+    session.save("c.jpg", [])
+    state, board, undo = drawing_board(session).children
+    assert board.image.endswith("a.jpg")
+    drawn = {"x": 10, "y": 5, "width": 40, "height": 20, "label": "front_window"}
+    backwards = {"x": 30, "y": 25, "width": -20, "height": -20, "label": "vehicle"}
+    board.bboxes = [drawn, backwards, {**drawn, "x": 79.5}]
+    board.submit_callback()
+    assert corners(session, "a.jpg") == [("front_window", (10, 5, 50, 25)), ("vehicle", (10, 5, 30, 25))]
+    assert (board.image[-5:], board.bboxes, state.value) == ("b.png", [], "2 of 3 images are finished")
+    board.skip_callback()
+    undo.click()
+    undo.click()
+    assert board.image.endswith("a.jpg")
+    assert board.bboxes == [drawn, {"x": 10, "y": 5, "width": 20, "height": 20, "label": "vehicle"}]
+    undo.click()  # of a picture that was finished out of order
+    assert (board.image[-5:], state.value) == ("c.jpg", "0 of 3 images are finished")
+    undo.click()
+    assert (board.image[-5:], board.bboxes) == ("a.jpg", [])
+    for _ in range(4):  # pressing on after the last picture changes nothing
+        board.submit_callback()
+    assert session.progress()["done"] == 3
 
 
 def test_the_least_certain_comes_first(start):

@@ -9,123 +9,10 @@ from PIL import Image
 from partreg.datasets.pictures import read_picture
 from partreg.errors import PartregError
 from partreg.parts import annotation
-from partreg.parts.annotation import Session, jitter, read_truth, sample, stand_in
-from partreg.parts.boxes import BODY, CORNERS, OBJECT_COLUMNS
+from partreg.parts.annotation import jitter, read_truth, sample, stand_in
+from partreg.parts.boxes import CORNERS, OBJECT_COLUMNS
 from partreg.parts.formats import Annotations, read_coco, write_coco
 from partreg.workflow import open_workspace, stages
-
-WINDOW = {"x": 10, "y": 5, "width": 40, "height": 20, "label": "front_window"}
-LIGHT = {"x": 5, "y": 30, "width": 10, "height": 5, "label": "left_light"}
-VEHICLE = {"x": 2, "y": 2, "width": 76, "height": 50, "label": "vehicle"}
-
-
-@pytest.fixture
-def images(tmp_path):
-    names = ["c.jpg", "a.jpg", "b.jpg"]
-    for name in names:
-        Image.new("RGB", (80, 60)).save(tmp_path / name)
-    return pd.DataFrame({"image": names, "path": [str(tmp_path / name) for name in names]})
-
-
-def test_a_session_walks_its_queue_and_saves_after_each_image(tmp_path, images):
-    path = tmp_path / "annotations.json"
-    session = Session(path, images)
-    assert (session.current, session.progress) == ("c.jpg", (0, 3))
-    session.submit([WINDOW, LIGHT, VEHICLE])
-    assert (session.current, session.progress) == ("a.jpg", (1, 3))
-    kept = read_coco(path)
-    assert list(kept.images["image"]) == ["c.jpg"]
-    assert list(kept.objects["name"]) == ["front_window", "left_light", BODY]
-    assert kept.objects.loc[0, list(CORNERS)].tolist() == pytest.approx([10 / 80, 5 / 60, 50 / 80, 25 / 60])
-    session.submit([])
-    assert list(read_coco(path).images["image"]) == ["c.jpg", "a.jpg"]  # an image that shows no part is finished too
-
-
-def test_a_session_goes_on_where_it_stopped(tmp_path, images):
-    path = tmp_path / "annotations.json"
-    Session(path, images).submit([WINDOW])
-    again = Session(path, images)
-    assert (again.current, again.progress) == ("a.jpg", (1, 3))
-    assert again.picture().endswith("a.jpg")
-    again.submit([LIGHT])
-    again.submit([LIGHT])
-    assert (again.current, again.progress) == (None, (3, 3))
-    assert len(read_coco(path).objects) == 3
-    with pytest.raises(PartregError, match="all 3 images are annotated"):
-        again.submit([WINDOW])
-
-
-def test_undo_gives_the_last_image_back_with_its_boxes(tmp_path, images):
-    path = tmp_path / "annotations.json"
-    session = Session(path, images)
-    assert session.undo() == []
-    session.submit([WINDOW])
-    session.submit([LIGHT, VEHICLE])
-    boxes = Session(path, images).undo()  # also after a restart
-    assert [box["label"] for box in boxes] == ["left_light", "vehicle"]
-    assert [boxes[0][key] for key in ("x", "y", "width", "height")] == pytest.approx([5, 30, 10, 5], abs=1e-3)
-    assert list(read_coco(path).images["image"]) == ["c.jpg"]
-    session = Session(path, images)
-    assert session.current == "a.jpg"
-    session.submit(boxes)
-    assert len(read_coco(path).objects) == 3
-
-
-def test_what_is_finished_is_there_only_while_all_is(tmp_path, images):
-    path, finished = tmp_path / "boxes.json", tmp_path / "finished.json"
-    session = Session(path, images, finished)
-    for _ in images.image:
-        assert not finished.exists()
-        session.submit([WINDOW])
-    assert list(read_coco(finished).images["image"]) == ["c.jpg", "a.jpg", "b.jpg"]
-    session.undo()
-    assert not finished.exists()
-    assert len(read_coco(path).images) == 2
-    few = images[images.image == "a.jpg"]
-    Session(path, few, finished)  # a shorter queue, which is done already
-    assert list(read_coco(finished).images["image"]) == ["a.jpg"]
-    before = path.read_bytes()
-    Session(path, images)  # looking on changes nothing
-    assert (path.read_bytes(), finished.exists()) == (before, True)
-
-
-def test_boxes_are_clamped_and_slips_of_the_mouse_dropped(tmp_path, images):
-    session = Session(tmp_path / "annotations.json", images)
-    over = {"x": -10, "y": 50, "width": 100, "height": 30, "label": "vehicle"}
-    backwards = {"x": 50, "y": 25, "width": -40, "height": -20, "label": "front_window"}
-    slip = {"x": 20, "y": 20, "width": 1, "height": 30, "label": "left_light"}
-    session.submit([over, backwards, slip, {**slip, "x": 90, "width": 20}])
-    found = read_coco(session.path).objects
-    assert list(found["name"]) == [BODY, "front_window"]
-    assert found.loc[0, list(CORNERS)].tolist() == pytest.approx([0, 50 / 60, 1, 1])
-    assert found.loc[1, list(CORNERS)].tolist() == pytest.approx([10 / 80, 5 / 60, 50 / 80, 25 / 60])
-
-
-def test_an_unknown_label_changes_nothing(tmp_path, images):
-    session = Session(tmp_path / "annotations.json", images)
-    with pytest.raises(PartregError, match="unknown label 'roof'"):
-        session.submit([{**WINDOW, "label": "roof"}])
-    assert session.current == "c.jpg"
-    assert not session.path.exists()
-
-
-def test_the_drawing_board_submits_skips_and_undoes(tmp_path, images):
-    session = Session(tmp_path / "annotations.json", images)
-    state, board, undo = annotation.drawing_board(session).children
-    assert board.image.endswith("c.jpg")
-    board.bboxes = [WINDOW]
-    board.submit_callback()
-    assert board.image.endswith("a.jpg")
-    assert board.bboxes == []
-    board.skip_callback()
-    assert "2 of 3" in state.value
-    undo.click()
-    undo.click()
-    assert board.image.endswith("c.jpg")
-    assert [box["label"] for box in board.bboxes] == ["front_window"]
-    for _ in range(4):  # pressing on after the last image changes nothing
-        board.submit_callback()
-    assert session.progress == (3, 3)
 
 
 def tight(count=200):
@@ -283,9 +170,8 @@ def test_a_turn_that_the_size_does_not_show_is_refused_before_anybody_draws(tmp_
     photograph(tmp_path / "a.png", orientation, size)
     with pytest.raises(PartregError, match=rf"a.png: EXIF turns it \(orientation {orientation}\) and its size stays"):
         annotation.located(drawn_on(size, BOX), tmp_path)
-    images = pd.DataFrame({"image": ["a.png"], "path": [str(tmp_path / "a.png")]})
     with pytest.raises(PartregError, match="its size stays"):
-        Session(tmp_path / "drawn.json", images).picture()
+        annotation.upright_size(tmp_path / "a.png")
 
 
 def test_every_chapter_reads_a_file_with_a_root_category_text_ids_and_a_byte_order_mark(tmp_path):

@@ -18,7 +18,7 @@ from partreg.workflow.keys import annotations
 from partreg.workflow.profile import drawn_boxes, finished_boxes
 
 NAMES = [f"image/{number:07d}.jpg" for number in range(1, 4)]
-WINDOW = {"x": 10, "y": 5, "width": 40, "height": 20, "label": "front_window"}
+WINDOW = ("front_window", (10, 5, 50, 25))
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ def opened(tmp_path, root, annotate=3, **choices):
 def draw(ws, count):
     session = workflow.drawing(ws, finish=True)
     for _ in range(count):
-        session.submit([WINDOW])
+        session.save(session.current, [WINDOW])
 
 
 def test_half_a_session_is_no_training_set(tmp_path, root):
@@ -76,7 +76,7 @@ def test_the_stand_in_leaves_the_readers_file_alone(tmp_path, root):
     workflow.annotated_sets(ws)
     assert drawn_boxes(ws).read_bytes() == before
     assert annotations(ws) != drawn_boxes(ws)
-    assert workflow.drawing(ws).progress == (1, 3)  # there is still something to draw
+    assert workflow.drawing(ws).progress()["done"] == 1  # there is still something to draw
 
 
 def test_what_is_drawn_to_the_end_is_learnt_from_and_makes_the_detector_due(tmp_path, root):
@@ -96,7 +96,7 @@ def test_what_is_drawn_to_the_end_is_learnt_from_and_makes_the_detector_due(tmp_
     session = workflow.drawing(mine, finish=True)
     session.undo()
     assert opened(tmp_path, root).profile.annotations == ""
-    session.submit([{**WINDOW, "width": 30}])
+    session.save(session.current, [("front_window", (10, 5, 40, 25))])
     assert parts_key(opened(tmp_path, root)) != before, "boxes drawn anew make the detector due"
 
 
@@ -120,6 +120,7 @@ def test_photographs_without_all_boxes_say_how_many_are_drawn(tmp_path, root):
     ws = opened(tmp_path, root)
     with pytest.raises(PartregError, match=r"json: 0 of 3 images are drawn"):
         workflow.annotated_sets(ws)
+    assert len(workflow.shown_boxes(ws, interactive=True)[0].boxes()) == 0
     draw(ws, 2)
     with pytest.raises(PartregError, match=r"json: 2 of 3 images are drawn, .*notebook 01 .*annotations=file"):
         workflow.shown_boxes(ws)
