@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
 import pandas as pd
@@ -21,7 +22,7 @@ import pandas as pd
 from partreg.annotate.formats_json import read_coco
 from partreg.datasets.pictures import open_picture, reason
 from partreg.errors import PartregError
-from partreg.files import inside, read_json
+from partreg.files import inside, read_json, writable
 from partreg.parts.annotation import SMALLEST, upright_size
 from partreg.parts.boxes import BODY, CLASSES
 from partreg.parts.coco import plain, write_coco
@@ -262,13 +263,17 @@ def begin(
         to: the COCO file; "" for one beside ``folder``, under its name.
 
     Raises:
-        PartregError: the name of the annotator is no such one, or as in `Session` and `propose`.
+        PartregError: the name of the annotator is no such one, the file cannot be written, or as in `Session` and
+            `propose`.
     """
     if annotator and not NAME.fullmatch(annotator):
         raise PartregError(f"--annotator {annotator!r}: expected letters, digits, '-' and '_'; choose such a name.")
     place = Path(os.path.abspath(folder))
     path = Path(to) if to else place.with_name(f"{place.name}.{annotator or 'annotations'}.json")
     sizes, left_out = usable(folder)
+    with writable(path):  # to say so now, not once the first picture is drawn
+        path.parent.mkdir(parents=True, exist_ok=True)
+        TemporaryFile(dir=path.parent).close()
     for name in [*sizes] if detector else []:  # a detector reads whole pictures, and would stop at a truncated one
         try:
             open_picture(inside(folder, name))

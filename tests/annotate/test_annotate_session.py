@@ -222,6 +222,8 @@ def test_wrong_files_and_folders_are_refused(start, tmp_path, folder):
         begin(str(tmp_path / "empty"))
     with pytest.raises(PartregError, match=r"--annotator '../x': expected letters"):
         begin(str(folder), annotator="../x")
+    with pytest.raises(PartregError, match=r"x\.json: could not be written .* choose a folder that is yours"):
+        begin(str(folder), to=str(folder / "a.jpg" / "x.json"))
 
 
 def test_each_annotator_has_a_file_beside_the_folder(folder, tmp_path):
