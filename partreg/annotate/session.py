@@ -20,7 +20,7 @@ from typing import Any
 import pandas as pd
 
 from partreg.annotate.formats_json import read_coco
-from partreg.datasets.pictures import open_picture, reason
+from partreg.datasets.pictures import reason
 from partreg.errors import PartregError
 from partreg.files import inside, read_json, writable
 from partreg.parts.annotation import SMALLEST, upright_size
@@ -58,12 +58,8 @@ def usable(folder: str | Path) -> tuple[dict[str, tuple[int, int]], dict[str, st
         try:
             sizes[name] = upright_size(inside(folder, name))
         except PartregError as error:
-            left_out[name] = _why(error)
+            left_out[name] = reason(error.__cause__) if error.__cause__ else str(error)
     return sizes, left_out
-
-
-def _why(error: PartregError) -> str:
-    return reason(error.__cause__) if error.__cause__ else str(error)
 
 
 def certainty(proposals: Sequence[Proposal]) -> float:
@@ -230,16 +226,22 @@ def _named(found: Labelled, classes: Sequence[str]) -> Labelled:
     return Labelled(tuple(VEHICLE if label == BODY else label for label in found.classes), tuple(pictures))
 
 
-def propose(detector: str | Path, folder: str | Path, sizes: Mapping[str, tuple[int, int]]) -> Proposals:
+def propose(
+    detector: str | Path,
+    folder: str | Path,
+    sizes: Mapping[str, tuple[int, int]],
+    left_out: dict[str, str] | None = None,
+) -> Proposals:
     """What a trained detector finds in these pictures: the best box of each class, best first.
 
     Raises:
-        PartregError: ``detector`` is no folder of a trained detector, or a picture cannot be read.
+        PartregError: ``detector`` is no folder of a trained detector, or a picture cannot be read; with ``left_out``,
+            this names such pictures instead, and why.
     """
     from partreg.parts.detector import THRESHOLD, predict
 
     images = pd.DataFrame({"image": list(sizes), "path": [str(inside(folder, name)) for name in sizes]})
-    found = predict(Path(detector) / "weights.pt", images, THRESHOLD)
+    found = predict(Path(detector) / "weights.pt", images, THRESHOLD, left_out=left_out)
     proposals: dict[str, list[Proposal]] = {}
     best = found.sort_values("score", ascending=False, kind="stable").drop_duplicates(["image", "name"])
     for row in best.itertuples(index=False):
@@ -274,13 +276,8 @@ def begin(
     with writable(path):  # to say so now, not once the first picture is drawn
         path.parent.mkdir(parents=True, exist_ok=True)
         TemporaryFile(dir=path.parent).close()
-    for name in [*sizes] if detector else []:  # a detector reads whole pictures, and would stop at a truncated one
-        try:
-            open_picture(inside(folder, name))
-        except PartregError as error:
-            left_out[name] = _why(error)
-            del sizes[name]
-    proposals = propose(detector, folder, sizes) if detector and sizes else {}
+    proposals = propose(detector, folder, sizes, left_out) if detector and sizes else {}
+    sizes = {name: size for name, size in sizes.items() if name not in left_out}
     learnt = read_json(Path(detector) / "detector.json")["classes"] if detector else LABELS
     others = learnt if {*learnt} - {*LABELS} else LABELS  # a detector of other things than cars says their names
     names = [one.strip() for one in classes.split(",")] if classes else others

@@ -28,7 +28,7 @@ import torch
 from tqdm import tqdm
 
 from partreg.datasets.contents import contents
-from partreg.datasets.pictures import read_picture
+from partreg.datasets.pictures import read_picture, reason
 from partreg.errors import PartregError
 from partreg.files import read_json, whole, writable, write_json, write_weights
 from partreg.parts.boxes import CORNERS, OBJECT_COLUMNS, choose, classes_of, counterpart, in_order, iou
@@ -120,11 +120,18 @@ def best(objects: pd.DataFrame, images: pd.DataFrame, threshold: float = THRESHO
     return in_order(choose(objects, "detected", threshold), images["image"])
 
 
-def predict(weights: str | Path, images: pd.DataFrame, threshold: float = LOWEST, batch: int = 64) -> pd.DataFrame:
+def predict(
+    weights: str | Path,
+    images: pd.DataFrame,
+    threshold: float = LOWEST,
+    batch: int = 64,
+    left_out: dict[str, str] | None = None,
+) -> pd.DataFrame:
     """All detections (`OBJECT_COLUMNS`) of at least ``threshold``, after non-maximum suppression across classes.
 
     Raises:
-        PartregError: the weights are not a detector's, or an image cannot be read.
+        PartregError: the weights are not a detector's, or an image cannot be read; with ``left_out``, this names such
+            images instead, and why.
     """
     network, size = load_detector(weights)
     device = next(network.parameters()).device
@@ -132,7 +139,8 @@ def predict(weights: str | Path, images: pd.DataFrame, threshold: float = LOWEST
     with _untouched(), tqdm(total=len(images), desc="detecting parts", unit="image", mininterval=1) as bar:
         for start in range(0, len(images), batch):
             chunk = images.iloc[start : start + batch]
-            rows += _predict(network, chunk, size, threshold, device)
+            if read := _read(chunk, size, left_out):
+                rows += _predict(network, read, size, threshold, device)
             bar.update(len(chunk))
     return pd.concat(rows, ignore_index=True) if rows else pd.DataFrame(columns=list(OBJECT_COLUMNS))
 
@@ -280,23 +288,35 @@ def _train(model: str, data: Path, work: Path, **settings: Any) -> dict[str, tor
             for name, value in trainer.ema.ema.state_dict().items()}  # fmt: skip
 
 
+def _read(images: pd.DataFrame, size: int, left_out: dict[str, str] | None) -> list[tuple[str, np.ndarray]]:
+    """The names and pixels of the images that can be read, see `predict`."""
+    read = []
+    for row in images.itertuples():
+        try:
+            read.append((row.image, read_fitted(row.path, size)))
+        except PartregError as error:
+            if left_out is None:
+                raise
+            left_out[row.image] = reason(error.__cause__ or error)
+    return read
+
+
 def _predict(
-    network: torch.nn.Module, images: pd.DataFrame, size: int, threshold: float, device: torch.device
+    network: torch.nn.Module, images: list[tuple[str, np.ndarray]], size: int, threshold: float, device: torch.device
 ) -> list[pd.DataFrame]:
     from ultralytics.data.augment import LetterBox
     from ultralytics.utils.nms import non_max_suppression
     from ultralytics.utils.ops import scale_boxes
 
-    pixels = [read_fitted(path, size) for path in images["path"]]
     letterbox: Any = LetterBox((size, size))
-    stack = np.stack([letterbox(image=image)[:, :, ::-1] for image in pixels])
+    stack = np.stack([letterbox(image=pixels)[:, :, ::-1] for _, pixels in images])
     with torch.no_grad():
         batch = torch.from_numpy(stack).to(device).permute(0, 3, 1, 2).float() / 255
         end2end = getattr(network, "end2end", False)
         detections = non_max_suppression(network(batch), threshold, 0.6, agnostic=True, max_det=30, end2end=end2end)
     rows = []
-    for name, image, boxes in zip(images["image"], pixels, detections, strict=True):
-        height, width = image.shape[:2]
+    for (name, pixels), boxes in zip(images, detections, strict=True):
+        height, width = pixels.shape[:2]
         scaled: Any = scale_boxes((size, size), boxes[:, :4], (height, width))
         corners = scaled.cpu().numpy().astype(float)
         table = pd.DataFrame(corners / [width, height, width, height], columns=list(CORNERS))

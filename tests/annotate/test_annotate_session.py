@@ -2,10 +2,12 @@
 
 import io
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from click.testing import CliRunner
 from PIL import Image
 
@@ -237,7 +239,9 @@ def test_each_annotator_has_a_file_beside_the_folder(folder, tmp_path):
 def test_a_detector_does_not_stop_at_a_truncated_picture(folder, monkeypatch):
     whole = (folder / "a.jpg").read_bytes()
     (folder / "a.jpg").write_bytes(whole[: len(whole) // 2])
-    monkeypatch.setattr(sessions, "propose", lambda detector, folder, sizes: {})
+    network = SimpleNamespace(parameters=lambda: iter([torch.zeros(1)]))
+    monkeypatch.setattr(detector, "load_detector", lambda weights: (network, 64))
+    monkeypatch.setattr(detector, "_predict", lambda network, images, *how: [])
     write_json(folder.parent / "detector.json", {"classes": list(LABELS)})
     session, left_out = begin(str(folder), detector=str(folder.parent))
     assert session.queue == ("c.jpg", "deep/b.png")
@@ -248,7 +252,7 @@ def test_the_best_box_of_each_class_is_proposed(folder, monkeypatch):
     rows = [("a.jpg", "left_light", 0.1, 0.5, 0.2, 1.0, 0.4), ("a.jpg", "left_light", 0.0, 0.5, 0.3, 1.0, 0.9)]
     rows += [("a.jpg", "rear_window", 0.25, 0.0, 0.75, 0.5, 0.5)]
     table = pd.DataFrame(rows, columns=["image", "name", "x0", "y0", "x1", "y1", "score"])
-    monkeypatch.setattr(detector, "predict", lambda weights, images, threshold: table)
+    monkeypatch.setattr(detector, "predict", lambda weights, images, threshold, left_out: table)
     found = sessions.propose("detector", folder, usable(folder)[0])
     assert found == {
         "a.jpg": [Proposal(Box("left_light", 0, 30, 24, 60), 0.9), Proposal(Box("rear_window", 20, 0, 60, 30), 0.5)]
