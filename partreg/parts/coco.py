@@ -1,7 +1,7 @@
 """COCO files of boxes of any classes, in pixels: the one parser and the one writer.
 
 A file has three lists. Annotations refer to images and categories by ids, which are numbers or text ("1" is 1).
-`partreg.parts.formats` makes the parts of this book of it, `partreg.annotate.formats_json` boxes of any classes.
+`partreg.parts.formats` reads parts from it, and `partreg.annotate.formats_json` boxes of any classes.
 """
 
 from __future__ import annotations

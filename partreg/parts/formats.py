@@ -102,9 +102,8 @@ def read_coco(path: str | Path, names: Mapping[str, str] = NAMES, visible: float
             continue
         name, picture = _meaning(found.categories[category], known, where), found.pictures[image]
         if (box := coco.box_of(entry, name, picture, where, notes, EXACT)) is None:
-            raise PartregError(
-                f"{where}: expected a bbox of four numbers, or a polygon in its image; fix or remove it."
-            )
+            what = "expected a bbox of four numbers, or a polygon in its image"
+            raise PartregError(f"{where}: {what}; fix or remove it.")
         width, height = picture.width, picture.height
         rows.append((picture.name, name, box.x0 / width, box.y0 / height, box.x1 / width, box.y1 / height, 1.0))
     table = [(picture.name, picture.width, picture.height) for picture in found.pictures.values()]
@@ -188,8 +187,8 @@ def _pictures(objects: pd.DataFrame, sizes: Mapping[str, tuple[int, int]], where
     boxes: dict[str, list[Box]] = {image: [] for image in sizes}
     for row in objects_table(objects).itertuples():
         if row.image not in boxes:
-            what = f"a box belongs to {row.image!r}, which is not among the images"
-            raise PartregError(f"{where}: {what}; add the image.")
+            what = f"{where}: a box belongs to {row.image!r}, which is not among the images"
+            raise PartregError(f"{what}; add the image.")
         width, height = sizes[row.image]
         boxes[row.image].append(Box(row.name, row.x0 * width, row.y0 * height, row.x1 * width, row.y1 * height))
     return {image: Picture(image, *sizes[image], tuple(some)) for image, some in boxes.items()}
