@@ -95,9 +95,7 @@ def box_of(entry: Entry, label: str, picture: Picture, where: str, notes: Notes,
     if "bbox" not in entry:
         points = [point for polygon in polygons for point in zip(polygon[::2], polygon[1::2], strict=False)]
         return around(label, points, size, "polygons", notes)
-    if not isinstance(bbox := entry["bbox"], list) or len(bbox) != 4:
-        raise _unlike(bbox, "a bbox of four numbers", where)
-    x, y, width, height = _numbers(bbox, "a bbox of four numbers", where)
+    x, y, width, height = _numbers(entry["bbox"], "a bbox of four numbers", where, 4)
     corners = (x, y, x + width, y + height)
     if degrees := attributes.get("rotation") if isinstance(attributes, dict) else None:
         (degrees,) = _numbers([degrees], "a number of degrees as rotation", where)
@@ -132,7 +130,7 @@ def plain(content: Entry) -> bool:
     images, boxes = ({key for one in content[name] for key in one} for name in ("images", "annotations"))
     return (
         set(content) == set(FIELDS)
-        and images <= {"id", "file_name", "width", "height"}
+        and images <= set(FIELDS["images"])
         and boxes <= {"id", "image_id", "category_id", "iscrowd", "bbox", "area"}
     )
 
@@ -184,10 +182,12 @@ def _picture(entry: Entry, where: str, named: Callable[[Any, str], str]) -> Pict
     return Picture(named(entry["file_name"], where), int(sides[0]), int(sides[1]))
 
 
-def _numbers(values: list[Any], what: str, where: str) -> list[float]:
-    if not all(type(value) in (int, float) and -FAR <= value <= FAR for value in values):
+def _numbers(values: Any, what: str, where: str, count: int = 0) -> list[float]:
+    """A list of numbers; ``count`` of them, if it is not 0."""
+    sound = isinstance(values, list) and (not count or len(values) == count)
+    if not sound or not all(type(value) in (int, float) and -FAR <= value <= FAR for value in values):
         raise _unlike(values, what, where)
-    return values
+    return list(values)
 
 
 def _unlike(value: Any, what: str, where: str) -> PartregError:
