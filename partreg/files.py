@@ -37,7 +37,9 @@ def writable(path: str | Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno not in UNWRITABLE:
+        # numpy says how much it wrote of what it had, and no errno, when a disk is full.
+        full = error.errno is None and "requested and" in str(error)
+        if error.errno not in UNWRITABLE and not full:
             raise
         raise PartregError(
             f"{path}: could not be written ({error.strerror or error}); free some space there or choose a folder that "
@@ -88,7 +90,8 @@ def locked(path: Path) -> Iterator[None]:
     """Let one process at a time make ``path``; the lock dies with its holder."""
     from filelock import FileLock
 
-    path.parent.mkdir(parents=True, exist_ok=True)
+    with writable(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(path.parent / f".{path.name}.lock"):
         yield
 

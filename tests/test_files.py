@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -56,6 +57,18 @@ def test_a_folder_that_cannot_be_written_is_said(tmp_path):
     with pytest.raises(PartregError, match=r"file/a.txt: could not be written .*free some space") as error:
         files.write_text(tmp_path / "file/a.txt", "x")
     assert str(error.value).count(".") < 5
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device of Linux")
+def test_numpy_says_a_full_disk_without_a_number():
+    with pytest.raises(PartregError, match="/dev/full: could not be written"), files.writable("/dev/full"):
+        np.zeros(100_000).tofile("/dev/full")
+
+
+def test_a_folder_in_which_nothing_can_be_locked_is_said(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(PartregError, match="could not be written"), files.locked(tmp_path / "file" / "below" / "a"):
+        pass
 
 
 def test_a_full_disk_is_said_and_other_faults_are_not_hidden(tmp_path, monkeypatch):

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import groupby, islice
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ from partreg.datasets.pictures import fault
 from partreg.errors import PartregError
 
 THREADS = 8
+SHOWN = 20  # problems of a file in the text of a report
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,9 @@ class Report:
     def __str__(self) -> str:
         lines = [f"layout: {self.layout}", *(f"{name}: {count:,}" for name, count in self.counts.items())]
         lines += [f"to learn from, and to be judged by {name}'s rules: {use}" for name, use in self.uses.items()]
-        lines += [str(problem) for problem in self.problems]
+        for file, problems in groupby(self.problems, lambda problem: problem.file):
+            first, rest = list(islice(problems, SHOWN)), sum(1 for _ in problems)
+            lines += [*map(str, first), *([f"{file}: {rest:,} more problems like these."] if rest else [])]
         return "\n".join([*lines, f"problems: {len(self.problems):,}"])
 
 
@@ -151,7 +155,7 @@ def _indices(path: Path, expected: list[np.ndarray], problems: list[Problem]) ->
 def _tracks(root: Path, gallery: set[str], problems: list[Problem]) -> dict[str, int]:
     tracks, lines = veri.read_tracks(root, problems.append)
     if not tracks:
-        return {"tracks": 0}
+        return {"tracks (without test_track.txt, HIT is CMC)": 0}
     file = str(root / veri.TRACKS)
     for track, names in tracks.items():
         if strange := [name for name in names if name not in gallery]:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -96,7 +97,7 @@ def read_coco(path: str | Path, names: Mapping[str, str] = NAMES, visible: float
             a box is impossible.
     """
     found = coco.parsed(Path(path), read_json(path))
-    known, rows, notes = _meanings(found.categories.values(), names), [], Notes()
+    known, rows, notes = _meanings(found.categories.values(), names, str(path)), [], Notes()
     for where, image, category, entry in found.annotations:
         if _visibility(entry, where) < visible:
             continue
@@ -131,10 +132,18 @@ def sided(objects: pd.DataFrame) -> pd.DataFrame:
     return objects.assign(name=objects["name"].mask(lights, np.where(left, "left_light", "right_light")))
 
 
-def _meanings(categories: Iterable[Any], names: Mapping[str, str]) -> Mapping[str, str]:
-    """What the categories mean: what `NAMES` and ``names`` say if one is a class of the car; else each means itself."""
+def _meanings(categories: Iterable[Any], names: Mapping[str, str], where: str) -> Mapping[str, str]:
+    """What the categories mean: what `NAMES` and ``names`` say if one is a class of the car; else each means itself.
+
+    Raises:
+        PartregError: ``names`` are given, and the file has none of them.
+    """
     words = [name for name in categories if isinstance(name, str)]
     known, given = {**NAMES, **names}, {} if names is NAMES else names
+    if given and words and not {*given} & {*words}:
+        near = "".join(f" (did you mean {one!r}?)" for one in get_close_matches(min(given), words, 1))
+        what = f"names has {min(given)!r}{near}, which is none of the file's categories"
+        raise PartregError(f"{where}: {what}; expected some of {', '.join(sorted(words))}.")
     return known if any(known.get(word) in (*CLASSES, LIGHT) for word in words) else {w: given.get(w, w) for w in words}
 
 

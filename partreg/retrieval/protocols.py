@@ -126,26 +126,27 @@ class VeRiScores:
     """VeRi-776's scores, as fractions; arrays of length Q follow the order of the query table.
 
     Attributes:
-        ap: (Q,) average precision under ``rule``, NaN for a query without any match.
-        aps: the same under every rule of ``AP_RULES``.
+        aps: under every rule of ``AP_RULES``, (Q,) average precision, NaN for a query without any match.
         image_ranks: (Q,) rank of the nearest matching image, 0 without a match.
         track_ranks: (Q,) rank of the nearest matching track, 0 without a match.
         cmc: (K,) image-to-image curve.
         hit: (K,) image-to-track curve, HIT@k.
         vehicles: (Q,) the queries' vehicles.
-        rule: the rule of average precision.
         origins: where the features or distances came from (`partreg.figures.origins.Origin`); empty where unknown.
     """
 
-    ap: np.ndarray
     aps: dict[str, np.ndarray]
     image_ranks: np.ndarray
     track_ranks: np.ndarray
     cmc: np.ndarray
     hit: np.ndarray
     vehicles: np.ndarray
-    rule: str
     origins: tuple[Any, ...] = ()
+
+    @property
+    def ap(self) -> np.ndarray:
+        """(Q,) average precision by Equation 5, the rectangular rule; NaN for a query without any match."""
+        return self.aps["rectangular"]
 
     @property
     def mAP(self) -> float:  # noqa: N802 (the field's name for it)
@@ -178,7 +179,6 @@ def veri_protocol(
     gallery_features: np.ndarray,
     query: pd.DataFrame,
     gallery: pd.DataFrame,
-    rule: str = "rectangular",
 ) -> VeRiScores:
     """Score features (Q, D) and (G, D), rows as in the tables, by VeRi-776's protocol; see ``veri_scores``.
 
@@ -187,12 +187,10 @@ def veri_protocol(
     """
     queries = check_features(query_features, "query", len(query))
     others = check_features(gallery_features, "gallery", len(gallery))
-    return veri_scores(l2(queries, others), query, gallery, rule)
+    return veri_scores(l2(queries, others), query, gallery)
 
 
-def veri_scores(
-    distances: np.ndarray, query: pd.DataFrame, gallery: pd.DataFrame, rule: str = "rectangular"
-) -> VeRiScores:
+def veri_scores(distances: np.ndarray, query: pd.DataFrame, gallery: pd.DataFrame) -> VeRiScores:
     """Score distances by VeRi-776's protocol: cross-camera search, mAP over images and HIT over tracks.
 
     A query's matches are its vehicle's images in other cameras. Images of that vehicle in the query's own camera, the
@@ -200,7 +198,7 @@ def veri_scores(
     counted. A gallery image that belongs to no track is a track of its own. Equally near images and tracks keep gallery
     order.
 
-    Distances are (Q, G), finite, smaller is nearer; ``rule`` is one of ``AP_RULES``.
+    Distances are (Q, G), finite, smaller is nearer.
 
     Raises:
         PartregError: shapes do not fit, a distance is not finite, or no query has a match. Where all matches are in the
@@ -216,9 +214,9 @@ def veri_scores(
     if not any(len(rows) for rows in good):
         raise PartregError(no_match(query, gallery))
     ranks = metrics.match_ranks(distances, good, junk)
-    aps = {name: metrics.average_precision(ranks, name) for name in dict.fromkeys([*metrics.AP_RULES, rule])}
+    aps = {name: metrics.average_precision(ranks, name) for name in metrics.AP_RULES}
     image_ranks = ranks.first()
     track_ranks = metrics.group_ranks(distances, good, junk, track_numbers(gallery), ranks)
     vehicles = query["vehicle"].to_numpy()
     curves = metrics.cmc(image_ranks, K_MAX), metrics.cmc(track_ranks, K_MAX)
-    return VeRiScores(aps[rule], aps, image_ranks, track_ranks, *curves, vehicles, rule)
+    return VeRiScores(aps, image_ranks, track_ranks, *curves, vehicles)

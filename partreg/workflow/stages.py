@@ -154,6 +154,12 @@ def filled_boxes(ws: Workspace, dataset: str) -> pd.DataFrame:
     with locked(path):
         if not path.exists():
             train, tests = data(ws, dataset).train, test_images(ws, dataset)
+            if found.empty:
+                raise PartregError(
+                    f"{boxes_file(ws, dataset, 'detected')}: the detector found no part in {len(train) + len(tests):,} "
+                    "images, so all boxes would be the whole image; train it for more epochs or on larger images "
+                    "(the profile's detector), or look at its annotations."
+                )
             boxes.write_boxes(filled(found, train, tests, own_parts(ws)), path)
     return boxes.read_boxes(path)
 
@@ -309,10 +315,12 @@ def vehicleid_scores(ws: Workspace, run: Run) -> dict[int, Any]:
     """Return `partreg.retrieval.protocols.VehicleIDScores` of each test list, by its number (Tables 1, 2, 4, 5)."""
     lists, images = data(ws, "vehicleid").tests, test_images(ws, "vehicleid")
     found, steps = features(ws, run, images, "test"), origins(ws, run)
-    return {
+    judged = {
         number: replace(vehicleid_judged(found, images, test, ws.profile.galleries), origins=steps)
         for number, test in lists.items()
     }
+    leave_scores(ws, run, {str(number): {"cmc1": one.cmc1, "cmc5": one.cmc5} for number, one in judged.items()})
+    return judged
 
 
 def vehicleid_judged(found: np.ndarray, images: pd.DataFrame, test: pd.DataFrame, galleries: int) -> Any:
@@ -321,25 +329,30 @@ def vehicleid_judged(found: np.ndarray, images: pd.DataFrame, test: pd.DataFrame
     return protocols.vehicleid_protocol(mine, test.vehicle.to_numpy(), galleries=galleries)
 
 
-def veri_scores(ws: Workspace, run: Run, rule: str = "rectangular") -> Any:
+def veri_scores(ws: Workspace, run: Run) -> Any:
     """Return `partreg.retrieval.protocols.VeRiScores` of the queries over gallery and tracks (Tables 3, 6)."""
     read = data(ws, "veri")
     found = features(ws, run, tests_of(read), "test")
-    return replace(veri_judged(found, read, rule), origins=origins(ws, run))
+    judged = veri_judged(found, read)
+    leave_scores(ws, run, {name: getattr(judged, name) for name in ("mAP", "hit1", "hit5")})
+    return replace(judged, origins=origins(ws, run))
 
 
-def veri_judged(found: np.ndarray, among: Any, rule: str) -> Any:
+def veri_judged(found: np.ndarray, among: Any) -> Any:
     """Return the scores on VeRi-776, from the features of its queries and then its gallery."""
     queries = len(among.query)
-    return protocols.veri_protocol(found[:queries], found[queries:], among.query, among.gallery, rule=rule)
+    return protocols.veri_protocol(found[:queries], found[queries:], among.query, among.gallery)
+
+
+def leave_scores(ws: Workspace, run: Run, found: dict[str, Any]) -> None:
+    """Leave a network's scores in its folder as ``scores.json``, where they are not there yet."""
+    path = run_folder(ws, run) / "scores.json"
+    if not path.exists() or files.read_json(path) != found:
+        files.write_json(path, found)
 
 
 def scores(ws: Workspace, run: Run) -> dict[str, Any]:
-    """Return a network's scores as fractions, by list (VehicleID) or name (VeRi-776); leave them as ``scores.json``."""
-    if run.dataset == "vehicleid":
-        found = {str(n): {"cmc1": s.cmc1, "cmc5": s.cmc5} for n, s in vehicleid_scores(ws, run).items()}
-    else:
-        judged = veri_scores(ws, run)
-        found = {name: getattr(judged, name) for name in ("mAP", "hit1", "hit5")}
-    files.write_json(run_folder(ws, run) / "scores.json", found)
+    """Return a network's scores as fractions, by list (VehicleID) or name (VeRi-776), as ``scores.json`` has them."""
+    (vehicleid_scores if run.dataset == "vehicleid" else veri_scores)(ws, run)
+    found: dict[str, Any] = files.read_json(run_folder(ws, run) / "scores.json")
     return found

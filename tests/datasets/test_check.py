@@ -37,6 +37,16 @@ def test_counts(tmp_path):
     }  # fmt: skip
 
 
+def test_the_text_of_a_report_has_the_first_problems_of_each_file(tmp_path):
+    root = write_vehicleid(tmp_path)
+    write(root / "train_test_split/train_list.txt", "0000001 11", "0000002 11", "0000003 12", *["oops"] * 50)
+    report = check(root)
+    text = str(report)
+    assert len(report.problems) == 50
+    assert text.count("oops") == 20
+    assert text.endswith("train_list.txt: 30 more problems like these.\nproblems: 50")
+
+
 def test_vehicleid_problems(tmp_path):
     write_vehicleid(tmp_path)
     split = tmp_path / "train_test_split"

@@ -204,7 +204,7 @@ def test_every_score_of_veri_is_kept_query_by_query():
     ranks = np.array([1, 4, 9, 0])
     ap = np.array([1.0, 0.5, 0.25, np.nan])
     curve = np.array([1 / 3, 1 / 3, 1 / 3, 2 / 3, 2 / 3])
-    scores = VeRiScores(ap, {}, ranks, ranks, curve, curve, np.array([1, 2, 3, 4]), "rectangular")
+    scores = VeRiScores({"rectangular": ap}, ranks, ranks, curve, curve, np.array([1, 2, 3, 4]))
     for name in ("mAP", "hit1", "hit5"):
         assert np.nanmean(tables.per_query(scores, name)) == pytest.approx(getattr(scores, name))
         low, high = tables.score([scores], name).interval

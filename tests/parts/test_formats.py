@@ -145,6 +145,13 @@ def test_in_the_mirror_left_and_right_lights_are_exchanged(tmp_path_factory, cat
     assert [exchanged[one] for one, _ in pairs] == [other for _, other in pairs]
 
 
+def test_names_of_which_the_file_has_none_are_refused(tmp_path):
+    path = write(tmp_path / "parts.json", COCO)
+    assert len(read_coco(path, {"front_glass": "rear_window", "windscreen": "front_window"}).objects) == 4
+    with pytest.raises(PartregError, match=r"names has 'front_gloss' \(did you mean 'front_glass'\?\), which is none"):
+        read_coco(path, {"front_gloss": "front_window"})
+
+
 def test_a_light_of_either_side_may_be_said_in_names(tmp_path):
     coco = {**COCO, "categories": [*COCO["categories"][:2], {"id": 3, "name": "lamp"}, COCO["categories"][3]]}
     found = read_coco(write(tmp_path / "parts.json", coco), {"lamp": "light"}).objects

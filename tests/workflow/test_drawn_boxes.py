@@ -1,7 +1,6 @@
 """Whose boxes the detector learns from: a file that was chosen, what the reader drew to the end, or the stand-in's."""
 
 import shutil
-from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -23,12 +22,12 @@ WINDOW = ("front_window", (10, 5, 50, 25))
 
 @pytest.fixture
 def root(tmp_path):
-    """A data set in VehicleID's layout with three training images, and one picture of a test list."""
+    """A data set in VehicleID's layout with three training images, and two pictures of a test list."""
     folder = tmp_path / "VehicleID"
-    for name in [*NAMES, "image/0000009.jpg"]:
+    for name in [*NAMES, "image/0000009.jpg", "image/0000010.jpg"]:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         Image.new("RGB", (80, 60)).save(folder / name)
-    lists = {"train_list": "".join(f"{Path(name).stem} 1\n" for name in NAMES), "test_list_1": "0000009 2\n"}
+    lists = {"train_list": "0000001 1\n0000002 1\n0000003 3\n", "test_list_1": "0000009 2\n0000010 2\n"}
     for name, lines in lists.items():
         (folder / "train_test_split").mkdir(exist_ok=True)
         (folder / "train_test_split" / f"{name}.txt").write_text(lines)

@@ -307,7 +307,11 @@ def test_a_folder_in_another_layout_is_read_by_that_ones_reader_and_due_with_it(
     ws = workflow.open_workspace("smoke", output=str(tmp_path / "out"), veri=str(root))
     plain, before = data.data(ws, "veri"), data_key(ws, "veri")
     other = replace(
-        LAYOUTS["veri"], name="Mine", known_by=("mine.txt",), readers={"veri": "partreg.datasets.layouts:layout_of"}
+        LAYOUTS["veri"],
+        name="Mine",
+        known_by=("mine.txt",),
+        readers={"veri": "partreg.datasets.layouts:layout_of"},
+        check="builtins:print",
     )
     monkeypatch.setitem(LAYOUTS, "mine", other)
     for path in [*root.glob("name_*.txt")]:
