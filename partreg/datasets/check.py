@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from itertools import groupby, islice
+from itertools import groupby
 from pathlib import Path
 
 import numpy as np
@@ -40,8 +40,9 @@ class Report:
         lines = [f"layout: {self.layout}", *(f"{name}: {count:,}" for name, count in self.counts.items())]
         lines += [f"to learn from, and to be judged by {name}'s rules: {use}" for name, use in self.uses.items()]
         for file, problems in groupby(self.problems, lambda problem: problem.file):
-            first, rest = list(islice(problems, SHOWN)), sum(1 for _ in problems)
-            lines += [*map(str, first), *([f"{file}: {rest:,} more problems like these."] if rest else [])]
+            told = [str(problem) for problem in problems]
+            rest = [f"{file}: {len(told) - SHOWN:,} more problems like these."] if told[SHOWN:] else []
+            lines += [*told[:SHOWN], *rest]
         return "\n".join([*lines, f"problems: {len(self.problems):,}"])
 
 
