@@ -210,10 +210,15 @@ Choices = table({name: kind for name, (kind, _) in _CHOICES.items()}, CHOICES)
 
 @dataclasses.dataclass(frozen=True)
 class Workspace:
-    """A profile, and the folder of all that is made from it (``build/<profile>`` unless chosen)."""
+    """A profile, and the folder of all that is made from it (``build/<profile>`` unless chosen).
+
+    ``changed`` names the fields in which a reader's choices differ from the profile; data and seeds aside, which are
+    named wherever a number is.
+    """
 
     profile: Profile
     folder: Path
+    changed: tuple[str, ...] = ()
 
     @property
     def vehicleid(self) -> Path:
@@ -360,14 +365,16 @@ def open_workspace(profile: str = "laptop", **choices: Any) -> Workspace:
     filed, where = {"profile": start}, "profile"
     if is_path(start) and own.isdisjoint(said := read_yaml(path := whole_path(start, Path.cwd()))):
         filed, where = tidy(said, Path(path).parent, path), f"{path}: profile"
-    fields = read_profile(filed.get("profile", "laptop"), where=where)
+    fields = before = read_profile(filed.get("profile", "laptop"), where=where)
     for some in (filed, given):
         fields = merged(fields, some.get("overrides", {}) | {name: some[name] for name in FIELDS if name in some})
     name = Path(start).stem
     opened = Profile.of({**fields, "name": name}, f"profile {name}")
     demand_paths(opened)
     output = {**filed, **given}.get("output", home() / "build" / name)
-    return with_drawn_boxes(Workspace(opened, Path(output)))
+    both = {**before, **fields}
+    changed = (one for one in both if fields.get(one) != before.get(one) and one not in ("seeds", "names", *PATHS))
+    return with_drawn_boxes(Workspace(opened, Path(output), tuple(changed)))
 
 
 def demand_paths(profile: Profile) -> None:

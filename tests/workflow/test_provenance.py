@@ -7,6 +7,8 @@ import sys
 import pytest
 
 from partreg import workflow
+from partreg.workflow.profile import open_workspace
+from partreg.workflow.provenance import provenance
 
 
 def git(folder, *words):
@@ -62,3 +64,11 @@ def test_a_package_that_is_not_installed_has_no_version(monkeypatch):
     module = sys.modules["partreg.workflow.provenance"]
     monkeypatch.setattr(module, "PACKAGES", ("numpy", "not-installed-anywhere"))
     assert set(workflow.provenance(workflow.open_workspace("smoke"))["versions"]) == {"python", "numpy"}
+
+
+def test_a_number_says_in_what_its_profile_was_changed(tmp_path):
+    def told(**choices):
+        return provenance(open_workspace("smoke", output=str(tmp_path), **choices))["profile"]
+
+    assert told() == told(seeds="3") == told(overrides={"reid": {"epochs": 2}}) == "smoke"
+    assert told(overrides={"reid": {"epochs": 3}, "detector": {}}) == "smoke with other detector, reid"
