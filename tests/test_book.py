@@ -593,7 +593,10 @@ def test_a_cell_is_edited_and_run_with_those_above_it(browser, served, width, sc
     said = ran(page, field)
     assert said.startswith("Ran 2 cells above first.")
     assert "[0.75, 1.25, 0.15, 0.15, 0.4, 0.75]" in said  # red times 0.5 plus green
+    old = page.locator(".cell:has(.hand-result)").nth(5).get_by_text("Shown is what it gave before a change above")
+    assert old.is_visible()
     said = ran(page, editor(page, "cell 6"))
+    assert not old.is_visible()
     assert said.startswith("Ran 2 cells above first.")
     assert said.count("(sticker 0.0347)") == 1  # 1.25 / 36
     wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")

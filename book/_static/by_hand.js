@@ -113,7 +113,10 @@ class Cell {
     this.end = button("Stop", `Stop ${name}`, () => book.stop());
     this.end.hidden = true;
     this.state = element("span", "hand-number", name);
-    this.bar.append(this.run, this.end, this.edit, this.reset, this.state);
+    this.shows = this.first; // the source behind what the cell shows, at first the book's own output
+    this.old = element("span", "hand-note", "Shown is what it gave before a change above: run it again.");
+    this.old.hidden = true;
+    this.bar.append(this.run, this.end, this.edit, this.reset, this.state, this.old);
     this.editor = this.makeEditor(name, book);
     this.result = element("div", "hand-result");
     this.result.setAttribute("aria-live", "polite");
@@ -187,7 +190,13 @@ class Cell {
       !printed && !error && element("p", "hand-note", "It prints nothing."),
     ];
     this.result.replaceChildren(...parts.filter(Boolean));
+    this.old.hidden = true;
     this.fit();
+  }
+
+  /** A cell above has changed: say so where this one shows an output. */
+  outdate() {
+    this.old.hidden = !this.result.textContent && (!this.still || this.still.hidden);
   }
 }
 
@@ -234,6 +243,8 @@ class Book {
     }
     cell.say();
     cell.show(note, printed, error, line);
+    if (source !== cell.shows) this.cells.slice(cell.place + 1).forEach((below) => below.outdate());
+    cell.shows = source;
     cell.ran = error ? null : source;
     return !error;
   }
