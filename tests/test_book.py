@@ -166,7 +166,7 @@ def test_the_walk_goes_from_pictures_to_an_index(built, pictures, request, tmp_p
     shutil.copytree(cars, tmp_path / "cars")
     shutil.copy(boxes, tmp_path / "boxes.json")
     (tmp_path / "book").symlink_to(built.folder)
-    seconds, said = walk(tmp_path, {"BOOK": "book", "PHOTOGRAPHS": drawn_on, "--epochs": "1", "epochs:": "1"})
+    seconds, said = walk(tmp_path, {"BOOK": "book", "PHOTOGRAPHS": drawn_on, "--epochs": "30", "epochs:": "1"})
     assert list(seconds) == list(steps())
     assert seconds["Train the network"] > seconds["Check the folder"] > 0
     assert files.read_json(tmp_path / "detector" / "start.json")["start"]
