@@ -373,7 +373,8 @@ def open_workspace(profile: str = "laptop", **choices: Any) -> Workspace:
     demand_paths(opened)
     output = {**filed, **given}.get("output", home() / "build" / name)
     both = {**before, **fields}
-    changed = (one for one in both if fields.get(one) != before.get(one) and one not in ("seeds", "names", *PATHS))
+    untold = {"seeds", "names", "other_methods", *PATHS}  # they change no number by itself, or are told beside it
+    changed = (one for one in both if fields.get(one) != before.get(one) and one not in untold)
     return with_drawn_boxes(Workspace(opened, Path(output), tuple(changed)))
 
 
