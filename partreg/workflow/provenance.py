@@ -64,7 +64,7 @@ def provenance(ws: Workspace) -> dict[str, Any]:
     """Say where a number comes from: profile, seeds, device, threads, commit (and if clean), versions, time (UTC)."""
     commit, clean = committed()
     return {
-        "profile": " with other ".join([ws.profile.name, *([", ".join(ws.changed)] if ws.changed else [])]),
+        "profile": f"{ws.profile.name} with other {', '.join(ws.changed)}" if ws.changed else ws.profile.name,
         "seeds": list(ws.profile.seeds),
         "device": device(),
         "threads": THREADS,
